@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+# nametap. `make help` lists the targets; V=1 shows the commands; BUILD=DIR builds elsewhere.
+
+BUILD ?= build
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG ?= clang
+CFLAGS ?= -O2 -g
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+NT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-command-line-argument \
+	-Wvla -Wmissing-prototypes -Wstrict-prototypes -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	-I. -I$(BUILD)/gen
+ifneq ($(SAN),)
+NT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+NT_LDFLAGS += -fsanitize=address,undefined
+endif
+ifeq ($(CC),gcc)
+NT_CFLAGS := $(filter-out -Wno-unused-command-line-argument,$(NT_CFLAGS))
+endif
+NT_LDFLAGS += -Wl,--gc-sections
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/include/$(shell uname -m)-linux-gnu
+
+# Every folder with C is one archive; a binary is its main.c and the archives that it may use.
+LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap
+DATAPLANE := dataplane/taps dataplane/agent
+CONTROLLER := controller/store controller/ingest controller/enrich
+MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
+
+objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
+archive_of = $(BUILD)/lib/$(subst /,_,$(1)).a
+archives = $(foreach m,$(1),$(call archive_of,$(m)))
+ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a
+ALL_LIBS := -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lcurl -lmicrohttpd -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
+
+BINARIES := $(addprefix $(BUILD)/,nametap nametap-agent nametap-controller nametapctl)
+SKELETONS := $(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard dataplane/bpf/*.bpf.c))
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all demo test e2e bench bench-store fuzz soak kernels lint image install clean help deps web \
+	unit unit-san bpf-test golden netns-test web-test demo-test fuzz-build tests-build format
+
+all: deps ## build everything: build/nametap, nametap-agent, nametap-controller, nametapctl
+	$(Q)$(MAKE) --no-print-directory binaries
+
+.PHONY: binaries
+binaries: $(BINARIES)
+
+deps: ## install what is missing (apt, npm); a second run installs nothing
+	$(Q)tests/house/deps
+
+# --- compile -----------------------------------------------------------------------------------
+$(BUILD)/obj/%.o: %.c | $(SKELETONS)
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/bpf/%.bpf.o: dataplane/bpf/%.bpf.c $(wildcard dataplane/bpf/*.bpf.h) dataplane/abi.h
+	$(Q)mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(Q)mkdir -p $(@D)
+	$(call say,SKEL,$<) bpftool gen skeleton $< name nt_$*_bpf > $@
+
+define archive_rule
+$(call archive_of,$(1)): $(call objects_of,$(1))
+	$$(Q)mkdir -p $$(@D)
+	$$(call say,AR,$(1)) rm -f $$@; ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call archive_rule,$(m))))
+
+# --- link --------------------------------------------------------------------------------------
+link = $(call say,LD,$@) $(CC) $(CFLAGS) $(NT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+# One static file: it is copied to nodes whose libraries are not known (and it starts faster).
+$(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib/base)
+	$(link) $(if $(SAN),,-static) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
+
+$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/taps $(LIB))
+	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -ljansson -lpsl -lyaml -lpthread -lm
+
+$(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a
+	$(link) -lmicrohttpd -lsqlite3 -ljansson -lyaml -lpsl -lz -lpthread -lm
+
+$(BUILD)/nametapctl: $(BUILD)/obj/api/cli/main.o $(call archives,api/cli $(LIB))
+	$(link) -lpcap -lcurl -ljansson -lpsl -lyaml -lz -lm
+
+# --- the page ----------------------------------------------------------------------------------
+WEB_SOURCES := $(shell find api/web -path api/web/node_modules -prune -o -type f -print 2>/dev/null)
+$(BUILD)/gen/web_assets.c: $(WEB_SOURCES)
+	$(Q)mkdir -p $(@D)
+	$(call say,WEB,api/web) cd api/web && node build.mjs --out $(abspath $(BUILD)/web) --c $(abspath $@)
+
+$(BUILD)/obj/gen/web_assets.o: $(BUILD)/gen/web_assets.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -c $< -o $@
+
+$(BUILD)/lib/web_assets.a: $(BUILD)/obj/gen/web_assets.o
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@; ar rcs $@ $^
+
+# --- tests -------------------------------------------------------------------------------------
+C_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+BPF_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bpf/test_*.c))
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(ALL_ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,TEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group -lcheck -lsubunit -lrt $(ALL_LIBS)
+
+$(BUILD)/tests/bpf/%: tests/bpf/%.c $(ALL_ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,TEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group -lcheck -lsubunit -lrt $(ALL_LIBS)
+
+tests-build: $(C_TESTS) $(BPF_TESTS)
+
+run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
+
+unit: $(C_TESTS) ## unit tests (Check)
+	$(Q)$(run_tests) unit $(C_TESTS)
+
+unit-san: ## unit tests under ASan and UBSan, built with clang
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san CC=clang SAN=1 unit
+
+bpf-test: $(BPF_TESTS) ## BPF programs on built packets (root)
+	$(Q)$(run_tests) bpf $(BPF_TESTS)
+
+golden: $(BUILD)/nametapctl ## pcap in, text out
+	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
+
+netns-test: binaries ## real conflists, veths, resolvers in network namespaces (root)
+	$(Q)$(run_tests) netns $(wildcard tests/netns/test_*)
+
+web-test: binaries ## the page in headless Chromium
+	$(Q)$(run_tests) web $(wildcard tests/web/test_*)
+
+demo-test: binaries ## the demo, its judge and the judge's own test (root)
+	$(Q)$(run_tests) demo $(wildcard tests/demo/test_*)
+
+test: deps ## all tests; closes with "N passed, N failed"
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries tests-build
+	$(Q)BUILD=$(abspath $(BUILD)) MAKE="$(MAKE)" tests/house/test-all
+
+demo: deps ## real DNS of real pods on a page; DEMO_SECONDS=N ends by itself
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries
+	$(Q)BUILD=$(abspath $(BUILD)) DEMO_SECONDS=$(DEMO_SECONDS) tests/demo/demo
+
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 10
+fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzlib CC=clang SAN=1 CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" \
+		FUZZ_OUT=$(BUILD)/fuzz fuzz-build
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/house/run-fuzzers $(FUZZERS)
+
+FUZZ_OUT ?= $(BUILD)/fuzz
+fuzz-build: $(patsubst tests/fuzz/%.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni dataplane/taps)
+	$(Q)mkdir -p $(@D)
+	$(call say,FUZZ,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -fsanitize=fuzzer $(NT_LDFLAGS) -o $@ $< \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
+
+lint: deps ## format, includes, banned functions, headers' comments, shellcheck, codespell
+	$(Q)tests/house/lint
+
+format: ## clang-format all C in place
+	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+# --- the rest ----------------------------------------------------------------------------------
+PREFIX ?= /usr/local
+install: binaries ## binaries below $(DESTDIR)$(PREFIX); the plugin into $(DESTDIR)/opt/cni/bin
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/opt/cni/bin
+	$(Q)install -m 0755 $(BUILD)/nametap-agent $(BUILD)/nametap-controller $(BUILD)/nametapctl $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 0755 $(BUILD)/nametap $(DESTDIR)/opt/cni/bin
+
+not_yet = @echo "make $@: not built yet ($(1))" >&2; exit 1
+e2e: ## the product on a real Kubernetes
+	$(call not_yet,it comes with the cluster issue)
+bench: ## measured ratios
+	$(call not_yet,it comes with the data plane issue)
+bench-store: ## the store's figures
+	$(call not_yet,it comes with the store issue)
+soak: ## hours under load
+	$(call not_yet,it comes with the data plane issue)
+kernels: ## the programs on every supported kernel, in qemu
+	$(call not_yet,it comes with the data plane issue)
+image: ## container images
+	$(call not_yet,it comes with the cluster issue)
+
+clean: ## remove build/ and node_modules
+	$(Q)rm -rf $(BUILD) api/web/node_modules
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store of log records: one interface, SQLite behind it now, ClickHouse later. A batch goes in
+ * exactly once: its key (node, spool UUID, sequence) is written in the same transaction as its rows
+ * (T11). Queries take a checked filter (lib/query) and a time range. Calls block on disk; one
+ * writer thread and any number of reader threads, each reader with its own nt_store_reader.
+ */
+#pragma once
+
+#include "lib/base/buf.h"
+#include "lib/record/batch.h"
+#include "lib/record/record.h"
+
+struct nt_store;
+struct nt_store_reader;
+struct nt_query;
+
+enum nt_store_outcome {
+	NT_STORE_APPENDED = 0,
+	NT_STORE_DUPLICATE = 1, /* that key is in the ledger: nothing was written, all is well */
+};
+
+struct nt_store_stats {
+	uint64_t batches, duplicates, records;
+	uint64_t rows; /* in the store now */
+	uint64_t bytes; /* on disk */
+	int64_t oldest_us, newest_us; /* start_time of rows; 0 when empty */
+};
+
+/* Opens or creates the store in folder `path`. Checks integrity; a damaged file is an error that
+ * names it. */
+int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *err) NT_MUSTCHECK;
+void nt_store_close(struct nt_store *s);
+
+/* Durable when it returns 0 (synchronous=FULL). -ENOSPC when the disk is full: nothing was written,
+ * the same batch may come again. */
+int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
+		    enum nt_store_outcome *ret_outcome, struct nt_err *err) NT_MUSTCHECK;
+struct nt_store_stats nt_store_stats(struct nt_store *s);
+/* Removes rows older than before_us and their batches' ledger entries are kept. */
+int nt_store_expire(struct nt_store *s, int64_t before_us, uint64_t *ret_rows,
+		    struct nt_err *err) NT_MUSTCHECK;
+
+int nt_store_reader_open(struct nt_store *s, struct nt_store_reader **ret_reader,
+			 struct nt_err *err) NT_MUSTCHECK;
+void nt_store_reader_close(struct nt_store_reader *r);
+
+/* What every query takes. side and role: -1 is any. UNLOGGED rows are never part of sums; they are
+ * asked for with unlogged. */
+struct nt_store_range {
+	int64_t from_us, to_us; /* start_time in [from, to) */
+	const struct nt_query *filter; /* NULL: all */
+	int side, role;
+	bool unlogged; /* only UNLOGGED rows instead of only LOG rows */
+};
+
+/* Sums over LOG rows (over UNLOGGED rows only `packets` is set). */
+struct nt_store_sums {
+	uint64_t rows, count, queries, replies, unanswered, retries, truncated;
+	uint64_t bytes_out, bytes_in;
+	uint64_t latency_count, latency_min_ns, latency_max_ns, latency_sum_ns;
+	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];
+	uint64_t packets; /* UNLOGGED: sum of count */
+};
+
+#define NT_STORE_GROUP_KEYS 4
+
+struct nt_store_group {
+	int64_t bucket_us; /* start of the time bucket, 0 without buckets */
+	struct nt_slice keys[NT_STORE_GROUP_KEYS]; /* text, as the JSON form has it; "" for none */
+	struct nt_store_sums sums;
+};
+/* Called per group; borrowed for the call. Return false to stop. */
+typedef bool nt_store_group_fn(void *ctx, const struct nt_store_group *group);
+
+struct nt_store_grouping {
+	const char *keys[NT_STORE_GROUP_KEYS]; /* field names of lib/query that are groupable */
+	size_t keys_len;
+	int64_t bucket_us; /* 0: no time buckets; else groups come in order of time */
+	const char *order; /* without buckets: "count", "queries", "unanswered", "bytes",
+			      "latency_max"; descending; NULL: "count" */
+	uint32_t limit; /* 0: all (time buckets) */
+};
+
+int nt_store_group(struct nt_store_reader *r, const struct nt_store_range *range,
+		   const struct nt_store_grouping *grouping, nt_store_group_fn *fn, void *ctx,
+		   struct nt_err *err) NT_MUSTCHECK;
+
+/* Rows, newest first by (start_time, row number). cursor: 0 for the first page, else what the last
+ * call returned; *ret_cursor is 0 at the end. The record is borrowed for the call. row_id: of the
+ * store, unique. */
+typedef bool nt_store_row_fn(void *ctx, int64_t row_id, const struct nt_record *record);
+int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range, uint32_t limit,
+		  int64_t cursor, nt_store_row_fn *fn, void *ctx, int64_t *ret_cursor,
+		  struct nt_err *err) NT_MUSTCHECK;
+
+/* Coverage: the newest state of each endpoint as agents reported it (lib/record/batch.h), and of
+ * each node. */
+typedef bool nt_store_endpoint_fn(void *ctx, struct nt_slice node,
+				  const struct nt_batch_endpoint *endpoint);
+int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void *ctx,
+		       struct nt_err *err) NT_MUSTCHECK;
+struct nt_store_node {
+	struct nt_slice node, spool;
+	uint64_t last_seq, missing_batches; /* sequence numbers below last_seq never received */
+	int64_t last_seen_us;
+};
+typedef bool nt_store_node_fn(void *ctx, const struct nt_store_node *node);
+int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx,
+		   struct nt_err *err) NT_MUSTCHECK;

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The contract between the BPF programs and everybody in userspace: the event header, the values of
+ * the pinned maps and their names. The only file that both sides include.
+ *
+ * Rules: only __u8 to __u64, natural alignment, no holes, sizes asserted below. All integers are in
+ * host byte order unless a field says otherwise; addresses are in network byte order. A change of
+ * layout raises NT_ABI_VERSION; a reader refuses what it does not know.
+ *
+ * What is zero in version 1 because a later piece fills it: verdict, policy_slot, slots[].
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#define NT_ABI_VERSION 1
+
+/* Names of the pins below the pin root (default /sys/fs/bpf/nametap). */
+#define NT_PIN_ROOT_DEFAULT "/sys/fs/bpf/nametap"
+#define NT_PIN_META "meta" /* ARRAY[1]: struct nt_meta */
+#define NT_PIN_ENDPOINTS "endpoints" /* HASH: __u32 host ifindex -> struct nt_endpoint */
+#define NT_PIN_COUNTERS "counters" /* PERCPU_HASH: __u64 ep_id -> struct nt_counters */
+#define NT_PIN_PODS "pods" /* HASH: __u64 ep_id -> struct nt_pod */
+#define NT_PIN_LIVE "live" /* HASH: struct nt_live_key -> __u64 ep_id */
+#define NT_PIN_EVENTS "events" /* RINGBUF: struct nt_event + cap_len octets */
+#define NT_PIN_DRAIN "drain" /* ARRAY[1], mmapable: struct nt_drain */
+#define NT_PIN_FROM_POD "from_pod" /* program, tc ingress of the host link */
+#define NT_PIN_TO_POD "to_pod" /* program, tc egress of the host link */
+
+/* 65,536 pods and tombstones: what a node may collect while the agent is away (T8). */
+#define NT_PODS_MAX 65536
+/* One skb's UDP payload is copied up to this; a power of two for the verifier's masks. */
+#define NT_CAP_MAX 16384
+/* Ring of 4 MiB: 8.4 MiB of resident memory once mapped twice (T12). Must be a power of two. */
+#define NT_RING_BYTES_DEFAULT (4 * 1024 * 1024)
+#define NT_PORTS_MAX 4
+#define NT_POLICY_SLOTS 8
+
+/* Seen from the pod: what it sends enters the host link (tc ingress), what it gets leaves it. */
+enum nt_dir {
+	NT_DIR_FROM_POD = 0,
+	NT_DIR_TO_POD = 1,
+	NT_DIR_MAX = 2,
+};
+
+/* Why packets that took a sequence number are not in the ring; index of nt_counters.lost. */
+enum nt_loss {
+	NT_LOSS_RING_FULL = 0,
+	NT_LOSS_SHARE_EXCEEDED = 1, /* reserved for the per-pod share of the ring (T12) */
+	NT_LOSS_UNPARSABLE = 2, /* to a DNS port, but the headers or payload could not be read */
+	NT_LOSS_FRAGMENT = 3, /* first fragment of a DNS datagram: not whole, not logged yet */
+	NT_LOSS_MAX = 8,
+};
+
+enum nt_verdict {
+	NT_VERDICT_NONE = 0, /* no policy selects the pod */
+	NT_VERDICT_ALLOW = 1,
+	NT_VERDICT_AUDIT = 2,
+	NT_VERDICT_DENY = 3,
+	NT_VERDICT_UNJUDGEABLE = 4,
+};
+
+enum nt_event_flag {
+	NT_EV_TRUNCATED = 1 << 0, /* cap_len < payload_len */
+	NT_EV_GSO = 1 << 1, /* gso_size and gso_segs are set: several datagrams (T1) */
+	NT_EV_VLAN = 1 << 2, /* an 802.1Q tag was skipped */
+};
+
+/*
+ * One captured skb, followed by cap_len octets of UDP payload. gso_segs datagrams took the sequence
+ * numbers seq .. seq + gso_segs - 1 (gso_segs is 1 where the skb was one datagram). The sequence is
+ * given per (ep_id, dir, cpu) before the ring is reserved, so that a gap is a proof of loss (T8).
+ */
+struct nt_event {
+	__u8 version; /* NT_ABI_VERSION */
+	__u8 dir; /* enum nt_dir */
+	__u8 ip_version; /* 4 or 6 */
+	__u8 l4proto; /* IPPROTO_UDP; IPPROTO_TCP later */
+	__u16 hdr_len; /* sizeof(struct nt_event): where the payload begins */
+	__u16 flags; /* enum nt_event_flag */
+	__u64 ep_id;
+	__u64 time_ns; /* CLOCK_BOOTTIME (kernel 5.8, commit 71d19214776e) */
+	__u64 seq; /* of the first datagram */
+	__u32 epoch; /* generation of the BPF object that wrote this */
+	__u32 cpu;
+	__u32 ifindex; /* host link */
+	__u32 payload_len; /* octets of UDP payload in the skb, all segments */
+	__u32 cap_len; /* octets that follow this header */
+	__u16 gso_size; /* octets per segment, 0: one datagram */
+	__u16 gso_segs; /* >= 1 */
+	__u16 sport; /* host byte order */
+	__u16 dport; /* host byte order */
+	__u8 verdict; /* enum nt_verdict */
+	__u8 policy_slot;
+	__u16 vlan; /* 802.1Q identifier, 0: none */
+	__u8 saddr[16]; /* IPv4 in the first four octets, rest zero */
+	__u8 daddr[16];
+};
+_Static_assert(sizeof(struct nt_event) == 96, "struct nt_event is part of the contract");
+
+/* What the programs know about a host link. Written by the plugin, read by the programs. */
+struct nt_endpoint {
+	__u64 ep_id;
+	__u32 flags;
+	__u32 slots_len;
+	__u32 slots[NT_POLICY_SLOTS];
+};
+_Static_assert(sizeof(struct nt_endpoint) == 48, "struct nt_endpoint is part of the contract");
+
+/*
+ * Per CPU. seq is the next sequence number, that is: DNS datagrams seen so far in that direction on
+ * that CPU. seq - sum(lost) datagrams are in the ring or were taken out of it.
+ */
+struct nt_counters {
+	__u64 seq[NT_DIR_MAX];
+	__u64 bytes[NT_DIR_MAX]; /* UDP payload octets of DNS packets */
+	__u64 gso[NT_DIR_MAX]; /* skbs that held more than one datagram */
+	__u64 fragments[NT_DIR_MAX]; /* later fragments of any UDP datagram: which flow is not known
+				      */
+	__u64 lost[NT_DIR_MAX][NT_LOSS_MAX];
+};
+_Static_assert(sizeof(struct nt_counters) == 192, "struct nt_counters is part of the contract");
+
+enum nt_pod_state {
+	NT_POD_ATTACHED = 1,
+	NT_POD_DETACHED = 2, /* DEL came; kept until the agent has stored the last record */
+};
+
+#define NT_POD_IPS 4
+#define NT_POD_SERVERS 4
+
+/* An address: family 0 none, 4 or 6; octets in network byte order, IPv4 in the first four. */
+struct nt_abi_addr {
+	__u8 family;
+	__u8 reserved[3];
+	__u8 octets[16];
+};
+_Static_assert(sizeof(struct nt_abi_addr) == 20, "struct nt_abi_addr is part of the contract");
+
+/*
+ * Identity of one attachment, taken at CNI ADD, kept after DEL. ep_id is unique on the node: the
+ * CLOCK_BOOTTIME ns of the attach, raised by one until free. Strings end in NUL and are empty where
+ * the runtime did not say (podman gives no namespace: T18); nothing is guessed.
+ */
+struct nt_pod {
+	__u32 version; /* NT_ABI_VERSION */
+	__u32 state; /* enum nt_pod_state */
+	__u64 ep_id;
+	__u64 attach_boot_ns;
+	__u64 attach_real_ns; /* CLOCK_REALTIME, ns since 1970 */
+	__u64 detach_boot_ns; /* 0 while attached */
+	__u64 netns_ino; /* of CNI_NETNS, with netns_dev */
+	__u64 netns_dev;
+	__u32 ifindex; /* host link */
+	__u32 epoch; /* object generation at attach */
+	char namespace_[64];
+	char name[256];
+	char uid[64];
+	char container_id[192];
+	char ifname[16]; /* in the pod */
+	char host_ifname[16]; /* on the host, at attach */
+	char network[128]; /* name of the network configuration */
+	struct nt_abi_addr ips[NT_POD_IPS];
+	struct nt_abi_addr servers[NT_POD_SERVERS]; /* resolvers by runtimeConfig.dns */
+	char searches[512]; /* search list, space separated, most specific first */
+};
+_Static_assert(sizeof(struct nt_pod) == 1472, "struct nt_pod is part of the contract");
+
+struct nt_live_key {
+	char container_id[192];
+	char ifname[16];
+};
+_Static_assert(sizeof(struct nt_live_key) == 208, "struct nt_live_key is part of the contract");
+
+/* Who owns the pin root, and node-level counters. One writer at a time, under the root's lock. */
+struct nt_meta {
+	__u32 version; /* NT_ABI_VERSION */
+	__u32 epoch;
+	__u64 owner_netns_ino; /* host network namespace of the owner (T19) */
+	__u64 owner_netns_dev;
+	__u8 boot_id[16];
+	__u64 created_boot_ns;
+	__u64 tombstones_evicted; /* pods forgotten before the agent read their last numbers */
+	__u64 tombstones_evicted_packets; /* DNS packets that those pods had seen */
+	__u32 ring_bytes;
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct nt_meta) == 72, "struct nt_meta is part of the contract");
+
+/* Wake-up once per drain: the agent sets armed, the program that crosses half clears and wakes. */
+struct nt_drain {
+	__u32 armed;
+	__u32 reserved;
+	__u64 wakeups;
+};
+_Static_assert(sizeof(struct nt_drain) == 16, "struct nt_drain is part of the contract");

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A growable byte buffer with a sticky failure and an upper bound. */
+#include "lib/base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUF_FIRST = 256 };
+
+void nt_buf_done(struct nt_buf *b)
+{
+	free(b->p);
+	*b = (struct nt_buf){ .max_len = b->max_len };
+}
+
+void nt_buf_reset(struct nt_buf *b)
+{
+	b->len = 0;
+	b->failed = false;
+}
+
+static bool grow(struct nt_buf *b, size_t need)
+{
+	size_t cap = b->cap ? b->cap : BUF_FIRST;
+	char *p;
+
+	while (cap < need)
+		cap *= 2;
+	p = realloc(b->p, cap);
+	if (!p)
+		return false;
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+char *nt_buf_reserve(struct nt_buf *b, size_t n)
+{
+	size_t need = b->len + n + 1;
+
+	if (b->failed)
+		return NULL;
+	if ((b->max_len && b->len + n > b->max_len) || need < n ||
+	    (need > b->cap && !grow(b, need))) {
+		b->failed = true;
+		return NULL;
+	}
+	return b->p + b->len;
+}
+
+void nt_buf_add(struct nt_buf *b, const void *p, size_t len)
+{
+	char *at = nt_buf_reserve(b, len);
+
+	if (!at)
+		return;
+	if (len)
+		memcpy(at, p, len);
+	b->len += len;
+	b->p[b->len] = '\0';
+}
+
+void nt_buf_putc(struct nt_buf *b, char c)
+{
+	nt_buf_add(b, &c, 1);
+}
+
+void nt_buf_puts(struct nt_buf *b, const char *s)
+{
+	nt_buf_add(b, s, strlen(s));
+}
+
+void nt_buf_slice(struct nt_buf *b, struct nt_slice s)
+{
+	nt_buf_add(b, s.p, s.len);
+}
+
+void nt_buf_u64(struct nt_buf *b, uint64_t v)
+{
+	char digits[20];
+	size_t n = sizeof(digits);
+
+	do {
+		digits[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	nt_buf_add(b, digits + n, sizeof(digits) - n);
+}
+
+void nt_buf_i64(struct nt_buf *b, int64_t v)
+{
+	if (v < 0)
+		nt_buf_putc(b, '-');
+	nt_buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void nt_buf_printf(struct nt_buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		b->failed = true;
+	else if (nt_buf_reserve(b, (size_t)n)) {
+		vsnprintf(b->p + b->len, (size_t)n + 1, fmt, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
+}

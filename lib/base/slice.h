@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pointer and length as one value: borrowed octets, not NUL-terminated, never owned. Passed by
+ * value.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+struct nt_slice {
+	const char *p;
+	size_t len;
+};
+
+#define NT_SLICE_LIT(s) ((struct nt_slice){ (s), sizeof(s) - 1 })
+/* For printf's "%.*s". */
+#define NT_SLICE_ARG(s) (int)(s).len, ((s).p ? (s).p : "")
+
+static inline struct nt_slice nt_slice_str(const char *s)
+{
+	return (struct nt_slice){ s, s ? strlen(s) : 0 };
+}
+
+static inline struct nt_slice nt_slice_mem(const void *p, size_t len)
+{
+	return (struct nt_slice){ (const char *)p, len };
+}
+
+static inline bool nt_slice_eq(struct nt_slice a, struct nt_slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+/* ASCII case is ignored. */
+static inline bool nt_slice_caseeq(struct nt_slice a, struct nt_slice b)
+{
+	return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
+}
+
+static inline bool nt_slice_ends(struct nt_slice s, struct nt_slice tail)
+{
+	return s.len >= tail.len && memcmp(s.p + s.len - tail.len, tail.p, tail.len) == 0;
+}

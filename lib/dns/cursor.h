@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A read position in untrusted octets with a sticky error: after the first read past the end (or
+ * nt_cursor_fail) every read returns zero and `bad` is set; check once at the end. No pointer
+ * arithmetic on packets outside of this.
+ */
+#pragma once
+
+#include "lib/base/slice.h"
+
+struct nt_cursor {
+	const uint8_t *start; /* of the whole message: what compression pointers refer to */
+	size_t len;
+	size_t at;
+	bool bad;
+};
+
+static inline struct nt_cursor nt_cursor_over(struct nt_slice s)
+{
+	return (struct nt_cursor){ .start = (const uint8_t *)s.p, .len = s.len };
+}
+
+static inline void nt_cursor_fail(struct nt_cursor *c)
+{
+	c->bad = true;
+}
+
+static inline size_t nt_cursor_left(const struct nt_cursor *c)
+{
+	return c->bad ? 0 : c->len - c->at;
+}
+
+static inline uint8_t nt_cursor_u8(struct nt_cursor *c)
+{
+	if (nt_cursor_left(c) < 1) {
+		c->bad = true;
+		return 0;
+	}
+	return c->start[c->at++];
+}
+
+static inline uint16_t nt_cursor_u16(struct nt_cursor *c)
+{
+	if (nt_cursor_left(c) < 2) {
+		c->bad = true;
+		return 0;
+	}
+	c->at += 2;
+	return (uint16_t)(c->start[c->at - 2] << 8 | c->start[c->at - 1]);
+}
+
+static inline uint32_t nt_cursor_u32(struct nt_cursor *c)
+{
+	uint32_t high = nt_cursor_u16(c);
+
+	return high << 16 | nt_cursor_u16(c);
+}
+
+/* n octets as a slice into the message; empty when they are not there. */
+static inline struct nt_slice nt_cursor_take(struct nt_cursor *c, size_t n)
+{
+	if (nt_cursor_left(c) < n) {
+		c->bad = true;
+		return (struct nt_slice){ 0 };
+	}
+	c->at += n;
+	return nt_slice_mem(c->start + c->at - n, n);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pairing of queries with replies: 5-tuple + id + question, per owner (the pod whose veth saw
+ * them). A bounded table under the caller's clock; everything that leaves it comes out as one
+ * struct nt_txn through the callback. No I/O, no globals, not thread-safe.
+ *
+ * The life of an entry: a query opens it; the same query again counts as a retry; a reply closes it
+ * (answered); the timeout reports it as unanswered and keeps it for late_ns, in which a reply comes
+ * out as late, with the tag that the callback gave back; a reply without an entry is unpaired. An
+ * owner may hold at most max_per_owner entries, the table max_entries: the owner's (the table's)
+ * oldest entry is then reported as unanswered at once and counted as evicted.
+ */
+#pragma once
+
+#include "lib/base/addr.h"
+#include "lib/dns/message.h"
+
+/* The flow, seen from the client: the query went from client to server. */
+struct nt_flow {
+	uint64_t owner; /* ep_id; 0 in decode */
+	uint8_t side; /* 0 client, 1 server: which end of the lookup the owner is */
+	uint8_t transport; /* IPPROTO_UDP or IPPROTO_TCP */
+	uint16_t client_port; /* host byte order */
+	uint16_t server_port; /* host byte order */
+	struct nt_addr client;
+	struct nt_addr server;
+};
+
+/* What is kept of a query. Plain data: it is written to the spool and read back as it is. */
+struct nt_pair_query {
+	struct nt_flow flow;
+	uint16_t id;
+	uint16_t qtype;
+	uint16_t qclass;
+	uint16_t query_flags;
+	struct nt_name qname;
+	struct nt_dns_edns edns;
+	int64_t first_ns; /* CLOCK_BOOTTIME of the first query packet */
+	int64_t last_ns; /* of the latest one */
+	uint64_t tag; /* what the callback returned when the entry was reported, 0 before */
+	uint32_t queries; /* packets */
+	uint32_t bytes; /* octets of DNS messages */
+};
+
+enum nt_txn_kind {
+	NT_TXN_ANSWERED = 0,
+	NT_TXN_UNANSWERED = 1,
+	NT_TXN_UNPAIRED = 2, /* query is synthetic: flow and question as in the reply, queries 0 */
+	NT_TXN_LATE = 3, /* the query was reported as unanswered before, under query->tag */
+};
+
+struct nt_txn {
+	enum nt_txn_kind kind;
+	const struct nt_pair_query *query;
+	const struct nt_dns_msg *reply; /* NULL when unanswered */
+	int64_t reply_ns; /* CLOCK_BOOTTIME; 0 when unanswered */
+	uint32_t reply_bytes;
+};
+
+/* Returns a tag (row id) that a late reply will carry; called from within the functions below. */
+typedef uint64_t nt_txn_fn(void *ctx, const struct nt_txn *txn);
+
+struct nt_pair_config {
+	uint32_t max_entries; /* default 65,536: 30 MiB; a node's pods wait for so many at most */
+	uint32_t max_per_owner; /* default 4,096 */
+	int64_t timeout_ns; /* default 5 s: the resolver's own (resolv.conf(5), RES_TIMEOUT) */
+	int64_t late_ns; /* default 30 s */
+};
+
+struct nt_pair_stats {
+	uint64_t entries, waiting; /* in the table, and of these not reported yet */
+	uint64_t evicted, failed; /* oldest reported early; no memory */
+};
+
+struct nt_pair;
+
+/* A field that is 0 in config takes its default. */
+struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, void *ctx,
+			    struct nt_err *err);
+void nt_pair_free(struct nt_pair *p);
+
+/* One parsed message of `flow` at time now_ns. The QR bit says which it is. Messages without a
+ * question pair with nothing: a query is reported unanswered at once, a reply unpaired. */
+void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
+		     int64_t now_ns);
+/* Reports what waited longer than the timeout; forgets what may no longer be late. */
+void nt_pair_expire(struct nt_pair *p, int64_t now_ns);
+/* Reports all that waits as unanswered, of one owner (gone) or, with owner 0, of all. */
+void nt_pair_flush(struct nt_pair *p, uint64_t owner);
+
+/* The waiting entries (not yet reported), oldest first; used to carry them over a restart. */
+typedef void nt_pair_each_fn(void *ctx, const struct nt_pair_query *q);
+void nt_pair_each(struct nt_pair *p, nt_pair_each_fn *fn, void *ctx);
+int nt_pair_restore(struct nt_pair *p, const struct nt_pair_query *q) NT_MUSTCHECK;
+struct nt_pair_stats nt_pair_stats(const struct nt_pair *p);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kubernetes objects (Pod, Namespace, Service, ...) from an object source: a directory of YAML
+ * manifests watched for changes now, the Kubernetes API later. The store of objects belongs to one
+ * thread; the source's descriptor goes into that thread's event loop.
+ */
+#pragma once
+
+#include "lib/base/buf.h"
+#include "lib/base/addr.h"
+#include "lib/record/record.h"
+
+struct nt_objects;
+
+/* A view into the store; valid until the next nt_objects_poll. */
+struct nt_object {
+	struct nt_slice kind, namespace_, name, uid;
+	const struct nt_label *labels;
+	size_t labels_len;
+	const void *json; /* json_t *: the whole object, borrowed */
+};
+
+/* Who a pod belongs to: the top of its owner chain as far as the objects tell. */
+struct nt_workload {
+	struct nt_slice kind, name;
+};
+
+/* A document that could not be taken: file, line, what to do. Kept until the file changes. */
+struct nt_objects_problem {
+	const char *path;
+	size_t line; /* 1-based, 0: the whole file */
+	char msg[256];
+};
+
+/* Reads every *.yaml, *.yml and *.json below path (not recursive) and watches it with inotify. A
+ * document with a mistake is a problem (nt_objects_problem_at), never a reason to fail; a directory
+ * that does not exist is. */
+int nt_objects_open_dir(const char *path, struct nt_objects **ret_objects,
+			struct nt_err *err) NT_MUSTCHECK;
+void nt_objects_free(struct nt_objects *o);
+
+/* For an event loop: readable when something may have changed. */
+int nt_objects_fd(const struct nt_objects *o);
+/* Takes in what changed. Returns 1 when the objects are not what they were, 0 when they are. A file
+ * with a mistake keeps its last good objects. */
+int nt_objects_poll(struct nt_objects *o);
+/* Raised by each change: callers compare to know whether what they derived is stale. */
+uint64_t nt_objects_generation(const struct nt_objects *o);
+
+const struct nt_object *nt_objects_find(const struct nt_objects *o, struct nt_slice kind,
+					struct nt_slice namespace_, struct nt_slice name);
+/* All of a kind, in order of namespace and name; NULL at the end. */
+const struct nt_object *nt_objects_at(const struct nt_objects *o, struct nt_slice kind,
+				      size_t index);
+const struct nt_objects_problem *nt_objects_problem_at(const struct nt_objects *o, size_t index);
+
+/* Deployment for a ReplicaSet by its name's hash, CronJob for a Job, else the controller owner,
+ * else the pod itself. */
+struct nt_workload nt_object_workload(const struct nt_objects *o, const struct nt_object *pod);
+/* matchLabels of a Service (spec.selector) against a pod's labels in the same namespace. */
+bool nt_object_service_selects(const struct nt_object *service, const struct nt_object *pod);
+/* status.podIP(s) of a Pod, spec.clusterIP(s) of a Service: the index-th, false at the end. */
+bool nt_object_ip_at(const struct nt_object *object, size_t index, struct nt_addr *ret_addr);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The query language of filter box, API and rules: one parser, checked against the record's schema
+ * (lib/record/fields.def), two back ends that are kept equal by a differential test: evaluate on a
+ * record, translate to SQL with bound values. Grammar and meaning: lib/query/README.md.
+ *
+ *   expr := or; or := and ("OR" and)*; and := not ("AND" not)*; not := "NOT" not | "(" expr ")" |
+ * term term := key cmp value | key ("IN"|"NOTIN") "{" value ("," value)* "}" | key ["NOT"] "EMPTY"
+ *   cmp  := = != < <= > >=
+ *
+ * Keywords, names, types, codes and all string comparisons ignore ASCII case; `*` and `?` are
+ * wildcards inside { } only. A key of a list (servers.ip, rrsets.rdata, client_services) holds when
+ * any element does. A missing value equals nothing and is EMPTY; != is NOT of =.
+ */
+#pragma once
+
+#include "lib/base/buf.h"
+
+struct nt_query;
+struct nt_record;
+
+/* Where and what, for a person: offsets in octets of the text; suggestion is "" or what to write. */
+struct nt_query_error {
+	size_t at, len;
+	char msg[256];
+	char suggestion[128];
+};
+
+/* Longest accepted text, and nesting: the parser is recursive and the text comes from the network. */
+#define NT_QUERY_TEXT_MAX 8192
+#define NT_QUERY_DEPTH_MAX 64
+
+/* Parses and checks. The empty text (or blanks) matches every record. Returns 0, or -EINVAL with
+ * *ret_error set. The query is owned by the caller; the text need not outlive the call. */
+int nt_query_parse(struct nt_slice text, struct nt_query **ret_query,
+		   struct nt_query_error *ret_error) NT_MUSTCHECK;
+void nt_query_free(struct nt_query *q);
+static inline void nt_query_freep(struct nt_query **q)
+{
+	nt_query_free(*q);
+}
+
+bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
+
+enum nt_bind_kind {
+	NT_BIND_INT = 0,
+	NT_BIND_DOUBLE = 1,
+	NT_BIND_TEXT = 2,
+};
+
+struct nt_bind {
+	enum nt_bind_kind kind;
+	int64_t i;
+	double d;
+	struct nt_slice text; /* owned by the query */
+};
+
+struct nt_query_sql {
+	struct nt_buf
+		text; /* an expression with ? for each bind, in order; "1" for the empty query */
+	struct nt_bind *binds;
+	size_t binds_len;
+};
+
+/* SQL for SQLite over the columns that lib/record/fields.def gives (one per scalar field, JSON text
+ * per list). The query must outlive the result. -ENOMEM. */
+int nt_query_to_sql(const struct nt_query *q, struct nt_query_sql *ret_sql) NT_MUSTCHECK;
+void nt_query_sql_done(struct nt_query_sql *sql);
+
+/* The schema, for /api/v1/fields and for completion: NULL at the end. */
+struct nt_query_field {
+	const char *name; /* "qname", "servers.ip"; "client_labels." takes any key behind it */
+	const char *type; /* "string", "integer", "time", "duration", "boolean", "address",
+			     "type", "class", "rcode", "enum" */
+	const char *unit; /* "", "ns", "packets", "octets", "transactions" */
+	const char *description; /* one sentence */
+	const char *const *values; /* of an enum, NULL-terminated; else NULL */
+	bool groupable; /* may be used in top's `by` */
+};
+const struct nt_query_field *nt_query_field_at(size_t index);
+const struct nt_query_field *nt_query_field_find(struct nt_slice name);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A numbered batch: what an agent spools and ships, what the controller stores exactly once. Key:
+ * (node, spool UUID, seq). Besides records it carries the sequence ranges it covers (T7) and the
+ * state of the endpoints (coverage). Wire form: lib/record/README.md; it ends in a CRC-32 (zlib) so
+ * that a torn spool file is known as such.
+ */
+#pragma once
+
+#include "lib/base/buf.h"
+#include "lib/record/record.h"
+
+#define NT_BATCH_VERSION 1
+/* A batch above this is refused by both sides: it bounds the controller's memory per upload. */
+#define NT_BATCH_BYTES_MAX (64u << 20)
+
+/* DNS datagrams from .. to - 1 of that key are accounted for: logged here or before, or UNLOGGED. */
+struct nt_batch_range {
+	uint64_t ep_id;
+	uint32_t epoch;
+	uint32_t cpu;
+	uint8_t dir; /* enum nt_dir of dataplane/abi.h */
+	uint64_t from, to;
+};
+
+enum nt_endpoint_state {
+	NT_ENDPOINT_TAPPED = 1,
+	NT_ENDPOINT_GONE = 2, /* DEL came, all its records are in */
+	NT_ENDPOINT_FAILED = 3, /* not tapped; reason says why */
+};
+
+struct nt_batch_endpoint {
+	uint64_t ep_id;
+	enum nt_endpoint_state state;
+	struct nt_slice namespace_, name, uid, container_id, ifname, host_ifname, network;
+	struct nt_addr ips[4];
+	size_t ips_len;
+	enum nt_role role;
+	int64_t since_us, until_us; /* tapped since; until 0 while it is */
+	uint64_t seen; /* DNS datagrams at the tap, both directions, since attach */
+	uint64_t logged; /* of these in LOG rows, or held as waiting queries */
+	uint64_t unlogged; /* in UNLOGGED rows */
+	struct nt_slice reason;
+};
+
+struct nt_batch {
+	struct nt_slice node;
+	struct nt_slice spool; /* UUID text */
+	uint64_t seq; /* from 1, without gaps per spool */
+	int64_t created_us; /* CLOCK_REALTIME */
+	const struct nt_record *records;
+	size_t records_len;
+	const struct nt_batch_range *ranges;
+	size_t ranges_len;
+	const struct nt_batch_endpoint *endpoints;
+	size_t endpoints_len;
+};
+
+int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;
+/* The result points into wire and arena. -EBADMSG with a reason when it is no whole, valid batch. */
+int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batch *ret_batch,
+		    struct nt_err *err) NT_MUSTCHECK;

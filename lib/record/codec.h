@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two encodings of a record: one line of JSON as RECORD.md names the fields (out only), and the
+ * wire form (both ways; tagged fields, unknown ones are skipped). Streaming, no DOM (T32).
+ */
+#pragma once
+
+#include "lib/base/buf.h"
+#include "lib/record/record.h"
+
+/* Appends one JSON object, no newline. Fields that do not apply are left out; latency_mean is made
+ * from sum and count. */
+void nt_record_json(const struct nt_record *r, struct nt_buf *out);
+/* Appends the wire form, without its length. */
+void nt_record_wire(const struct nt_record *r, struct nt_buf *out);
+/* -EBADMSG. Strings point into wire, lists into arena. */
+int nt_record_from_wire(struct nt_slice wire, struct nt_arena *arena, struct nt_record *ret_record,
+			struct nt_err *err) NT_MUSTCHECK;

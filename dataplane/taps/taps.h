@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pinned BPF objects: open or load and pin them, attach and detach a pod's host link, keep the
+ * pods' records. The one library that both the plugin and the agent use. A pin root belongs to one
+ * host network namespace and one boot (T19); a stranger's root is an error, not a takeover. Not
+ * thread-safe; between processes the root's lock (flock on a file in the state folder) serialises
+ * loading, attaching and detaching. Links statically: libbpf, libelf, zlib, libnl-route only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dataplane/abi.h"
+#include "lib/base/err.h"
+
+#define NT_STATE_DIR_DEFAULT "/run/nametap"
+
+struct nt_taps;
+
+struct nt_taps_config {
+	const char *pin_root; /* NULL: NT_PIN_ROOT_DEFAULT; its parent must be a bpffs */
+	const char *state_dir; /* NULL: NT_STATE_DIR_DEFAULT; made with mode 0700 */
+	__u32 ring_bytes; /* used when loading; 0: NT_RING_BYTES_DEFAULT */
+	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
+};
+
+/* Opens the pins of the root, or, when there are none, loads the objects and pins them (first a
+ * neighbour folder, then one rename). Raises RLIMIT_MEMLOCK where the kernel is older than 5.11.
+ * -EPERM: not root; -EEXIST: the root belongs to somebody else; -EPROTO: another ABI version. */
+int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps,
+		 struct nt_err *err) NT_MUSTCHECK;
+/* Closes descriptors; pins and programs stay. */
+void nt_taps_close(struct nt_taps *t);
+
+/* Descriptors of the pinned maps, borrowed. */
+int nt_taps_events_fd(const struct nt_taps *t);
+int nt_taps_counters_fd(const struct nt_taps *t);
+int nt_taps_pods_fd(const struct nt_taps *t);
+int nt_taps_endpoints_fd(const struct nt_taps *t);
+int nt_taps_drain_fd(const struct nt_taps *t);
+struct nt_meta nt_taps_meta(const struct nt_taps *t);
+/* Number of possible CPUs: per-CPU values come as so many. */
+int nt_taps_cpus(const struct nt_taps *t);
+
+/*
+ * Makes the pod known and attaches both programs to its host link (clsact, own priority and handle,
+ * the qdisc is never deleted). pod: identity fields and ifindex set by the caller; ep_id, times,
+ * epoch and state are set here and written back. A live attachment under the same (container id,
+ * ifname) is closed first (T18); a second call with the same netns and ifindex is a no-op that
+ * succeeds (T27). The pod's records are written before the programs are attached. On failure
+ * nothing is left.
+ */
+int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+
+/*
+ * DEL: marks the live attachment of (container id, ifname) as detached; its counters and record
+ * stay until nt_taps_forget. netns_ino 0: not known. Acts only when the netns is the recorded one
+ * or not known (T18). Programs are removed when the link is still there and ours. Returns 0 also
+ * when there is nothing to do.
+ */
+int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
+		   struct nt_err *err) NT_MUSTCHECK;
+
+/* CHECK: the record is there, both programs are attached to the link. -ENOENT with the reason. */
+int nt_taps_check(struct nt_taps *t, const char *container_id, const char *ifname,
+		  struct nt_err *err) NT_MUSTCHECK;
+
+/* The agent has stored a detached pod's last record: removes record and counters. */
+int nt_taps_forget(struct nt_taps *t, __u64 ep_id, struct nt_err *err) NT_MUSTCHECK;
+
+/* One pod; -ENOENT. */
+int nt_taps_pod_get(struct nt_taps *t, __u64 ep_id, struct nt_pod *ret_pod) NT_MUSTCHECK;
+/* All pods and tombstones, in no order; fn returns false to stop. */
+typedef bool nt_taps_pod_fn(void *ctx, const struct nt_pod *pod);
+int nt_taps_pods(struct nt_taps *t, nt_taps_pod_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+/* The counters of one endpoint, one value per possible CPU (nt_taps_cpus of them); -ENOENT. */
+int nt_taps_counters(struct nt_taps *t, __u64 ep_id, struct nt_counters *ret_values) NT_MUSTCHECK;
+
+/* Removes programs from all recorded links, then the pins and the state folder's files: uninstall,
+ * and the end of a test. */
+int nt_taps_remove(const struct nt_taps_config *config, struct nt_err *err) NT_MUSTCHECK;

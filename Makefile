@@ -78,7 +78,7 @@ $(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib
 	$(link) $(if $(SAN),,-static) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
 
 $(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/taps $(LIB))
-	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -ljansson -lpsl -lyaml -lpthread -lm
+	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a
 	$(link) -lmicrohttpd -lsqlite3 -ljansson -lyaml -lpsl -lz -lpthread -lm
@@ -114,7 +114,15 @@ $(BUILD)/tests/bpf/%: tests/bpf/%.c $(ALL_ARCHIVES)
 	$(call say,TEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group -lcheck -lsubunit -lrt $(ALL_LIBS)
 
-tests-build: $(C_TESTS) $(BPF_TESTS)
+# Programs that test scripts use (a batch printer, a responder): one source each, any of our archives.
+HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helpers/*.c))
+
+$(BUILD)/tests/helpers/%: tests/helpers/%.c $(ALL_ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,HELPER,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(ALL_LIBS)
+
+tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS)
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
 
@@ -130,13 +138,13 @@ bpf-test: $(BPF_TESTS) ## BPF programs on built packets (root)
 golden: $(BUILD)/nametapctl ## pcap in, text out
 	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
 
-netns-test: binaries ## real conflists, veths, resolvers in network namespaces (root)
+netns-test: binaries $(HELPERS) ## real conflists, veths, resolvers in network namespaces (root)
 	$(Q)$(run_tests) netns $(wildcard tests/netns/test_*)
 
 web-test: binaries ## the page in headless Chromium
 	$(Q)$(run_tests) web $(wildcard tests/web/test_*)
 
-demo-test: binaries ## the demo, its judge and the judge's own test (root)
+demo-test: binaries $(HELPERS) ## the demo, its judge and the judge's own test (root)
 	$(Q)$(run_tests) demo $(wildcard tests/demo/test_*)
 
 test: deps ## all tests; closes with "N passed, N failed"

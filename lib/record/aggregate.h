@@ -42,7 +42,8 @@ struct nt_aggregate *nt_aggregate_new(uint32_t max_rows, bool merge, uint64_t fi
 void nt_aggregate_free(struct nt_aggregate *a);
 /* Copies the record in, or merges it; returns the row's id, 0 on failure (counted by the caller). */
 uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r);
-/* The rows, valid until nt_aggregate_reset. */
-size_t nt_aggregate_rows(const struct nt_aggregate *a, const struct nt_record **ret_rows);
+/* The rows, one array, valid until the next nt_aggregate_add or nt_aggregate_reset. The caller may
+ * set what is only known when the interval ends, the same for all rows of a pod (role, clock_step). */
+size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_record **ret_rows);
 void nt_aggregate_reset(struct nt_aggregate *a);
 size_t nt_aggregate_bytes(const struct nt_aggregate *a);

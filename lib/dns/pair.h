@@ -63,7 +63,8 @@ typedef uint64_t nt_txn_fn(void *ctx, const struct nt_txn *txn);
 struct nt_pair_config {
 	uint32_t max_entries; /* default 65,536: 30 MiB; a node's pods wait for so many at most */
 	uint32_t max_per_owner; /* default 4,096 */
-	int64_t timeout_ns; /* default 5 s: the resolver's own (resolv.conf(5), RES_TIMEOUT) */
+	int64_t timeout_ns; /* since the latest query packet; default 6 s: resolvers send again after
+			     * 5 s (resolv.conf(5), RES_TIMEOUT), and that is a retry */
 	int64_t late_ns; /* default 30 s */
 };
 
@@ -79,8 +80,9 @@ struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, 
 			    struct nt_err *err);
 void nt_pair_free(struct nt_pair *p);
 
-/* One parsed message of `flow` at time now_ns. The QR bit says which it is. Messages without a
- * question pair with nothing: a query is reported unanswered at once, a reply unpaired. */
+/* One parsed message of `flow` at time now_ns (0 to 2^62; expires first). The QR bit says which it
+ * is. Messages without a question pair with nothing: a query is reported unanswered at once, a
+ * reply unpaired. The same query again after its entry was reported is a new transaction. */
 void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
 		     int64_t now_ns);
 /* Reports what waited longer than the timeout; forgets what may no longer be late. */

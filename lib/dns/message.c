@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One DNS message: header, question, and a check of every record. */
+#include "lib/dns/message.h"
+
+#include <errno.h>
+
+#include "lib/dns/edns.h"
+#include "lib/dns/rdata.h"
+
+enum {
+	MESSAGE_MAX = 65535,
+	HEADER_LEN = 12,
+	NAME_TO_QUESTION = 0xc000 | HEADER_LEN, /* what most owner names are */
+};
+
+const char *nt_dns_strerror(int code)
+{
+	switch (code) {
+	case NT_DNS_ESHORT:
+		return "the message ends inside a field";
+	case NT_DNS_ENAME:
+		return "a name has a wrong label type, length or compression pointer";
+	case NT_DNS_ERDATA:
+		return "record data does not fit its type or its length";
+	case NT_DNS_EQUESTION:
+		return "more than one question";
+	case NT_DNS_EOPT:
+		return "two OPT records, or one in the wrong place";
+	case NT_DNS_ETRAILING:
+		return "octets behind the last record";
+	default:
+		return strerrordesc_np(code) ? strerrordesc_np(code) : "unknown error";
+	}
+}
+
+/* A name reader that failed at the end was cut short, any other found a fault. */
+static int name_fault(const struct nt_cursor *c)
+{
+	return c->at < c->len ? -NT_DNS_ENAME : -NT_DNS_ESHORT;
+}
+
+static int parse_question(struct nt_cursor *c, struct nt_dns_msg *m)
+{
+	if (!m->qdcount)
+		return 0;
+	nt_name_read(c, &m->qname);
+	if (c->bad)
+		return name_fault(c);
+	m->qtype = nt_cursor_u16(c);
+	m->qclass = nt_cursor_u16(c);
+	if (c->bad)
+		return -NT_DNS_ESHORT;
+	m->has_question = true;
+	return m->qdcount > 1 ? -NT_DNS_EQUESTION : 0;
+}
+
+/* The fields of one record; its RDATA lies within the message, but is not checked. The owner is
+ * skipped without a check when it points to a question that was read. */
+static int read_record(struct nt_cursor *c, bool has_question, struct nt_dns_rr *ret_rr)
+{
+	struct nt_cursor owner = *c;
+
+	ret_rr->owner_at = (uint16_t)c->at;
+	if (has_question && nt_cursor_u16(&owner) == NAME_TO_QUESTION)
+		*c = owner;
+	else
+		nt_name_read(c, NULL);
+	if (c->bad)
+		return name_fault(c);
+	ret_rr->type = nt_cursor_u16(c);
+	ret_rr->class_ = nt_cursor_u16(c);
+	ret_rr->ttl = nt_cursor_u32(c);
+	ret_rr->rdata_len = nt_cursor_u16(c);
+	ret_rr->rdata_at = (uint16_t)c->at;
+	(void)nt_cursor_take(c, ret_rr->rdata_len);
+	return c->bad ? -NT_DNS_ESHORT : 0;
+}
+
+static enum nt_dns_section section_of(const struct nt_dns_msg *m, unsigned index)
+{
+	if (index < m->ancount)
+		return NT_DNS_ANSWER;
+	return index - m->ancount < m->nscount ? NT_DNS_AUTHORITY : NT_DNS_ADDITIONAL;
+}
+
+static int take_opt(struct nt_dns_msg *m, const struct nt_dns_rr *rr)
+{
+	uint8_t rcode_high = 0;
+	int r;
+
+	/* Once, additional, and its owner is the root (RFC 6891 section 6.1.1). */
+	if (m->edns.present || rr->section != NT_DNS_ADDITIONAL || m->wire.p[rr->owner_at] != 0)
+		return -NT_DNS_EOPT;
+	r = nt_edns_parse(m->wire, rr, &m->edns, &rcode_high);
+	if (r == 0)
+		m->rcode |= (uint16_t)(rcode_high << 4);
+	return r;
+}
+
+static int parse_records(struct nt_cursor *c, struct nt_dns_msg *m)
+{
+	unsigned total = (unsigned)m->ancount + m->nscount + m->arcount;
+	struct nt_dns_rr rr;
+	int r;
+
+	for (unsigned i = 0; i < total; i++) {
+		r = read_record(c, m->has_question, &rr);
+		if (r < 0)
+			return r;
+		rr.section = section_of(m, i);
+		r = rr.type == NT_TYPE_OPT ? take_opt(m, &rr) : nt_rdata_check(m->wire, &rr);
+		if (r < 0)
+			return r;
+	}
+	return c->at < c->len ? -NT_DNS_ETRAILING : 0;
+}
+
+int nt_dns_parse(struct nt_slice wire, struct nt_dns_msg *ret_msg)
+{
+	struct nt_dns_msg *m = ret_msg;
+	struct nt_cursor c = nt_cursor_over(wire);
+	int r;
+
+	*m = (struct nt_dns_msg){ .edns.ede = -1 };
+	if (wire.len < HEADER_LEN)
+		return -NT_DNS_ESHORT;
+	m->wire = wire;
+	m->id = nt_cursor_u16(&c);
+	m->flags = nt_cursor_u16(&c);
+	m->opcode = m->flags >> 11 & 15;
+	m->rcode = m->flags & 15;
+	m->qdcount = nt_cursor_u16(&c);
+	m->ancount = nt_cursor_u16(&c);
+	m->nscount = nt_cursor_u16(&c);
+	m->arcount = nt_cursor_u16(&c);
+	if (wire.len > MESSAGE_MAX) /* no record can reach there */
+		return -NT_DNS_ETRAILING;
+	r = parse_question(&c, m);
+	if (r < 0)
+		return r;
+	m->records_at = (uint16_t)c.at;
+	return parse_records(&c, m);
+}
+
+bool nt_dns_next(const struct nt_dns_msg *msg, struct nt_dns_iter *it, struct nt_dns_rr *ret_rr)
+{
+	unsigned total = (unsigned)msg->ancount + msg->nscount + msg->arcount;
+	struct nt_cursor c = nt_cursor_over(msg->wire);
+
+	if (it->index >= total)
+		return false;
+	c.at = it->index ? it->at : msg->records_at;
+	if (read_record(&c, msg->has_question, ret_rr) < 0)
+		return false;
+	ret_rr->section = section_of(msg, it->index++);
+	it->at = (uint16_t)c.at;
+	return true;
+}

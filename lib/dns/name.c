@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Domain names: packet to lower-case wire form, wire form to text and back. */
+#include "lib/dns/name.h"
+
+#include <errno.h>
+
+enum {
+	LABEL_MAX = 63,
+	/* A name has at most 127 labels, and a pointer without a label before it serves nothing.
+	 * The limit keeps a chain of pointers from making each name of a message cost the whole
+	 * message. */
+	POINTERS_MAX = 127,
+};
+
+static uint8_t lower(uint8_t c)
+{
+	return (uint8_t)(c | ((uint8_t)(c - 'A') < 26) << 5);
+}
+
+static void add_label(struct nt_name *n, size_t at, struct nt_slice label)
+{
+	n->wire[at] = (uint8_t)label.len;
+	for (size_t i = 0; i < label.len; i++)
+		n->wire[at + 1 + i] = lower((uint8_t)label.p[i]);
+}
+
+/* Moves `w` to where the pointer leads: before everything that this name was read from so far. */
+static bool follow(struct nt_cursor *w, uint8_t high, size_t *lowest)
+{
+	size_t target = (size_t)(high & 0x3f) << 8 | nt_cursor_u8(w);
+
+	if (w->bad || target >= *lowest)
+		return false;
+	w->at = *lowest = target;
+	return true;
+}
+
+void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
+{
+	struct nt_cursor w = *c;
+	size_t lowest = c->at, after = 0, total = 0;
+	unsigned pointers = 0;
+
+	if (ret_name)
+		ret_name->len = 0;
+	while (!w.bad) {
+		uint8_t len = nt_cursor_u8(&w);
+
+		if (len > LABEL_MAX) {
+			if (len < 0xc0 || ++pointers > POINTERS_MAX || !follow(&w, len, &lowest))
+				break;
+			if (!after)
+				after = c->at + total + 2;
+			continue;
+		}
+		struct nt_slice label = nt_cursor_take(&w, len);
+
+		if (w.bad || total + len + 1 > NT_NAME_WIRE_MAX)
+			break;
+		if (ret_name)
+			add_label(ret_name, total, label);
+		total += len + 1u;
+		if (len)
+			continue;
+		if (ret_name)
+			ret_name->len = (uint8_t)total;
+		c->at = after ? after : w.at;
+		return;
+	}
+	if (w.bad) /* ran past the end; message.c tells this from a name that is wrong */
+		c->at = c->len;
+	c->bad = true;
+}
+
+/* What stands for itself in a name: no white space, nothing that a zone file or we use as syntax. */
+static bool is_plain(uint8_t c)
+{
+	switch (c) {
+	case '.':
+	case '\\':
+	case '"':
+	case ';':
+	case '(':
+	case ')':
+	case '@':
+	case '$':
+		return false;
+	default:
+		return c >= '!' && c <= '~';
+	}
+}
+
+size_t nt_name_text(const struct nt_name *n, char out[NT_NAME_TEXT_MAX])
+{
+	size_t len = 0, at = 0;
+
+	while (at < n->len && n->wire[at]) {
+		size_t end = at + 1 + n->wire[at];
+
+		if (at)
+			out[len++] = '.';
+		for (at++; at < end; at++) {
+			uint8_t c = n->wire[at];
+
+			if (is_plain(c)) {
+				out[len++] = (char)c;
+				continue;
+			}
+			out[len++] = '\\';
+			out[len++] = (char)('0' + c / 100);
+			out[len++] = (char)('0' + c / 10 % 10);
+			out[len++] = (char)('0' + c % 10);
+		}
+	}
+	if (!at && n->len)
+		out[len++] = '.';
+	out[len] = '\0';
+	return len;
+}
+
+void nt_name_format(const struct nt_name *n, struct nt_buf *out)
+{
+	char *at = nt_buf_reserve(out, NT_NAME_TEXT_MAX);
+
+	if (at)
+		out->len += nt_name_text(n, at);
+}
+
+/* One octet of text at *pos: as it is, \DDD or \X. -1 when an escape is not whole. */
+static int read_octet(struct nt_slice text, size_t *pos)
+{
+	const uint8_t *p = (const uint8_t *)text.p + *pos;
+	size_t left = text.len - *pos;
+	int value = 0;
+
+	if (p[0] != '\\') {
+		*pos += 1;
+		return p[0];
+	}
+	if (left < 2)
+		return -1;
+	if (p[1] < '0' || p[1] > '9') {
+		*pos += 2;
+		return p[1];
+	}
+	if (left < 4)
+		return -1;
+	for (int i = 1; i <= 3; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return -1;
+		value = value * 10 + (p[i] - '0');
+	}
+	*pos += 4;
+	return value > 255 ? -1 : value;
+}
+
+/* One label at *pos, up to a dot or the end, into n->wire[at]. Returns its length, -1 on a fault. */
+static int read_label(struct nt_slice text, size_t *pos, struct nt_name *n, size_t at)
+{
+	int len = 0;
+
+	while (*pos < text.len && text.p[*pos] != '.') {
+		int c = read_octet(text, pos);
+
+		if (c < 0 || len == LABEL_MAX || at + 1 + (size_t)len >= NT_NAME_WIRE_MAX)
+			return -1;
+		n->wire[at + 1 + (size_t)len++] = lower((uint8_t)c);
+	}
+	n->wire[at] = (uint8_t)len;
+	return len;
+}
+
+int nt_name_parse(struct nt_slice text, struct nt_name *ret_name)
+{
+	struct nt_name n = { 0 };
+	size_t pos = 0, at = 0;
+
+	if (nt_slice_eq(text, NT_SLICE_LIT("."))) {
+		*ret_name = (struct nt_name){ .len = 1 };
+		return 0;
+	}
+	do {
+		int len = at < NT_NAME_WIRE_MAX ? read_label(text, &pos, &n, at) : -1;
+
+		if (len <= 0)
+			return -EINVAL;
+		at += (size_t)len + 1;
+		pos++; /* the dot */
+	} while (pos < text.len);
+	if (at >= NT_NAME_WIRE_MAX)
+		return -EINVAL;
+	n.wire[at] = 0;
+	n.len = (uint8_t)(at + 1);
+	*ret_name = n;
+	return 0;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pairing of queries with replies. Each entry is in one hash chain, in its owner's list, and in one
+ * of two lists of the table: waiting (not reported) or late (reported as unanswered). All lists go
+ * from old to new by the latest query, so expiry and eviction only ever look at the head.
+ */
+#include "lib/dns/pair.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+
+#include "lib/base/clock.h"
+#include "lib/dns/siphash.h"
+
+enum {
+	DEFAULT_ENTRIES = 65536,
+	DEFAULT_PER_OWNER = 4096,
+	DEFAULT_TIMEOUT_S = 6,
+	DEFAULT_LATE_S = 30,
+	OWNER_BUCKETS = 1024, /* a node runs some hundred pods */
+	ENTRIES_MAX = 1 << 24,
+};
+
+/* It is hashed and compared as octets. */
+_Static_assert(sizeof(struct nt_flow) == 14 + 2 * sizeof(struct nt_addr), "nt_flow has padding");
+
+struct owner;
+
+struct entry {
+	struct nt_pair_query q;
+	uint64_t hash;
+	struct owner *owner;
+	bool reported;
+	LIST_ENTRY(entry) chain;
+	TAILQ_ENTRY(entry) age;
+	TAILQ_ENTRY(entry) share;
+};
+
+TAILQ_HEAD(entry_list, entry);
+LIST_HEAD(entry_chain, entry);
+
+/* Exists while it has entries, so there are never more of them than entries. */
+struct owner {
+	uint64_t id;
+	uint32_t entries;
+	struct entry_list list;
+	LIST_ENTRY(owner) chain;
+};
+
+LIST_HEAD(owner_chain, owner);
+
+struct nt_pair {
+	struct nt_pair_config config;
+	nt_txn_fn *fn;
+	void *ctx;
+	struct nt_siphash_key key;
+	struct nt_pair_stats stats;
+	size_t mask; /* number of chains, a power of two, less one */
+	struct entry_chain *chains;
+	struct owner_chain owners[OWNER_BUCKETS];
+	struct entry_list waiting, late;
+	struct entry_chain spare; /* entries that were used before */
+};
+
+struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, void *ctx,
+			    struct nt_err *err)
+{
+	struct nt_pair *p = calloc(1, sizeof(*p));
+	size_t chains = 1;
+
+	if (!p) {
+		nt_err_set(err, ENOMEM, "no memory for the pairing table");
+		return NULL;
+	}
+	p->config = *config;
+	p->fn = fn;
+	p->ctx = ctx;
+	if (!p->config.max_entries)
+		p->config.max_entries = DEFAULT_ENTRIES;
+	if (!p->config.max_per_owner)
+		p->config.max_per_owner = DEFAULT_PER_OWNER;
+	if (p->config.timeout_ns <= 0)
+		p->config.timeout_ns = DEFAULT_TIMEOUT_S * NT_NS_PER_S;
+	if (p->config.late_ns <= 0)
+		p->config.late_ns = DEFAULT_LATE_S * NT_NS_PER_S;
+	TAILQ_INIT(&p->waiting);
+	TAILQ_INIT(&p->late);
+	while (chains < p->config.max_entries && chains < ENTRIES_MAX)
+		chains *= 2;
+	p->mask = chains - 1;
+	p->chains = calloc(chains, sizeof(*p->chains));
+	if (!p->chains || getrandom(&p->key, sizeof(p->key), 0) != sizeof(p->key)) {
+		nt_err_set(err, p->chains ? EIO : ENOMEM, "the pairing table of %zu entries: %s",
+			   chains, p->chains ? "no random key" : "no memory");
+		nt_pair_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static void free_list(struct entry_list *list)
+{
+	struct entry *e;
+
+	while ((e = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, e, age);
+		free(e);
+	}
+}
+
+void nt_pair_free(struct nt_pair *p)
+{
+	struct owner *o;
+	struct entry *e;
+
+	if (!p)
+		return;
+	free_list(&p->waiting);
+	free_list(&p->late);
+	while ((e = LIST_FIRST(&p->spare))) {
+		LIST_REMOVE(e, chain);
+		free(e);
+	}
+	for (size_t i = 0; i < OWNER_BUCKETS; i++) {
+		while ((o = LIST_FIRST(&p->owners[i]))) {
+			LIST_REMOVE(o, chain);
+			free(o);
+		}
+	}
+	free(p->chains);
+	free(p);
+}
+
+/* --- owners ------------------------------------------------------------------------------------ */
+
+static struct owner_chain *owner_bucket(struct nt_pair *p, uint64_t id)
+{
+	uint64_t hash = nt_siphash(&p->key, nt_slice_mem(&id, sizeof(id)));
+
+	return &p->owners[hash % OWNER_BUCKETS];
+}
+
+static struct owner *owner_find(struct nt_pair *p, uint64_t id)
+{
+	struct owner *o;
+
+	LIST_FOREACH(o, owner_bucket(p, id), chain)
+	{
+		if (o->id == id)
+			return o;
+	}
+	return NULL;
+}
+
+static struct owner *owner_get(struct nt_pair *p, uint64_t id)
+{
+	struct owner *o = owner_find(p, id);
+
+	if (o)
+		return o;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	o->id = id;
+	TAILQ_INIT(&o->list);
+	LIST_INSERT_HEAD(owner_bucket(p, id), o, chain);
+	return o;
+}
+
+static void owner_leave(struct owner *o, struct entry *e)
+{
+	TAILQ_REMOVE(&o->list, e, share);
+	if (--o->entries)
+		return;
+	LIST_REMOVE(o, chain);
+	free(o);
+}
+
+/* --- entries ----------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const struct nt_pair *p, const struct nt_flow *flow, uint16_t id,
+			uint16_t qtype, uint16_t qclass, const struct nt_name *qname)
+{
+	uint16_t numbers[3] = { id, qtype, qclass };
+	uint8_t key[sizeof(*flow) + sizeof(numbers) + NT_NAME_WIRE_MAX];
+	size_t len = sizeof(*flow) + sizeof(numbers);
+
+	memcpy(key, flow, sizeof(*flow));
+	memcpy(key + sizeof(*flow), numbers, sizeof(numbers));
+	memcpy(key + len, qname->wire, qname->len);
+	return nt_siphash(&p->key, nt_slice_mem(key, len + qname->len));
+}
+
+static struct entry *find(struct nt_pair *p, uint64_t hash, const struct nt_pair_query *q)
+{
+	struct entry *e;
+
+	LIST_FOREACH(e, &p->chains[hash & p->mask], chain)
+	{
+		if (e->hash == hash && e->q.id == q->id && e->q.qtype == q->qtype &&
+		    e->q.qclass == q->qclass &&
+		    memcmp(&e->q.flow, &q->flow, sizeof(q->flow)) == 0 &&
+		    nt_name_eq(&e->q.qname, &q->qname))
+			return e;
+	}
+	return NULL;
+}
+
+static struct entry_list *list_of(struct nt_pair *p, const struct entry *e)
+{
+	return e->reported ? &p->late : &p->waiting;
+}
+
+/* Out of all lists; it may be used again. */
+static void forget(struct nt_pair *p, struct entry *e)
+{
+	TAILQ_REMOVE(list_of(p, e), e, age);
+	LIST_REMOVE(e, chain);
+	owner_leave(e->owner, e);
+	p->stats.entries--;
+	p->stats.waiting -= !e->reported;
+	LIST_INSERT_HEAD(&p->spare, e, chain);
+}
+
+static uint64_t report(struct nt_pair *p, enum nt_txn_kind kind, const struct nt_pair_query *q,
+		       const struct nt_dns_msg *reply, int64_t reply_ns)
+{
+	struct nt_txn txn = {
+		.kind = kind,
+		.query = q,
+		.reply = reply,
+		.reply_ns = reply ? reply_ns : 0,
+		.reply_bytes = reply ? (uint32_t)reply->wire.len : 0,
+	};
+
+	return p->fn(p->ctx, &txn);
+}
+
+/* Unanswered by timeout: stays for a late reply. */
+static void give_up(struct nt_pair *p, struct entry *e)
+{
+	e->q.tag = report(p, NT_TXN_UNANSWERED, &e->q, NULL, 0);
+	TAILQ_REMOVE(&p->waiting, e, age);
+	TAILQ_INSERT_TAIL(&p->late, e, age);
+	e->reported = true;
+	p->stats.waiting--;
+}
+
+static void evict(struct nt_pair *p, struct entry *e)
+{
+	if (!e->reported) {
+		report(p, NT_TXN_UNANSWERED, &e->q, NULL, 0);
+		p->stats.evicted++;
+	}
+	forget(p, e);
+}
+
+static void make_room(struct nt_pair *p, uint64_t owner_id)
+{
+	struct owner *o = owner_find(p, owner_id);
+
+	if (o && o->entries >= p->config.max_per_owner)
+		evict(p, TAILQ_FIRST(&o->list));
+	else if (p->stats.entries >= p->config.max_entries)
+		evict(p, TAILQ_EMPTY(&p->late) ? TAILQ_FIRST(&p->waiting) : TAILQ_FIRST(&p->late));
+}
+
+/* A new entry that waits, as the youngest. NULL without memory; nothing has changed then but that
+ * there is room. */
+static struct entry *open_entry(struct nt_pair *p, const struct nt_pair_query *q, uint64_t hash)
+{
+	struct entry *e;
+	struct owner *o;
+
+	make_room(p, q->flow.owner);
+	e = LIST_FIRST(&p->spare);
+	if (e)
+		LIST_REMOVE(e, chain);
+	else
+		e = malloc(sizeof(*e));
+	o = e ? owner_get(p, q->flow.owner) : NULL;
+	if (!o) {
+		free(e);
+		return NULL;
+	}
+	e->q = *q;
+	e->hash = hash;
+	e->owner = o;
+	e->reported = false;
+	o->entries++;
+	p->stats.entries++;
+	p->stats.waiting++;
+	LIST_INSERT_HEAD(&p->chains[hash & p->mask], e, chain);
+	TAILQ_INSERT_TAIL(&p->waiting, e, age);
+	TAILQ_INSERT_TAIL(&o->list, e, share);
+	return e;
+}
+
+/* --- messages ---------------------------------------------------------------------------------- */
+
+/* The same question again on the same socket. It waits from now on, but not for ever: a client that
+ * repeats itself without end must show up in the log. */
+static void retry(struct nt_pair *p, struct entry *e, const struct nt_pair_query *q)
+{
+	e->q.queries += q->queries;
+	e->q.bytes += q->bytes;
+	if (q->first_ns < e->q.first_ns) /* CPUs deliver out of order */
+		e->q.first_ns = q->first_ns;
+	if (q->last_ns <= e->q.last_ns || q->last_ns - e->q.first_ns > p->config.late_ns)
+		return;
+	e->q.last_ns = q->last_ns;
+	TAILQ_REMOVE(&p->waiting, e, age);
+	TAILQ_INSERT_TAIL(&p->waiting, e, age);
+	TAILQ_REMOVE(&e->owner->list, e, share);
+	TAILQ_INSERT_TAIL(&e->owner->list, e, share);
+}
+
+static void take_query(struct nt_pair *p, const struct nt_pair_query *q, uint64_t hash)
+{
+	struct entry *e = find(p, hash, q);
+
+	if (e && !e->reported) {
+		retry(p, e, q);
+		return;
+	}
+	if (e) /* its row is out, so this is a transaction of its own */
+		forget(p, e);
+	if (open_entry(p, q, hash))
+		return;
+	p->stats.failed++;
+	report(p, NT_TXN_UNANSWERED, q, NULL, 0);
+}
+
+static void take_reply(struct nt_pair *p, const struct nt_pair_query *synthetic, uint64_t hash,
+		       const struct nt_dns_msg *msg, int64_t now_ns)
+{
+	struct entry *e = find(p, hash, synthetic);
+
+	if (!e || now_ns < e->q.first_ns) { /* no latency is negative */
+		report(p, NT_TXN_UNPAIRED, synthetic, msg, now_ns);
+		return;
+	}
+	report(p, e->reported ? NT_TXN_LATE : NT_TXN_ANSWERED, &e->q, msg, now_ns);
+	forget(p, e);
+}
+
+static struct nt_pair_query query_of(const struct nt_flow *flow, const struct nt_dns_msg *msg,
+				     int64_t now_ns)
+{
+	bool is_query = !(msg->flags & NT_DNS_QR);
+	struct nt_pair_query q = {
+		.flow = *flow,
+		.id = msg->id,
+		.qtype = msg->qtype,
+		.qclass = msg->qclass,
+		.qname = msg->qname,
+		.edns = { .ede = -1 },
+		.first_ns = now_ns,
+		.last_ns = now_ns,
+	};
+
+	if (!is_query)
+		return q;
+	q.query_flags = msg->flags;
+	q.edns = msg->edns;
+	q.queries = 1;
+	q.bytes = (uint32_t)msg->wire.len;
+	return q;
+}
+
+void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
+		     int64_t now_ns)
+{
+	struct nt_pair_query q = query_of(flow, msg, now_ns);
+	bool is_reply = msg->flags & NT_DNS_QR;
+	uint64_t hash;
+
+	/* What happens to this message must not depend on when the caller last looked at the clock.
+	 */
+	nt_pair_expire(p, now_ns);
+	if (!msg->has_question) {
+		report(p, is_reply ? NT_TXN_UNPAIRED : NT_TXN_UNANSWERED, &q, is_reply ? msg : NULL,
+		       now_ns);
+		return;
+	}
+	hash = hash_of(p, flow, q.id, q.qtype, q.qclass, &q.qname);
+	if (is_reply)
+		take_reply(p, &q, hash, msg, now_ns);
+	else
+		take_query(p, &q, hash);
+}
+
+void nt_pair_expire(struct nt_pair *p, int64_t now_ns)
+{
+	struct entry *e;
+
+	while ((e = TAILQ_FIRST(&p->waiting)) && now_ns - e->q.last_ns > p->config.timeout_ns)
+		give_up(p, e);
+	while ((e = TAILQ_FIRST(&p->late)) &&
+	       now_ns - e->q.last_ns - p->config.timeout_ns > p->config.late_ns)
+		forget(p, e);
+}
+
+void nt_pair_flush(struct nt_pair *p, uint64_t owner)
+{
+	struct owner *o = owner ? owner_find(p, owner) : NULL;
+	struct entry *e;
+
+	if (!owner) {
+		while ((e = TAILQ_FIRST(&p->waiting)))
+			give_up(p, e);
+		while ((e = TAILQ_FIRST(&p->late)))
+			forget(p, e);
+		return;
+	}
+	for (uint32_t left = o ? o->entries : 0; left; left--) {
+		e = TAILQ_FIRST(&o->list); /* the last one takes the owner with it */
+		if (!e->reported)
+			give_up(p, e);
+		forget(p, e);
+	}
+}
+
+/* --- restart ----------------------------------------------------------------------------------- */
+
+void nt_pair_each(struct nt_pair *p, nt_pair_each_fn *fn, void *ctx)
+{
+	struct entry *e;
+
+	TAILQ_FOREACH(e, &p->waiting, age)
+	{
+		fn(ctx, &e->q);
+	}
+}
+
+int nt_pair_restore(struct nt_pair *p, const struct nt_pair_query *q)
+{
+	uint64_t hash;
+
+	if (!q->qname.len || q->last_ns < q->first_ns)
+		return -EINVAL;
+	hash = hash_of(p, &q->flow, q->id, q->qtype, q->qclass, &q->qname);
+	if (find(p, hash, q))
+		return -EEXIST;
+	return open_entry(p, q, hash) ? 0 : -ENOMEM;
+}
+
+struct nt_pair_stats nt_pair_stats(const struct nt_pair *p)
+{
+	return p->stats;
+}

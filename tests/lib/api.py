@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The controller's API as a client sees it (api/openapi.yaml): GET only."""
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+PAGE = 1000
+
+
+class Api:
+    def __init__(self, url):
+        self.url = url.rstrip("/")
+
+    def get(self, path, **parameters):
+        text = urllib.parse.urlencode({k: v for k, v in parameters.items() if v is not None})
+        with urllib.request.urlopen(f"{self.url}{path}{'?' + text if text else ''}", timeout=30) as r:
+            return json.loads(r.read())
+
+    def rows(self, **parameters):
+        """All rows, page by page, of both ends and every role unless told otherwise."""
+        parameters = {"side": "any", "role": "any", "from": "now-24h", "to": "now", "limit": PAGE, **parameters}
+        cursor, rows = None, []
+        while True:
+            page = self.get("/api/v1/logs", cursor=cursor, **parameters)
+            rows += page["rows"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return [r["record"] for r in rows]
+
+    def healthy(self):
+        try:
+            with urllib.request.urlopen(self.url + "/healthz", timeout=2) as r:
+                return r.status == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
+
+def until(condition, seconds, pause=0.1):
+    """Asks again and again, at most so long; what the condition said last."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() >= end:
+            return value
+        time.sleep(pause)

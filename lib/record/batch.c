@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The numbered batch in its wire form: magic, version, tagged fields, CRC-32. */
+#include "lib/record/batch.h"
+
+#include <zlib.h>
+
+#include "lib/record/codec.h"
+#include "lib/record/wire.h"
+
+static const char magic[4] = "NTB1";
+enum { HEAD_LEN = sizeof(magic) + 1, CRC_LEN = 4 };
+
+/* Numbers of the fields; README.md has them in words. */
+enum { NODE = 1, SPOOL = 2, SEQ = 3, CREATED = 4, RECORD = 5, RANGE = 6, ENDPOINT = 7 };
+enum {
+	RANGE_EP_ID = 1,
+	RANGE_EPOCH = 2,
+	RANGE_CPU = 3,
+	RANGE_DIR = 4,
+	RANGE_FROM = 5,
+	RANGE_TO = 6
+};
+enum {
+	EP_ID = 1,
+	EP_STATE = 2,
+	EP_NAMESPACE = 3,
+	EP_NAME = 4,
+	EP_UID = 5,
+	EP_CONTAINER_ID = 6,
+	EP_IFNAME = 7,
+	EP_HOST_IFNAME = 8,
+	EP_NETWORK = 9,
+	EP_IP = 10,
+	EP_ROLE = 11,
+	EP_SINCE = 12,
+	EP_UNTIL = 13,
+	EP_SEEN = 14,
+	EP_LOGGED = 15,
+	EP_UNLOGGED = 16,
+	EP_REASON = 17,
+};
+
+static void put_range(const struct nt_batch_range *range, struct nt_buf *out)
+{
+	nt_wire_put_uint(out, RANGE_EP_ID, range->ep_id);
+	nt_wire_put_uint(out, RANGE_EPOCH, range->epoch);
+	nt_wire_put_uint(out, RANGE_CPU, range->cpu);
+	nt_wire_put_uint(out, RANGE_DIR, range->dir);
+	nt_wire_put_uint(out, RANGE_FROM, range->from);
+	nt_wire_put_uint(out, RANGE_TO, range->to);
+}
+
+static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
+{
+	nt_wire_put_uint(out, EP_ID, e->ep_id);
+	nt_wire_put_uint(out, EP_STATE, e->state);
+	nt_wire_put_str(out, EP_NAMESPACE, e->namespace_);
+	nt_wire_put_str(out, EP_NAME, e->name);
+	nt_wire_put_str(out, EP_UID, e->uid);
+	nt_wire_put_str(out, EP_CONTAINER_ID, e->container_id);
+	nt_wire_put_str(out, EP_IFNAME, e->ifname);
+	nt_wire_put_str(out, EP_HOST_IFNAME, e->host_ifname);
+	nt_wire_put_str(out, EP_NETWORK, e->network);
+	for (size_t i = 0; i < e->ips_len; i++)
+		nt_wire_put_addr(out, EP_IP, &e->ips[i]);
+	nt_wire_put_uint(out, EP_ROLE, e->role);
+	nt_wire_put_uint(out, EP_SINCE, (uint64_t)e->since_us);
+	nt_wire_put_uint(out, EP_UNTIL, (uint64_t)e->until_us);
+	nt_wire_put_uint(out, EP_SEEN, e->seen);
+	nt_wire_put_uint(out, EP_LOGGED, e->logged);
+	nt_wire_put_uint(out, EP_UNLOGGED, e->unlogged);
+	nt_wire_put_str(out, EP_REASON, e->reason);
+}
+
+static void put_crc(struct nt_buf *out, size_t from)
+{
+	uint32_t crc;
+
+	if (!nt_buf_ok(out))
+		return;
+	crc = (uint32_t)crc32_z(0, (const Bytef *)out->p + from, out->len - from);
+	for (unsigned i = 0; i < CRC_LEN; i++)
+		nt_buf_putc(out, (char)(crc >> 8 * i));
+}
+
+static void put_batch(const struct nt_batch *b, struct nt_buf *out)
+{
+	nt_buf_add(out, magic, sizeof(magic));
+	nt_buf_putc(out, NT_BATCH_VERSION);
+	nt_wire_put_str(out, NODE, b->node);
+	nt_wire_put_str(out, SPOOL, b->spool);
+	nt_wire_put_uint(out, SEQ, b->seq);
+	nt_wire_put_uint(out, CREATED, (uint64_t)b->created_us);
+	for (size_t i = 0; i < b->records_len && nt_buf_ok(out); i++) {
+		size_t at = nt_wire_begin(out, RECORD);
+
+		nt_record_wire(&b->records[i], out);
+		nt_wire_end(out, at);
+	}
+	for (size_t i = 0; i < b->ranges_len && nt_buf_ok(out); i++) {
+		size_t at = nt_wire_begin(out, RANGE);
+
+		put_range(&b->ranges[i], out);
+		nt_wire_end(out, at);
+	}
+	for (size_t i = 0; i < b->endpoints_len && nt_buf_ok(out); i++) {
+		size_t at = nt_wire_begin(out, ENDPOINT);
+
+		put_endpoint(&b->endpoints[i], out);
+		nt_wire_end(out, at);
+	}
+}
+
+int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err)
+{
+	size_t from = out->len;
+
+	if (!b->node.len || !b->spool.len || !b->seq)
+		return nt_err_set(err, EINVAL, "batch: node, spool and sequence must be set");
+	put_batch(b, out);
+	put_crc(out, from);
+	if (!nt_buf_ok(out))
+		return nt_err_set(err, ENOMEM, "batch: no memory for %zu records", b->records_len);
+	if (out->len - from > NT_BATCH_BYTES_MAX)
+		return nt_err_set(err, EMSGSIZE, "batch: %zu octets, at most %u are allowed",
+				  out->len - from, NT_BATCH_BYTES_MAX);
+	return 0;
+}
+
+static int bad_field(const char *what, uint64_t number, struct nt_err *err)
+{
+	return nt_err_set(err, EBADMSG, "batch: %s has a bad field %llu", what,
+			  (unsigned long long)number);
+}
+
+static int get_range(struct nt_slice wire, struct nt_batch_range *ret, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(wire);
+	struct nt_batch_range range = { 0 };
+	struct nt_wire_token t;
+	bool ok = true;
+
+	while (ok && nt_wire_next(&c, &t)) {
+		switch (t.number) {
+		case RANGE_EP_ID:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, &range.ep_id);
+			break;
+		case RANGE_EPOCH:
+			ok = nt_wire_get_u32(&t, &range.epoch);
+			break;
+		case RANGE_CPU:
+			ok = nt_wire_get_u32(&t, &range.cpu);
+			break;
+		case RANGE_DIR:
+			ok = t.type == NT_WIRE_VARINT && t.value <= 1;
+			range.dir = (uint8_t)t.value;
+			break;
+		case RANGE_FROM:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, &range.from);
+			break;
+		case RANGE_TO:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, &range.to);
+			break;
+		}
+	}
+	if (!ok || c.bad)
+		return bad_field("a sequence range", t.number, err);
+	if (range.to < range.from)
+		return nt_err_set(err, EBADMSG, "batch: a sequence range ends before it begins");
+	*ret = range;
+	return 0;
+}
+
+static bool get_endpoint_ip(const struct nt_wire_token *t, struct nt_batch_endpoint *e)
+{
+	return e->ips_len < sizeof(e->ips) / sizeof(e->ips[0]) &&
+	       nt_wire_get_addr(t, &e->ips[e->ips_len++]);
+}
+
+static struct nt_slice *endpoint_text(struct nt_batch_endpoint *e, uint64_t number)
+{
+	switch (number) {
+	case EP_NAMESPACE:
+		return &e->namespace_;
+	case EP_NAME:
+		return &e->name;
+	case EP_UID:
+		return &e->uid;
+	case EP_CONTAINER_ID:
+		return &e->container_id;
+	case EP_IFNAME:
+		return &e->ifname;
+	case EP_HOST_IFNAME:
+		return &e->host_ifname;
+	case EP_NETWORK:
+		return &e->network;
+	case EP_REASON:
+		return &e->reason;
+	default:
+		return NULL;
+	}
+}
+
+static uint64_t *endpoint_number(struct nt_batch_endpoint *e, uint64_t number)
+{
+	switch (number) {
+	case EP_ID:
+		return &e->ep_id;
+	case EP_SINCE:
+		return (uint64_t *)&e->since_us;
+	case EP_UNTIL:
+		return (uint64_t *)&e->until_us;
+	case EP_SEEN:
+		return &e->seen;
+	case EP_LOGGED:
+		return &e->logged;
+	case EP_UNLOGGED:
+		return &e->unlogged;
+	default:
+		return NULL;
+	}
+}
+
+static bool get_endpoint_field(const struct nt_wire_token *t, struct nt_batch_endpoint *e)
+{
+	struct nt_slice *text = endpoint_text(e, t->number);
+	uint64_t *number = endpoint_number(e, t->number);
+
+	if (text)
+		return nt_wire_get_str(t, text);
+	if (number)
+		return nt_wire_get_uint(t, UINT64_MAX, number);
+	if (t->number == EP_IP)
+		return get_endpoint_ip(t, e);
+	if (t->number == EP_STATE) {
+		e->state = (enum nt_endpoint_state)t->value;
+		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_FAILED;
+	}
+	if (t->number == EP_ROLE) {
+		e->role = (enum nt_role)t->value;
+		return t->type == NT_WIRE_VARINT && t->value <= NT_ROLE_RESOLVER;
+	}
+	return true;
+}
+
+static int get_endpoint(struct nt_slice wire, struct nt_batch_endpoint *ret, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(wire);
+	struct nt_batch_endpoint e = { 0 };
+	struct nt_wire_token t = { 0 };
+	bool ok = true;
+
+	while (ok && nt_wire_next(&c, &t))
+		ok = get_endpoint_field(&t, &e);
+	if (!ok || c.bad || e.state == 0)
+		return bad_field("an endpoint", t.number, err);
+	*ret = e;
+	return 0;
+}
+
+/* The lists are counted first, so that they are made once. */
+struct lists {
+	struct nt_record *records;
+	struct nt_batch_range *ranges;
+	struct nt_batch_endpoint *endpoints;
+};
+
+static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists *ret,
+		      struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(body);
+	size_t records = 0, ranges = 0, endpoints = 0;
+	struct nt_wire_token t;
+
+	while (nt_wire_next(&c, &t)) {
+		records += t.number == RECORD;
+		ranges += t.number == RANGE;
+		endpoints += t.number == ENDPOINT;
+	}
+	if (c.bad)
+		return nt_err_set(err, EBADMSG, "batch: broken at octet %zu", HEAD_LEN + c.at);
+	ret->records = nt_arena_alloc(arena, records * sizeof(*ret->records));
+	ret->ranges = nt_arena_alloc(arena, ranges * sizeof(*ret->ranges));
+	ret->endpoints = nt_arena_alloc(arena, endpoints * sizeof(*ret->endpoints));
+	if (!ret->records || !ret->ranges || !ret->endpoints)
+		return nt_err_set(err, ENOMEM,
+				  "batch: %zu records, %zu ranges, %zu endpoints "
+				  "do not fit in %zu octets",
+				  records, ranges, endpoints, arena->max_bytes);
+	return 0;
+}
+
+static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
+		       const struct lists *lists, struct nt_batch *b, struct nt_err *err)
+{
+	int result;
+
+	if (t->type != NT_WIRE_BYTES)
+		return bad_field("it", t->number, err);
+	if (t->number == RECORD) {
+		result = nt_record_from_wire(t->bytes, arena, &lists->records[b->records_len], err);
+		if (result < 0)
+			return nt_err_wrap(err, "batch: record %zu", b->records_len + 1);
+		b->records_len++;
+		return 0;
+	}
+	if (t->number == RANGE)
+		return get_range(t->bytes, &lists->ranges[b->ranges_len++], err);
+	return get_endpoint(t->bytes, &lists->endpoints[b->endpoints_len++], err);
+}
+
+static int get_batch(struct nt_slice body, struct nt_arena *arena, const struct lists *lists,
+		     struct nt_batch *b, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(body);
+	struct nt_wire_token t;
+	int result = 0;
+	bool ok = true;
+
+	while (result == 0 && ok && nt_wire_next(&c, &t)) {
+		switch (t.number) {
+		case NODE:
+			ok = nt_wire_get_str(&t, &b->node);
+			break;
+		case SPOOL:
+			ok = nt_wire_get_str(&t, &b->spool);
+			break;
+		case SEQ:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, &b->seq);
+			break;
+		case CREATED:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, (uint64_t *)&b->created_us);
+			break;
+		case RECORD:
+		case RANGE:
+		case ENDPOINT:
+			result = get_message(&t, arena, lists, b, err);
+			break;
+		}
+	}
+	return ok ? result : bad_field("it", t.number, err);
+}
+
+/* Checks the frame: what is between version and CRC. */
+static int open_frame(struct nt_slice wire, struct nt_slice *ret_body, struct nt_err *err)
+{
+	uint32_t want = 0, crc;
+
+	if (wire.len > NT_BATCH_BYTES_MAX)
+		return nt_err_set(err, EBADMSG, "batch: %zu octets, at most %u are allowed",
+				  wire.len, NT_BATCH_BYTES_MAX);
+	if (wire.len < HEAD_LEN + CRC_LEN || memcmp(wire.p, magic, sizeof(magic)) != 0)
+		return nt_err_set(err, EBADMSG, "batch: it does not begin with %.4s", magic);
+	if ((uint8_t)wire.p[sizeof(magic)] != NT_BATCH_VERSION)
+		return nt_err_set(err, EBADMSG, "batch: version %u is not known here, only %u",
+				  (uint8_t)wire.p[sizeof(magic)], NT_BATCH_VERSION);
+	for (unsigned i = 0; i < CRC_LEN; i++)
+		want |= (uint32_t)(uint8_t)wire.p[wire.len - CRC_LEN + i] << 8 * i;
+	crc = (uint32_t)crc32_z(0, (const Bytef *)wire.p, wire.len - CRC_LEN);
+	if (crc != want)
+		return nt_err_set(err, EBADMSG,
+				  "batch: torn or damaged, the CRC-32 is %08x and "
+				  "not %08x",
+				  crc, want);
+	*ret_body = nt_slice_mem(wire.p + HEAD_LEN, wire.len - HEAD_LEN - CRC_LEN);
+	return 0;
+}
+
+int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batch *ret_batch,
+		    struct nt_err *err)
+{
+	struct nt_batch b = { 0 };
+	struct nt_slice body;
+	struct lists lists;
+	int result = open_frame(wire, &body, err);
+
+	if (result == 0)
+		result = make_lists(body, arena, &lists, err);
+	if (result < 0)
+		return result;
+	b.records = lists.records;
+	b.ranges = lists.ranges;
+	b.endpoints = lists.endpoints;
+	result = get_batch(body, arena, &lists, &b, err);
+	if (result < 0)
+		return result;
+	if (!b.node.len || !b.spool.len || !b.seq)
+		return nt_err_set(err, EBADMSG, "batch: node, spool or sequence is missing");
+	*ret_batch = b;
+	return 0;
+}

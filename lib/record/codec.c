@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The wire form of a record, both ways, and the octets by which rows are the same. */
+#include "lib/record/codec.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/record/fields.h"
+#include "lib/record/wire.h"
+
+/* Members of one list: a DNS message of 65,535 octets cannot hold more records than this. */
+enum { LIST_MAX = 8192 };
+
+/* --- out --------------------------------------------------------------------------------------- */
+
+static void put_addr(struct nt_buf *out, const struct nt_field *f, const void *base)
+{
+	struct nt_addr addr;
+
+	memcpy(&addr, (const char *)base + f->offset, sizeof(addr));
+	nt_wire_put_addr(out, f->wire, &addr);
+}
+
+/* Packed numbers; zeros at the end are left out. */
+static void put_packed(struct nt_buf *out, unsigned number, const uint64_t *v, size_t len)
+{
+	char octets[NT_HISTOGRAM_BUCKETS * NT_WIRE_VARINT_MAX];
+	size_t n = 0;
+
+	while (len && !v[len - 1])
+		len--;
+	for (size_t i = 0; i < len; i++)
+		n += nt_wire_varint(octets + n, v[i]);
+	if (n)
+		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
+}
+
+static void put_options(struct nt_buf *out, unsigned number, const struct nt_record *r)
+{
+	uint64_t v[NT_ARRAY_LEN(r->edns_options)];
+	char octets[NT_ARRAY_LEN(v) * 3];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->edns_options_len; i++)
+		n += nt_wire_varint(octets + n, r->edns_options[i]);
+	if (n)
+		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
+}
+
+struct wire_mode {
+	bool keys_only;
+	bool search; /* logical_qname is a key */
+};
+
+static void put_fields(const struct nt_fields *fields, const void *base, struct wire_mode mode,
+		       struct nt_buf *out);
+
+static void put_list(struct nt_buf *out, const struct nt_field *f, const void *base,
+		     struct wire_mode mode)
+{
+	const struct nt_fields *members = nt_field_members(f);
+	struct nt_field_list list = nt_field_list(f, base);
+
+	for (size_t i = 0; i < list.len && nt_buf_ok(out); i++) {
+		if (members) {
+			size_t at = nt_wire_begin(out, f->wire);
+
+			put_fields(members, (char *)list.p + i * members->size, mode, out);
+			nt_wire_end(out, at);
+		} else {
+			nt_wire_put_bytes(out, f->wire, ((struct nt_slice *)list.p)[i]);
+		}
+	}
+}
+
+static void put_field(const struct nt_field *f, const void *base, struct wire_mode mode,
+		      struct nt_buf *out)
+{
+	switch (f->kind) {
+	case NT_FIELD_STR:
+		nt_wire_put_str(out, f->wire, nt_field_str(f, base));
+		break;
+	case NT_FIELD_ADDR:
+		put_addr(out, f, base);
+		break;
+	case NT_FIELD_OPTIONS:
+		put_options(out, f->wire, base);
+		break;
+	case NT_FIELD_HISTOGRAM:
+		put_packed(out, f->wire, ((const struct nt_record *)base)->latency_histogram,
+			   NT_HISTOGRAM_BUCKETS);
+		break;
+	case NT_FIELD_STRS:
+	case NT_FIELD_LABELS:
+	case NT_FIELD_SERVERS:
+	case NT_FIELD_RRSETS:
+		put_list(out, f, base, mode);
+		break;
+	case NT_FIELD_HOP: /* -1 is what is not there */
+		nt_wire_put_uint(out, f->wire, nt_field_uint(f, base) + 1);
+		break;
+	default:
+		nt_wire_put_uint(out, f->wire, nt_field_uint(f, base));
+	}
+}
+
+static void put_fields(const struct nt_fields *fields, const void *base, struct wire_mode mode,
+		       struct nt_buf *out)
+{
+	for (size_t i = 0; i < fields->len; i++) {
+		const struct nt_field *f = &fields->fields[i];
+		bool key = f->merge == NT_MERGE_KEY ||
+			   (f->merge == NT_MERGE_KEY_SEARCH && mode.search);
+
+		if (f->wire && (key || !mode.keys_only))
+			put_field(f, base, mode, out);
+	}
+}
+
+void nt_record_wire(const struct nt_record *r, struct nt_buf *out)
+{
+	put_fields(&nt_record_fields, r, (struct wire_mode){ 0 }, out);
+}
+
+void nt_record_key(const struct nt_record *r, struct nt_buf *out)
+{
+	struct wire_mode mode = { .keys_only = true, .search = r->scope == NT_SCOPE_SEARCH };
+
+	put_fields(&nt_record_fields, r, mode, out);
+}
+
+/* --- in ---------------------------------------------------------------------------------------- */
+
+/* Writers go through the table in order, so the field is mostly the one behind the last. */
+static const struct nt_field *find_wire(const struct nt_fields *fields, uint64_t number, size_t *at)
+{
+	for (size_t n = 0; n < fields->len; n++) {
+		size_t i = (*at + n) % fields->len;
+
+		if (fields->fields[i].wire == number) {
+			*at = i;
+			return &fields->fields[i];
+		}
+	}
+	return NULL;
+}
+
+static bool is_list(const struct nt_field *f)
+{
+	return f->kind >= NT_FIELD_STRS;
+}
+
+static bool is_bytes(const struct nt_field *f)
+{
+	return f->kind == NT_FIELD_STR || f->kind == NT_FIELD_ADDR || f->kind >= NT_FIELD_OPTIONS;
+}
+
+static size_t member_size(const struct nt_field *f)
+{
+	const struct nt_fields *members = nt_field_members(f);
+
+	return members ? members->size : sizeof(struct nt_slice);
+}
+
+static int bad_value(const struct nt_field *f, struct nt_err *err)
+{
+	return nt_err_set(err, EBADMSG, "record: field %u (%s) has a value that is not allowed",
+			  f->wire, f->name);
+}
+
+static int get_packed(const struct nt_field *f, struct nt_slice bytes, uint64_t *v, size_t max,
+		      size_t *ret_len, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(bytes);
+	size_t n = 0;
+
+	while (nt_cursor_left(&c)) {
+		if (n == max)
+			return bad_value(f, err);
+		v[n++] = nt_wire_read_varint(&c);
+	}
+	*ret_len = n;
+	return c.bad ? bad_value(f, err) : 0;
+}
+
+static int get_options(const struct nt_field *f, struct nt_slice bytes, struct nt_record *r,
+		       struct nt_err *err)
+{
+	uint64_t v[NT_ARRAY_LEN(r->edns_options)];
+	size_t len;
+	int result = get_packed(f, bytes, v, NT_ARRAY_LEN(v), &len, err);
+
+	if (result < 0)
+		return result;
+	for (size_t i = 0; i < len; i++) {
+		if (v[i] > UINT16_MAX || (i && v[i] <= v[i - 1]))
+			return bad_value(f, err);
+		r->edns_options[i] = (uint16_t)v[i];
+	}
+	r->edns_options_len = len;
+	return 0;
+}
+
+static int get_uint(const struct nt_field *f, uint64_t v, void *base, struct nt_err *err)
+{
+	uint64_t max = f->size < 8 ? (1ull << 8 * f->size) - 1 : UINT64_MAX;
+
+	if (f->kind == NT_FIELD_HOP && v-- > INT64_MAX)
+		return bad_value(f, err);
+	if (f->kind == NT_FIELD_BOOL)
+		max = 1;
+	if (v > max || (f->kind == NT_FIELD_ENUM && v && !nt_enum_name(f->values, (unsigned)v)))
+		return bad_value(f, err);
+	nt_field_set_uint(f, base, v);
+	return 0;
+}
+
+static int get_fields(const struct nt_fields *fields, struct nt_slice wire, struct nt_arena *arena,
+		      void *base, struct nt_err *err);
+
+static int get_member(const struct nt_field *f, const struct nt_wire_token *t,
+		      struct nt_arena *arena, void *base, struct nt_err *err)
+{
+	const struct nt_fields *members = nt_field_members(f);
+	struct nt_field_list list = nt_field_list(f, base);
+	char *at = (char *)list.p + list.len * member_size(f);
+
+	list.len++;
+	nt_field_set_list(f, base, list);
+	if (members)
+		return get_fields(members, t->bytes, arena, at, err);
+	return nt_wire_get_str(t, (struct nt_slice *)at) ? 0 : bad_value(f, err);
+}
+
+static int get_field(const struct nt_field *f, const struct nt_wire_token *t,
+		     struct nt_arena *arena, void *base, struct nt_err *err)
+{
+	struct nt_slice *text = (struct nt_slice *)((char *)base + f->offset);
+	struct nt_addr addr;
+	size_t len;
+
+	if (t->type != (is_bytes(f) ? NT_WIRE_BYTES : NT_WIRE_VARINT))
+		return nt_err_set(err, EBADMSG, "record: field %u (%s) has wire type %u", f->wire,
+				  f->name, t->type);
+	switch (f->kind) {
+	case NT_FIELD_STR:
+		return nt_wire_get_str(t, text) ? 0 : bad_value(f, err);
+	case NT_FIELD_ADDR:
+		if (!nt_wire_get_addr(t, &addr))
+			return bad_value(f, err);
+		memcpy((char *)base + f->offset, &addr, sizeof(addr));
+		return 0;
+	case NT_FIELD_OPTIONS:
+		return get_options(f, t->bytes, base, err);
+	case NT_FIELD_HISTOGRAM:
+		return get_packed(f, t->bytes, ((struct nt_record *)base)->latency_histogram,
+				  NT_HISTOGRAM_BUCKETS, &len, err);
+	default:
+		return is_list(f) ? get_member(f, t, arena, base, err)
+				  : get_uint(f, t->value, base, err);
+	}
+}
+
+/* Counts the members of each list, checks the frame, and makes room for the lists. */
+static int make_lists(const struct nt_fields *fields, struct nt_slice wire, struct nt_arena *arena,
+		      void *base, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(wire);
+	uint16_t counts[256] = { 0 };
+	struct nt_wire_token t;
+
+	while (nt_wire_next(&c, &t))
+		if (t.number < NT_ARRAY_LEN(counts) && t.type == NT_WIRE_BYTES &&
+		    ++counts[t.number] > LIST_MAX)
+			return nt_err_set(err, EBADMSG, "record: more than %d times field %u",
+					  LIST_MAX, (unsigned)t.number);
+	if (c.bad)
+		return nt_err_set(err, EBADMSG, "record: broken at octet %zu of %zu", c.at, c.len);
+	for (size_t i = 0; i < fields->len; i++) {
+		const struct nt_field *f = &fields->fields[i];
+		struct nt_field_list list = { 0 };
+
+		if (!f->wire || !is_list(f) || !counts[f->wire])
+			continue;
+		list.p = nt_arena_zalloc(arena, counts[f->wire] * member_size(f));
+		if (!list.p)
+			return nt_err_set(err, ENOMEM, "record: a list of %u does not fit",
+					  counts[f->wire]);
+		nt_field_set_list(f, base, list);
+	}
+	return 0;
+}
+
+static int get_fields(const struct nt_fields *fields, struct nt_slice wire, struct nt_arena *arena,
+		      void *base, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(wire);
+	struct nt_wire_token t;
+	size_t at = 0;
+	int result = make_lists(fields, wire, arena, base, err);
+
+	while (result == 0 && nt_wire_next(&c, &t)) {
+		const struct nt_field *f = find_wire(fields, t.number, &at);
+
+		if (f)
+			result = get_field(f, &t, arena, base, err);
+	}
+	return result;
+}
+
+int nt_record_from_wire(struct nt_slice wire, struct nt_arena *arena, struct nt_record *ret_record,
+			struct nt_err *err)
+{
+	struct nt_record r = { .hop_network_ns = -1, .hop_server_ns = -1, .hop_upstream_ns = -1 };
+	int result = get_fields(&nt_record_fields, wire, arena, &r, err);
+
+	if (result == 0)
+		*ret_record = r;
+	return result;
+}

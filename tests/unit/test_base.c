@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors, buffers, arenas, addresses, whole files, the event loop. */
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/addr.h"
+#include "lib/base/arena.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/loop.h"
+#include "lib/base/metrics.h"
+
+START_TEST(errors_gain_context_on_the_way_up)
+{
+	struct nt_err err;
+
+	ck_assert_int_eq(nt_err_sys(&err, ENOENT, "open %s", "x"), -ENOENT);
+	ck_assert_int_eq(nt_err_wrap(&err, "config of %s", "pod"), -ENOENT);
+	ck_assert_str_eq(err.msg, "config of pod: open x: No such file or directory");
+	ck_assert_int_eq(nt_err_set(NULL, EIO, "nobody listens"), -EIO);
+}
+END_TEST
+
+START_TEST(long_errors_are_cut_not_overrun)
+{
+	struct nt_err err;
+	char text[2000];
+
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	nt_err_set(&err, EIO, "%s", text);
+	nt_err_wrap(&err, "%s", text);
+	nt_err_sys(&err, EIO, "%s", text);
+	ck_assert_uint_lt(strlen(err.msg), sizeof(err.msg));
+}
+END_TEST
+
+START_TEST(buffer_stops_at_its_bound_and_says_so)
+{
+	_cleanup_buf_ struct nt_buf b = { .max_len = 10 };
+
+	nt_buf_puts(&b, "12345");
+	nt_buf_i64(&b, INT64_MIN);
+	ck_assert(!nt_buf_ok(&b));
+	nt_buf_putc(&b, 'x');
+	ck_assert_str_eq(nt_buf_str(&b), "12345");
+	nt_buf_reset(&b);
+	nt_buf_printf(&b, "%d-%s", 7, "abc");
+	ck_assert(nt_buf_ok(&b));
+	ck_assert_str_eq(nt_buf_str(&b), "7-abc");
+}
+END_TEST
+
+START_TEST(buffer_prints_the_extreme_numbers)
+{
+	_cleanup_buf_ struct nt_buf b = { 0 };
+
+	nt_buf_i64(&b, INT64_MIN);
+	nt_buf_putc(&b, ' ');
+	nt_buf_u64(&b, UINT64_MAX);
+	nt_buf_putc(&b, ' ');
+	nt_buf_u64(&b, 0);
+	ck_assert_str_eq(nt_buf_str(&b), "-9223372036854775808 18446744073709551615 0");
+}
+END_TEST
+
+START_TEST(arena_is_bounded_and_reusable)
+{
+	_cleanup_arena_ struct nt_arena a = NT_ARENA(100000);
+	struct nt_slice s = nt_arena_copy(&a, NT_SLICE_LIT("hello"));
+
+	ck_assert_str_eq(s.p, "hello");
+	ck_assert_ptr_nonnull(nt_arena_alloc(&a, 50000));
+	ck_assert_ptr_null(nt_arena_alloc(&a, 60000));
+	ck_assert_ptr_null(nt_arena_alloc(&a, SIZE_MAX - 3));
+	nt_arena_reset(&a);
+	ck_assert_ptr_nonnull(nt_arena_zalloc(&a, 90000));
+	ck_assert_uint_eq((uintptr_t)nt_arena_alloc(&a, 1) % 16, 0);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	bool valid, is_private;
+} addr_cases[] = {
+	{ "10.1.2.3", true, true },	  { "172.31.0.1", true, true },
+	{ "172.32.0.1", true, false },	  { "192.168.0.1", true, true },
+	{ "100.64.0.1", true, true },	  { "169.254.169.254", true, true },
+	{ "8.8.8.8", true, false },	  { "fd00::1", true, true },
+	{ "fe80::1", true, true },	  { "::1", true, true },
+	{ "2001:db8::1", true, false },	  { "1.2.3", false, false },
+	{ "1.2.3.4.5", false, false },	  { "", false, false },
+	{ "fe80::1%eth0", false, false },
+};
+
+START_TEST(addresses)
+{
+	char out[NT_ADDR_TEXT_MAX];
+	struct nt_addr a;
+	int r = nt_addr_parse(nt_slice_str(addr_cases[_i].text), &a);
+
+	ck_assert_int_eq(r == 0, addr_cases[_i].valid);
+	if (r < 0)
+		return;
+	ck_assert_str_eq(nt_addr_format(&a, out), addr_cases[_i].text);
+	ck_assert_int_eq(nt_addr_is_private(&a), addr_cases[_i].is_private);
+}
+END_TEST
+
+START_TEST(a_file_is_replaced_whole_or_not_at_all)
+{
+	char dir[] = "/tmp/nt-test-XXXXXX", path[64], nested[96];
+	_cleanup_buf_ struct nt_buf b = { 0 };
+	struct nt_err err = { 0 };
+	struct stat st;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/f", dir);
+	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, path, NT_SLICE_LIT("one"), 0600, &err), 0);
+	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, path, NT_SLICE_LIT("two"), 0600, &err), 0);
+	ck_assert_int_eq(nt_file_read_at(AT_FDCWD, path, 100, &b, &err), 0);
+	ck_assert_str_eq(nt_buf_str(&b), "two");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0600);
+	nt_buf_reset(&b);
+	ck_assert_int_eq(nt_file_read_at(AT_FDCWD, path, 2, &b, &err), -EFBIG);
+	ck_assert_ptr_nonnull(strstr(err.msg, path));
+	snprintf(nested, sizeof(nested), "%s/gone/f", dir);
+	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, nested, NT_SLICE_LIT("x"), 0600, &err),
+			 -ENOENT);
+	snprintf(nested, sizeof(nested), "%s/a/b", dir);
+	ck_assert_int_eq(nt_file_mkdirs(nested, 0700, &err), 0);
+	ck_assert_int_eq(nt_file_mkdirs(nested, 0700, &err), 0);
+	ck_assert_int_eq(rmdir(nested), 0);
+	snprintf(nested, sizeof(nested), "%s/a", dir);
+	ck_assert_int_eq(rmdir(nested), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+struct loop_test {
+	struct nt_loop *loop;
+	struct nt_timer *timer;
+	int ticks, signals, reads, fd;
+};
+
+static void on_tick(void *ctx)
+{
+	struct loop_test *t = ctx;
+
+	if (++t->ticks == 3) {
+		nt_loop_timer_free(t->timer); /* from its own handler */
+		kill(getpid(), SIGUSR1);
+	}
+}
+
+static void on_signal(void *ctx, int signal_number)
+{
+	struct loop_test *t = ctx;
+
+	ck_assert_int_eq(signal_number, SIGUSR1);
+	t->signals++;
+	ck_assert_int_eq(write(t->fd, "x", 1), 1);
+}
+
+static void on_read(void *ctx, int fd, uint32_t events)
+{
+	struct loop_test *t = ctx;
+
+	ck_assert_int_ne(events & EPOLLIN, 0);
+	t->reads++;
+	nt_loop_unwatch(t->loop, fd);
+	nt_loop_stop(t->loop);
+}
+
+START_TEST(loop_runs_timers_signals_and_descriptors)
+{
+	static const int signals[] = { SIGUSR1, 0 };
+	struct loop_test t = { 0 };
+	struct nt_err err;
+	int pipe_fds[2];
+
+	ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+	t.fd = pipe_fds[1];
+	ck_assert_int_eq(nt_loop_new(&t.loop, &err), 0);
+	t.timer = nt_loop_timer_new(t.loop, NT_NS_PER_MS, on_tick, &t, &err);
+	ck_assert_ptr_nonnull(t.timer);
+	ck_assert_int_eq(nt_loop_signals(t.loop, signals, on_signal, &t, &err), 0);
+	ck_assert_int_eq(nt_loop_watch(t.loop, pipe_fds[0], EPOLLIN, on_read, &t, &err), 0);
+	ck_assert_int_eq(nt_loop_run(t.loop, &err), 0);
+	ck_assert_int_eq(t.ticks, 3);
+	ck_assert_int_eq(t.signals, 1);
+	ck_assert_int_eq(t.reads, 1);
+	nt_loop_free(t.loop);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+END_TEST
+
+START_TEST(metrics_are_prometheus_text)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	_cleanup_buf_ struct nt_buf labels = { 0 };
+
+	nt_metrics_label(&labels, "reason", NT_SLICE_LIT("a\"b\n"));
+	nt_metrics_label(&labels, "dir", NT_SLICE_LIT("in"));
+	nt_metrics_head(&out, "nt_x_total", "Things.", NT_METRIC_COUNTER);
+	nt_metrics_sample(&out, "nt_x_total", nt_buf_str(&labels), 3);
+	nt_metrics_sample(&out, "nt_x_total", NULL, 4);
+	ck_assert_str_eq(nt_buf_str(&out), "# HELP nt_x_total Things.\n# TYPE nt_x_total counter\n"
+					   "nt_x_total{reason=\"a\\\"b\\n\",dir=\"in\"} 3\n"
+					   "nt_x_total 4\n");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("base");
+	TCase *t = tcase_create("base");
+	SRunner *r;
+	int failed;
+
+	tcase_add_test(t, errors_gain_context_on_the_way_up);
+	tcase_add_test(t, long_errors_are_cut_not_overrun);
+	tcase_add_test(t, buffer_stops_at_its_bound_and_says_so);
+	tcase_add_test(t, buffer_prints_the_extreme_numbers);
+	tcase_add_test(t, arena_is_bounded_and_reusable);
+	tcase_add_loop_test(t, addresses, 0, NT_ARRAY_LEN(addr_cases));
+	tcase_add_test(t, a_file_is_replaced_whole_or_not_at_all);
+	tcase_add_test(t, loop_runs_timers_signals_and_descriptors);
+	tcase_add_test(t, metrics_are_prometheus_text);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -45,7 +45,7 @@ START_TEST(buffer_stops_at_its_bound_and_says_so)
 	_cleanup_buf_ struct nt_buf b = { .max_len = 10 };
 
 	nt_buf_puts(&b, "12345");
-	nt_buf_i64(&b, INT64_MIN);
+	nt_buf_puts(&b, "678901");
 	ck_assert(!nt_buf_ok(&b));
 	nt_buf_putc(&b, 'x');
 	ck_assert_str_eq(nt_buf_str(&b), "12345");

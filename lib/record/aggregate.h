@@ -34,6 +34,11 @@ int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *ident
 		       const struct nt_time_base *time, const struct nt_names *names,
 		       struct nt_arena *arena, struct nt_record *ret_record) NT_MUSTCHECK;
 
+/* The pod's name with a generated end as a star, as Calico writes it: web-6659c9d65f-x2x4p is
+ * web-6659c9d65f-*, agent-7xk2p is agent-*, db-0 is db-*, others stay. In arena, or name itself. */
+int nt_record_name_aggr(struct nt_slice name, struct nt_arena *arena,
+			struct nt_slice *ret_aggr) NT_MUSTCHECK;
+
 struct nt_aggregate;
 
 /* merge false: each record its own row (flush interval 0). first_id: ids go up from there. */
@@ -43,7 +48,8 @@ void nt_aggregate_free(struct nt_aggregate *a);
 /* Copies the record in, or merges it; returns the row's id, 0 on failure (counted by the caller). */
 uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r);
 /* The rows, one array, valid until the next nt_aggregate_add or nt_aggregate_reset. The caller may
- * set what is only known when the interval ends, the same for all rows of a pod (role, clock_step). */
+ * set what is only known when the interval ends, the same for all rows of a pod (role, clock_step).
+ */
 size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_record **ret_rows);
 void nt_aggregate_reset(struct nt_aggregate *a);
 size_t nt_aggregate_bytes(const struct nt_aggregate *a);

@@ -370,8 +370,8 @@ int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batc
 		    struct nt_err *err)
 {
 	struct nt_batch b = { 0 };
-	struct nt_slice body;
-	struct lists lists;
+	struct nt_slice body = { 0 };
+	struct lists lists = { 0 };
 	int result = open_frame(wire, &body, err);
 
 	if (result == 0)

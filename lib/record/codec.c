@@ -35,7 +35,7 @@ static void put_packed(struct nt_buf *out, unsigned number, const uint64_t *v, s
 
 static void put_options(struct nt_buf *out, unsigned number, const struct nt_record *r)
 {
-	uint64_t v[NT_ARRAY_LEN(r->edns_options)];
+	uint64_t v[NT_ARRAY_LEN(r->edns_options)] = { 0 };
 	char octets[NT_ARRAY_LEN(v) * 3];
 	size_t n = 0;
 
@@ -184,8 +184,8 @@ static int get_packed(const struct nt_field *f, struct nt_slice bytes, uint64_t 
 static int get_options(const struct nt_field *f, struct nt_slice bytes, struct nt_record *r,
 		       struct nt_err *err)
 {
-	uint64_t v[NT_ARRAY_LEN(r->edns_options)];
-	size_t len;
+	uint64_t v[NT_ARRAY_LEN(r->edns_options)] = { 0 };
+	size_t len = 0;
 	int result = get_packed(f, bytes, v, NT_ARRAY_LEN(v), &len, err);
 
 	if (result < 0)
@@ -235,7 +235,7 @@ static int get_field(const struct nt_field *f, const struct nt_wire_token *t,
 {
 	struct nt_slice *text = (struct nt_slice *)((char *)base + f->offset);
 	struct nt_addr addr;
-	size_t len;
+	size_t len = 0;
 
 	if (t->type != (is_bytes(f) ? NT_WIRE_BYTES : NT_WIRE_VARINT))
 		return nt_err_set(err, EBADMSG, "record: field %u (%s) has wire type %u", f->wire,

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a paired transaction to a record: the same for the agent and for decode. */
+#include "lib/record/aggregate.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/names/names.h"
+#include "lib/record/rrsets.h"
+
+enum { NOERROR = 0, NXDOMAIN = 3 };
+/* Flags of the header that a record has. */
+enum { FLAGS = NT_DNS_AA | NT_DNS_TC | NT_DNS_RD | NT_DNS_RA | NT_DNS_AD | NT_DNS_CD };
+
+static int64_t real_us(const struct nt_time_base *time, int64_t boot_ns)
+{
+	return (boot_ns + time->real_minus_boot_ns) / 1000;
+}
+
+/* Packets, octets and times. A query packet that brought no reply is unanswered once, whatever its
+ * retransmissions: queries = answered + unanswered + retries. */
+static void set_counts(const struct nt_txn *txn, const struct nt_time_base *time,
+		       struct nt_record *r)
+{
+	const struct nt_pair_query *q = txn->query;
+	int64_t first_ns = q->first_ns, last_ns = q->last_ns;
+
+	if (txn->kind == NT_TXN_LATE) {
+		r->late = true;
+		r->late_of = q->tag;
+	} else {
+		r->count = 1;
+		r->queries = q->queries;
+		r->retries = q->queries ? q->queries - 1 : 0;
+		r->bytes_out = q->bytes;
+	}
+	if (txn->kind == NT_TXN_UNANSWERED)
+		r->unanswered = 1;
+	else if (txn->reply_ns > last_ns)
+		last_ns = txn->reply_ns;
+	/* No query packet is in these rows, so they begin with their reply. */
+	if (txn->kind == NT_TXN_LATE || txn->kind == NT_TXN_UNPAIRED)
+		first_ns = last_ns = txn->reply_ns;
+	r->start_us = real_us(time, first_ns);
+	r->end_us = real_us(time, last_ns);
+	r->clock_step = time->clock_step;
+}
+
+static void set_latency(const struct nt_txn *txn, struct nt_record *r)
+{
+	int64_t ns = txn->reply_ns - txn->query->first_ns;
+	size_t bucket = 0;
+
+	if ((txn->kind != NT_TXN_ANSWERED && txn->kind != NT_TXN_LATE) || ns < 0)
+		return;
+	while (bucket < NT_HISTOGRAM_BUCKETS - 1 && (uint64_t)ns >= 1ull << (bucket + 14))
+		bucket++;
+	r->latency_count = 1;
+	r->latency_min_ns = r->latency_max_ns = r->latency_sum_ns = (uint64_t)ns;
+	r->latency_histogram[bucket] = 1;
+}
+
+static void add_option(struct nt_record *r, uint16_t option)
+{
+	size_t at = 0;
+
+	while (at < r->edns_options_len && r->edns_options[at] < option)
+		at++;
+	if (r->edns_options_len == NT_ARRAY_LEN(r->edns_options) ||
+	    (at < r->edns_options_len && r->edns_options[at] == option))
+		return;
+	memmove(r->edns_options + at + 1, r->edns_options + at,
+		(r->edns_options_len - at) * sizeof(option));
+	r->edns_options[at] = option;
+	r->edns_options_len++;
+}
+
+/* Of query and reply together. */
+static void add_edns(struct nt_record *r, const struct nt_dns_edns *e)
+{
+	if (!e->present)
+		return;
+	r->edns = true;
+	r->edns_do |= e->dnssec_ok;
+	if (e->version > r->edns_version)
+		r->edns_version = e->version;
+	if (e->udp_size > r->edns_udp_size_max)
+		r->edns_udp_size_max = e->udp_size;
+	for (size_t i = 0; i < e->options_len; i++)
+		add_option(r, e->options[i]);
+}
+
+static int set_reply(const struct nt_txn *txn, struct nt_arena *arena, struct nt_record *r)
+{
+	if (!txn->reply)
+		return 0;
+	r->replies = 1;
+	r->answered = true;
+	r->rcode = txn->reply->rcode;
+	r->flags = txn->reply->flags & FLAGS;
+	r->truncated = (txn->reply->flags & NT_DNS_TC) != 0;
+	r->bytes_in = txn->reply_bytes;
+	add_edns(r, &txn->reply->edns);
+	return nt_rrsets_from_msg(txn->reply, arena, r);
+}
+
+/* Kubernetes makes random ends of five of these (k8s.io/apimachinery, util/rand). */
+static bool random_octet(char c)
+{
+	return strchr("bcdfghjklmnpqrstvwxz2456789", c) && c;
+}
+
+static bool generated_end(struct nt_slice end)
+{
+	bool digits = end.len > 0, random = end.len == 5;
+
+	for (size_t i = 0; i < end.len; i++) {
+		digits = digits && end.p[i] >= '0' && end.p[i] <= '9';
+		random = random && random_octet(end.p[i]);
+	}
+	return digits || random;
+}
+
+int nt_record_name_aggr(struct nt_slice name, struct nt_arena *arena, struct nt_slice *ret_aggr)
+{
+	size_t at = name.len;
+	char *p;
+
+	while (at && name.p[at - 1] != '-')
+		at--;
+	if (at < 2 || !generated_end(nt_slice_mem(name.p + at, name.len - at))) {
+		*ret_aggr = name;
+		return 0;
+	}
+	p = nt_arena_alloc(arena, at + 1);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, name.p, at);
+	p[at] = '*';
+	*ret_aggr = nt_slice_mem(p, at + 1);
+	return 0;
+}
+
+static int set_server(const struct nt_txn *txn, const struct nt_identity *identity,
+		      struct nt_arena *arena, struct nt_record *r)
+{
+	struct nt_server *server = nt_arena_zalloc(arena, sizeof(*server));
+	const struct nt_flow *flow = &txn->query->flow;
+
+	if (!server)
+		return -ENOMEM;
+	server->ip = flow->server;
+	server->port = flow->server_port;
+	server->name = NT_SLICE_LIT("-");
+	server->name_aggr =
+		nt_addr_is_private(&flow->server) ? NT_SLICE_LIT("pvt") : NT_SLICE_LIT("pub");
+	r->servers = server;
+	r->servers_len = 1;
+	if (r->side != NT_SIDE_SERVER || !identity->name.len)
+		return 0;
+	server->name = identity->name;
+	server->namespace_ = identity->namespace_;
+	return nt_record_name_aggr(identity->name, arena, &server->name_aggr);
+}
+
+static int set_ends(const struct nt_txn *txn, const struct nt_identity *identity,
+		    struct nt_arena *arena, struct nt_record *r)
+{
+	const struct nt_flow *flow = &txn->query->flow;
+
+	r->node = identity->node;
+	r->side = flow->side == NT_SIDE_SERVER ? NT_SIDE_SERVER : NT_SIDE_CLIENT;
+	r->role = identity->role;
+	r->client_ip = flow->client;
+	r->transport = flow->transport;
+	if (r->side == NT_SIDE_CLIENT) {
+		if (!r->client_ip.family)
+			r->client_ip = identity->ip;
+		r->client_namespace = identity->namespace_;
+		r->client_name = identity->name;
+		r->client_uid = identity->uid;
+		r->client_ifname = identity->ifname;
+		r->client_container_id = identity->container_id;
+		if (nt_record_name_aggr(identity->name, arena, &r->client_name_aggr) < 0)
+			return -ENOMEM;
+	}
+	return set_server(txn, identity, arena, r);
+}
+
+/* A message without a question has no name: qname, type and class are missing then. */
+static int set_question(const struct nt_txn *txn, const struct nt_identity *identity,
+			const struct nt_names *names, struct nt_arena *arena, struct nt_record *r)
+{
+	const struct nt_pair_query *q = txn->query;
+	char text[NT_NAME_TEXT_MAX];
+	struct nt_name_class c;
+
+	if (!q->qname.len)
+		return 0;
+	r->qname = nt_arena_copy(arena, nt_slice_mem(text, nt_name_text(&q->qname, text)));
+	if (!r->qname.p)
+		return -ENOMEM;
+	r->qtype = q->qtype;
+	r->qclass = q->qclass;
+	r->logical_qname = r->qname;
+	if (!names)
+		return 0;
+	c = nt_names_classify(names, r->qname, identity->searches ? identity->searches : "",
+			      r->answered && r->rcode == NOERROR,
+			      r->answered && r->rcode == NXDOMAIN);
+	r->scope = c.scope;
+	r->logical_qname = c.logical;
+	r->domain = c.domain;
+	r->service_namespace = c.service_namespace;
+	r->service_name = c.service_name;
+	return 0;
+}
+
+int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *identity,
+		       const struct nt_time_base *time, const struct nt_names *names,
+		       struct nt_arena *arena, struct nt_record *ret_record)
+{
+	struct nt_record r = { .hop_network_ns = -1, .hop_server_ns = -1, .hop_upstream_ns = -1 };
+
+	set_counts(txn, time, &r);
+	set_latency(txn, &r);
+	add_edns(&r, &txn->query->edns);
+	if (set_reply(txn, arena, &r) < 0 || set_ends(txn, identity, arena, &r) < 0 ||
+	    set_question(txn, identity, names, arena, &r) < 0)
+		return -ENOMEM;
+	*ret_record = r;
+	return 0;
+}

@@ -10,7 +10,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 NT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-command-line-argument \
 	-Wvla -Wmissing-prototypes -Wstrict-prototypes -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-I. -I$(BUILD)/gen
+	-I. -I$(BUILD)/gen -isystem /usr/include/libnl3
 ifneq ($(SAN),)
 NT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 NT_LDFLAGS += -fsanitize=address,undefined

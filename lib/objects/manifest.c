@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents to objects: what every Kubernetes object must have, and what is said when it has not. */
+#include "lib/objects/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/cleanup.h"
+
+/* Kinds whose scope or group has to be known. A kind that is not here lives in a namespace. */
+static const struct kind {
+	const char *name, *group; /* group NULL: any */
+	bool in_namespace;
+} kinds[] = {
+	{ "Pod", "", true },
+	{ "Service", "", true },
+	{ "Endpoints", "", true },
+	{ "ConfigMap", "", true },
+	{ "Namespace", "", false },
+	{ "Node", "", false },
+	{ "PersistentVolume", "", false },
+	{ "ReplicaSet", "apps", true },
+	{ "Deployment", "apps", true },
+	{ "StatefulSet", "apps", true },
+	{ "DaemonSet", "apps", true },
+	{ "Job", "batch", true },
+	{ "CronJob", "batch", true },
+	{ "EndpointSlice", "discovery.k8s.io", true },
+	{ "DNSPolicy", "nametap.io", true },
+	{ "ClusterDNSPolicy", "nametap.io", false },
+	{ "GlobalAlert", "nametap.io", false },
+	{ "DomainFeed", "nametap.io", false },
+	{ "ClusterRole", NULL, false },
+	{ "ClusterRoleBinding", NULL, false },
+	{ "CustomResourceDefinition", NULL, false },
+	{ "StorageClass", NULL, false },
+	{ "PriorityClass", NULL, false },
+	{ "RuntimeClass", NULL, false },
+	{ "IngressClass", NULL, false },
+	{ "APIService", NULL, false },
+	{ "ServiceCIDR", NULL, false },
+	{ "MutatingWebhookConfiguration", NULL, false },
+	{ "ValidatingWebhookConfiguration", NULL, false },
+};
+
+/* Room for one more item, or NULL. */
+static void *grow(void *items, size_t len, size_t *cap, size_t size)
+{
+	size_t want = *cap ? *cap * 2 : 16;
+	void *p;
+
+	if (len < *cap)
+		return items;
+	p = reallocarray(items, want, size);
+	if (p)
+		*cap = want;
+	return p;
+}
+
+void nt_manifest_problem(struct nt_manifest *m, size_t line, const char *fmt, ...)
+{
+	struct nt_yaml_problem *p;
+	va_list ap;
+
+	if (m->problems_len > NT_MANIFEST_PROBLEMS_MAX)
+		return;
+	p = grow(m->problems, m->problems_len, &m->problems_cap, sizeof(*p));
+	if (!p)
+		return;
+	m->problems = p;
+	p += m->problems_len++;
+	p->line = line;
+	if (m->problems_len > NT_MANIFEST_PROBLEMS_MAX)
+		fmt = "and more from here on";
+	va_start(ap, fmt);
+	vsnprintf(p->msg, sizeof(p->msg), fmt, ap);
+	va_end(ap);
+}
+
+static struct nt_slice slice_of(const json_t *string)
+{
+	return nt_slice_mem(json_string_value(string), json_string_length(string));
+}
+
+struct parse {
+	struct nt_manifest *manifest;
+	size_t line;
+	bool no_memory;
+};
+
+/* A member that has to be a string: empty and a problem when it is not. `what`: its full path. */
+static struct nt_slice string_member(struct parse *p, const json_t *object, const char *key,
+				     const char *what, bool required)
+{
+	const json_t *v = json_object_get(object, key);
+
+	if (!v && !required)
+		return (struct nt_slice){ 0 };
+	if (json_is_string(v) && json_string_length(v))
+		return slice_of(v);
+	if (required || (!json_is_null(v) && !json_is_string(v)))
+		nt_manifest_problem(p->manifest, p->line,
+				    v && !json_is_string(v) ? "%s is no string: put it in quotes"
+							    : "%s is missing",
+				    what);
+	return (struct nt_slice){ 0 };
+}
+
+/* metadata.labels as an array; false when there is a mistake in it. */
+static bool take_labels(struct parse *p, json_t *metadata, struct nt_object *object)
+{
+	json_t *labels = json_object_get(metadata, "labels");
+	_cleanup_free_ struct nt_label *out = NULL;
+	size_t n = 0;
+
+	if (!labels || json_is_null(labels))
+		return true;
+	if (!json_is_object(labels)) {
+		nt_manifest_problem(p->manifest, p->line, "metadata.labels is no mapping");
+		return false;
+	}
+	out = calloc(json_object_size(labels) + 1, sizeof(*out));
+	if (!out) {
+		p->no_memory = true;
+		return false;
+	}
+	for (void *i = json_object_iter(labels); i; i = json_object_iter_next(labels, i)) {
+		const json_t *value = json_object_iter_value(i);
+
+		if (!json_is_string(value)) {
+			nt_manifest_problem(p->manifest, p->line,
+					    "metadata.labels.%.100s is no string: put it in quotes",
+					    json_object_iter_key(i));
+			return false;
+		}
+		out[n++] =
+			(struct nt_label){ nt_slice_str(json_object_iter_key(i)), slice_of(value) };
+	}
+	object->labels = NT_TAKE_PTR(out);
+	object->labels_len = n;
+	return true;
+}
+
+/* "apps/v1" is of group "apps", "v1" of "". */
+static struct nt_slice group_of(struct nt_slice api_version)
+{
+	const char *slash = memchr(api_version.p, '/', api_version.len);
+
+	return nt_slice_mem(api_version.p, slash ? (size_t)(slash - api_version.p) : 0);
+}
+
+static const struct kind *find_kind(struct nt_slice name)
+{
+	for (size_t i = 0; i < NT_ARRAY_LEN(kinds); i++)
+		if (nt_slice_eq(name, nt_slice_str(kinds[i].name)))
+			return &kinds[i];
+	return NULL;
+}
+
+/* Fills *object; false when the document is no object that can be taken. */
+static bool check_object(struct parse *p, json_t *json, struct nt_object *object)
+{
+	json_t *metadata = json_object_get(json, "metadata");
+	struct nt_slice version = string_member(p, json, "apiVersion", "apiVersion", true);
+	const struct kind *kind;
+
+	object->json = json;
+	object->kind = string_member(p, json, "kind", "kind", true);
+	object->name = string_member(p, metadata, "name", "metadata.name", true);
+	object->namespace_ = string_member(p, metadata, "namespace", "metadata.namespace", false);
+	object->uid = string_member(p, metadata, "uid", "metadata.uid", false);
+	if (!version.len || !object->kind.len || !object->name.len)
+		return false;
+	kind = find_kind(object->kind);
+	/* A Service of Knative is no Service. */
+	if (kind && kind->group && !nt_slice_eq(group_of(version), nt_slice_str(kind->group)))
+		return false;
+	if (kind && !kind->in_namespace)
+		object->namespace_ = (struct nt_slice){ 0 };
+	else if (!object->namespace_.len)
+		object->namespace_ = NT_SLICE_LIT("default");
+	return take_labels(p, metadata, object);
+}
+
+static void add_object(struct parse *p, json_t *json)
+{
+	struct nt_manifest *m = p->manifest;
+	struct nt_manifest_object new = { .line = p->line };
+	struct nt_manifest_object *items;
+	size_t problems = m->problems_len;
+
+	if (!check_object(p, json, &new.object) || m->problems_len > problems) {
+		free((void *)new.object.labels);
+		return;
+	}
+	items = grow(m->objects, m->objects_len, &m->objects_cap, sizeof(*items));
+	if (!items) {
+		free((void *)new.object.labels);
+		p->no_memory = true;
+		return;
+	}
+	m->objects = items;
+	new.json = json_incref(json);
+	items[m->objects_len++] = new;
+}
+
+/* `kind: List` or `kind: PodList` with items. */
+static json_t *list_items(json_t *json)
+{
+	const json_t *kind = json_object_get(json, "kind");
+	json_t *items = json_object_get(json, "items");
+
+	return json_is_string(kind) && nt_slice_ends(slice_of(kind), NT_SLICE_LIT("List")) &&
+			       json_is_array(items)
+		       ? items
+		       : NULL;
+}
+
+/* A list's items have the list's line; the number helps to find the one that is meant. */
+static void name_item(struct nt_manifest *m, size_t index)
+{
+	struct nt_yaml_problem *last = &m->problems[m->problems_len - 1];
+	size_t len = strlen(last->msg);
+
+	snprintf(last->msg + len, sizeof(last->msg) - len, " (item %zu of the list)", index + 1);
+}
+
+/* Lists within lists end at NT_YAML_DEPTH_MAX. */
+static void take_json(struct parse *p, json_t *json)
+{
+	json_t *items = list_items(json);
+
+	if (!json_is_object(json)) {
+		nt_manifest_problem(p->manifest, p->line,
+				    "no object: apiVersion, kind and metadata are expected here");
+		return;
+	}
+	if (!items) {
+		add_object(p, json);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		size_t problems = p->manifest->problems_len;
+
+		take_json(p, json_array_get(items, i));
+		if (p->manifest->problems_len > problems)
+			name_item(p->manifest, i);
+	}
+}
+
+static void take_document(void *ctx, json_t *document, size_t line)
+{
+	struct parse *p = ctx;
+
+	p->line = line;
+	take_json(p, document);
+	json_decref(document);
+}
+
+int nt_manifest_parse(struct nt_slice text, enum nt_manifest_syntax syntax,
+		      struct nt_manifest *ret_manifest)
+{
+	struct parse p = { .manifest = ret_manifest };
+	struct nt_yaml_problem problem;
+	int r;
+
+	r = (syntax == NT_MANIFEST_JSON ? nt_yaml_parse_json : nt_yaml_parse)(text, take_document,
+									      &p, &problem);
+	if (r == -EBADMSG)
+		nt_manifest_problem(ret_manifest, problem.line, "%s", problem.msg);
+	if (r != -ENOMEM && !p.no_memory)
+		return 0;
+	nt_manifest_done(ret_manifest);
+	return -ENOMEM;
+}
+
+bool nt_manifest_equal(const struct nt_manifest *a, const struct nt_manifest *b)
+{
+	if (a->objects_len != b->objects_len)
+		return false;
+	for (size_t i = 0; i < a->objects_len; i++)
+		if (!json_equal(a->objects[i].json, b->objects[i].json))
+			return false;
+	return true;
+}
+
+void nt_manifest_done(struct nt_manifest *m)
+{
+	for (size_t i = 0; i < m->objects_len; i++) {
+		free((void *)m->objects[i].object.labels);
+		json_decref(m->objects[i].json);
+	}
+	free(m->objects);
+	free(m->problems);
+	*m = (struct nt_manifest){ 0 };
+}

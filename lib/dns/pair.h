@@ -63,8 +63,8 @@ typedef uint64_t nt_txn_fn(void *ctx, const struct nt_txn *txn);
 struct nt_pair_config {
 	uint32_t max_entries; /* default 65,536: 30 MiB; a node's pods wait for so many at most */
 	uint32_t max_per_owner; /* default 4,096 */
-	int64_t timeout_ns; /* since the latest query packet; default 6 s: resolvers send again after
-			     * 5 s (resolv.conf(5), RES_TIMEOUT), and that is a retry */
+	int64_t timeout_ns; /* since the latest query packet; default 6 s: resolvers send again
+			     * after 5 s (resolv.conf(5), RES_TIMEOUT), and that is a retry */
 	int64_t late_ns; /* default 30 s */
 };
 

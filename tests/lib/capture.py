@@ -86,7 +86,7 @@ def record(path):
 class Datagram:
     """One DNS datagram at one device. from_pod: the device is the host side of a veth and got it."""
     __slots__ = ("time", "ifindex", "from_pod", "src", "dst", "sport", "dport", "octets", "ident", "reply",
-                 "rcode", "qname", "qtype", "broken")
+                 "rcode", "qname", "qtype", "truncated", "broken")
 
 
 def ip_payload(family, packet):
@@ -130,6 +130,7 @@ def datagrams_of(time, ifindex, from_pod, family, packet):
         d = Datagram()
         d.time, d.ifindex, d.from_pod, d.src, d.dst, d.sport, d.dport = time, ifindex, from_pod, src, dst, sport, dport
         d.octets, d.broken = len(octets), parsed is None
+        d.truncated = parsed is not None and bool(octets[2] & 2)
         d.ident, d.reply, d.rcode, d.qname, d.qtype = parsed[:5] if parsed else (None, sport == 53, None, None, None)
         yield d
 

@@ -6,6 +6,7 @@ with a tmpfs on /run that takes named network namespaces, pins and working files
 ends, in whatever way, the kernel ends its children and drops its mounts, and with the mounts the
 network namespaces and their links. Nothing is written to the machine's own file systems.
 
+NT_SANDBOX_PID is a pid, as the machine counts, of a process in these mounts (for nsenter).
 main(stop) runs inside; `stop` is a Stop, readable when somebody asked for the end: SIGINT, SIGTERM
 or SIGHUP to the outer process, or its death.
 """
@@ -41,11 +42,12 @@ def missing(commands=(), files=()):
     return problems
 
 
-def run(main):
-    """Returns main's exit code; called once, at the end of a program."""
+def run(main, check=lambda: True):
+    """Returns main's exit code; called once, at the end of a program. check() is asked first, on the
+    machine itself; when it says False (having said why) the exit code is 1."""
     if INSIDE in os.environ:
         return inside(main)
-    return outside()
+    return outside() if check() else 1
 
 
 def outside():
@@ -56,7 +58,7 @@ def outside():
         signal.signal(number, lambda *_: ask_to_stop(write_end))
     # A session of its own: the terminal's Ctrl-C comes to this process alone, once.
     child = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--mount-proc",
+        ["setpriv", "--pdeathsig", "KILL", "sh", "-c", 'NT_SANDBOX_PID=$$ exec "$@"', "sh", "unshare", "--mount", "--pid", "--fork", "--mount-proc",
          "--kill-child", sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]],
         env=env, pass_fds=[read_end], start_new_session=True)
     os.close(read_end)

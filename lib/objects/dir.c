@@ -145,25 +145,33 @@ static int read_text(int dir_fd, struct nt_object_file *f, struct nt_buf *text, 
 	return nt_file_read_fd(fd, FILE_BYTES_MAX, text, err);
 }
 
-/* A text with a mistake leaves the objects of the last whole one in force. True when the objects
- * changed. */
+static void swap_objects(struct nt_manifest *a, struct nt_manifest *b)
+{
+	struct nt_manifest old = *a;
+
+	a->objects = b->objects;
+	a->objects_len = b->objects_len;
+	a->objects_cap = b->objects_cap;
+	b->objects = old.objects;
+	b->objects_len = old.objects_len;
+	b->objects_cap = old.objects_cap;
+}
+
+/* The problems are those of the new text. The objects stay when they are the same (views into them
+ * are good for a whole generation), and when the text has a mistake and the one before had none.
+ * True when they changed. */
 static bool take_manifest(struct nt_object_file *f, struct nt_manifest *new)
 {
 	bool whole = new->problems_len == 0;
-	bool keep = !whole && f->whole;
-	bool changed = !keep && !nt_manifest_equal(&f->manifest, new);
-	struct nt_manifest old = f->manifest;
+	bool same = nt_manifest_equal(&f->manifest, new);
+	bool changed = !same && (whole || !f->whole);
 
+	for (size_t i = 0; same && i < new->objects_len; i++)
+		f->manifest.objects[i].line = new->objects[i].line;
+	if (!changed)
+		swap_objects(&f->manifest, new);
+	nt_manifest_done(&f->manifest);
 	f->manifest = *new;
-	if (keep) { /* old objects, new problems */
-		f->manifest.objects = old.objects;
-		f->manifest.objects_len = old.objects_len;
-		f->manifest.objects_cap = old.objects_cap;
-		old.objects = new->objects;
-		old.objects_len = new->objects_len;
-		old.objects_cap = new->objects_cap;
-	}
-	nt_manifest_done(&old);
 	f->whole = f->whole || whole;
 	return changed;
 }

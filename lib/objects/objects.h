@@ -12,7 +12,7 @@
 
 struct nt_objects;
 
-/* A view into the store; valid until the next nt_objects_poll. */
+/* A view into the store; valid while nt_objects_generation stays the same. */
 struct nt_object {
 	struct nt_slice kind, namespace_, name, uid;
 	const struct nt_label *labels;

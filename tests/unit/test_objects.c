@@ -152,6 +152,7 @@ END_TEST
 
 START_TEST(test_follows_changes)
 {
+	const struct nt_object *before;
 	struct pollfd p;
 
 	open_dir();
@@ -163,8 +164,11 @@ START_TEST(test_follows_changes)
 	ck_assert_int_eq(poll(&p, 1, 0), 0);
 	ck_assert(has("Pod", "default", "a"));
 	ck_assert_uint_eq(nt_objects_generation(objects), 2);
-	pod("a.yaml", "a"); /* written again, nothing new */
+	before = nt_objects_at(objects, NT_SLICE_LIT("Pod"), 0);
+	put("a.yaml", "# the same again\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n");
 	ck_assert_int_eq(nt_objects_poll(objects), 0);
+	ck_assert_ptr_eq(nt_objects_at(objects, NT_SLICE_LIT("Pod"), 0), before);
+	ck_assert(nt_slice_eq(before->name, NT_SLICE_LIT("a")));
 	ck_assert_uint_eq(nt_objects_generation(objects), 2);
 	pod("a.yaml", "a2");
 	ck_assert_int_eq(nt_objects_poll(objects), 1);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts the page: header, panels, log, detail; keys that work outside of inputs.
+import { render, type JSX } from "preact";
+import { load, start } from "./data";
+import { Detail } from "./detail";
+import { Header } from "./header";
+import { LogPanel } from "./log";
+import { Overview } from "./overview";
+import "./style.css";
+
+/** Fills of SVG marks that are not one colour; they are looked up by id in the whole document. */
+function Patterns(): JSX.Element {
+  return (
+    <svg class="patterns" width="0" height="0" aria-hidden="true">
+      <defs>
+        <pattern id="stripe" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+          <rect class="stripe-back" width="5" height="5" /><rect class="stripe-line" width="2.5" height="5" />
+        </pattern>
+        <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">
+          <rect class="hatch-line" width="1.5" height="6" />
+        </pattern>
+      </defs>
+    </svg>
+  );
+}
+
+function App(): JSX.Element {
+  return (
+    <>
+      <a class="skip" href="#log-title">Skip to the log</a>
+      <Patterns />
+      <Header />
+      <main><Overview /><LogPanel /></main>
+      <Detail />
+    </>
+  );
+}
+
+document.addEventListener("keydown", (e) => {
+  const inside = (e.target as Element).closest("input,textarea,select,dialog");
+  if (inside || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (e.key === "/") { e.preventDefault(); document.querySelector<HTMLInputElement>("#filter")?.focus(); }
+  if (e.key === "r") void load(false);
+});
+
+start();
+render(<App />, document.getElementById("app")!);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frame of a panel and what stands in it while there is nothing to show. Its height is fixed
+// by its class before data arrive, so nothing moves when they do.
+import type { ComponentChildren, JSX } from "preact";
+import type { Problem } from "./api";
+import { load, mistake, slow, summary, type Resource } from "./data";
+import { exact, halves, visible } from "./format";
+import { equals, narrow, withTerm } from "./query";
+import { follow, go, href, view } from "./url";
+
+/** A hostile name: text nodes only, direction fixed, invisible characters written out, cut in the
+ * middle where it is too long. */
+export function Name({ value, none = "none" }: { value: string; none?: string }): JSX.Element {
+  if (value === "") return <span class="none">{none}</span>;
+  const [head, tail] = halves(visible(value));
+  return (
+    <bdi dir="ltr" class="name" title={visible(value)}>
+      <span class="head">{head}</span>{tail && <span class="tail">{tail}</span>}
+    </bdi>
+  );
+}
+
+interface FilterProps { field: string; value: string; children: ComponentChildren; class?: string; title?: string }
+
+/** A value that edits the filter: click adds it, Alt-click excludes it. */
+export function Filter({ field, value, children, class: cls, title }: FilterProps): JSX.Element {
+  const q = narrow(view.value.q, field, value);
+  return (
+    <a class={cls} href={href({ q, sel: "" })} title={title ?? visible(equals(field, value))} draggable={false}
+      onClick={(e) => follow(e, { q: e.altKey ? narrow(view.value.q, field, value, true) : q, sel: "" })}>
+      {children}
+    </a>
+  );
+}
+
+/** A figure that adds a whole term, `unanswered > 0`. */
+export function TermLink({ term, children, class: cls, title }: {
+  term: string; children: ComponentChildren; class?: string; title?: string;
+}): JSX.Element {
+  const q = withTerm(view.value.q, term);
+  return (
+    <a class={cls} href={href({ q, sel: "" })} title={title ?? term} draggable={false}
+      onClick={(e) => follow(e, { q, sel: "" })}>{children}</a>
+  );
+}
+
+interface PanelProps {
+  id: string; title: string; unit?: string; class: string; children: ComponentChildren; extra?: ComponentChildren;
+}
+
+export function Panel({ id, title, unit, class: cls, children, extra }: PanelProps): JSX.Element {
+  return (
+    <section class={`panel ${cls}${slow.value ? " slow" : ""}`} id={id} aria-labelledby={`${id}-title`}>
+      <header class="panel-head">
+        <h2 id={`${id}-title`}>{title}{unit && <span class="unit"> {unit}</span>}</h2>
+        {extra}
+      </header>
+      <div class="panel-body">{children}</div>
+    </section>
+  );
+}
+
+export function ProblemNote({ problem }: { problem: Problem }): JSX.Element {
+  const { title, detail } = problem.body;
+  return (
+    <div class="note error" role="alert">
+      <p><strong>{visible(title)}</strong></p>
+      {detail && <p>{visible(detail)}</p>}
+      <button type="button" onClick={() => void load(false)}>Try again</button>
+    </div>
+  );
+}
+
+export function Empty({ words }: { words: string }): JSX.Element {
+  const { q } = view.value;
+  const nothing = summary.data.value !== null && summary.data.value.newest === null;
+  if (nothing) return <FirstSteps />;
+  return (
+    <div class="note">
+      <p>{words}</p>
+      {q.trim() !== "" && <p><button type="button" onClick={() => go({ q: "" })}>Remove the filter</button></p>}
+    </div>
+  );
+}
+
+function FirstSteps(): JSX.Element {
+  const c = summary.data.value?.coverage;
+  const tapped = c?.tapped ?? 0;
+  return (
+    <div class="note">
+      <p>No record yet. {exact(tapped)} {tapped === 1 ? "pod" : "pods"} tapped
+        on {exact(c?.nodes ?? 0)} {c?.nodes === 1 ? "node" : "nodes"}.</p>
+      <p>{tapped === 0 ? "Start a pod; those that ran before the plugin are not seen."
+        : "Rows arrive a few seconds after a pod asks."}</p>
+    </div>
+  );
+}
+
+interface StateProps<T> {
+  of: Resource<T>; isEmpty: (data: T) => boolean; empty: string; skeleton: "chart" | "list" | "tiles" | "table";
+  children: (data: T) => ComponentChildren;
+}
+
+/** Loading, error, empty or the data; an error after data keeps the data and says so. */
+export function State<T>({ of, isEmpty, empty, skeleton, children }: StateProps<T>): JSX.Element {
+  const data = of.data.value;
+  const problem = of.problem.value;
+  if (data === null) {
+    if (problem && !problem.body.query) return <ProblemNote problem={problem} />;
+    if (mistake.value) return <div class="note"><p>Nothing was counted: the filter has a mistake.</p></div>;
+    if (summary.problem.value?.offline) return <ProblemNote problem={summary.problem.value} />;
+    return <div class={`skeleton ${skeleton}`} aria-hidden="true"><i /><i /><i /><i /></div>;
+  }
+  const note = problem && <div class="stale" role="status">Not refreshed: {visible(problem.message)}</div>;
+  return <>{note}{isEmpty(data) ? <Empty words={empty} /> : children(data)}</>;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The API's answers as api/openapi.yaml has them.
+
+export interface Range { from: string; to: string }
+export interface Loss { packets: number; reasons: Record<string, number> }
+
+export interface Latency {
+  count: number;
+  min: number | null; mean: number | null; max: number | null;
+  p50: number | null; p95: number | null; p99: number | null;
+}
+
+export interface Sums {
+  count: number; queries: number; replies: number; unanswered: number; retries: number;
+  truncated: number; bytes_out: number; bytes_in: number; latency: Latency;
+}
+
+export interface Summary {
+  range: Range; exact: boolean; sums: Sums; loss: Loss;
+  coverage: { tapped: number; failed: number; nodes: number };
+  newest: string | null;
+}
+
+export interface Point {
+  time: string; count: number; queries: number; replies: number; unanswered: number;
+  bytes_out: number; bytes_in: number;
+  latency_min: number | null; latency_mean: number | null; latency_max: number | null;
+}
+
+export interface Timeseries {
+  range: Range; exact: boolean; bucket_seconds: number; by: string | null;
+  series: { key: string; points: Point[] }[];
+  loss: { time: string; packets: number }[];
+}
+
+export interface Group { key: Record<string, string>; sums: Sums }
+export interface Top { range: Range; exact: boolean; by: string[]; groups: Group[]; more: boolean }
+
+export interface Server {
+  ip?: string; port?: number; name?: string; name_aggr?: string; namespace?: string;
+  service?: string;
+}
+export interface RRset {
+  name?: string; type?: string; class?: string; ttl_min?: number; ttl_max?: number;
+  rdata?: string[];
+}
+
+/** One row of lib/record: what does not apply is left out. */
+export interface LogRecord {
+  type?: string; start_time?: string; end_time?: string; count?: number; queries?: number;
+  replies?: number; unanswered?: number; node?: string; client_namespace?: string;
+  client_name?: string; client_ip?: string; servers?: Server[]; qname?: string; qtype?: string;
+  rcode?: string; rrsets?: RRset[]; scope?: string; logical_qname?: string; domain?: string;
+  latency_mean?: number; latency_max?: number; reason?: string; error?: string;
+  [field: string]: unknown;
+}
+export interface Row { row: string; record: LogRecord }
+export interface Logs { range: Range; rows: Row[]; next_cursor: string | null }
+
+export interface Field {
+  name: string; type: string; unit: string; description: string; groupable: boolean;
+  values?: string[];
+}
+export interface Fields { fields: Field[] }
+
+/** RFC 9457; `query` when the filter has a mistake: offsets are octets of the UTF-8 text. */
+export interface ProblemBody {
+  title: string; status: number; detail?: string;
+  query?: { at: number; length: number; message: string; suggestion?: string };
+}
+
+export interface Endpoint {
+  node: string; state: "tapped" | "gone" | "failed"; namespace: string; name: string;
+  reason: string; seen: number; logged: number; unlogged: number;
+}
+export interface Coverage {
+  tapped: number; failed: number; gone: number;
+  nodes: { node: string; last_seen: string; missing_batches: number }[];
+  endpoints: Endpoint[];
+  problems: { path: string; line: number; message: string }[];
+}

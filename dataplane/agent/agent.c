@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent is made from its parts, restored from the spool, and freed. */
+#include "dataplane/agent/agent.h"
+
+#include <stdlib.h>
+
+#include "dataplane/agent/pipeline.h"
+#include "dataplane/agent/state.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+
+/* One transaction: at most 64 KiB of DNS message, whose text is some times longer. */
+#define SCRATCH_BYTES ((size_t)4 << 20)
+/* Rows that may come on top of the held ones: a full pairing table that times out, and what the
+ * pods are owed. */
+#define ROWS_ON_TOP (3u * 65536)
+
+static void set_defaults(struct nt_agent_config *c)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < NT_PORTS_MAX; i++)
+		any = any || c->ports[i];
+	if (!any)
+		c->ports[0] = 53;
+	if (!c->flush_rows)
+		c->flush_rows = NT_AGENT_FLUSH_ROWS;
+	if (!c->hold_rows)
+		c->hold_rows = NT_AGENT_HOLD_ROWS;
+}
+
+static int open_parts(struct nt_agent *a, struct nt_err *err)
+{
+	struct nt_spool_config spool = { .path = a->config.spool_path,
+					 .max_bytes = a->config.spool_max_bytes };
+	struct nt_pair_config pair = { .timeout_ns = a->config.timeout_ns };
+	int r;
+
+	a->account = nt_account_new(a->source.cpus, err);
+	if (!a->account)
+		return -err->code;
+	a->pair = nt_pair_new(&pair, nt_pipeline_txn, a, err);
+	if (!a->pair)
+		return -err->code;
+	a->counters = calloc(a->source.cpus, sizeof(*a->counters));
+	if (!a->counters)
+		return nt_err_set(err, ENOMEM, "no memory for counters");
+	/* Row ids are unique per agent: they start at the time of day in microseconds, and an agent
+	 * makes less than a million rows a second. */
+	a->last_row_id = (uint64_t)a->start_us;
+	a->rows = nt_aggregate_new(a->config.hold_rows + ROWS_ON_TOP, a->config.merge,
+				   a->last_row_id + 1, err);
+	if (!a->rows)
+		return -err->code;
+	a->empty_bytes = nt_aggregate_bytes(a->rows);
+	r = nt_names_new(a->config.cluster_domain, &a->names, err);
+	return r < 0 ? r : nt_spool_open(&spool, &a->spool, err);
+}
+
+/* Fresh where nothing is known of before; sets the reason for numbers that are missing at start. */
+static int restore(struct nt_agent *a, enum nt_reason *ret_reason, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf state = { 0 };
+	int r = nt_spool_state(a->spool, &state, err);
+
+	*ret_reason = nt_spool_is_fresh(a->spool) ? NT_REASON_SPOOL_LOST : NT_REASON_AGENT_RESTART;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	r = nt_state_restore(a, nt_slice_mem(state.p, state.len), err);
+	*ret_reason = r < 0 ? NT_REASON_SPOOL_LOST : NT_REASON_AGENT_RESTART;
+	if (r < 0)
+		nt_log_error("spool: %s; which packets it covers is not known", err->msg);
+	return 0;
+}
+
+/* What the kernel counted before us and is not in the ring was read by an agent before us. */
+static int adopt_pods(struct nt_agent *a, enum nt_reason reason, struct nt_err *err)
+{
+	struct nt_agent_pod *pod;
+	size_t at = 0;
+	int r = nt_podtable_scan(&a->pods, err);
+
+	if (r < 0)
+		return r;
+	while ((pod = nt_podtable_next(&a->pods, &at)))
+		if (!pod->gone &&
+		    !nt_account_adopt(a->account, pod->pod.ep_id, a->source.meta.epoch, reason))
+			return nt_err_set(err, ENOMEM, "no memory for the sequence numbers");
+	return 0;
+}
+
+int nt_agent_new(const struct nt_agent_config *config, const struct nt_tapsource *source,
+		 struct nt_clock *clock, struct nt_agent **ret_agent, struct nt_err *err)
+{
+	struct nt_agent *a = calloc(1, sizeof(*a));
+	enum nt_reason reason;
+	int r;
+
+	if (!a)
+		return nt_err_set(err, ENOMEM, "no memory for the agent");
+	a->config = *config;
+	a->node = nt_slice_str(config->node);
+	a->clock = clock;
+	a->source = *source;
+	a->pods.source = &a->source;
+	a->scratch = NT_ARENA(SCRATCH_BYTES);
+	a->start_us = nt_clock_real(clock) / NT_NS_PER_US;
+	a->interval_from_us = a->start_us;
+	a->first_batch = true;
+	set_defaults(&a->config);
+	r = open_parts(a, err);
+	if (r == 0)
+		r = restore(a, &reason, err);
+	if (r == 0) {
+		nt_timebase_sample(&a->timebase, clock);
+		r = adopt_pods(a, reason, err);
+	}
+	if (r < 0) {
+		nt_agent_free(a);
+		return r;
+	}
+	*ret_agent = a;
+	return 0;
+}
+
+void nt_agent_free(struct nt_agent *a)
+{
+	if (!a)
+		return;
+	nt_podtable_done(&a->pods);
+	nt_account_free(a->account);
+	nt_pair_free(a->pair);
+	nt_aggregate_free(a->rows);
+	nt_names_free(a->names);
+	nt_spool_close(a->spool);
+	nt_failed_done(&a->failed);
+	nt_arena_done(&a->scratch);
+	nt_buf_done(&a->row_owners);
+	free(a->counters);
+	free(a);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent without its outside: events go in (nt_agent_event), numbered batches come to lie in the
+ * spool (nt_agent_flush). Clock, pods and counters come through function pointers, so that the
+ * whole of it runs under virtual time and without BPF in tests. One thread.
+ *
+ * The pieces: pipeline.c (event to row), flush.c (interval to batch), state.c (what a restart must
+ * find again), agent.c (made, restored, freed).
+ */
+#pragma once
+
+#include "dataplane/agent/account.h"
+#include "dataplane/agent/failed.h"
+#include "dataplane/agent/podtable.h"
+#include "dataplane/agent/spool.h"
+#include "dataplane/agent/split.h"
+#include "dataplane/agent/timebase.h"
+#include "lib/dns/pair.h"
+#include "lib/names/names.h"
+
+/* Rows, or octets of them, that make a flush before its time. */
+#define NT_AGENT_FLUSH_ROWS 10000
+#define NT_AGENT_FLUSH_BYTES ((size_t)16 << 20)
+/* While the spool cannot be written, rows up to this stay in memory, later packets are counted.
+ * What is held must fit into one batch (NT_BATCH_BYTES_MAX). */
+#define NT_AGENT_HOLD_ROWS 40000
+#define NT_AGENT_HOLD_BYTES ((size_t)32 << 20)
+
+struct nt_agent_config {
+	const char *node;
+	const char *spool_path;
+	const char *failed_path; /* folder of failed attachments; NULL: none */
+	const char *cluster_domain;
+	uint64_t spool_max_bytes;
+	int64_t timeout_ns; /* an unanswered query is given up */
+	bool merge; /* false: each transaction its own row */
+	uint16_t ports[NT_PORTS_MAX]; /* DNS ports; all 0: 53 */
+	/* Bounds; 0: the defaults above. */
+	uint32_t flush_rows, hold_rows;
+};
+
+struct nt_agent_stats {
+	uint64_t events, datagrams, bad_events, repeated;
+	uint64_t logged, queries, replies;
+	uint64_t lost[NT_REASON_MAX];
+	uint64_t parse_errors;
+	uint64_t rows, batches, early_flushes, write_failures;
+};
+
+/* What an agent is made of; open to its own files and to tests, not to others. */
+struct nt_agent {
+	struct nt_agent_config config;
+	struct nt_slice node;
+	struct nt_clock *clock; /* borrowed */
+	struct nt_tapsource source;
+	struct nt_podtable pods;
+	struct nt_account *account;
+	struct nt_pair *pair;
+	struct nt_aggregate *rows;
+	struct nt_names *names;
+	struct nt_spool *spool;
+	struct nt_failed failed;
+	struct nt_timebase timebase;
+	struct nt_arena scratch; /* of one transaction */
+	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
+	struct nt_buf row_owners; /* struct nt_row_owner, ids ascending: whose row it is */
+	uint64_t last_row_id;
+	size_t empty_bytes; /* of the rows' memory when there are none: it does not shrink */
+	int64_t interval_from_us; /* of the interval that is open */
+	int64_t start_us;
+	bool first_batch; /* none was written since the start */
+	bool write_failed; /* the last write did; rows are held */
+	struct nt_agent_stats stats;
+};
+
+struct nt_row_owner {
+	uint64_t row_id;
+	uint64_t ep_id;
+};
+
+/* clock, source: borrowed until nt_agent_free. Opens the spool and restores what the last agent
+ * left, adopts the pods that are there. */
+int nt_agent_new(const struct nt_agent_config *config, const struct nt_tapsource *source,
+		 struct nt_clock *clock, struct nt_agent **ret_agent,
+		 struct nt_err *err) NT_MUSTCHECK;
+void nt_agent_free(struct nt_agent *a);
+
+/* One sample of the ring buffer. */
+void nt_agent_event(struct nt_agent *a, struct nt_slice sample);
+/* Once a second. */
+void nt_agent_second(struct nt_agent *a);
+/* The ring was empty at boot_ns: queries may time out. */
+void nt_agent_drained(struct nt_agent *a, int64_t boot_ns);
+
+/*
+ * Closes the interval into a batch on disk; writes nothing when there is nothing new. drained: the
+ * ring is empty, so that losses may be stated. Returns 1 when a batch was written, 0 when there was
+ * nothing to write, or -errno: everything is kept and the next flush tries again.
+ */
+int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err) NT_MUSTCHECK;
+
+/* Memory of the rows of the open interval. */
+size_t nt_agent_row_bytes(const struct nt_agent *a);
+
+/* The controller has stored batch seq; pods that are gone and whose last batch it was are forgotten.
+ */
+void nt_agent_acknowledged(struct nt_agent *a, uint64_t seq);

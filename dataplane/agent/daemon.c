@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's loop: drain, flush, ship, end. */
+#include "dataplane/agent/daemon.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "dataplane/agent/agent.h"
+#include "dataplane/agent/export.h"
+#include "dataplane/agent/ring.h"
+#include "dataplane/agent/source.h"
+#include "dataplane/agent/status.h"
+#include "lib/base/cleanup.h"
+
+#define DRAIN_NS (5 * NT_NS_PER_MS)
+#define DRAIN_IDLE_NS (50 * NT_NS_PER_MS)
+/* Empty drains before the pace slows: half a second of silence. */
+#define IDLE_AFTER 100
+/* Without merging each transaction is its own row; they still travel together. */
+#define FLUSH_UNMERGED_NS NT_NS_PER_S
+/* At the end: longer than any packet is between its number and the ring. */
+#define LAST_PACKETS_NS (50 * NT_NS_PER_MS)
+#define SHIP_AT_END_NS (2 * NT_NS_PER_S)
+/* Drains in a row before a flush goes on with what it has. */
+#define DRAIN_ROUNDS 16
+
+struct daemon {
+	struct nt_clock clock;
+	struct nt_loop *loop;
+	struct nt_agent *agent;
+	struct nt_ring *ring;
+	struct nt_export *export;
+	struct nt_status *status;
+	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer;
+	unsigned int empty_drains;
+	bool idle_pace, ending, flush_failing;
+	int result;
+};
+
+static void on_event(void *ctx, struct nt_slice sample)
+{
+	struct daemon *d = ctx;
+
+	nt_agent_event(d->agent, sample);
+}
+
+/* --- drain ------------------------------------------------------------------------------------ */
+
+static void set_pace(struct daemon *d, int events)
+{
+	bool idle;
+
+	d->empty_drains = events ? 0 : d->empty_drains + 1;
+	idle = d->empty_drains >= IDLE_AFTER;
+	if (idle == d->idle_pace)
+		return;
+	d->idle_pace = idle;
+	nt_loop_timer_set(d->drain_timer, idle ? DRAIN_IDLE_NS : DRAIN_NS);
+}
+
+static bool drain_once(struct daemon *d)
+{
+	int64_t now = nt_clock_boot(&d->clock);
+	bool empty;
+	int events = nt_ring_drain(d->ring, &empty);
+
+	if (empty)
+		nt_agent_drained(d->agent, now);
+	set_pace(d, events);
+	return empty;
+}
+
+/* False when events come faster than they are taken. */
+static bool drain_all(struct daemon *d)
+{
+	for (int i = 0; i < DRAIN_ROUNDS; i++)
+		if (drain_once(d))
+			return true;
+	return false;
+}
+
+static void on_drain_timer(void *ctx)
+{
+	(void)drain_once(ctx);
+}
+
+static void on_ring_half(void *ctx, int fd, uint32_t events)
+{
+	(void)fd, (void)events;
+	(void)drain_once(ctx);
+}
+
+/* --- flush ------------------------------------------------------------------------------------ */
+
+static int flush(struct daemon *d, bool drained)
+{
+	struct nt_err err;
+	int r = nt_agent_flush(d->agent, drained, &err);
+
+	if (r < 0 && !d->flush_failing)
+		nt_log_error("flush: %s; kept in memory, trying again", err.msg);
+	if (r >= 0 && d->flush_failing)
+		nt_log_info("flush: the spool can be written again");
+	d->flush_failing = r < 0;
+	nt_export_kick(d->export);
+	return r < 0 ? r : 0;
+}
+
+static void on_flush_timer(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)flush(d, drain_all(d));
+}
+
+static void on_second(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	nt_agent_second(d->agent);
+	nt_export_kick(d->export);
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void end_now(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	nt_loop_stop(d->loop);
+}
+
+/* The first flush takes a snapshot of the counters, the second one settles it: whatever had a
+ * number by then is in a row or stated as lost. */
+static void on_signal(void *ctx, int signal_number)
+{
+	struct timespec pause = { .tv_nsec = LAST_PACKETS_NS };
+	struct daemon *d = ctx;
+
+	if (d->ending) {
+		nt_loop_stop(d->loop);
+		return;
+	}
+	nt_log_info("signal %d: the last batch, then the end", signal_number);
+	d->ending = true;
+	nt_loop_timer_set(d->flush_timer, 0);
+	(void)flush(d, drain_all(d));
+	(void)nanosleep(&pause, NULL);
+	d->result = flush(d, drain_all(d));
+	nt_loop_timer_set(d->drain_timer, 0);
+	nt_loop_unwatch(d->loop, nt_ring_fd(d->ring));
+	nt_loop_timer_set(d->end_timer, SHIP_AT_END_NS);
+	nt_export_when_idle(d->export, end_now, d);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int open_agent(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
+		      struct nt_err *err)
+{
+	static char failed[PATH_MAX];
+	struct nt_agent_config config = {
+		.node = o->node,
+		.spool_path = o->spool,
+		.failed_path = failed,
+		.cluster_domain = o->cluster_domain,
+		.spool_max_bytes = o->spool_max_bytes,
+		.timeout_ns = o->timeout_ns,
+		.merge = o->flush_ns > 0,
+	};
+	struct nt_tapsource source = nt_source_of_taps(taps);
+
+	snprintf(failed, sizeof(failed), "%s/failed", o->state_dir);
+	return nt_agent_new(&config, &source, &d->clock, &d->agent, err);
+}
+
+static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
+			struct nt_err *err)
+{
+	struct nt_export_config export = { .controller = o->controller,
+					   .token_file = o->token_file,
+					   .timeout_ns = o->ship_timeout_ns };
+	struct nt_status_source status = { .agent = d->agent };
+	int r = nt_ring_open(nt_taps_events_fd(taps), nt_taps_drain_fd(taps), on_event, d, &d->ring,
+			     err);
+
+	if (r == 0)
+		r = nt_export_new(&export, d->loop, d->agent, &d->export, err);
+	if (r < 0 || !o->listen)
+		return r;
+	status.ring = d->ring;
+	status.export = d->export;
+	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
+}
+
+static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_err *err)
+{
+	int64_t flush_ns = o->flush_ns ? o->flush_ns : FLUSH_UNMERGED_NS;
+
+	d->drain_timer = nt_loop_timer_new(d->loop, DRAIN_NS, on_drain_timer, d, err);
+	d->flush_timer = nt_loop_timer_new(d->loop, flush_ns, on_flush_timer, d, err);
+	d->second_timer = nt_loop_timer_new(d->loop, NT_NS_PER_S, on_second, d, err);
+	d->end_timer = nt_loop_timer_new(d->loop, 0, end_now, d, err);
+	if (!d->drain_timer || !d->flush_timer || !d->second_timer || !d->end_timer)
+		return -err->code;
+	return nt_loop_watch(d->loop, nt_ring_fd(d->ring), EPOLLIN | EPOLLET, on_ring_half, d, err);
+}
+
+static void done(struct daemon *d)
+{
+	nt_status_close(d->status);
+	nt_export_free(d->export);
+	nt_ring_close(d->ring);
+	nt_agent_free(d->agent);
+	nt_loop_free(d->loop);
+}
+
+static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
+		 struct nt_err *err)
+{
+	static const int signals[] = { SIGTERM, SIGINT, 0 };
+	int r = nt_loop_new(&d->loop, err);
+
+	if (r == 0)
+		r = nt_loop_signals(d->loop, signals, on_signal, d, err);
+	if (r == 0)
+		r = open_agent(d, o, taps, err);
+	if (r == 0)
+		r = open_outside(d, o, taps, err);
+	return r == 0 ? start_timers(d, o, err) : r;
+}
+
+int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, struct nt_err *err)
+{
+	_cleanup_(done) struct daemon d = { .clock = nt_clock_system() };
+	int r = start(&d, options, taps, err);
+
+	if (r < 0)
+		return r;
+	nt_log_info("node %s, spool %s (%s), %u CPUs", options->node, options->spool,
+		    nt_spool_uuid(d.agent->spool), d.agent->source.cpus);
+	/* Before the ring is touched: the counters of now tell what an agent before us had read,
+	 * and a first batch on disk makes the next start know that there was one. */
+	(void)flush(&d, true);
+	r = nt_loop_run(d.loop, err);
+	if (r == 0 && d.result < 0)
+		r = nt_err_set(err, -d.result, "the last batch could not be written");
+	return r;
+}

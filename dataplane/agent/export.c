@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches to the controller, by curl's multi interface in our event loop. */
+#include "dataplane/agent/export.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+
+#define PATH "/ingest/v1/batches"
+#define PAUSE_MIN_NS (200 * NT_NS_PER_MS)
+#define PAUSE_MAX_NS (5 * NT_NS_PER_S)
+/* Answers are one small JSON object. */
+#define ANSWER_BYTES_MAX 4096
+/* A projected service-account token is some 2 KiB. */
+#define TOKEN_BYTES_MAX 16384
+
+struct nt_export {
+	struct nt_export_config config;
+	struct nt_loop *loop;
+	struct nt_agent *agent;
+	char *url;
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct nt_timer *curl_timer; /* when curl wants to be called */
+	struct nt_timer *pause_timer; /* when the next attempt is due */
+	struct nt_buf body, answer;
+	char error[CURL_ERROR_SIZE];
+	uint64_t seq; /* in flight; 0 none */
+	int64_t pause_ns; /* before the next attempt; 0: the last one went well */
+	bool pausing;
+	long last_status; /* so that a lasting fault is logged once */
+	nt_loop_fn *idle_fn;
+	void *idle_ctx;
+	struct nt_export_stats stats;
+};
+
+bool nt_export_check_url(const char *url, struct nt_err *err)
+{
+	bool known = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+
+	if (!known || !strchr(url, ':')[3]) {
+		nt_err_set(err, EINVAL, "\"%s\" is no http:// or https:// URL", url);
+		return false;
+	}
+	return true;
+}
+
+/* --- between curl and the loop ---------------------------------------------------------------- */
+
+static void take_results(struct nt_export *e);
+
+static void on_socket(void *ctx, int fd, uint32_t events)
+{
+	struct nt_export *e = ctx;
+	int running, what = 0;
+
+	if (events & EPOLLIN)
+		what |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	if (events & (EPOLLERR | EPOLLHUP))
+		what |= CURL_CSELECT_ERR;
+	curl_multi_socket_action(e->multi, fd, what, &running);
+	take_results(e);
+}
+
+static int want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+	struct nt_export *e = ctx;
+	uint32_t events = 0;
+
+	(void)easy, (void)socket_ctx;
+	if (what == CURL_POLL_REMOVE) {
+		nt_loop_unwatch(e->loop, fd);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		events |= EPOLLOUT;
+	return nt_loop_watch(e->loop, fd, events, on_socket, e, NULL) < 0 ? -1 : 0;
+}
+
+static void on_curl_timer(void *ctx)
+{
+	struct nt_export *e = ctx;
+	int running;
+
+	nt_loop_timer_set(e->curl_timer, 0);
+	curl_multi_socket_action(e->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	take_results(e);
+}
+
+static int want_timer(CURLM *multi, long timeout_ms, void *ctx)
+{
+	struct nt_export *e = ctx;
+
+	(void)multi;
+	/* 0 means at once, but not from within curl's own call. */
+	if (timeout_ms == 0)
+		nt_loop_timer_set(e->curl_timer, 1);
+	else
+		nt_loop_timer_set(e->curl_timer, timeout_ms < 0 ? 0 : timeout_ms * NT_NS_PER_MS);
+	return 0;
+}
+
+static size_t on_answer(char *data, size_t size, size_t n, void *ctx)
+{
+	struct nt_export *e = ctx;
+
+	if (e->answer.len + size * n <= ANSWER_BYTES_MAX)
+		nt_buf_add(&e->answer, data, size * n);
+	return size * n;
+}
+
+/* --- an attempt ------------------------------------------------------------------------------- */
+
+static int add_token(struct nt_export *e, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf line = { 0 };
+	struct curl_slist *longer;
+	int r;
+
+	if (!e->config.token_file)
+		return 0;
+	nt_buf_puts(&line, "Authorization: Bearer ");
+	r = nt_file_read_at(AT_FDCWD, e->config.token_file, TOKEN_BYTES_MAX, &line, err);
+	if (r < 0)
+		return r;
+	while (line.len && strchr("\r\n \t", line.p[line.len - 1]))
+		line.p[--line.len] = '\0';
+	for (size_t i = 0; i < line.len; i++)
+		if ((unsigned char)line.p[i] < 0x20 || line.p[i] == 0x7f)
+			return nt_err_set(err, EINVAL, "%s: not one line", e->config.token_file);
+	longer = curl_slist_append(e->headers, line.p);
+	if (!longer)
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	e->headers = longer;
+	return 0;
+}
+
+static int set_headers(struct nt_export *e, struct nt_err *err)
+{
+	struct curl_slist *longer;
+
+	curl_slist_free_all(e->headers);
+	e->headers = curl_slist_append(NULL, "Content-Type: application/x-nametap-batch");
+	longer = e->headers ? curl_slist_append(e->headers, "Expect:") : NULL;
+	if (!longer)
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	e->headers = longer;
+	return add_token(e, err);
+}
+
+static void set_options(struct nt_export *e)
+{
+	CURL *c = e->easy;
+
+	curl_easy_setopt(c, CURLOPT_URL, e->url);
+	curl_easy_setopt(c, CURLOPT_POST, 1L);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS, e->body.p);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)e->body.len);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, e->headers);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_answer);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, e);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, e->error);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "nametap-agent");
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(e->config.timeout_ns / NT_NS_PER_MS));
+}
+
+static int attempt(struct nt_export *e, uint64_t seq, struct nt_err *err)
+{
+	int r = nt_spool_read(e->agent->spool, seq, &e->body, err);
+
+	if (r < 0)
+		return r;
+	r = set_headers(e, err);
+	if (r < 0)
+		return r;
+	nt_buf_reset(&e->answer);
+	e->error[0] = '\0';
+	set_options(e);
+	if (curl_multi_add_handle(e->multi, e->easy) != CURLM_OK)
+		return nt_err_set(err, EIO, "curl takes no request");
+	e->seq = seq;
+	return 0;
+}
+
+static void pause_attempts(struct nt_export *e)
+{
+	uint32_t random = 0;
+	int64_t half;
+
+	e->stats.failures++;
+	e->pause_ns = e->pause_ns ? e->pause_ns * 2 : PAUSE_MIN_NS;
+	if (e->pause_ns > PAUSE_MAX_NS)
+		e->pause_ns = PAUSE_MAX_NS;
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	half = e->pause_ns / 2; /* so that a thousand nodes do not come back at once */
+	e->pausing = true;
+	nt_loop_timer_set(e->pause_timer, half + (int64_t)(random % 1000) * half / 1000 + 1);
+}
+
+static void log_fault(struct nt_export *e, long status, const char *why)
+{
+	if (status == e->last_status)
+		return;
+	e->last_status = status;
+	nt_log_warn("controller: batch %llu: %s; trying again", (unsigned long long)e->seq, why);
+}
+
+void nt_export_kick(struct nt_export *e)
+{
+	struct nt_err err;
+	uint64_t seq;
+
+	while (!e->seq && !e->pausing && (seq = nt_spool_head(e->agent->spool))) {
+		int r = attempt(e, seq, &err);
+
+		if (r == -EBADMSG || r == -ENOENT) {
+			if (nt_spool_head(e->agent->spool) != seq) {
+				nt_log_error("spool: %s; batch %llu is set aside", err.msg,
+					     (unsigned long long)seq);
+				continue;
+			}
+		}
+		if (r < 0) {
+			log_fault(e, -1, err.msg);
+			pause_attempts(e);
+			return;
+		}
+	}
+	if (!e->seq && !e->pausing && e->idle_fn) {
+		nt_loop_fn *fn = e->idle_fn;
+
+		e->idle_fn = NULL;
+		fn(e->idle_ctx);
+	}
+}
+
+static void on_pause_over(void *ctx)
+{
+	struct nt_export *e = ctx;
+
+	nt_loop_timer_set(e->pause_timer, 0);
+	e->pausing = false;
+	nt_export_kick(e);
+}
+
+/* --- its outcome ------------------------------------------------------------------------------ */
+
+static void acknowledged(struct nt_export *e)
+{
+	e->stats.shipped++;
+	if (e->answer.len && strstr(e->answer.p, "\"duplicate\""))
+		e->stats.duplicates++;
+	if (e->last_status)
+		nt_log_info("controller: takes batches");
+	e->last_status = 0;
+	e->pause_ns = 0;
+	nt_agent_acknowledged(e->agent, e->seq);
+}
+
+static void refused(struct nt_export *e, long status)
+{
+	e->stats.refused++;
+	nt_log_error("controller: batch %llu is refused with status %ld (%.*s); it is set aside",
+		     (unsigned long long)e->seq, status, (int)e->answer.len,
+		     nt_buf_str(&e->answer));
+	nt_spool_reject(e->agent->spool, e->seq);
+	e->pause_ns = 0;
+}
+
+static void failed(struct nt_export *e, CURLcode code, long status)
+{
+	char why[CURL_ERROR_SIZE + 64];
+
+	if (code != CURLE_OK)
+		snprintf(why, sizeof(why), "%s", e->error[0] ? e->error : curl_easy_strerror(code));
+	else
+		snprintf(why, sizeof(why), "status %ld%s", status,
+			 status == 401 || status == 403 ? ", the token is not accepted" : "");
+	log_fault(e, code != CURLE_OK ? -(long)code - 1 : status, why);
+	pause_attempts(e);
+}
+
+static void finish(struct nt_export *e, CURLcode code)
+{
+	long status = 0;
+
+	curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_multi_remove_handle(e->multi, e->easy);
+	if (code == CURLE_OK && (status == 200 || status == 204))
+		acknowledged(e);
+	else if (code == CURLE_OK && (status == 400 || status == 413 || status == 422))
+		refused(e, status);
+	else
+		failed(e, code, status);
+	e->seq = 0;
+	nt_buf_reset(&e->body);
+	nt_export_kick(e);
+}
+
+static void take_results(struct nt_export *e)
+{
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(e->multi, &left)))
+		if (msg->msg == CURLMSG_DONE)
+			finish(e, msg->data.result);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int open_curl(struct nt_export *e, struct nt_err *err)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return nt_err_set(err, EIO, "curl does not start");
+	e->multi = curl_multi_init();
+	e->easy = curl_easy_init();
+	if (!e->multi || !e->easy || asprintf(&e->url, "%s" PATH, e->config.controller) < 0)
+		return nt_err_set(err, ENOMEM, "no memory for curl");
+	curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+	curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e);
+	curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+	curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e);
+	e->curl_timer = nt_loop_timer_new(e->loop, 0, on_curl_timer, e, err);
+	e->pause_timer = nt_loop_timer_new(e->loop, 0, on_pause_over, e, err);
+	return e->curl_timer && e->pause_timer ? 0 : -err->code;
+}
+
+int nt_export_new(const struct nt_export_config *config, struct nt_loop *loop,
+		  struct nt_agent *agent, struct nt_export **ret_export, struct nt_err *err)
+{
+	struct nt_export *e;
+	int r;
+
+	if (!nt_export_check_url(config->controller, err))
+		return -err->code;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return nt_err_set(err, ENOMEM, "no memory for the export");
+	e->config = *config;
+	e->loop = loop;
+	e->agent = agent;
+	r = open_curl(e, err);
+	if (r < 0) {
+		nt_export_free(e);
+		return r;
+	}
+	*ret_export = e;
+	return 0;
+}
+
+void nt_export_free(struct nt_export *e)
+{
+	if (!e)
+		return;
+	if (e->multi && e->easy && e->seq)
+		curl_multi_remove_handle(e->multi, e->easy);
+	curl_easy_cleanup(e->easy);
+	curl_multi_cleanup(e->multi);
+	nt_loop_timer_free(e->curl_timer);
+	nt_loop_timer_free(e->pause_timer);
+	curl_slist_free_all(e->headers);
+	nt_buf_done(&e->body);
+	nt_buf_done(&e->answer);
+	free(e->url);
+	free(e);
+	curl_global_cleanup();
+}
+
+void nt_export_when_idle(struct nt_export *e, nt_loop_fn *fn, void *ctx)
+{
+	e->idle_fn = fn;
+	e->idle_ctx = ctx;
+	nt_export_kick(e);
+}
+
+struct nt_export_stats nt_export_stats(const struct nt_export *e)
+{
+	struct nt_export_stats stats = e->stats;
+
+	stats.in_flight = e->seq != 0;
+	return stats;
+}

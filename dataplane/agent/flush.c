@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One interval to a numbered batch on disk. */
+#include "dataplane/agent/agent.h"
+#include "dataplane/agent/pipeline.h"
+#include "dataplane/agent/state.h"
+#include "dataplane/agent/writeoff.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+
+/* A pod whose DEL came less than this ago may have packets between the tap and the ring. */
+#define GONE_AFTER_NS NT_NS_PER_S
+/* Gone pods whose last batch waits for the controller; beyond it they are forgotten at once. */
+#define GONE_MAX 20000
+
+/* --- what the kernel counted ------------------------------------------------------------------ */
+
+struct loss {
+	struct nt_agent *a;
+	struct nt_agent_pod *pod;
+	int64_t now_us;
+};
+
+static void note_loss(void *ctx, enum nt_reason reason, uint64_t count)
+{
+	struct loss *l = ctx;
+
+	nt_agent_pod_owe(l->pod, reason, 0, count, l->a->interval_from_us, l->now_us);
+	l->a->stats.lost[reason] += count;
+	if (reason == NT_REASON_UNACCOUNTED)
+		nt_log_error("%llu packets of %s/%s are unaccounted for: this is a bug",
+			     (unsigned long long)count, l->pod->pod.namespace_, l->pod->pod.name);
+}
+
+static uint64_t sum_seen(const struct nt_agent *a)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < a->source.cpus; cpu++)
+		sum += a->counters[cpu].seq[NT_DIR_FROM_POD] + a->counters[cpu].seq[NT_DIR_TO_POD];
+	return sum;
+}
+
+static bool is_over(const struct nt_agent *a, const struct nt_agent_pod *pod)
+{
+	int64_t now = nt_clock_boot(a->clock);
+
+	return !pod->known || (pod->pod.state == NT_POD_DETACHED &&
+			       now - (int64_t)pod->pod.detach_boot_ns >= GONE_AFTER_NS);
+}
+
+static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now_us)
+{
+	struct loss loss = { .a = a, .pod = pod, .now_us = now_us };
+	uint64_t ep_id = pod->pod.ep_id;
+	uint32_t epoch = a->source.meta.epoch;
+	int r = a->source.counters(a->source.ctx, ep_id, a->counters);
+	bool complete = r == -ENOENT;
+
+	if (pod->gone)
+		return;
+	if (r == 0) {
+		pod->seen = sum_seen(a);
+		nt_account_counters(a->account, ep_id, epoch, a->counters, note_loss, &loss);
+		complete = nt_account_complete(a->account, ep_id, epoch, a->counters);
+	}
+	if (complete && (is_over(a, pod) || r == -ENOENT)) {
+		nt_pair_flush(a->pair, ep_id);
+		pod->gone = true;
+	}
+}
+
+static int settle(struct nt_agent *a, int64_t now_us, struct nt_err *err)
+{
+	struct nt_agent_pod *pod;
+	size_t at = 0;
+	int r = nt_podtable_scan(&a->pods, err);
+
+	if (r < 0)
+		return r;
+	while ((pod = nt_podtable_next(&a->pods, &at)))
+		settle_pod(a, pod, now_us);
+	return 0;
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static bool add_owed(struct nt_agent *a, const struct nt_agent_pod *pod, const struct nt_owed *owed)
+{
+	struct nt_identity who = nt_agent_pod_identity(pod, a->node, 0);
+	struct nt_record r = {
+		.type = NT_RECORD_UNLOGGED,
+		.start_us = owed->first_us,
+		.end_us = owed->last_us,
+		.count = owed->count,
+		.node = a->node,
+		.role = who.role,
+		.client_namespace = who.namespace_,
+		.client_name = who.name,
+		.client_uid = who.uid,
+		.client_ip = who.ip,
+		.client_ifname = who.ifname,
+		.client_container_id = who.container_id,
+		.reason = nt_slice_str(nt_reason_name(owed->reason)),
+		.error = nt_slice_str(nt_owed_strerror(owed->error)),
+	};
+
+	return nt_agent_add_unlogged(a, &r, pod->pod.ep_id);
+}
+
+static void state_owed(struct nt_agent *a)
+{
+	struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	while ((pod = nt_podtable_next(&a->pods, &at))) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < pod->owed_len; i++)
+			if (!add_owed(a, pod, &pod->owed[i]))
+				pod->owed[kept++] = pod->owed[i];
+		pod->owed_len = kept;
+	}
+}
+
+/* What is known only now: who turned out to be a resolver, and whether the clock stepped. */
+static void finish_rows(struct nt_agent *a, struct nt_record *rows, size_t len, bool clock_step)
+{
+	const struct nt_row_owner *owners = (const struct nt_row_owner *)a->row_owners.p;
+	size_t owners_len = a->row_owners.len / sizeof(*owners), at = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		const struct nt_agent_pod *pod;
+
+		rows[i].clock_step |= clock_step;
+		while (at < owners_len && owners[at].row_id < rows[i].id)
+			at++;
+		if (at == owners_len || owners[at].row_id != rows[i].id)
+			continue;
+		pod = nt_podtable_find(&a->pods, owners[at].ep_id);
+		if (pod && pod->answered)
+			rows[i].role = NT_ROLE_RESOLVER;
+	}
+}
+
+/* --- endpoints -------------------------------------------------------------------------------- */
+
+static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
+{
+	return a->first_batch || !pod->shipped || pod->shipped_seen != pod->seen ||
+	       pod->shipped_logged != pod->logged || pod->shipped_unlogged != pod->unlogged ||
+	       pod->shipped_gone != pod->gone || pod->shipped_resolver != pod->answered;
+}
+
+static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
+					    const struct nt_agent_pod *pod)
+{
+	const struct nt_pod *p = &pod->pod;
+	struct nt_batch_endpoint e = {
+		.ep_id = p->ep_id,
+		.state = pod->gone ? NT_ENDPOINT_GONE : NT_ENDPOINT_TAPPED,
+		.namespace_ = nt_slice_str(p->namespace_),
+		.name = nt_slice_str(p->name),
+		.uid = nt_slice_str(p->uid),
+		.container_id = nt_slice_str(p->container_id),
+		.ifname = nt_slice_str(p->ifname),
+		.host_ifname = nt_slice_str(p->host_ifname),
+		.network = nt_slice_str(p->network),
+		.role = pod->answered ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD,
+		.since_us = (int64_t)(p->attach_real_ns / NT_NS_PER_US),
+		.seen = pod->seen,
+		.logged = pod->logged,
+		.unlogged = pod->unlogged,
+	};
+
+	if (p->detach_boot_ns)
+		e.until_us = nt_timebase_us(&a->timebase, (int64_t)p->detach_boot_ns);
+	else if (pod->gone)
+		e.until_us = nt_clock_real(a->clock) / NT_NS_PER_US;
+	for (size_t i = 0; i < NT_POD_IPS; i++) {
+		e.ips[e.ips_len] = nt_agent_pod_ip(pod, i);
+		e.ips_len += e.ips[e.ips_len].family != 0;
+	}
+	return e;
+}
+
+static void collect_endpoints(struct nt_agent *a, struct nt_buf *out)
+{
+	const struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	while ((pod = nt_podtable_next(&a->pods, &at))) {
+		struct nt_batch_endpoint e = endpoint_of(a, pod);
+
+		if (has_news(a, pod))
+			nt_buf_add(out, &e, sizeof(e));
+	}
+	if (a->failed.len && (a->failed.changed || a->first_batch))
+		nt_buf_add(out, a->failed.endpoints, a->failed.len * sizeof(*a->failed.endpoints));
+}
+
+/* --- the batch -------------------------------------------------------------------------------- */
+
+static void forget_gone(struct nt_agent *a, struct nt_agent_pod *pod, size_t *gone)
+{
+	struct nt_err err;
+
+	if (!pod->gone_seq) {
+		pod->gone_seq = nt_spool_next(a->spool) - 1;
+		nt_account_remove(a->account, pod->pod.ep_id);
+		if (a->source.forget(a->source.ctx, pod->pod.ep_id, &err) < 0)
+			nt_log_debug("forget: %s", err.msg);
+	}
+	if (++*gone > GONE_MAX)
+		pod->gone_seq = 1; /* goes with the next acknowledgement */
+}
+
+/* The batch is on disk. */
+static void commit(struct nt_agent *a, size_t rows)
+{
+	struct nt_agent_pod *pod;
+	size_t at = 0, gone = 0;
+
+	nt_account_commit(a->account);
+	while ((pod = nt_podtable_next(&a->pods, &at))) {
+		pod->resolver = pod->shipped_resolver = pod->answered;
+		pod->shipped = true;
+		pod->shipped_gone = pod->gone;
+		pod->shipped_seen = pod->seen;
+		pod->shipped_logged = pod->logged;
+		pod->shipped_unlogged = pod->unlogged;
+		if (pod->gone)
+			forget_gone(a, pod, &gone);
+	}
+	a->failed.changed = false;
+	a->first_batch = false;
+	nt_spool_sweep(a->spool);
+	nt_aggregate_reset(a->rows);
+	a->empty_bytes = nt_aggregate_bytes(a->rows);
+	nt_buf_reset(&a->row_owners);
+	a->stats.rows += rows;
+	a->stats.batches++;
+}
+
+struct parts {
+	struct nt_buf ranges, endpoints, wire, state;
+};
+
+static void parts_done(struct parts *p)
+{
+	nt_buf_done(&p->ranges);
+	nt_buf_done(&p->endpoints);
+	nt_buf_done(&p->wire);
+	nt_buf_done(&p->state);
+}
+
+static int encode(struct nt_agent *a, struct parts *p, const struct nt_record *rows, size_t len,
+		  struct nt_err *err)
+{
+	struct nt_batch batch = {
+		.node = a->node,
+		.spool = nt_slice_str(nt_spool_uuid(a->spool)),
+		.seq = nt_spool_next(a->spool),
+		.created_us = nt_clock_real(a->clock) / NT_NS_PER_US,
+		.records = rows,
+		.records_len = len,
+		.ranges = (const struct nt_batch_range *)p->ranges.p,
+		.ranges_len = p->ranges.len / sizeof(struct nt_batch_range),
+		.endpoints = (const struct nt_batch_endpoint *)p->endpoints.p,
+		.endpoints_len = p->endpoints.len / sizeof(struct nt_batch_endpoint),
+	};
+	int r;
+
+	nt_buf_reset(&p->wire);
+	nt_buf_reset(&p->state);
+	r = nt_batch_encode(&batch, &p->wire, err);
+	if (r < 0)
+		return r;
+	nt_state_save(a, &p->state);
+	if (!nt_buf_ok(&p->state) || !nt_buf_ok(&p->ranges) || !nt_buf_ok(&p->endpoints))
+		return nt_err_set(err, ENOMEM, "no memory to write a batch");
+	return 0;
+}
+
+static int write_batch(struct nt_agent *a, struct parts *p, const struct nt_record *rows,
+		       size_t len, struct nt_err *err)
+{
+	int r = encode(a, p, rows, len, err);
+
+	if (r == 0)
+		r = nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
+				   nt_slice_mem(p->state.p, p->state.len), err);
+	if (r == -ESTALE) { /* a new folder: another UUID, another number */
+		nt_log_error("spool: %s; what waited in it is lost", err->msg);
+		r = encode(a, p, rows, len, err);
+		if (r == 0)
+			r = nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
+					   nt_slice_mem(p->state.p, p->state.len), err);
+	}
+	return r;
+}
+
+static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
+{
+	_cleanup_(parts_done) struct parts p = { 0 };
+	struct nt_record *rows;
+	size_t len;
+	int r;
+
+	state_owed(a);
+	nt_writeoff_run(a, nt_agent_row_bytes(a) / 2); /* on the wire it is less than half */
+	len = nt_aggregate_rows(a->rows, &rows);
+	finish_rows(a, rows, len, clock_step);
+	nt_account_ranges(a->account, &p.ranges);
+	collect_endpoints(a, &p.endpoints);
+	if (!len && !p.ranges.len && !p.endpoints.len)
+		return 0;
+	r = write_batch(a, &p, rows, len, err);
+	if (r < 0)
+		return r;
+	commit(a, len);
+	return 1;
+}
+
+int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err)
+{
+	int64_t now_us = nt_clock_real(a->clock) / NT_NS_PER_US;
+	int r = 0;
+
+	if (drained) {
+		r = settle(a, now_us, err);
+		if (a->config.failed_path)
+			nt_failed_scan(&a->failed, a->config.failed_path);
+	}
+	if (r == 0)
+		r = flush(a, nt_timebase_interval(&a->timebase), err);
+	a->stats.write_failures += r < 0;
+	a->write_failed = r < 0;
+	if (r >= 0)
+		a->interval_from_us = now_us;
+	return r;
+}
+
+size_t nt_agent_row_bytes(const struct nt_agent *a)
+{
+	return nt_aggregate_bytes(a->rows) - a->empty_bytes;
+}
+
+void nt_agent_acknowledged(struct nt_agent *a, uint64_t seq)
+{
+	_cleanup_buf_ struct nt_buf gone = { 0 };
+	struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	nt_spool_acknowledge(a->spool, seq);
+	while ((pod = nt_podtable_next(&a->pods, &at)))
+		if (pod->gone_seq && pod->gone_seq <= seq && pod->shipped)
+			nt_buf_add(&gone, &pod->pod.ep_id, sizeof(pod->pod.ep_id));
+	for (at = 0; at + sizeof(uint64_t) <= gone.len; at += sizeof(uint64_t)) {
+		uint64_t ep_id;
+
+		memcpy(&ep_id, gone.p + at, sizeof(ep_id));
+		nt_podtable_remove(&a->pods, ep_id);
+	}
+}

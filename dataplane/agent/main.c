@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nametap-agent: options, pinned objects, loop. */
+#include <signal.h>
+#include <stdio.h>
+
+#include <bpf/libbpf.h>
+
+#include "dataplane/agent/daemon.h"
+#include "lib/base/cleanup.h"
+
+#define VERSION "0.1.0"
+
+/* Through our log, one level lower: what libbpf warns of, we report as an error of our own. */
+static int libbpf_log(enum libbpf_print_level level, const char *format, va_list ap)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), format, ap);
+	line[strcspn(line, "\n")] = '\0';
+	nt_log_debug("libbpf: %s", line);
+	return 0;
+}
+
+static void close_taps(struct nt_taps **taps)
+{
+	nt_taps_close(*taps);
+}
+
+static int run(const struct nt_options *o, struct nt_err *err)
+{
+	_cleanup_(close_taps) struct nt_taps *taps = NULL;
+	struct nt_taps_config config = { .pin_root = o->pin_root, .state_dir = o->state_dir };
+	int r = nt_taps_open(&config, &taps, err);
+
+	return r < 0 ? r : nt_daemon_run(o, taps, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct nt_options options;
+	struct nt_err err;
+	int r = nt_options_parse(argc, argv, &options, &err);
+
+	if (r == NT_OPTIONS_HELP || r == NT_OPTIONS_VERSION) {
+		fputs(r == NT_OPTIONS_HELP ? nt_options_usage : "nametap-agent " VERSION "\n",
+		      stdout);
+		return 0;
+	}
+	if (r < 0) {
+		fprintf(stderr, "nametap-agent: %s (see --help)\n", err.msg);
+		return 2;
+	}
+	nt_log_init("nametap-agent", options.log_level);
+	libbpf_set_print(libbpf_log);
+	signal(SIGPIPE, SIG_IGN);
+	r = run(&options, &err);
+	if (r < 0)
+		nt_log_error("%s", err.msg);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's command line. */
+#include "dataplane/agent/options.h"
+
+#include <getopt.h>
+#include <unistd.h>
+
+#include "dataplane/agent/export.h"
+#include "dataplane/agent/status.h"
+#include "dataplane/taps/taps.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/parse.h"
+
+const char nt_options_usage[] =
+	"usage: nametap-agent --controller URL [options]\n"
+	"Reads the DNS packets of this node's tapped pods and ships them as log records.\n\n"
+	"  --controller URL      where batches go, for example http://127.0.0.1:8080\n"
+	"  --node NAME           name of this node in the log (default: the host name)\n"
+	"  --spool DIR           batches on disk (default /var/lib/nametap/spool)\n"
+	"  --spool-max SIZE      bound of the spool, for example 64M (default 256M)\n"
+	"  --token-file FILE     bearer token, read before each upload\n"
+	"  --pin-root DIR        pinned BPF objects (default " NT_PIN_ROOT_DEFAULT ")\n"
+	"  --state-dir DIR       shared with the plugin (default " NT_STATE_DIR_DEFAULT ")\n"
+	"  --flush TIME          rows are merged over this time (default 5s; 0: not merged)\n"
+	"  --timeout TIME        a query without a reply is given up after it (default 5s)\n"
+	"  --ship-timeout TIME   one upload (default 30s)\n"
+	"  --cluster-domain NAME (default cluster.local)\n"
+	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
+	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
+	"  --help, --version\n";
+
+enum option_code {
+	OPT_PIN_ROOT = 1,
+	OPT_STATE_DIR,
+	OPT_SPOOL,
+	OPT_SPOOL_MAX,
+	OPT_CONTROLLER,
+	OPT_TOKEN_FILE,
+	OPT_NODE,
+	OPT_FLUSH,
+	OPT_TIMEOUT,
+	OPT_SHIP_TIMEOUT,
+	OPT_CLUSTER_DOMAIN,
+	OPT_LISTEN,
+	OPT_LOG_LEVEL,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static const struct option longopts[] = {
+	{ "pin-root", required_argument, NULL, OPT_PIN_ROOT },
+	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
+	{ "spool", required_argument, NULL, OPT_SPOOL },
+	{ "spool-max", required_argument, NULL, OPT_SPOOL_MAX },
+	{ "controller", required_argument, NULL, OPT_CONTROLLER },
+	{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
+	{ "node", required_argument, NULL, OPT_NODE },
+	{ "flush", required_argument, NULL, OPT_FLUSH },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "ship-timeout", required_argument, NULL, OPT_SHIP_TIMEOUT },
+	{ "cluster-domain", required_argument, NULL, OPT_CLUSTER_DOMAIN },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ 0 },
+};
+
+static int take_time(const char *name, const char *text, int64_t least_ns, int64_t most_ns,
+		     int64_t *ret_ns, struct nt_err *err)
+{
+	int64_t ns;
+
+	if (nt_parse_duration_ns(nt_slice_str(text), &ns) < 0 || ns < least_ns || ns > most_ns)
+		return nt_err_set(err, EINVAL, "--%s: \"%s\" is no time from %lldms to %llds", name,
+				  text, (long long)(least_ns / NT_NS_PER_MS),
+				  (long long)(most_ns / NT_NS_PER_S));
+	*ret_ns = ns;
+	return 0;
+}
+
+static int take_size(const char *text, uint64_t *ret_bytes, struct nt_err *err)
+{
+	static const char units[] = "KMG";
+	struct nt_slice digits = nt_slice_str(text);
+	const char *unit = digits.len ? strchr(units, digits.p[digits.len - 1]) : NULL;
+	unsigned int shift = unit && *unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+	uint64_t n;
+
+	if (shift)
+		digits.len--;
+	if (nt_parse_u64(digits, UINT64_MAX >> shift, &n) < 0 || n << shift < 1 << 20)
+		return nt_err_set(err, EINVAL, "--spool-max: \"%s\" is no size of at least 1M",
+				  text);
+	*ret_bytes = n << shift;
+	return 0;
+}
+
+static int take(int code, const char *value, struct nt_options *o, struct nt_err *err)
+{
+	switch (code) {
+	case OPT_PIN_ROOT:
+		o->pin_root = value;
+		return 0;
+	case OPT_STATE_DIR:
+		o->state_dir = value;
+		return 0;
+	case OPT_SPOOL:
+		o->spool = value;
+		return 0;
+	case OPT_SPOOL_MAX:
+		return take_size(value, &o->spool_max_bytes, err);
+	case OPT_CONTROLLER:
+		o->controller = value;
+		return nt_export_check_url(value, err) ? 0 : nt_err_wrap(err, "--controller");
+	case OPT_TOKEN_FILE:
+		o->token_file = value;
+		return 0;
+	case OPT_NODE:
+		o->node = value;
+		return value[0] ? 0 : nt_err_set(err, EINVAL, "--node: the name is empty");
+	case OPT_FLUSH:
+		return take_time("flush", value, 0, 600 * NT_NS_PER_S, &o->flush_ns, err);
+	case OPT_TIMEOUT:
+		return take_time("timeout", value, NT_NS_PER_MS, 600 * NT_NS_PER_S, &o->timeout_ns,
+				 err);
+	case OPT_SHIP_TIMEOUT:
+		return take_time("ship-timeout", value, NT_NS_PER_MS, 600 * NT_NS_PER_S,
+				 &o->ship_timeout_ns, err);
+	case OPT_CLUSTER_DOMAIN:
+		o->cluster_domain = value;
+		return 0;
+	case OPT_LISTEN:
+		o->listen = value;
+		return nt_status_check(value, err);
+	case OPT_LOG_LEVEL:
+		return nt_log_level_parse(value, &o->log_level) == 0
+			       ? 0
+			       : nt_err_set(
+					 err, EINVAL,
+					 "--log-level: \"%s\" is none of error, warn, info, debug",
+					 value);
+	default:
+		return nt_err_set(err, EINVAL, "unknown option or missing value");
+	}
+}
+
+static int check(const struct nt_options *o, struct nt_err *err)
+{
+	if (!o->controller)
+		return nt_err_set(err, EINVAL, "--controller is missing");
+	if (!o->pin_root[0] || !o->state_dir[0] || !o->spool[0])
+		return nt_err_set(err, EINVAL, "a folder's name is empty");
+	return 0;
+}
+
+int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, struct nt_err *err)
+{
+	static char host[256];
+	struct nt_options o = {
+		.pin_root = NT_PIN_ROOT_DEFAULT,
+		.state_dir = NT_STATE_DIR_DEFAULT,
+		.spool = "/var/lib/nametap/spool",
+		.cluster_domain = "cluster.local",
+		.flush_ns = 5 * NT_NS_PER_S,
+		.timeout_ns = 5 * NT_NS_PER_S,
+		.ship_timeout_ns = 30 * NT_NS_PER_S,
+		.spool_max_bytes = (uint64_t)256 << 20,
+		.log_level = NT_LOG_INFO,
+	};
+	int code, r;
+
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+		if (code == OPT_HELP)
+			return NT_OPTIONS_HELP;
+		if (code == OPT_VERSION)
+			return NT_OPTIONS_VERSION;
+		if (code == '?')
+			return nt_err_set(err, EINVAL, "%s: unknown option or missing value",
+					  argv[optind - 1]);
+		r = take(code, optarg, &o, err);
+		if (r < 0)
+			return r;
+	}
+	if (optind < argc)
+		return nt_err_set(err, EINVAL, "unexpected argument \"%s\"", argv[optind]);
+	if (!o.node) {
+		if (gethostname(host, sizeof(host) - 1) == -1)
+			return nt_err_sys(err, errno, "--node is missing, and gethostname");
+		o.node = host;
+	}
+	r = check(&o, err);
+	if (r == 0)
+		*ret_options = o;
+	return r;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's command line. Strings are borrowed from argv. */
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+
+struct nt_options {
+	const char *pin_root, *state_dir, *spool, *controller, *token_file, *node, *cluster_domain;
+	const char *listen; /* NULL: no /metrics */
+	int64_t flush_ns, timeout_ns, ship_timeout_ns;
+	uint64_t spool_max_bytes;
+	enum nt_log_level log_level;
+};
+
+enum nt_options_action {
+	NT_OPTIONS_RUN = 0,
+	NT_OPTIONS_HELP = 1,
+	NT_OPTIONS_VERSION = 2,
+};
+
+/* Returns an action, or -EINVAL with the mistake in err. */
+int nt_options_parse(int argc, char **argv, struct nt_options *ret_options,
+		     struct nt_err *err) NT_MUSTCHECK;
+extern const char nt_options_usage[];

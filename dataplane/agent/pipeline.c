@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One event to its datagrams, to messages, to paired transactions, to rows. */
+#include "dataplane/agent/pipeline.h"
+
+#include <netinet/in.h>
+
+#include "lib/base/log.h"
+
+static bool is_dns_port(const struct nt_agent *a, uint16_t port)
+{
+	for (size_t i = 0; i < NT_PORTS_MAX; i++)
+		if (a->config.ports[i] == port && port)
+			return true;
+	return false;
+}
+
+static struct nt_addr address_of(const struct nt_event *e, const __u8 *octets)
+{
+	return nt_addr_from(e->ip_version, octets);
+}
+
+/*
+ * The flow as the client sees it. The QR bit says who is who, and the ports must agree: a query
+ * goes to a DNS port, a reply comes from one. What contradicts itself is no lookup that could be
+ * paired; false, and the caller counts it.
+ */
+static bool flow_of(const struct nt_agent *a, const struct nt_event *e, bool is_reply,
+		    struct nt_flow *ret_flow)
+{
+	bool from_client = !is_reply;
+	bool from_pod = e->dir == NT_DIR_FROM_POD;
+
+	if (!is_dns_port(a, is_reply ? e->sport : e->dport))
+		return false;
+	*ret_flow = (struct nt_flow){
+		.owner = e->ep_id,
+		.side = from_client == from_pod ? NT_SIDE_CLIENT : NT_SIDE_SERVER,
+		.transport = e->l4proto,
+		.client_port = from_client ? e->sport : e->dport,
+		.server_port = from_client ? e->dport : e->sport,
+		.client = address_of(e, from_client ? e->saddr : e->daddr),
+		.server = address_of(e, from_client ? e->daddr : e->saddr),
+	};
+	return true;
+}
+
+static void not_logged(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_event *e,
+		       enum nt_reason reason, int error)
+{
+	int64_t at_us = nt_timebase_us(&a->timebase, (int64_t)e->time_ns);
+
+	nt_agent_pod_owe(pod, reason, error, 1, at_us, at_us);
+	a->stats.lost[reason]++;
+}
+
+static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_event *e,
+			 const struct nt_datagram *d)
+{
+	struct nt_dns_msg msg;
+	struct nt_flow flow;
+	int r;
+
+	r = d->whole ? nt_dns_parse(d->payload, &msg) : -NT_OWED_TRUNCATED;
+	if (r == 0 && !flow_of(a, e, msg.flags & NT_DNS_QR, &flow))
+		r = -NT_OWED_DIRECTION;
+	if (r < 0) {
+		a->stats.parse_errors++;
+		not_logged(a, pod, e, (enum nt_reason)NT_LOSS_UNPARSABLE, -r);
+		return;
+	}
+	pod->logged++;
+	a->stats.logged++;
+	if (msg.flags & NT_DNS_QR)
+		a->stats.replies++;
+	else
+		a->stats.queries++;
+	nt_pair_message(a->pair, &flow, &msg, (int64_t)e->time_ns);
+}
+
+/* True while rows cannot be written and memory for them is used up. */
+static bool is_holding(const struct nt_agent *a)
+{
+	struct nt_record *rows;
+
+	return a->write_failed && (nt_aggregate_rows(a->rows, &rows) >= a->config.hold_rows ||
+				   nt_agent_row_bytes(a) >= NT_AGENT_HOLD_BYTES);
+}
+
+static bool is_full(const struct nt_agent *a)
+{
+	struct nt_record *rows;
+
+	return nt_aggregate_rows(a->rows, &rows) >= a->config.flush_rows ||
+	       nt_agent_row_bytes(a) >= NT_AGENT_FLUSH_BYTES;
+}
+
+static void flush_early(struct nt_agent *a)
+{
+	struct nt_err err;
+
+	a->stats.early_flushes++;
+	if (nt_agent_flush(a, false, &err) < 0)
+		nt_log_error("flush: %s", err.msg);
+}
+
+void nt_agent_event(struct nt_agent *a, struct nt_slice sample)
+{
+	struct nt_agent_pod *pod;
+	struct nt_datagram d;
+	struct nt_split s;
+	struct nt_err err;
+
+	a->stats.events++;
+	if (nt_split_open(sample, &s, &err) < 0) {
+		/* Its numbers will be missing and stated as unaccounted. */
+		if (a->stats.bad_events++ == 0)
+			nt_log_error("ring buffer: %s", err.msg);
+		return;
+	}
+	/* Between events, so that a batch never covers half of one. */
+	if (is_full(a) && !a->write_failed)
+		flush_early(a);
+	pod = nt_podtable_get(&a->pods, s.event.ep_id);
+	while (nt_split_next(&s, &d)) {
+		if (!nt_account_seen(a->account, &s.event, d.seq)) {
+			a->stats.repeated++;
+			continue;
+		}
+		a->stats.datagrams++;
+		if (!pod)
+			a->stats.lost[NT_REASON_NO_MEMORY]++;
+		else if (is_holding(a))
+			not_logged(a, pod, &s.event, NT_REASON_DISK_FULL, 0);
+		else
+			take_message(a, pod, &s.event, &d);
+	}
+}
+
+void nt_agent_second(struct nt_agent *a)
+{
+	nt_timebase_sample(&a->timebase, a->clock);
+}
+
+void nt_agent_drained(struct nt_agent *a, int64_t boot_ns)
+{
+	nt_pair_expire(a->pair, boot_ns);
+}
+
+/* --- transactions to rows --------------------------------------------------------------------- */
+
+static uint64_t packets_of(const struct nt_txn *txn)
+{
+	bool query_is_new = txn->kind == NT_TXN_ANSWERED || txn->kind == NT_TXN_UNANSWERED;
+
+	return (query_is_new ? txn->query->queries : 0) + (txn->reply != NULL);
+}
+
+static void not_stored(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
+{
+	uint64_t packets = packets_of(txn);
+	int64_t first = nt_timebase_us(&a->timebase, txn->query->first_ns);
+	int64_t last =
+		nt_timebase_us(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
+
+	pod->logged -= packets;
+	nt_agent_pod_owe(pod, NT_REASON_NO_MEMORY, 0, packets, first, last);
+	a->stats.lost[NT_REASON_NO_MEMORY] += packets;
+}
+
+static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
+{
+	struct nt_identity identity =
+		nt_agent_pod_identity(pod, a->node,
+				      txn->query->flow.side == NT_SIDE_CLIENT
+					      ? txn->query->flow.client.family
+					      : txn->query->flow.server.family);
+	struct nt_time_base time =
+		nt_timebase_at(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
+	struct nt_record record;
+	uint64_t id;
+
+	nt_arena_reset(&a->scratch);
+	if (nt_record_from_txn(txn, &identity, &time, a->names, &a->scratch, &record) < 0)
+		return 0;
+	id = nt_aggregate_add(a->rows, &record);
+	nt_agent_row_owned(a, id, pod->pod.ep_id);
+	return id;
+}
+
+uint64_t nt_pipeline_txn(void *ctx, const struct nt_txn *txn)
+{
+	struct nt_agent *a = ctx;
+	struct nt_agent_pod *pod = nt_podtable_get(&a->pods, txn->query->flow.owner);
+	uint64_t id;
+
+	if (!pod)
+		return 0;
+	if (txn->kind == NT_TXN_ANSWERED && txn->query->flow.side == NT_SIDE_SERVER)
+		pod->answered = true;
+	id = add_row(a, pod, txn);
+	if (!id)
+		not_stored(a, pod, txn);
+	return id;
+}
+
+void nt_agent_row_owned(struct nt_agent *a, uint64_t row_id, uint64_t ep_id)
+{
+	struct nt_row_owner owner = { .row_id = row_id, .ep_id = ep_id };
+
+	if (row_id <= a->last_row_id) /* merged into a row that is there, or none */
+		return;
+	a->last_row_id = row_id;
+	nt_buf_add(&a->row_owners, &owner, sizeof(owner));
+}
+
+bool nt_agent_add_unlogged(struct nt_agent *a, struct nt_record *r, uint64_t ep_id)
+{
+	uint64_t id;
+
+	nt_arena_reset(&a->scratch);
+	if (nt_record_name_aggr(r->client_name, &a->scratch, &r->client_name_aggr) < 0)
+		return false;
+	r->hop_network_ns = r->hop_server_ns = r->hop_upstream_ns = -1;
+	id = nt_aggregate_add(a->rows, r);
+	nt_agent_row_owned(a, id, ep_id);
+	return id != 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pods of this node as the agent knows them: ep_id to the identity that the plugin wrote at CNI
+ * ADD, with what was counted for it. An entry outlives the pod: it stays until everything of it is
+ * in a batch on disk. Identity is never guessed: an ep_id that the pinned map does not know any
+ * more keeps an empty one. Bounded by the pinned map (NT_PODS_MAX). Not thread-safe.
+ */
+#pragma once
+
+#include "dataplane/agent/account.h"
+#include "dataplane/agent/idmap.h"
+#include "lib/record/aggregate.h"
+
+/* Where pods and counters come from: the pinned maps (dataplane/taps), or a test. */
+struct nt_tapsource {
+	void *ctx;
+	struct nt_meta meta;
+	uint32_t cpus; /* possible ones: so many counters each time */
+	int (*pod_get)(void *ctx, uint64_t ep_id, struct nt_pod *ret_pod);
+	int (*pods)(void *ctx, bool (*fn)(void *fn_ctx, const struct nt_pod *pod), void *fn_ctx,
+		    struct nt_err *err);
+	int (*counters)(void *ctx, uint64_t ep_id, struct nt_counters *ret_values);
+	int (*forget)(void *ctx, uint64_t ep_id, struct nt_err *err);
+};
+
+/* Packets of a pod that are to be stated as UNLOGGED in the next batch. */
+struct nt_owed {
+	enum nt_reason reason;
+	int error; /* of nt_dns_parse, or NT_OWED_*; 0 none */
+	uint64_t count;
+	int64_t first_us, last_us;
+};
+/* Reasons of our own why a packet does not parse, beside enum nt_dns_error and errno. */
+enum nt_owed_error {
+	NT_OWED_TRUNCATED = 2000, /* not all of it was captured */
+	NT_OWED_DIRECTION = 2001, /* a query from a DNS port only, or a reply to one */
+};
+const char *nt_owed_strerror(int error);
+
+struct nt_agent_pod {
+	struct nt_pod pod; /* ep_id is set in any case */
+	bool known; /* false: the pinned map had no such pod */
+	bool resolver; /* role of this interval's rows */
+	bool answered; /* it answered a query: a resolver when the interval ends */
+	bool gone; /* detached, and every packet of it is covered */
+	uint64_t gone_seq; /* the batch that says so; the entry stays until it is acknowledged */
+	uint64_t seen; /* kernel's count at the last flush */
+	uint64_t logged, unlogged;
+	struct nt_owed *owed;
+	size_t owed_len;
+	bool shipped; /* an endpoint entry was stored, with the values below */
+	bool shipped_gone, shipped_resolver;
+	uint64_t shipped_seen, shipped_logged, shipped_unlogged;
+};
+
+struct nt_podtable {
+	struct nt_idmap map;
+	const struct nt_tapsource *source; /* borrowed */
+};
+
+void nt_podtable_done(struct nt_podtable *p);
+/* Finds, else asks the source, else makes an entry without identity; NULL: no memory. */
+struct nt_agent_pod *nt_podtable_get(struct nt_podtable *p, uint64_t ep_id);
+/* What is in the table; NULL when it is not. */
+struct nt_agent_pod *nt_podtable_find(const struct nt_podtable *p, uint64_t ep_id);
+/* Adds or refreshes an entry. NULL: no memory. */
+struct nt_agent_pod *nt_podtable_put(struct nt_podtable *p, const struct nt_pod *pod);
+/* Reads all pods of the source: new ones, and who was detached. */
+int nt_podtable_scan(struct nt_podtable *p, struct nt_err *err) NT_MUSTCHECK;
+struct nt_agent_pod *nt_podtable_next(const struct nt_podtable *p, size_t *at);
+void nt_podtable_remove(struct nt_podtable *p, uint64_t ep_id);
+
+/* Notes packets as not logged; merged by reason and error. They count as unlogged at once. */
+void nt_agent_pod_owe(struct nt_agent_pod *pod, enum nt_reason reason, int error, uint64_t count,
+		      int64_t first_us, int64_t last_us);
+/* Identity for a record; ip: the pod's address of that family, or its first. Borrows from pod. */
+struct nt_identity nt_agent_pod_identity(const struct nt_agent_pod *pod, struct nt_slice node,
+					 uint8_t family);
+/* The address at index i; family 0 when there is none. */
+struct nt_addr nt_agent_pod_ip(const struct nt_agent_pod *pod, size_t i);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The consumer of the pinned ring buffer. Events are submitted without a wake-up (a wake-up costs
+ * more than an event), so the caller drains on a timer; when more than half of the ring is filled
+ * between two drains the kernel wakes once, which shows as EPOLLIN on nt_ring_fd. The consumer's
+ * position lives in the pinned map: a new agent goes on where the last one was. One reader at a
+ * time. Not thread-safe.
+ */
+#pragma once
+
+#include "lib/base/err.h"
+#include "lib/base/slice.h"
+
+struct nt_ring;
+
+typedef void nt_ring_fn(void *ctx, struct nt_slice sample);
+
+/* events_fd, drain_fd: borrowed descriptors of the pinned maps. */
+int nt_ring_open(int events_fd, int drain_fd, nt_ring_fn *fn, void *ctx, struct nt_ring **ret_ring,
+		 struct nt_err *err) NT_MUSTCHECK;
+void nt_ring_close(struct nt_ring *r);
+
+/* Gives what is there to fn, and asks for one wake-up at half. Returns the number of events;
+ * *ret_empty: the ring was found empty (else so many came that the caller should look after its
+ * other duties and come back). */
+int nt_ring_drain(struct nt_ring *r, bool *ret_empty);
+/* To be watched with EPOLLIN | EPOLLET. */
+int nt_ring_fd(const struct nt_ring *r);
+
+struct nt_ring_stats {
+	uint64_t bytes; /* size of the ring */
+	uint64_t used_bytes; /* now */
+	uint64_t used_max_bytes; /* most that a drain found */
+	uint64_t wakeups;
+};
+struct nt_ring_stats nt_ring_stats(const struct nt_ring *r);

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbered batches with the agent's state in a bounded folder. */
+#include "dataplane/agent/spool.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/parse.h"
+#include "lib/record/batch.h"
+
+#define UUID_LEN 36
+#define NAME_LEN 20
+/* Refused batches kept to be looked at. */
+#define REJECTED_MAX 16
+/* A file holds one batch and a state; the state of 65,536 waiting queries is 30 MiB. */
+#define FILE_BYTES_MAX ((size_t)NT_BATCH_BYTES_MAX * 2)
+
+static const char magic[8] = { 'N', 'T', 'S', 'P', 'O', 'O', 'L', '1' };
+
+struct file_head {
+	char magic[8];
+	uint32_t crc; /* CRC-32 of all that follows this field's 8 octets */
+	uint32_t reserved;
+	uint64_t seq;
+	uint64_t batch_len;
+	uint64_t state_len;
+};
+#define CRC_FROM offsetof(struct file_head, seq)
+
+enum kind {
+	WAITING = 0,
+	DONE = 1,
+	REJECTED = 2,
+	TORN = 3,
+	KINDS = 4,
+};
+static const char *const suffixes[KINDS] = { ".batch", ".done", ".rejected", ".torn" };
+
+struct file {
+	uint64_t seq;
+	uint64_t bytes;
+	enum kind kind;
+	bool marked; /* its packets are stated elsewhere */
+};
+
+struct nt_spool {
+	struct nt_spool_config config;
+	char *path;
+	int dir_fd;
+	char uuid[UUID_LEN + 1];
+	bool fresh;
+	uint64_t next;
+	struct file *files; /* by seq, ascending */
+	size_t len, cap;
+	struct nt_spool_stats stats;
+};
+
+struct name {
+	char text[NAME_LEN + 16];
+};
+
+static struct name name_of(uint64_t seq, enum kind kind)
+{
+	struct name n;
+
+	snprintf(n.text, sizeof(n.text), "%0*llu%s", NAME_LEN, (unsigned long long)seq,
+		 suffixes[kind]);
+	return n;
+}
+
+static bool parse_name(const char *text, uint64_t *ret_seq, enum kind *ret_kind)
+{
+	if (strlen(text) <= NAME_LEN ||
+	    nt_parse_u64(nt_slice_mem(text, NAME_LEN), UINT64_MAX - 1, ret_seq) < 0)
+		return false;
+	for (int k = 0; k < KINDS; k++) {
+		if (strcmp(text + NAME_LEN, suffixes[k]) == 0) {
+			*ret_kind = (enum kind)k;
+			return *ret_seq != 0;
+		}
+	}
+	return false;
+}
+
+/* --- the index -------------------------------------------------------------------------------- */
+
+static bool grow(struct nt_spool *s)
+{
+	size_t cap = s->cap ? s->cap * 2 : 64;
+	struct file *files = realloc(s->files, cap * sizeof(*files));
+
+	if (!files)
+		return false;
+	s->files = files;
+	s->cap = cap;
+	return true;
+}
+
+static bool append(struct nt_spool *s, struct file f)
+{
+	if (s->len == s->cap && !grow(s))
+		return false;
+	s->files[s->len++] = f;
+	s->stats.bytes += f.bytes;
+	return true;
+}
+
+static struct file *find(const struct nt_spool *s, uint64_t seq)
+{
+	size_t low = 0, high = s->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->files[middle].seq < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->len && s->files[low].seq == seq ? &s->files[low] : NULL;
+}
+
+static void drop(struct nt_spool *s, struct file *f)
+{
+	(void)unlinkat(s->dir_fd, name_of(f->seq, f->kind).text, 0);
+	s->stats.bytes -= f->bytes;
+	memmove(f, f + 1, (size_t)(s->files + s->len - (f + 1)) * sizeof(*f));
+	s->len--;
+}
+
+static void change_kind(struct nt_spool *s, struct file *f, enum kind kind)
+{
+	(void)renameat(s->dir_fd, name_of(f->seq, f->kind).text, s->dir_fd,
+		       name_of(f->seq, kind).text);
+	f->kind = kind;
+}
+
+/* The newest file that holds a state; NULL when there is none. */
+static struct file *newest(const struct nt_spool *s)
+{
+	for (size_t i = s->len; i > 0; i--)
+		if (s->files[i - 1].kind != TORN)
+			return &s->files[i - 1];
+	return NULL;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int scan(struct nt_spool *s, struct nt_err *err)
+{
+	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *d;
+
+	if (!dir) {
+		int code = errno;
+
+		nt_closep(&fd);
+		return nt_err_sys(err, code, "list %s", s->path);
+	}
+	while ((d = readdir(dir))) {
+		struct file f = { 0 };
+		struct stat st;
+
+		if (strstr(d->d_name, ".tmp.")) /* a write that a crash cut off */
+			(void)unlinkat(s->dir_fd, d->d_name, 0);
+		if (!parse_name(d->d_name, &f.seq, &f.kind) ||
+		    fstatat(s->dir_fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			continue;
+		f.bytes = (uint64_t)st.st_size;
+		if (!append(s, f))
+			return nt_err_set(err, ENOMEM, "no memory for the spool's index");
+	}
+	if (s->len)
+		qsort(s->files, s->len, sizeof(*s->files), compare_files);
+	s->next = s->len ? s->files[s->len - 1].seq + 1 : 1;
+	return 0;
+}
+
+static bool is_uuid(struct nt_slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text.p[i] != '-' : !strchr("0123456789abcdef", text.p[i]))
+			return false;
+	}
+	return text.len == UUID_LEN;
+}
+
+/* Version 4, RFC 9562. */
+static int make_uuid(char out[UUID_LEN + 1], struct nt_err *err)
+{
+	uint8_t r[16];
+
+	if (getrandom(r, sizeof(r), 0) != sizeof(r))
+		return nt_err_sys(err, errno, "getrandom");
+	r[6] = (r[6] & 0x0f) | 0x40;
+	r[8] = (r[8] & 0x3f) | 0x80;
+	for (size_t i = 0, at = 0; i < sizeof(r); i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			out[at++] = '-';
+		snprintf(out + at, 3, "%02x", r[i]);
+		at += 2;
+	}
+	return 0;
+}
+
+static int load_uuid(struct nt_spool *s, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	int r = nt_file_read_at(s->dir_fd, "uuid", 4096, &text, err);
+
+	if (r == 0 && text.len == UUID_LEN + 1 && text.p[UUID_LEN] == '\n' &&
+	    is_uuid(nt_slice_mem(text.p, UUID_LEN))) {
+		memcpy(s->uuid, text.p, UUID_LEN);
+		s->fresh = false;
+		return 0;
+	}
+	if (r < 0 && r != -ENOENT && r != -EFBIG)
+		return r;
+	s->fresh = true;
+	r = make_uuid(s->uuid, err);
+	if (r < 0)
+		return r;
+	nt_buf_reset(&text);
+	nt_buf_printf(&text, "%s\n", s->uuid);
+	return nt_file_replace_at(s->dir_fd, "uuid", nt_slice_mem(text.p, text.len), 0600, err);
+}
+
+static int open_folder(struct nt_spool *s, struct nt_err *err)
+{
+	int r = nt_file_mkdirs(s->path, 0700, err);
+
+	if (r < 0)
+		return r;
+	nt_closep(&s->dir_fd);
+	s->dir_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd == -1)
+		return nt_err_sys(err, errno, "open %s", s->path);
+	s->len = 0;
+	s->stats.bytes = 0;
+	r = load_uuid(s, err);
+	return r < 0 ? r : scan(s, err);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static uint32_t crc_of(const struct file_head *h, struct nt_slice batch, struct nt_slice state)
+{
+	uLong crc = crc32(0, (const Bytef *)h + CRC_FROM, sizeof(*h) - CRC_FROM);
+
+	crc = crc32_z(crc, (const Bytef *)batch.p, batch.len);
+	return (uint32_t)crc32_z(crc, (const Bytef *)state.p, state.len);
+}
+
+/* Reads and checks one file; the slices point into out. */
+static int read_file(struct nt_spool *s, const struct file *f, struct nt_buf *out,
+		     struct nt_slice *ret_batch, struct nt_slice *ret_state, struct nt_err *err)
+{
+	struct name name = name_of(f->seq, f->kind);
+	struct file_head h;
+	int r = nt_file_read_at(s->dir_fd, name.text, FILE_BYTES_MAX, out, err);
+
+	if (r < 0)
+		return r;
+	if (out->len < sizeof(h))
+		return nt_err_set(err, EBADMSG, "%s: %zu octets", name.text, out->len);
+	memcpy(&h, out->p, sizeof(h));
+	if (memcmp(h.magic, magic, sizeof(magic)) != 0 || h.seq != f->seq ||
+	    h.batch_len > out->len || h.state_len != out->len - sizeof(h) - h.batch_len)
+		return nt_err_set(err, EBADMSG, "%s: not a whole spool file", name.text);
+	*ret_batch = nt_slice_mem(out->p + sizeof(h), h.batch_len);
+	*ret_state = nt_slice_mem(out->p + sizeof(h) + h.batch_len, h.state_len);
+	if (crc_of(&h, *ret_batch, *ret_state) != h.crc)
+		return nt_err_set(err, EBADMSG, "%s: checksum", name.text);
+	return 0;
+}
+
+/* Keeps `part` of the file that was read into out. */
+static void keep(struct nt_buf *out, struct nt_slice part)
+{
+	memmove(out->p, part.p, part.len);
+	out->len = part.len;
+	out->p[out->len] = '\0';
+}
+
+static void set_aside(struct nt_spool *s, struct file *f)
+{
+	change_kind(s, f, TORN);
+	s->stats.torn++;
+}
+
+int nt_spool_open(const struct nt_spool_config *config, struct nt_spool **ret_spool,
+		  struct nt_err *err)
+{
+	struct nt_spool *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return nt_err_set(err, ENOMEM, "no memory for the spool");
+	s->config = *config;
+	s->dir_fd = -1;
+	s->path = strdup(config->path);
+	r = s->path ? open_folder(s, err) : nt_err_set(err, ENOMEM, "no memory for the spool");
+	if (r < 0) {
+		nt_spool_close(s);
+		return nt_err_wrap(err, "spool %s", config->path);
+	}
+	*ret_spool = s;
+	return 0;
+}
+
+void nt_spool_close(struct nt_spool *s)
+{
+	if (!s)
+		return;
+	nt_closep(&s->dir_fd);
+	free(s->files);
+	free(s->path);
+	free(s);
+}
+
+const char *nt_spool_uuid(const struct nt_spool *s)
+{
+	return s->uuid;
+}
+
+bool nt_spool_is_fresh(const struct nt_spool *s)
+{
+	return s->fresh;
+}
+
+uint64_t nt_spool_next(const struct nt_spool *s)
+{
+	return s->next;
+}
+
+int nt_spool_state(struct nt_spool *s, struct nt_buf *out, struct nt_err *err)
+{
+	struct nt_slice batch, state;
+	struct file *f;
+
+	while ((f = newest(s))) {
+		int r;
+
+		nt_buf_reset(out);
+		r = read_file(s, f, out, &batch, &state, err);
+		if (r == 0) {
+			keep(out, state);
+			return 0;
+		}
+		if (r != -EBADMSG)
+			return r;
+		set_aside(s, f);
+	}
+	return nt_err_set(err, ENOENT, "the spool has no batch");
+}
+
+static bool folder_is_gone(const struct nt_spool *s)
+{
+	struct stat ours, there;
+
+	return fstat(s->dir_fd, &ours) == -1 || stat(s->path, &there) == -1 ||
+	       ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
+}
+
+static void drop_old_done(struct nt_spool *s)
+{
+	for (size_t i = s->len; i > 0; i--)
+		if (s->files[i - 1].kind == DONE && i < s->len)
+			drop(s, &s->files[i - 1]);
+}
+
+int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
+		   struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf all = { 0 };
+	struct file_head h = { .seq = s->next, .batch_len = batch.len, .state_len = state.len };
+	struct file f = { .seq = s->next, .bytes = sizeof(h) + batch.len + state.len };
+	int r;
+
+	if (folder_is_gone(s)) {
+		r = open_folder(s, err);
+		return r < 0 ? r : nt_err_set(err, ESTALE, "%s was removed", s->path);
+	}
+	memcpy(h.magic, magic, sizeof(magic));
+	h.crc = crc_of(&h, batch, state);
+	nt_buf_add(&all, &h, sizeof(h));
+	nt_buf_slice(&all, batch);
+	nt_buf_slice(&all, state);
+	if (!nt_buf_ok(&all) || (s->len == s->cap && !grow(s)))
+		return nt_err_set(err, ENOMEM, "no memory to write a batch");
+	r = nt_file_replace_at(s->dir_fd, name_of(f.seq, WAITING).text,
+			       nt_slice_mem(all.p, all.len), 0600, err);
+	if (r < 0)
+		return r;
+	(void)append(s, f);
+	s->next++;
+	s->stats.written++;
+	drop_old_done(s);
+	return 0;
+}
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+uint64_t nt_spool_head(const struct nt_spool *s)
+{
+	for (size_t i = 0; i < s->len; i++)
+		if (s->files[i].kind == WAITING && !s->files[i].marked)
+			return s->files[i].seq;
+	return 0;
+}
+
+int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct nt_err *err)
+{
+	struct nt_slice batch, state;
+	struct file *f = find(s, seq);
+	int r;
+
+	if (!f)
+		return nt_err_set(err, ENOENT, "batch %llu is not in the spool",
+				  (unsigned long long)seq);
+	nt_buf_reset(out);
+	r = read_file(s, f, out, &batch, &state, err);
+	if (r == 0)
+		keep(out, batch);
+	else if (r == -EBADMSG || r == -ENOENT)
+		set_aside(s, f);
+	return r;
+}
+
+void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq)
+{
+	struct file *f = find(s, seq);
+
+	if (!f || f->kind != WAITING)
+		return;
+	s->stats.acknowledged++;
+	if (f == newest(s))
+		change_kind(s, f, DONE);
+	else
+		drop(s, f);
+}
+
+static void drop_old_rejected(struct nt_spool *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = s->len; i > 0; i--) {
+		struct file *f = &s->files[i - 1];
+
+		if (f->kind == REJECTED && f->marked && f != newest(s) && ++kept > REJECTED_MAX)
+			drop(s, f);
+	}
+}
+
+void nt_spool_reject(struct nt_spool *s, uint64_t seq)
+{
+	struct file *f = find(s, seq);
+
+	if (!f || f->kind != WAITING)
+		return;
+	s->stats.rejected++;
+	change_kind(s, f, REJECTED);
+}
+
+uint64_t nt_spool_victim(const struct nt_spool *s, uint64_t more_bytes, bool *ret_rejected)
+{
+	uint64_t head = nt_spool_head(s), bytes = s->stats.bytes + more_bytes;
+	const struct file *last = newest(s);
+
+	for (size_t i = 0; i < s->len; i++) {
+		*ret_rejected = s->files[i].kind == REJECTED;
+		if (*ret_rejected && !s->files[i].marked)
+			return s->files[i].seq;
+		if (s->files[i].kind == WAITING && s->files[i].marked)
+			bytes -= s->files[i].bytes;
+	}
+	for (size_t i = 0; i < s->len && bytes > s->config.max_bytes; i++) {
+		const struct file *f = &s->files[i];
+
+		if (f->kind == WAITING && !f->marked && f->seq != head && f != last)
+			return f->seq;
+	}
+	return 0;
+}
+
+void nt_spool_mark(struct nt_spool *s, uint64_t seq)
+{
+	struct file *f = find(s, seq);
+
+	if (f)
+		f->marked = true;
+}
+
+void nt_spool_marked(const struct nt_spool *s, struct nt_buf *out)
+{
+	for (size_t i = 0; i < s->len; i++)
+		if (s->files[i].marked)
+			nt_buf_add(out, &s->files[i].seq, sizeof(s->files[i].seq));
+}
+
+void nt_spool_sweep(struct nt_spool *s)
+{
+	for (size_t i = s->len; i > 0; i--) {
+		struct file *f = &s->files[i - 1];
+
+		if (!f->marked || f->kind != WAITING || f == newest(s))
+			continue;
+		s->stats.dropped++;
+		drop(s, f);
+	}
+	drop_old_rejected(s);
+}
+
+struct nt_spool_stats nt_spool_stats(const struct nt_spool *s)
+{
+	struct nt_spool_stats stats = s->stats;
+
+	stats.files = 0;
+	for (size_t i = 0; i < s->len; i++)
+		stats.files += s->files[i].kind == WAITING;
+	return stats;
+}

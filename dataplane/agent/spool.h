@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The batches on disk that the controller has not acknowledged, and the agent's state. A folder
+ * with `uuid` (made with the folder; a fresh one when it is missing or damaged, T11) and one file
+ * per batch, named by its number in 20 digits:
+ *
+ *   N.batch     waits for the controller
+ *   N.done      acknowledged; only the newest file stays so, for its state
+ *   N.rejected  refused for ever, kept for a look at it (the newest 16)
+ *   N.torn      its checksum did not fit, set aside
+ *
+ * A file is written whole, synced and renamed, so that batch and state change together: after a
+ * crash the newest file says exactly which packets are covered. Bounded by max_bytes: the caller
+ * asks which batch to drop, states its packets in the next batch and names it there as written off;
+ * the file goes when that one is on disk. The batch at the head may have reached the controller
+ * without our hearing of it, so it is never the one to be dropped; neither is the newest. Blocks on
+ * disk. Not thread-safe.
+ */
+#pragma once
+
+#include "lib/base/buf.h"
+
+struct nt_spool;
+
+struct nt_spool_config {
+	const char *path;
+	uint64_t max_bytes;
+};
+
+struct nt_spool_stats {
+	uint64_t files; /* batches that wait */
+	uint64_t bytes; /* of all files */
+	uint64_t written, acknowledged, dropped, rejected, torn;
+};
+
+int nt_spool_open(const struct nt_spool_config *config, struct nt_spool **ret_spool,
+		  struct nt_err *err) NT_MUSTCHECK;
+void nt_spool_close(struct nt_spool *s);
+
+/* Text form, for ever valid. */
+const char *nt_spool_uuid(const struct nt_spool *s);
+/* True when the UUID was made by this nt_spool_open: nothing before it is known. */
+bool nt_spool_is_fresh(const struct nt_spool *s);
+/* The state section of the newest file into out; -ENOENT when there is none. */
+int nt_spool_state(struct nt_spool *s, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;
+/* The number of the next batch. */
+uint64_t nt_spool_next(const struct nt_spool *s);
+
+/* Stores batch number nt_spool_next(s). On failure (-ENOSPC ...) nothing has changed. When the
+ * folder was removed under us it is made again with a fresh UUID and -ESTALE is returned: the
+ * caller encodes again. */
+int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
+		   struct nt_err *err) NT_MUSTCHECK;
+
+/* The oldest batch that waits; 0 when none does. */
+uint64_t nt_spool_head(const struct nt_spool *s);
+/* Reads one batch into out; -EBADMSG: torn (set aside, gone from the queue). */
+int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
+		  struct nt_err *err) NT_MUSTCHECK;
+void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq);
+void nt_spool_reject(struct nt_spool *s, uint64_t seq);
+
+/* A batch whose packets must be stated as UNLOGGED: first the refused ones, then, while the spool
+ * with `more_bytes` would be above its bound, the oldest that may be dropped. 0 when there is none.
+ * *ret_rejected says which kind. Not returned again once it was marked. */
+uint64_t nt_spool_victim(const struct nt_spool *s, uint64_t more_bytes, bool *ret_rejected);
+void nt_spool_mark(struct nt_spool *s, uint64_t seq);
+/* Marked files: appends their numbers (uint64_t). */
+void nt_spool_marked(const struct nt_spool *s, struct nt_buf *out);
+/* The batch that states them is on disk: marked ones go (refused ones stay for a look). */
+void nt_spool_sweep(struct nt_spool *s);
+
+struct nt_spool_stats nt_spool_stats(const struct nt_spool *s);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's state in the spool: encoded, and restored. */
+#include "dataplane/agent/state.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+
+static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '1' };
+
+/* Sizes of the parts tell whether the binary that reads has the layout of the one that wrote. */
+struct state_head {
+	char magic[8];
+	uint32_t pod_size, key_size, query_size, identity_size;
+	uint8_t boot_id[16];
+	uint64_t created_boot_ns; /* of the pins */
+	struct nt_timebase_sample sample;
+	uint64_t pods_len, keys_len, marked_len, queries_len, identities_len;
+};
+
+struct saved_pod {
+	uint64_t ep_id;
+	uint64_t logged, unlogged;
+	uint64_t waiting; /* packets of queries that wait, counted in logged */
+	uint64_t resolver;
+};
+
+struct parts {
+	struct nt_buf pods, keys, marked, queries, identities;
+};
+
+static void parts_done(struct parts *p)
+{
+	nt_buf_done(&p->pods);
+	nt_buf_done(&p->keys);
+	nt_buf_done(&p->marked);
+	nt_buf_done(&p->queries);
+	nt_buf_done(&p->identities);
+}
+
+/* --- out -------------------------------------------------------------------------------------- */
+
+struct saving {
+	struct nt_agent *a;
+	struct parts parts;
+	struct nt_idmap waiting; /* ep_id -> packets, as a pointer-sized number */
+};
+
+static void save_query(void *ctx, const struct nt_pair_query *q)
+{
+	struct saving *s = ctx;
+	uintptr_t packets = (uintptr_t)nt_idmap_find(&s->waiting, q->flow.owner);
+
+	nt_buf_add(&s->parts.queries, q, sizeof(*q));
+	(void)nt_idmap_set(&s->waiting, q->flow.owner, (void *)(packets + q->queries));
+}
+
+static void save_pods(struct saving *s)
+{
+	struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	while ((pod = nt_podtable_next(&s->a->pods, &at))) {
+		struct saved_pod saved = {
+			.ep_id = pod->pod.ep_id,
+			.logged = pod->logged,
+			.unlogged = pod->unlogged,
+			.waiting = (uintptr_t)nt_idmap_find(&s->waiting, pod->pod.ep_id),
+			.resolver = pod->resolver || pod->answered,
+		};
+
+		if (!pod->gone)
+			nt_buf_add(&s->parts.pods, &saved, sizeof(saved));
+		if (saved.waiting) /* after a reboot the pinned maps do not have it */
+			nt_buf_add(&s->parts.identities, &pod->pod, sizeof(pod->pod));
+	}
+}
+
+static uint64_t count_of(const struct nt_buf *part, size_t size)
+{
+	return part->len / size;
+}
+
+void nt_state_save(struct nt_agent *a, struct nt_buf *out)
+{
+	struct saving s = { .a = a };
+	struct state_head h = {
+		.pod_size = sizeof(struct saved_pod),
+		.key_size = sizeof(struct nt_account_saved),
+		.query_size = sizeof(struct nt_pair_query),
+		.identity_size = sizeof(struct nt_pod),
+		.created_boot_ns = a->source.meta.created_boot_ns,
+		.sample = nt_timebase_last(&a->timebase),
+	};
+
+	nt_pair_each(a->pair, save_query, &s);
+	save_pods(&s);
+	nt_account_save(a->account, &s.parts.keys);
+	nt_spool_marked(a->spool, &s.parts.marked);
+	memcpy(h.magic, magic, sizeof(magic));
+	memcpy(h.boot_id, a->source.meta.boot_id, sizeof(h.boot_id));
+	h.pods_len = count_of(&s.parts.pods, sizeof(struct saved_pod));
+	h.keys_len = count_of(&s.parts.keys, sizeof(struct nt_account_saved));
+	h.marked_len = count_of(&s.parts.marked, sizeof(uint64_t));
+	h.queries_len = count_of(&s.parts.queries, sizeof(struct nt_pair_query));
+	h.identities_len = count_of(&s.parts.identities, sizeof(struct nt_pod));
+	nt_buf_add(out, &h, sizeof(h));
+	nt_buf_add(out, s.parts.pods.p, s.parts.pods.len);
+	nt_buf_add(out, s.parts.keys.p, s.parts.keys.len);
+	nt_buf_add(out, s.parts.marked.p, s.parts.marked.len);
+	nt_buf_add(out, s.parts.queries.p, s.parts.queries.len);
+	nt_buf_add(out, s.parts.identities.p, s.parts.identities.len);
+	if (!nt_buf_ok(&s.parts.pods) || !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries))
+		out->failed = true;
+	parts_done(&s.parts);
+	nt_idmap_done(&s.waiting);
+}
+
+/* --- in --------------------------------------------------------------------------------------- */
+
+struct reader {
+	struct nt_slice left;
+	bool bad;
+};
+
+/* Copies the next len octets, which need not be aligned. */
+static bool take(struct reader *r, void *ret, size_t len)
+{
+	if (r->bad || r->left.len < len) {
+		r->bad = true;
+		return false;
+	}
+	memcpy(ret, r->left.p, len);
+	r->left = nt_slice_mem(r->left.p + len, r->left.len - len);
+	return true;
+}
+
+/* A query whose packets were counted as logged and that cannot wait any more. */
+static void lost_waiting(struct nt_agent *a, uint64_t ep_id, uint64_t packets)
+{
+	struct nt_agent_pod *pod = packets ? nt_podtable_get(&a->pods, ep_id) : NULL;
+
+	if (!pod)
+		return;
+	pod->logged -= pod->logged < packets ? pod->logged : packets;
+	nt_agent_pod_owe(pod, NT_REASON_AGENT_RESTART, 0, packets, a->interval_from_us,
+			 a->start_us);
+	a->stats.lost[NT_REASON_AGENT_RESTART] += packets;
+}
+
+static void restore_pods(struct nt_agent *a, struct reader *r, const struct state_head *h)
+{
+	struct saved_pod saved;
+
+	for (uint64_t i = 0; i < h->pods_len && take(r, &saved, sizeof(saved)); i++) {
+		struct nt_agent_pod *pod = nt_podtable_get(&a->pods, saved.ep_id);
+
+		if (!pod)
+			continue;
+		pod->logged = saved.logged;
+		pod->unlogged = saved.unlogged;
+		pod->resolver = pod->answered = saved.resolver;
+		if (h->query_size != sizeof(struct nt_pair_query))
+			lost_waiting(a, saved.ep_id, saved.waiting);
+	}
+}
+
+static void restore_keys(struct nt_agent *a, struct reader *r, const struct state_head *h)
+{
+	struct nt_account_saved saved;
+
+	for (uint64_t i = 0; i < h->keys_len && take(r, &saved, sizeof(saved)); i++)
+		if (!nt_account_restore(a->account, &saved))
+			nt_log_warn("spool: sequence numbers of CPU %u are not continued",
+				    saved.cpu);
+}
+
+static void restore_marked(struct nt_agent *a, struct reader *r, const struct state_head *h)
+{
+	uint64_t seq;
+
+	for (uint64_t i = 0; i < h->marked_len && take(r, &seq, sizeof(seq)); i++)
+		nt_spool_mark(a->spool, seq);
+	nt_spool_sweep(a->spool);
+}
+
+static void restore_queries(struct nt_agent *a, struct reader *r, const struct state_head *h)
+{
+	struct nt_pair_query q;
+
+	for (uint64_t i = 0; i < h->queries_len && take(r, &q, sizeof(q)); i++)
+		if (nt_pair_restore(a->pair, &q) < 0)
+			lost_waiting(a, q.flow.owner, q.queries);
+}
+
+/* Other pins: the pods of then are gone, under numbers that nothing continues. */
+static void close_old(struct nt_agent *a, struct reader *r, const struct state_head *h)
+{
+	struct reader identities = *r;
+	struct nt_agent_pod *entry;
+	struct nt_pod pod;
+	size_t at = 0;
+
+	identities.left.p += h->queries_len * sizeof(struct nt_pair_query);
+	identities.left.len -= h->queries_len * sizeof(struct nt_pair_query);
+	for (uint64_t i = 0; i < h->identities_len && take(&identities, &pod, sizeof(pod)); i++)
+		(void)nt_podtable_put(&a->pods, &pod);
+	restore_queries(a, r, h);
+	nt_pair_flush(a->pair, 0);
+	while ((entry = nt_podtable_next(&a->pods, &at))) {
+		entry->pod.state = NT_POD_DETACHED;
+		entry->gone = true;
+		nt_account_remove(a->account, entry->pod.ep_id);
+	}
+}
+
+static bool is_same_generation(const struct nt_agent *a, const struct state_head *h)
+{
+	return memcmp(h->boot_id, a->source.meta.boot_id, sizeof(h->boot_id)) == 0 &&
+	       h->created_boot_ns == a->source.meta.created_boot_ns;
+}
+
+static bool head_is_sane(const struct state_head *h, size_t len)
+{
+	uint64_t most = len; /* no count can be larger, so that the sum cannot overflow */
+
+	if (memcmp(h->magic, magic, sizeof(magic)) != 0 || h->pods_len > most ||
+	    h->keys_len > most || h->marked_len > most || h->queries_len > most ||
+	    h->identities_len > most || h->query_size > 65536 || h->identity_size > 65536)
+		return false;
+	return h->pod_size == sizeof(struct saved_pod) &&
+	       h->key_size == sizeof(struct nt_account_saved) &&
+	       sizeof(*h) + h->pods_len * h->pod_size + h->keys_len * h->key_size +
+			       h->marked_len * sizeof(uint64_t) + h->queries_len * h->query_size +
+			       h->identities_len * h->identity_size ==
+		       len;
+}
+
+int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *err)
+{
+	struct reader r = { .left = state };
+	struct state_head h;
+
+	if (!take(&r, &h, sizeof(h)) || !head_is_sane(&h, state.len))
+		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
+	nt_timebase_add(&a->timebase, h.sample);
+	a->interval_from_us = nt_timebase_us(&a->timebase, h.sample.boot_ns);
+	restore_pods(a, &r, &h);
+	restore_keys(a, &r, &h);
+	restore_marked(a, &r, &h);
+	if (is_same_generation(a, &h)) {
+		if (h.query_size == sizeof(struct nt_pair_query))
+			restore_queries(a, &r, &h);
+		return 0;
+	}
+	nt_log_info("the pins are not those of the last agent: a reboot or a new installation");
+	if (h.query_size == sizeof(struct nt_pair_query) &&
+	    h.identity_size == sizeof(struct nt_pod))
+		close_old(a, &r, &h);
+	a->timebase = (struct nt_timebase){ 0 }; /* another boot's clock */
+	return 0;
+}

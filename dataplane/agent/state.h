@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an agent must find again after it was killed: per key the numbers that the spool covers and
+ * the losses stated, the queries that wait for a reply (their packets are covered, so they must
+ * come out as rows), totals per pod. Part of every spool file, local to the node, written
+ * and read by the same machine.
+ */
+#pragma once
+
+#include "dataplane/agent/agent.h"
+
+/* Appends the state to out; failure shows in out. */
+void nt_state_save(struct nt_agent *a, struct nt_buf *out);
+/*
+ * Restores into a new agent, before the pods are scanned. What was written under another boot or
+ * other pins cannot be continued: its waiting queries become rows at once. -EBADMSG when the state
+ * is not whole.
+ */
+int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *err) NT_MUSTCHECK;

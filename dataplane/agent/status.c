@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /metrics and /healthz. */
+#include "dataplane/agent/status.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/metrics.h"
+#include "lib/base/parse.h"
+
+#define CONNECTIONS_MAX 16
+#define CONNECTION_SECONDS 5u
+
+struct nt_status {
+	struct nt_status_source source;
+	struct nt_loop *loop;
+	struct MHD_Daemon *daemon;
+	struct nt_timer *timer;
+	int fd;
+};
+
+/* --- the text --------------------------------------------------------------------------------- */
+
+static void one(struct nt_buf *out, const char *name, const char *help, enum nt_metric_kind kind,
+		uint64_t value)
+{
+	nt_metrics_head(out, name, help, kind);
+	nt_metrics_sample(out, name, NULL, value);
+}
+
+static void put_losses(struct nt_buf *out, const struct nt_agent_stats *stats)
+{
+	const char *name = "nametap_agent_packets_unlogged_total";
+
+	nt_metrics_head(out, name, "DNS packets that are in no LOG row, by reason",
+			NT_METRIC_COUNTER);
+	for (unsigned int r = 0; r < NT_REASON_MAX; r++) {
+		_cleanup_buf_ struct nt_buf label = { 0 };
+
+		if (r == NT_REASON_UNACCOUNTED ||
+		    strcmp(nt_reason_name(r), nt_reason_name(NT_REASON_UNACCOUNTED)) != 0) {
+			nt_metrics_label(&label, "reason", nt_slice_str(nt_reason_name(r)));
+			nt_metrics_sample(out, name, nt_buf_str(&label), stats->lost[r]);
+		}
+	}
+}
+
+static void put_packets(struct nt_buf *out, const struct nt_agent *a)
+{
+	const struct nt_agent_stats *s = &a->stats;
+
+	one(out, "nametap_agent_events_total", "Samples taken from the ring buffer",
+	    NT_METRIC_COUNTER, s->events);
+	one(out, "nametap_agent_events_bad_total", "Samples that were no event", NT_METRIC_COUNTER,
+	    s->bad_events);
+	one(out, "nametap_agent_packets_total", "DNS datagrams taken from the ring buffer",
+	    NT_METRIC_COUNTER, s->datagrams);
+	one(out, "nametap_agent_packets_logged_total", "DNS datagrams in LOG rows, or waiting",
+	    NT_METRIC_COUNTER, s->logged);
+	one(out, "nametap_agent_queries_total", "DNS queries", NT_METRIC_COUNTER, s->queries);
+	one(out, "nametap_agent_replies_total", "DNS replies", NT_METRIC_COUNTER, s->replies);
+	one(out, "nametap_agent_parse_errors_total", "DNS datagrams that would not parse",
+	    NT_METRIC_COUNTER, s->parse_errors);
+	one(out, "nametap_agent_repeated_total", "Datagrams dropped as covered by the spool",
+	    NT_METRIC_COUNTER, s->repeated);
+	put_losses(out, s);
+}
+
+static void put_tables(struct nt_buf *out, const struct nt_agent *a)
+{
+	struct nt_pair_stats pair = nt_pair_stats(a->pair);
+	const struct nt_agent_pod *pod;
+	uint64_t tapped = 0;
+	size_t at = 0;
+
+	while ((pod = nt_podtable_next(&a->pods, &at)))
+		tapped += pod->known && pod->pod.state == NT_POD_ATTACHED;
+	one(out, "nametap_agent_pods_tapped", "Pods that are tapped", NT_METRIC_GAUGE, tapped);
+	one(out, "nametap_agent_pods", "Pods in the table, gone ones included", NT_METRIC_GAUGE,
+	    a->pods.map.len);
+	one(out, "nametap_agent_attach_failures", "Pods whose attachment failed", NT_METRIC_GAUGE,
+	    a->failed.len);
+	one(out, "nametap_agent_pairing_entries", "Queries in the pairing table", NT_METRIC_GAUGE,
+	    pair.entries);
+	one(out, "nametap_agent_pairing_waiting", "Queries that wait for a reply", NT_METRIC_GAUGE,
+	    pair.waiting);
+	one(out, "nametap_agent_pairing_evicted_total", "Queries given up early for lack of room",
+	    NT_METRIC_COUNTER, pair.evicted);
+	one(out, "nametap_agent_row_bytes", "Memory of the open interval's rows", NT_METRIC_GAUGE,
+	    nt_agent_row_bytes(a));
+	one(out, "nametap_agent_rows_total", "Rows in batches", NT_METRIC_COUNTER, a->stats.rows);
+	one(out, "nametap_agent_flushes_early_total", "Flushes because rows were many",
+	    NT_METRIC_COUNTER, a->stats.early_flushes);
+	one(out, "nametap_agent_flush_failures_total", "Batches that could not be written",
+	    NT_METRIC_COUNTER, a->stats.write_failures);
+}
+
+static void put_spool(struct nt_buf *out, const struct nt_agent *a)
+{
+	struct nt_spool_stats s = nt_spool_stats(a->spool);
+
+	one(out, "nametap_agent_spool_batches", "Batches that wait for the controller",
+	    NT_METRIC_GAUGE, s.files);
+	one(out, "nametap_agent_spool_bytes", "Octets of the spool's files", NT_METRIC_GAUGE,
+	    s.bytes);
+	one(out, "nametap_agent_batches_written_total", "Batches written", NT_METRIC_COUNTER,
+	    s.written);
+	one(out, "nametap_agent_batches_acknowledged_total", "Batches that the controller has",
+	    NT_METRIC_COUNTER, s.acknowledged);
+	one(out, "nametap_agent_batches_dropped_total", "Batches dropped, the spool was full",
+	    NT_METRIC_COUNTER, s.dropped);
+	one(out, "nametap_agent_batches_rejected_total", "Batches that the controller refused",
+	    NT_METRIC_COUNTER, s.rejected);
+	one(out, "nametap_agent_batches_torn_total", "Spool files set aside as damaged",
+	    NT_METRIC_COUNTER, s.torn);
+}
+
+static void put_ring(struct nt_buf *out, const struct nt_ring *ring)
+{
+	struct nt_ring_stats s = nt_ring_stats(ring);
+
+	one(out, "nametap_agent_ring_bytes", "Size of the ring buffer", NT_METRIC_GAUGE, s.bytes);
+	one(out, "nametap_agent_ring_used_bytes", "Octets in the ring buffer", NT_METRIC_GAUGE,
+	    s.used_bytes);
+	one(out, "nametap_agent_ring_used_max_bytes", "Most that a drain found", NT_METRIC_GAUGE,
+	    s.used_max_bytes);
+	one(out, "nametap_agent_ring_wakeups_total", "Wake-ups because it was half full",
+	    NT_METRIC_COUNTER, s.wakeups);
+}
+
+static void put_export(struct nt_buf *out, const struct nt_export *export)
+{
+	struct nt_export_stats s = nt_export_stats(export);
+
+	one(out, "nametap_agent_upload_failures_total", "Uploads that are tried again",
+	    NT_METRIC_COUNTER, s.failures);
+	one(out, "nametap_agent_upload_duplicates_total", "Uploads that the controller had already",
+	    NT_METRIC_COUNTER, s.duplicates);
+}
+
+void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
+{
+	put_packets(out, source->agent);
+	put_tables(out, source->agent);
+	put_spool(out, source->agent);
+	if (source->ring)
+		put_ring(out, source->ring);
+	if (source->export)
+		put_export(out, source->export);
+}
+
+/* --- the port --------------------------------------------------------------------------------- */
+
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, struct nt_buf *text)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		text->len, (void *)nt_buf_str(text), MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result r;
+
+	if (!response)
+		return MHD_NO;
+	(void)MHD_add_response_header(response, "Content-Type", "text/plain; version=0.0.4");
+	r = MHD_queue_response(c, status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_len, void **state)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	struct nt_status *s = ctx;
+	bool is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+
+	(void)version, (void)upload;
+	*upload_len = 0;
+	if (!*state) { /* headers only; the answer comes with the next call */
+		*state = s;
+		return MHD_YES;
+	}
+	if (!is_get) {
+		nt_buf_puts(&text, "only GET\n");
+		return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, &text);
+	}
+	if (strcmp(url, "/healthz") == 0) {
+		nt_buf_puts(&text, "ok\n");
+		return answer(c, MHD_HTTP_OK, &text);
+	}
+	if (strcmp(url, "/metrics") != 0) {
+		nt_buf_puts(&text, "there are /metrics and /healthz\n");
+		return answer(c, MHD_HTTP_NOT_FOUND, &text);
+	}
+	nt_status_metrics(&s->source, &text);
+	return answer(c, MHD_HTTP_OK, &text);
+}
+
+static void on_ready(void *ctx, int fd, uint32_t events)
+{
+	struct nt_status *s = ctx;
+
+	(void)fd, (void)events;
+	(void)MHD_run(s->daemon);
+}
+
+static void on_second(void *ctx)
+{
+	struct nt_status *s = ctx;
+
+	(void)MHD_run(s->daemon); /* for its time-outs */
+}
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static int parse_listen(const char *listen, union address *ret, struct nt_err *err)
+{
+	const char *colon = strrchr(listen, ':');
+	struct nt_slice host = nt_slice_mem(listen, colon ? (size_t)(colon - listen) : 0);
+	struct nt_addr addr;
+	uint64_t port;
+
+	if (host.len > 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
+		host = nt_slice_mem(host.p + 1, host.len - 2);
+	if (!colon || nt_addr_parse(host, &addr) < 0 ||
+	    nt_parse_u64(nt_slice_str(colon + 1), 65535, &port) < 0)
+		return nt_err_set(err, EINVAL, "--listen: \"%s\" is no address and port", listen);
+	memset(ret, 0, sizeof(*ret));
+	if (addr.family == 4) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons((uint16_t)port);
+		memcpy(&ret->v4.sin_addr, addr.octets, 4);
+	} else {
+		ret->v6.sin6_family = AF_INET6;
+		ret->v6.sin6_port = htons((uint16_t)port);
+		memcpy(&ret->v6.sin6_addr, addr.octets, 16);
+	}
+	if (addr.family == 4 ? addr.octets[0] != 127 : !IN6_IS_ADDR_LOOPBACK(&ret->v6.sin6_addr))
+		return nt_err_set(err, EINVAL, "--listen: \"%s\" is no loopback address", listen);
+	return 0;
+}
+
+int nt_status_check(const char *listen, struct nt_err *err)
+{
+	union address address;
+
+	return parse_listen(listen, &address, err);
+}
+
+static struct MHD_Daemon *start(struct nt_status *s, union address *address)
+{
+	unsigned int flags = MHD_USE_EPOLL;
+
+	if (address->any.sa_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
+				&address->any, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+				MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS, MHD_OPTION_END);
+}
+
+int nt_status_open(const char *listen, const struct nt_status_source *source, struct nt_loop *loop,
+		   struct nt_status **ret_status, struct nt_err *err)
+{
+	struct nt_status *s;
+	union address address;
+	int r = parse_listen(listen, &address, err);
+
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return nt_err_set(err, ENOMEM, "no memory for /metrics");
+	s->source = *source;
+	s->loop = loop;
+	s->fd = -1;
+	errno = 0;
+	s->daemon = start(s, &address);
+	if (!s->daemon) {
+		r = nt_err_sys(err, errno ? errno : EIO, "listen on %s", listen);
+		nt_status_close(s);
+		return r;
+	}
+	s->fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	r = nt_loop_watch(loop, s->fd, EPOLLIN, on_ready, s, err);
+	if (r == 0) {
+		s->timer = nt_loop_timer_new(loop, NT_NS_PER_S, on_second, s, err);
+		r = s->timer ? 0 : -err->code;
+	}
+	if (r < 0) {
+		nt_status_close(s);
+		return r;
+	}
+	*ret_status = s;
+	return 0;
+}
+
+void nt_status_close(struct nt_status *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		nt_loop_unwatch(s->loop, s->fd);
+	nt_loop_timer_free(s->timer);
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	free(s);
+}

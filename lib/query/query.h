@@ -26,9 +26,10 @@ struct nt_query_error {
 	char suggestion[128];
 };
 
-/* Longest accepted text, and nesting: the parser is recursive and the text comes from the network. */
+/* Longest accepted text, and nesting: the parser is recursive and the text comes from the network;
+ * SQLite's parser has room for 100 open brackets and operators in all. */
 #define NT_QUERY_TEXT_MAX 8192
-#define NT_QUERY_DEPTH_MAX 64
+#define NT_QUERY_DEPTH_MAX 24
 
 /* Parses and checks. The empty text (or blanks) matches every record. Returns 0, or -EINVAL with
  * *ret_error set. The query is owned by the caller; the text need not outlive the call. */

@@ -37,7 +37,8 @@ function step(c: Context, kind: string, text: string): Context {
 export function context(text: string, caret: number): Context {
   const all = tokens(text.slice(0, caret));
   const last = all.at(-1);
-  const partial = last && last.end === caret && (last.kind === "word" || last.kind === "bad" || last.kind === "quoted") ? last : null;
+  const closed = last?.kind === "quoted" && last.text.length > 1 && last.text.endsWith(last.text[0]!);
+  const partial = last && last.end === caret && !closed && ["word", "bad", "quoted"].includes(last.kind) ? last : null;
   let c: Context = { want: "key", key: "", prefix: "", from: caret };
   for (const t of partial ? all.slice(0, -1) : all) c = step(c, t.kind, t.text);
   return partial ? { ...c, prefix: partial.text, from: partial.at } : c;

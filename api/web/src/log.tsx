@@ -41,7 +41,7 @@ function Answers({ record }: { record: LogRecord }): JSX.Element {
     <>
       {all.slice(0, 3).map((a, i) => (
         <span key={i} class="answer">{a.type !== record.qtype && <span class="rtype">{a.type}</span>}
-          <Filter field="rrsets.rdata" value={a.data}><Name value={a.data} none="empty" /></Filter></span>
+          <Filter field="rrsets.rdata" value={a.data}><Name dns value={a.data} none="empty" /></Filter></span>
       ))}
       {all.length > 3 && <span class="none">+{all.length - 3}</span>}
     </>
@@ -53,7 +53,7 @@ function Asked({ r }: { r: LogRecord }): JSX.Element {
     <>
       {r.scope === "search" && <span class="glyph o-search" title={`Made by the search list from ${visible(text(r.logical_qname))}`}>↳</span>}
       {r.qname === undefined ? <span class="none">not parsed</span>
-        : <Filter field="qname" value={r.qname}><Name value={r.qname} /></Filter>}
+        : <Filter field="qname" value={r.qname}><Name dns value={r.qname} /></Filter>}
     </>
   );
 }

@@ -37,7 +37,7 @@ function Figure({ n, term, lost }: { n: number; term?: string; lost: boolean }):
 function Percentile({ name, value, of, needs }: { name: string; value: number | null; of: number; needs: number }): JSX.Element {
   return (
     <span title={of < needs ? `Too few measurements: ${exact(of)}, it needs ${needs}` : `At most: the upper bound of its bucket`}>
-      {name} <b>{of < needs ? "too few" : `≤ ${latency(value)}`}</b></span>
+      {name} <b>{of < needs ? "too few" : latency(value)}</b></span>
   );
 }
 
@@ -64,18 +64,17 @@ function TileRow({ data }: { data: Summary }): JSX.Element {
         <Figure n={s.queries} lost={lost} /></Tile>
       <Tile id="tile-replies" label="Replies" sub={<>truncated <b><Figure n={s.truncated} term="truncated > 0" lost={false} /></b></>}>
         <Figure n={s.replies} lost={lost} /></Tile>
-      <Tile id="tile-unanswered" label="No answer" sub={`${share(s.unanswered, s.count)} of ${count(s.count)} transactions`}>
+      <Tile id="tile-unanswered" label="No answer" sub={`${share(s.unanswered, s.count)} of ${count(s.count)} asked`}>
         <Figure n={s.unanswered} term="unanswered > 0" lost={lost} /></Tile>
-      <Tile id="tile-search" label="Search-list tries" sub={`${share(search, s.queries)} of all queries`}>
+      <Tile id="tile-search" label="Search-list misses" sub={`${share(search, s.queries)} of queries`}>
         {d.scopes.data.value ? <Figure n={search} term="scope = search" lost={lost} /> : "…"}</Tile>
       <LatencyTile l={l} />
       <Tile id="tile-percentiles" label="Latency, p95" sub={<>
         <Percentile name="p50" value={l.p50} of={l.count} needs={1} /> <Percentile name="p99" value={l.p99} of={l.count} needs={100} /></>}>
         {l.count < 20 ? <span class="few" title={`Too few measurements: ${exact(l.count)}`}>too few</span>
           : <span title="At most: the upper bound of its bucket">≤ {latency(l.p95)}</span>}</Tile>
-      <Tile id="tile-bytes" label="Bytes out · in" sub="of DNS messages, as the pods see it">
-        <span title={`${exact(s.bytes_out)} octets`}>{bytes(s.bytes_out)}</span><span class="dot"> · </span>
-        <span title={`${exact(s.bytes_in)} octets`}>{bytes(s.bytes_in)}</span></Tile>
+      <Tile id="tile-bytes" label="Bytes in" sub={<>out <b title={`${exact(s.bytes_out)} octets`}>{bytes(s.bytes_out)}</b></>}>
+        <span title={`${exact(s.bytes_in)} octets of DNS messages that the pods got`}>{bytes(s.bytes_in)}</span></Tile>
     </dl>
   );
 }
@@ -89,7 +88,7 @@ export function Totals(): JSX.Element {
   );
 }
 
-/** Outcomes above the axis, search-list tries below it: they are never added up in silence. */
+/** Outcomes above the axis, search-list misses below it: they are never added up in silence. */
 function outcomeSeries(data: Timeseries, scopes: Timeseries | null): Series[] {
   const n = data.series[0]?.points.length ?? 0;
   const zero = (): number[] => new Array<number>(n).fill(0);
@@ -195,7 +194,7 @@ function Types(): JSX.Element {
             label: <Filter field="qtype" value={r.value}><Name value={r.value} none="not a question" /></Filter>,
             parts: [{ value: r.real, cls: typeClass(r.value) }, { value: r.search, cls: "o-search" }],
             figure: count(r.real + r.search), note: share(r.real + r.search, sum),
-            title: `${exact(r.real)} queries and ${exact(r.search)} search-list tries`,
+            title: `${exact(r.real)} queries and ${exact(r.search)} search-list misses`,
           }))} />;
         }}
       </State>
@@ -239,7 +238,7 @@ function Domains(): JSX.Element {
       <State of={d.domains} isEmpty={noGroups} empty="No external name was asked for in this range." skeleton="list">
         {(data) => <Bars more={data.more} rows={data.groups.map((g) => ({
           id: g.key["domain"] ?? "",
-          label: <Filter field="domain" value={g.key["domain"] ?? ""}><Name value={g.key["domain"] ?? ""} none="no registrable domain" /></Filter>,
+          label: <Filter field="domain" value={g.key["domain"] ?? ""}><Name dns value={g.key["domain"] ?? ""} none="no registrable domain" /></Filter>,
           parts: [{ value: g.sums.queries, cls: "s-6" }],
           figure: count(g.sums.queries), title: `${exact(g.sums.queries)} queries`,
         }))} />}
@@ -288,7 +287,7 @@ function Servers(): JSX.Element {
       <State of={d.servers} isEmpty={noGroups} empty={NOTHING} skeleton="list">
         {(data) => <Bars more={data.more} rows={data.groups.map((g) => ({
           id: clientId(g),
-          label: <span class="pair"><Filter field="servers.ip" value={g.key["servers.ip"] ?? ""}><Name value={g.key["servers.ip"] ?? ""} /></Filter>
+          label: <span class="pair server"><Filter field="servers.ip" value={g.key["servers.ip"] ?? ""}><Name value={g.key["servers.ip"] ?? ""} /></Filter>
             <span class="who">{serverName(g) ? <Name value={serverName(g)} /> : "no pod"}</span></span>,
           parts: [{ value: g.sums.queries, cls: "s-4" }],
           figure: count(g.sums.queries),

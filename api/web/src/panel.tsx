@@ -8,13 +8,14 @@ import { exact, halves, visible } from "./format";
 import { equals, narrow, withTerm } from "./query";
 import { follow, go, href, view } from "./url";
 
-/** A hostile name: text nodes only, direction fixed, invisible characters written out, cut in the
- * middle where it is too long. */
-export function Name({ value, none = "none" }: { value: string; none?: string }): JSX.Element {
+/** A hostile name: text nodes only, direction fixed, invisible characters written out. A DNS name
+ * that is too long loses its middle, anything else its end. */
+export function Name({ value, none = "none", dns }: { value: string; none?: string; dns?: boolean }): JSX.Element {
   if (value === "") return <span class="none">{none}</span>;
-  const [head, tail] = halves(visible(value));
+  const shown = visible(value);
+  const [head, tail] = dns ? halves(shown) : [shown, ""];
   return (
-    <bdi dir="ltr" class="name" title={visible(value)}>
+    <bdi dir="ltr" class="name" title={shown}>
       <span class="head">{head}</span>{tail && <span class="tail">{tail}</span>}
     </bdi>
   );

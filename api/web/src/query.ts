@@ -5,8 +5,9 @@
 export type TokenKind = "word" | "quoted" | "cmp" | "open" | "close" | "lbrace" | "rbrace" | "comma" | "bad";
 export interface Token { kind: TokenKind; text: string; at: number; end: number }
 
-// The last alternative takes what fits nowhere, so that positions never slip.
-const TOKEN = /\s+|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(!=|<=|>=|=|<|>)|(\()|(\))|(\{)|(\})|(,)|([^\s"'(){},!=<>]+)|([^])/gu;
+// A quote inside quotes is doubled; an open one reaches to the end. The last alternative takes what
+// fits nowhere, so that positions never slip.
+const TOKEN = /\s+|("(?:[^"]|"")*"?|'(?:[^']|'')*'?)|(!=|<=|>=|=|<|>)|(\()|(\))|(\{)|(\})|(,)|([^\s"'(){},!=<>]+)|([^])/gu;
 const KINDS: TokenKind[] = ["quoted", "cmp", "open", "close", "lbrace", "rbrace", "comma", "word", "bad"];
 
 export function tokens(text: string): Token[] {
@@ -22,17 +23,23 @@ export function tokens(text: string): Token[] {
 const is = (t: Token | undefined, word: string): boolean =>
   t?.kind === "word" && t.text.toUpperCase() === word;
 
-/** A value as the language takes it: bare where it is a plain word or a number, else quoted. */
+const BARE = /^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$/;
+const KEYWORD = /^(?:AND|OR|NOT|IN|NOTIN|EMPTY)$/i;
+/** The language has no escape for these: they cannot stand in a query. */
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** A value as the language takes it: bare where it needs no quotes. */
 export function quote(value: string): string {
-  if (/^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]{1,15})$/.test(value) && !/^(?:AND|OR|NOT|IN|NOTIN|EMPTY)$/i.test(value))
-    return value;
-  return `"${value.replace(/[\\"]/g, "\\$&")}"`;
+  if (BARE.test(value) && !KEYWORD.test(value)) return value;
+  return `"${value.replaceAll('"', '""')}"`;
 }
 
-/** key = value; a missing value is EMPTY. */
+/** key = value; a missing value is EMPTY; what cannot be written is asked for with wildcards. */
 export function equals(key: string, value: string, not = false): string {
-  if (value === "") return not ? `${key} NOT EMPTY` : `${key} EMPTY`;
-  return `${key} ${not ? "!=" : "="} ${quote(value)}`;
+  const k = quote(key);
+  if (value === "") return not ? `${k} NOT EMPTY` : `${k} EMPTY`;
+  if (value.search(CONTROL) >= 0) return `${k} ${not ? "NOTIN" : "IN"} {${quote(value.replace(CONTROL, "?"))}}`;
+  return `${k} ${not ? "!=" : "="} ${quote(value)}`;
 }
 
 export interface Term { text: string; at: number; end: number; key: string; positive: boolean }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stacked bars over time; a series may be mirrored below zero (search-list tries).
+// Stacked bars over time; a series may be mirrored below zero (search-list misses).
 import type { JSX } from "preact";
 import { Chart, type Geometry } from "./chart";
 import { count, exact, span, tick } from "./format";

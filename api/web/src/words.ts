@@ -10,7 +10,7 @@ const OUTCOMES: Record<string, Look> = {
   REFUSED: { cls: "o-refused", glyph: "⊘", label: "REFUSED" },
 };
 export const NO_ANSWER: Look = { cls: "o-none", glyph: "✕", label: "no answer" };
-export const SEARCH: Look = { cls: "o-search", glyph: "↳", label: "search-list tries" };
+export const SEARCH: Look = { cls: "o-search", glyph: "↳", label: "search-list misses" };
 
 export const outcomeLook = (rcode: string): Look =>
   rcode === "" ? NO_ANSWER : OUTCOMES[rcode] ?? { cls: "o-other", glyph: "·", label: rcode };
@@ -29,14 +29,14 @@ export const scopeLook = (scope: string): Look =>
 
 /** Why packets are not in the log, for a person; an unknown reason is shown as it is. */
 const REASONS: Record<string, string> = {
-  ring_full: "the kernel's buffer was full",
-  share_exceeded: "the pod sent more than its share",
-  agent_restart: "the agent was restarted",
-  before_tap: "sent before the tap",
+  ring_full: "buffer full",
+  share_exceeded: "share exceeded",
+  agent_restart: "agent restarted",
+  before_tap: "before the tap",
   unparsable: "no DNS message",
-  spool_full: "the agent's spool was full",
+  spool_full: "spool full",
 };
-export const reasonWords = (reason: string): string => REASONS[reason] ?? (reason || "reason unknown");
+export const reasonWords = (reason: string): string => REASONS[reason] ?? (reason.replaceAll("_", " ") || "reason unknown");
 
 /** NODATA, blocked and the like come with later issues; the order of the stack is fixed here. */
 export const OUTCOME_ORDER = ["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"];

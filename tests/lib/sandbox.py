@@ -76,7 +76,8 @@ def inside(main):
     fd = int(os.environ.pop(INSIDE))
     os.set_inheritable(fd, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        # A handler, not SIG_IGN: children would inherit that.
+        signal.signal(number, lambda *_: None)
     mount("tmpfs", "tmpfs", "/run", "mode=0755")
     os.makedirs(BPFFS)
     os.makedirs("/run/netns")

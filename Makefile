@@ -24,7 +24,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/inclu
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap
 DATAPLANE := dataplane/taps dataplane/agent
-CONTROLLER := controller/store controller/ingest controller/enrich
+CONTROLLER := controller controller/store controller/ingest controller/enrich
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
 objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
@@ -122,7 +122,25 @@ $(BUILD)/tests/helpers/%: tests/helpers/%.c $(ALL_ARCHIVES)
 	$(call say,HELPER,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(ALL_LIBS)
 
-tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS)
+# What the demo's pods run: real resolvers (two C libraries), and queries by hand.
+DEMO_CLIENTS := $(addprefix $(BUILD)/demo/,client_resolv client_resolv_musl client_raw)
+client_flags := -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -I.
+.PHONY: demo-clients
+demo-clients: $(DEMO_CLIENTS)
+
+$(BUILD)/demo/client_resolv: tests/demo/clients/client_resolv.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CLIENT,$<) gcc $(client_flags) -o $@ $<
+
+$(BUILD)/demo/client_resolv_musl: tests/demo/clients/client_resolv.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CLIENT,$<) musl-gcc -static $(client_flags) -o $@ $<
+
+$(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/base/parse.c lib/base/addr.c lib/base/buf.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CLIENT,$<) gcc $(client_flags) -o $@ $^ -lm
+
+tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS)
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
 
@@ -138,13 +156,13 @@ bpf-test: $(BPF_TESTS) ## BPF programs on built packets (root)
 golden: $(BUILD)/nametapctl ## pcap in, text out
 	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
 
-netns-test: binaries $(HELPERS) ## real conflists, veths, resolvers in network namespaces (root)
+netns-test: binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)
 	$(Q)$(run_tests) netns $(wildcard tests/netns/test_*)
 
 web-test: binaries ## the page in headless Chromium
 	$(Q)$(run_tests) web $(wildcard tests/web/test_*)
 
-demo-test: binaries $(HELPERS) ## the demo, its judge and the judge's own test (root)
+demo-test: binaries $(HELPERS) $(DEMO_CLIENTS) ## the demo, its judge and the judge's own test (root)
 	$(Q)$(run_tests) demo $(wildcard tests/demo/test_*)
 
 test: deps ## all tests; closes with "N passed, N failed"
@@ -152,7 +170,7 @@ test: deps ## all tests; closes with "N passed, N failed"
 	$(Q)BUILD=$(abspath $(BUILD)) MAKE="$(MAKE)" tests/house/test-all
 
 demo: deps ## real DNS of real pods on a page; DEMO_SECONDS=N ends by itself
-	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries demo-clients
 	$(Q)BUILD=$(abspath $(BUILD)) DEMO_SECONDS=$(DEMO_SECONDS) tests/demo/demo
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -30,6 +30,7 @@ struct nt_query_path {
 	struct nt_slice label; /* key behind client_labels. and servers.labels. */
 	bool whole; /* a list by itself (rrsets EMPTY): only NT_OP_PRESENT */
 	enum nt_query_type type;
+	size_t at; /* of the key in the text, for errors about the whole condition */
 };
 
 /* The other operators are negations of these. */

@@ -30,6 +30,15 @@ int nt_query_fail(struct nt_query_error *e, const struct nt_token *at, const cha
 	return -EINVAL;
 }
 
+/* The same about the whole condition, from its key to `last`. */
+static int fail_condition(struct nt_query_error *e, const struct nt_query_path *path,
+			  const struct nt_token *last, const char *suggestion, const char *msg)
+{
+	struct nt_token all = { .at = path->at, .len = last->at + last->len - path->at };
+
+	return nt_query_fail(e, &all, suggestion, "%s", msg);
+}
+
 /* The field's name as the schema has it, for messages. */
 static const char *path_name(const struct nt_query_path *path, char out[64])
 {
@@ -43,8 +52,10 @@ int nt_query_check_key(const struct nt_token *key, struct nt_query_path *ret_pat
 {
 	struct nt_slice name = key->text;
 
-	if (nt_query_path_find(name, ret_path))
+	if (nt_query_path_find(name, ret_path)) {
+		ret_path->at = key->at;
 		return 0;
+	}
 	if (nt_slice_caseeq(name, NT_SLICE_LIT("latency_histogram")) ||
 	    nt_slice_caseeq(name, NT_SLICE_LIT("latency_sum")))
 		return nt_query_fail(e, key, "latency_max", "%.*s cannot be asked for",
@@ -67,7 +78,7 @@ int nt_query_check_op(const struct nt_query_path *path, enum nt_query_op op,
 	if (op == NT_OP_PRESENT)
 		return 0;
 	if (path->whole)
-		return nt_query_fail(e, sign, "EMPTY",
+		return nt_query_fail(e, sign, NULL,
 				     "%s is a list of several things; compare one of them, such as "
 				     "%s, or ask whether it is EMPTY",
 				     name,
@@ -164,9 +175,9 @@ static int check_time(const struct nt_token *t, struct nt_query_value *ret,
 		if (nt_parse_time_us(nt_slice_str(day), &us) == 0)
 			return nt_query_fail(e, t, day, "a day is no point in time");
 	}
-	return nt_query_fail(e, t, "2026-01-31T06:12:04Z",
-			     "%.*s is no time; write it as RFC 3339 has it, with the zone",
-			     SHOWN(t->text));
+	return nt_query_fail(
+		e, t, NULL, "%.*s is no time; write it with its zone, such as 2026-01-31T06:12:04Z",
+		SHOWN(t->text));
 }
 
 static int check_boolean(const struct nt_query_path *path, const struct nt_token *t,
@@ -214,8 +225,8 @@ static int check_address(const struct nt_query_path *path, const struct nt_token
 	}
 	if (t->text.len && memchr(t->text.p, '/', t->text.len)) {
 		suggest_prefix(path, t->text, pattern);
-		return nt_query_fail(
-			e, t, pattern,
+		return fail_condition(
+			e, path, t, pattern,
 			"address prefixes cannot be asked for; a set takes patterns of "
 			"the address's text");
 	}
@@ -300,7 +311,7 @@ static int check_string(const struct nt_query_path *path, const struct nt_token 
 	path_name(path, name);
 	if (!s.len && !path->label.p) {
 		snprintf(fix, sizeof(fix), "%s EMPTY", name);
-		return nt_query_fail(e, t, fix, "what is missing is not \"\" but EMPTY");
+		return fail_condition(e, path, t, fix, "what is missing is not \"\" but EMPTY");
 	}
 	if (is_dns_name(path) && s.len > 1 && s.p[s.len - 1] == '.') {
 		snprintf(fix, sizeof(fix), "\"%.*s\"", s.len < 100 ? (int)s.len - 1 : 0, s.p);

@@ -91,9 +91,10 @@ static struct nt_token lex_string(struct nt_lexer *l)
 		doubled = true;
 		i += 2;
 	}
-	if (i >= l->text.len)
-		return bad(l, l->text.len - l->at, "the quote is not closed",
-			   quote == '"' ? "\"" : "'");
+	if (i >= l->text.len) {
+		l->at = l->text.len;
+		return bad(l, 0, "a quote is not closed", quote == '"' ? "\"" : "'");
+	}
 	t = token(l, NT_TOKEN_STRING, i + 1 - l->at);
 	t.text = doubled ? undouble(l, from, i, quote) : nt_slice_mem(l->text.p + from, i - from);
 	return t;
@@ -120,8 +121,8 @@ static const struct {
 	const char *text, *msg, *suggestion;
 } foreign[] = {
 	{ "==", "equality is one =", "=" },
-	{ "=~", "there are no regular expressions; a pattern goes into { }", "IN {\"*...*\"}" },
-	{ "!~", "there are no regular expressions; a pattern goes into { }", "NOTIN {\"*...*\"}" },
+	{ "=~", "there are no regular expressions; a pattern goes into { }", "" },
+	{ "!~", "there are no regular expressions; a pattern goes into { }", "" },
 	{ "<>", "\"not equal\" is !=", "!=" },
 	{ "&&", "\"and\" is the word AND", "AND" },
 	{ "||", "\"or\" is the word OR", "OR" },

@@ -88,9 +88,13 @@ static int fail_bare(struct parser *p, const struct nt_token *key)
 	if (p->now.kind == NT_TOKEN_BAD)
 		return fail_here(p, NULL, "");
 	if (nt_query_path_find(key->text, &path)) {
-		snprintf(fix, sizeof(fix), "NOT %.*s EMPTY", NT_SLICE_ARG(key->text));
+		snprintf(fix, sizeof(fix),
+			 path.type == NT_QUERY_BOOLEAN ? "%.*s = true" : "NOT %.*s EMPTY",
+			 NT_SLICE_ARG(key->text));
+		if (key->text.len > 80)
+			fix[0] = '\0';
 		return nt_query_fail(
-			p->error, key, path.type == NT_QUERY_BOOLEAN ? "= true" : fix,
+			p->error, key, fix,
 			"what about %.*s? An operator is missing: =, !=, <, >, IN, EMPTY",
 			NT_SLICE_ARG(key->text));
 	}
@@ -176,7 +180,7 @@ static int parse_set(struct parser *p, struct nt_query_node *term, const struct 
 		return fail_here(p, NULL,
 				 "${...} works in rules with substitutions; write the set here");
 	if (p->now.kind != NT_TOKEN_SET_OPEN)
-		return fail_here(p, "{", "a set goes into { }, with commas between its values");
+		return fail_here(p, NULL, "a set goes into { }, with commas between its values");
 	do {
 		advance(p);
 		value = add_value(p, term, &cap);
@@ -187,7 +191,8 @@ static int parse_set(struct parser *p, struct nt_query_node *term, const struct 
 			return r;
 	} while (p->now.kind == NT_TOKEN_COMMA);
 	if (p->now.kind != NT_TOKEN_SET_CLOSE)
-		return fail_here(p, "}", "the set is not closed, or a comma is missing");
+		return fail_here(p, p->now.kind == NT_TOKEN_END ? "}" : NULL,
+				 "the set is not closed, or a comma is missing");
 	advance(p);
 	return 0;
 }
@@ -212,7 +217,7 @@ static int parse_condition(struct parser *p, const struct nt_token *key,
 		r = 0;
 		negated = !negated;
 	} else {
-		return negated ? fail_here(p, "EMPTY", "behind a field NOT takes IN or EMPTY")
+		return negated ? fail_here(p, NULL, "behind a field NOT takes IN or EMPTY")
 			       : fail_bare(p, key);
 	}
 	return r == 0 && negated ? negate(p, node) : r;
@@ -255,7 +260,8 @@ static int parse_brackets(struct parser *p, struct nt_query_node **ret)
 	if (r < 0)
 		return r;
 	if (p->now.kind == NT_TOKEN_END)
-		return nt_query_fail(p->error, &open, ")", "this bracket is not closed");
+		return nt_query_fail(p->error, &p->now, ")",
+				     "the bracket at octet %zu is not closed", open.at);
 	if (p->now.kind != NT_TOKEN_CLOSE)
 		return fail_here(p, NULL, "here AND, OR or ) is missing");
 	advance(p);
@@ -335,7 +341,7 @@ static int parse_all(struct parser *p, struct nt_query_node **ret)
 		return r;
 	if (p->now.kind == NT_TOKEN_CLOSE)
 		return fail_here(p, NULL, "this bracket was never opened");
-	return fail_here(p, "AND", "here AND or OR is missing");
+	return fail_here(p, NULL, "here AND or OR is missing");
 }
 
 int nt_query_parse(struct nt_slice text, struct nt_query **ret_query,

@@ -19,7 +19,8 @@
 struct nt_query;
 struct nt_record;
 
-/* Where and what, for a person: offsets in octets of the text; suggestion is "" or what to write. */
+/* Where and what, for a person: offsets in octets of the text; suggestion is "" or what to write
+ * instead of these len octets (behind octet `at` when len is 0). */
 struct nt_query_error {
 	size_t at, len;
 	char msg[256];

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A capture file through the parser and the pairing of the agent, one line per transaction. */
+#include "api/cli/decode.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "api/cli/line.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/dns/pair.h"
+#include "lib/names/names.h"
+#include "lib/pcap/pcap.h"
+#include "lib/record/aggregate.h"
+#include "lib/record/codec.h"
+
+enum {
+	EXIT_USAGE = 2,
+	DNS_PORT = 53,
+	WAITING_MAX = 1 << 20, /* one file has no owners to be fair to; 500 MiB at most */
+	/* One transaction: 5,956 records fit 64 KiB, by compression each with two names of 1,000
+	 * characters of text. */
+	ARENA_MAX = 64 << 20,
+	OUTPUT_CHUNK = 1 << 16,
+};
+
+struct decode {
+	bool text;
+	struct nt_names *names;
+	struct nt_pair *pair;
+	struct nt_arena arena;
+	struct nt_buf out;
+	int failed; /* errno of the first write that failed, 0 */
+	uint64_t packet, rows, tcp, fragments;
+};
+
+static void write_out(struct decode *d)
+{
+	struct nt_err err = { 0 };
+
+	if (!nt_buf_ok(&d->out))
+		d->failed = ENOMEM;
+	if (!d->failed &&
+	    nt_file_write_fd(STDOUT_FILENO, nt_slice_mem(d->out.p, d->out.len), &err) < 0)
+		d->failed = err.code;
+	nt_buf_reset(&d->out);
+}
+
+/* Complaints and transactions go to different files, which may be the same terminal: in order. */
+static void complain(struct decode *d, const char *what)
+{
+	write_out(d);
+	fprintf(stderr, "nametapctl: packet %" PRIu64 ": %s\n", d->packet, what);
+}
+
+static uint64_t take_transaction(void *ctx, const struct nt_txn *txn)
+{
+	struct decode *d = ctx;
+	struct nt_identity nobody = { .searches = "" };
+	struct nt_time_base time = { 0 };
+	struct nt_record record;
+
+	if (d->failed)
+		return 0;
+	if (nt_record_from_txn(txn, &nobody, &time, d->names, &d->arena, &record) < 0) {
+		complain(d, "the transaction that ends here does not fit the memory for one");
+		nt_arena_reset(&d->arena);
+		return 0;
+	}
+	record.id = ++d->rows;
+	if (d->text)
+		nt_line_format(&record, &d->out);
+	else
+		nt_record_json(&record, &d->out);
+	nt_buf_putc(&d->out, '\n');
+	nt_arena_reset(&d->arena);
+	if (d->out.len >= OUTPUT_CHUNK)
+		write_out(d);
+	return d->rows;
+}
+
+static void take_message(struct decode *d, const struct nt_pcap_frame *f)
+{
+	const struct nt_packet *p = &f->packet;
+	struct nt_dns_msg msg;
+	struct nt_flow flow;
+	bool is_reply;
+	char why[160];
+	int r;
+
+	if (p->payload.len < p->payload_len) {
+		snprintf(why, sizeof(why),
+			 "only %zu of %zu octets of the DNS message were captured", p->payload.len,
+			 p->payload_len);
+		return complain(d, why);
+	}
+	r = nt_dns_parse(p->payload, &msg);
+	if (r < 0) {
+		snprintf(why, sizeof(why), "malformed DNS message: %s", nt_dns_strerror(-r));
+		return complain(d, why);
+	}
+	is_reply = msg.flags & NT_DNS_QR;
+	flow = (struct nt_flow){
+		.transport = IPPROTO_UDP,
+		.client_port = is_reply ? p->destination_port : p->source_port,
+		.server_port = is_reply ? p->source_port : p->destination_port,
+		.client = is_reply ? p->destination : p->source,
+		.server = is_reply ? p->source : p->destination,
+	};
+	nt_pair_message(d->pair, &flow, &msg, f->time_ns);
+}
+
+static void take_frame(struct decode *d, const struct nt_pcap_frame *f)
+{
+	const struct nt_packet *p = &f->packet;
+	bool dns = p->source_port == DNS_PORT || p->destination_port == DNS_PORT;
+
+	d->packet = f->number;
+	switch (p->kind) {
+	case NT_PACKET_OTHER:
+		break;
+	case NT_PACKET_UDP:
+		if (dns)
+			take_message(d, f);
+		break;
+	case NT_PACKET_TCP:
+		d->tcp += dns && p->payload_len;
+		break;
+	case NT_PACKET_FRAGMENT:
+		d->fragments++;
+		break;
+	case NT_PACKET_BROKEN:
+		complain(d, p->fault);
+		break;
+	}
+}
+
+static void finish(struct decode *d)
+{
+	nt_pair_flush(d->pair, 0);
+	write_out(d);
+	if (d->tcp)
+		fprintf(stderr, "nametapctl: not decoded yet: %" PRIu64 " TCP segments with DNS\n",
+			d->tcp);
+	if (d->fragments)
+		fprintf(stderr, "nametapctl: not decoded yet: %" PRIu64 " IP fragments\n",
+			d->fragments);
+}
+
+static int run(struct decode *d, const char *path, struct nt_err *err)
+{
+	struct nt_pair_config config = { .max_entries = WAITING_MAX, .max_per_owner = WAITING_MAX };
+	struct nt_pcap *pcap;
+	struct nt_pcap_frame frame;
+	int r;
+
+	r = nt_names_new("cluster.local", &d->names, err);
+	if (r < 0)
+		return r;
+	d->pair = nt_pair_new(&config, take_transaction, d, err);
+	if (!d->pair)
+		return -err->code;
+	pcap = nt_pcap_open(path, err);
+	if (!pcap)
+		return -err->code;
+	while ((r = nt_pcap_next(pcap, &frame, err)) > 0 && !d->failed)
+		take_frame(d, &frame);
+	nt_pcap_close(pcap);
+	finish(d);
+	if (d->failed)
+		return nt_err_sys(err, d->failed, "writing");
+	return r;
+}
+
+static int usage(void)
+{
+	fputs("usage: nametapctl decode [--format json|text] FILE.pcap\n", stderr);
+	return EXIT_USAGE;
+}
+
+int nt_decode_main(int argc, char **argv)
+{
+	static const struct option options[] = { { "format", required_argument, NULL, 'f' },
+						 { 0 } };
+	struct decode d = { .arena = NT_ARENA(ARENA_MAX) };
+	struct nt_err err = { 0 };
+	int option, r;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'f' || (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0))
+			return usage();
+		d.text = optarg[0] == 't';
+	}
+	if (argc - optind != 1)
+		return usage();
+	r = run(&d, argv[optind], &err);
+	nt_pair_free(d.pair);
+	nt_names_free(d.names);
+	nt_arena_done(&d.arena);
+	nt_buf_done(&d.out);
+	if (r < 0)
+		fprintf(stderr, "nametapctl: %s: %s\n", argv[optind], err.msg);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nametapctl: finds the verb. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/cli/decode.h"
+#include "lib/base/cleanup.h"
+
+#define VERSION "0.1.0"
+
+static const struct verb {
+	const char *name, *arguments, *what;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{ "decode", "[--format json|text] FILE.pcap",
+	  "print the DNS transactions in a capture file (- is standard input)", nt_decode_main },
+};
+
+static void usage(FILE *to)
+{
+	fputs("usage: nametapctl VERB [ARGUMENTS]\n"
+	      "       nametapctl --help | --version\n\n",
+	      to);
+	for (size_t i = 0; i < NT_ARRAY_LEN(verbs); i++)
+		fprintf(to, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments,
+			verbs[i].what);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		puts("nametapctl " VERSION);
+		return 0;
+	}
+	for (size_t i = 0; argc >= 2 && i < NT_ARRAY_LEN(verbs); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	if (argc >= 2)
+		fprintf(stderr, "nametapctl: no such verb: %s\n", argv[1]);
+	usage(stderr);
+	return 2;
+}

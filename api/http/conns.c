@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deadlines of connections. */
+#include "api/http/conns.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "lib/base/clock.h"
+
+struct nt_conn {
+	struct nt_conn *next, **at; /* at: what points here */
+	int fd;
+	enum nt_conn_stage stage;
+	int64_t since_ns;
+	bool shut;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * NT_NS_PER_S + ts.tv_nsec;
+}
+
+void nt_conns_init(struct nt_conns *c, const unsigned seconds[NT_CONN_STAGES])
+{
+	*c = (struct nt_conns){ 0 };
+	pthread_mutex_init(&c->lock, NULL);
+	for (int i = 0; i < NT_CONN_STAGES; i++)
+		c->deadline_ns[i] = (int64_t)seconds[i] * NT_NS_PER_S;
+}
+
+void nt_conns_done(struct nt_conns *c)
+{
+	while (c->first)
+		nt_conns_remove(c, c->first);
+	pthread_mutex_destroy(&c->lock);
+}
+
+struct nt_conn *nt_conns_add(struct nt_conns *c, int fd)
+{
+	struct nt_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->fd = fd;
+	conn->since_ns = now_ns();
+	pthread_mutex_lock(&c->lock);
+	conn->next = c->first;
+	conn->at = &c->first;
+	if (conn->next)
+		conn->next->at = &conn->next;
+	c->first = conn;
+	pthread_mutex_unlock(&c->lock);
+	return conn;
+}
+
+void nt_conns_remove(struct nt_conns *c, struct nt_conn *conn)
+{
+	if (!conn)
+		return;
+	pthread_mutex_lock(&c->lock);
+	*conn->at = conn->next;
+	if (conn->next)
+		conn->next->at = conn->at;
+	pthread_mutex_unlock(&c->lock);
+	free(conn);
+}
+
+void nt_conns_stage(struct nt_conns *c, struct nt_conn *conn, enum nt_conn_stage stage)
+{
+	if (!conn)
+		return;
+	pthread_mutex_lock(&c->lock);
+	if (conn->stage != stage) {
+		conn->stage = stage;
+		conn->since_ns = now_ns();
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+unsigned nt_conns_sweep(struct nt_conns *c)
+{
+	int64_t now = now_ns();
+	unsigned closed = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (struct nt_conn *conn = c->first; conn; conn = conn->next) {
+		if (conn->shut || now - conn->since_ns <= c->deadline_ns[conn->stage])
+			continue;
+		/* The server's own thread notices, and closes the descriptor. */
+		(void)shutdown(conn->fd, SHUT_RDWR);
+		conn->shut = true;
+		closed++;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return closed;
+}

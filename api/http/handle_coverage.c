@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET coverage: which pod is tapped since when, or not and why; agents; objects with mistakes. */
+#include "api/http/handlers.h"
+
+#include "api/http/json.h"
+#include "controller/ingest/ingest.h"
+#include "lib/base/cleanup.h"
+#include "lib/objects/objects.h"
+
+/* The contract's limit on the list; the counts are of all. */
+#define ENDPOINTS_MAX 10000
+
+struct endpoints {
+	struct nt_json *j;
+	uint64_t tapped, failed, gone, listed;
+};
+
+static const char *state_name(enum nt_endpoint_state state)
+{
+	switch (state) {
+	case NT_ENDPOINT_TAPPED:
+		return "tapped";
+	case NT_ENDPOINT_GONE:
+		return "gone";
+	default:
+		return "failed";
+	}
+}
+
+static void write_ips(struct nt_json *j, const struct nt_batch_endpoint *e)
+{
+	char text[NT_ADDR_TEXT_MAX];
+
+	nt_json_key(j, "ips");
+	nt_json_open(j, '[');
+	for (size_t i = 0; i < e->ips_len; i++)
+		nt_json_str(j, nt_slice_str(nt_addr_format(&e->ips[i], text)));
+	nt_json_close(j, ']');
+}
+
+static void write_endpoint(struct nt_json *j, struct nt_slice node,
+			   const struct nt_batch_endpoint *e)
+{
+	const char *role = e->role == NT_ROLE_RESOLVER ? "resolver" : "workload";
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "node", node);
+	nt_json_key_str(j, "state", nt_slice_str(state_name(e->state)));
+	nt_json_key_str(j, "namespace", e->namespace_);
+	nt_json_key_str(j, "name", e->name);
+	nt_json_key_str(j, "uid", e->uid);
+	nt_json_key_str(j, "container_id", e->container_id);
+	nt_json_key_str(j, "ifname", e->ifname);
+	nt_json_key_str(j, "host_ifname", e->host_ifname);
+	nt_json_key_str(j, "network", e->network);
+	write_ips(j, e);
+	nt_json_key_str(j, "role", nt_slice_str(role));
+	nt_json_key_time(j, "since", e->since_us);
+	nt_json_key(j, "until");
+	if (e->until_us)
+		nt_json_time(j, e->until_us);
+	else
+		nt_json_null(j);
+	nt_json_key_u64(j, "seen", e->seen);
+	nt_json_key_u64(j, "logged", e->logged);
+	nt_json_key_u64(j, "unlogged", e->unlogged);
+	nt_json_key_str(j, "reason", e->reason);
+	nt_json_close(j, '}');
+}
+
+static bool add_endpoint(void *ctx, struct nt_slice node, const struct nt_batch_endpoint *e)
+{
+	struct endpoints *all = ctx;
+
+	all->tapped += e->state == NT_ENDPOINT_TAPPED;
+	all->gone += e->state == NT_ENDPOINT_GONE;
+	all->failed += e->state == NT_ENDPOINT_FAILED;
+	if (all->listed < ENDPOINTS_MAX) {
+		all->listed++;
+		write_endpoint(all->j, node, e);
+	}
+	return true;
+}
+
+static bool add_node(void *ctx, const struct nt_store_node *node)
+{
+	struct nt_json *j = ctx;
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "node", node->node);
+	nt_json_key_str(j, "spool", node->spool);
+	nt_json_key_time(j, "last_seen", node->last_seen_us);
+	nt_json_key_u64(j, "last_seq", node->last_seq);
+	nt_json_key_u64(j, "missing_batches", node->missing_batches);
+	nt_json_close(j, '}');
+	return true;
+}
+
+static void add_problem(void *ctx, const struct nt_objects_problem *problem)
+{
+	struct nt_json *j = ctx;
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "path", nt_slice_str(problem->path));
+	nt_json_key_u64(j, "line", problem->line);
+	nt_json_key_str(j, "message", nt_slice_str(problem->msg));
+	nt_json_close(j, '}');
+}
+
+static int write_coverage(struct nt_api *api, struct nt_store_reader *reader,
+			  struct nt_reply *reply, struct nt_err *err)
+{
+	struct nt_json j = NT_JSON(&reply->body);
+	struct endpoints all = { .j = &j };
+	int r;
+
+	nt_json_open(&j, '{');
+	nt_json_key(&j, "endpoints");
+	nt_json_open(&j, '[');
+	r = nt_store_endpoints(reader, add_endpoint, &all, err);
+	nt_json_close(&j, ']');
+	nt_json_key_u64(&j, "tapped", all.tapped);
+	nt_json_key_u64(&j, "failed", all.failed);
+	nt_json_key_u64(&j, "gone", all.gone);
+	nt_json_key(&j, "nodes");
+	nt_json_open(&j, '[');
+	if (r == 0)
+		r = nt_store_nodes(reader, add_node, &j, err);
+	nt_json_close(&j, ']');
+	nt_json_key(&j, "problems");
+	nt_json_open(&j, '[');
+	nt_ingest_problems(api->ingest, add_problem, &j);
+	nt_json_close(&j, ']');
+	nt_json_close(&j, '}');
+	return r;
+}
+
+void nt_handle_coverage(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	struct nt_store_reader *reader = NULL;
+	struct nt_err err = { 0 };
+	int r;
+
+	if (nt_params_check(p, "", &err) < 0) {
+		nt_reply_problem(reply, 400, "%s", err.msg);
+		return;
+	}
+	nt_reply_json(reply);
+	r = nt_readers_take(&api->readers, &reader, &err);
+	if (r == 0)
+		r = write_coverage(api, reader, reply, &err);
+	nt_readers_give(&api->readers, reader);
+	if (r < 0)
+		nt_reply_store_problem(reply, &err);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operates the controller: healthz, metrics, and the agents' batches. */
+#include "api/http/handlers.h"
+
+#include "api/http/json.h"
+#include "controller/ingest/ingest.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/metrics.h"
+
+static bool stop_at_first(void *ctx, const struct nt_store_node *node)
+{
+	(void)ctx;
+	(void)node;
+	return false;
+}
+
+void nt_handle_healthz(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	struct nt_store_reader *reader = NULL;
+	struct nt_err err = { 0 };
+	int r;
+
+	(void)p;
+	r = nt_readers_take(&api->readers, &reader, &err);
+	if (r == 0)
+		r = nt_store_nodes(reader, stop_at_first, NULL, &err);
+	nt_readers_give(&api->readers, reader);
+	nt_reply_text(reply, "text/plain; charset=utf-8");
+	reply->status = r == 0 ? 200 : 503;
+	nt_buf_printf(&reply->body, "%s\n", r == 0 ? "ok" : err.msg);
+}
+
+struct metric {
+	const char *name, *help;
+	enum nt_metric_kind kind;
+	uint64_t value;
+};
+
+static void write_metrics(struct nt_buf *out, const struct metric *metrics, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		nt_metrics_head(out, metrics[i].name, metrics[i].help, metrics[i].kind);
+		nt_metrics_sample(out, metrics[i].name, NULL, metrics[i].value);
+	}
+}
+
+/* One name, one label whose values are the given words. */
+struct labelled {
+	const char *value;
+	uint64_t count;
+};
+
+static void write_labelled(struct nt_buf *out, const char *name, const char *help,
+			   const char *label, const struct labelled *values, size_t len)
+{
+	nt_metrics_head(out, name, help, NT_METRIC_COUNTER);
+	for (size_t i = 0; i < len; i++) {
+		_cleanup_buf_ struct nt_buf text = { 0 };
+
+		nt_metrics_label(&text, label, nt_slice_str(values[i].value));
+		nt_metrics_sample(out, name, nt_buf_str(&text), values[i].count);
+	}
+}
+
+static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_ingest_stats s = nt_ingest_stats(api->ingest);
+	const struct labelled outcomes[] = {
+		{ "appended", s.appended },
+		{ "duplicate", s.duplicates },
+		{ "refused", s.refused },
+		{ "failed", s.failed },
+		{ "unauthorized", atomic_load(&api->counters.refused_token) },
+		{ "too_large", atomic_load(&api->counters.refused_body) },
+	};
+	const struct metric metrics[] = {
+		{ "nametap_controller_records_total", "Records of appended batches.",
+		  NT_METRIC_COUNTER, s.records },
+		{ "nametap_controller_unlogged_packets_total",
+		  "Packets that agents reported as seen and not logged in detail.",
+		  NT_METRIC_COUNTER, s.unlogged_packets },
+		{ "nametap_controller_ingest_bytes_total", "Octets of appended batches.",
+		  NT_METRIC_COUNTER, s.bytes },
+	};
+
+	write_labelled(out, "nametap_controller_batches_total", "Batches by what became of them.",
+		       "outcome", outcomes, NT_ARRAY_LEN(outcomes));
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
+static void write_store_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_store_stats s = nt_store_stats(api->store);
+	const struct metric metrics[] = {
+		{ "nametap_controller_store_rows", "Rows in the store.", NT_METRIC_GAUGE, s.rows },
+		{ "nametap_controller_store_bytes", "Octets of the store on disk.", NT_METRIC_GAUGE,
+		  s.bytes },
+		{ "nametap_controller_store_oldest_seconds", "Start of the oldest row.",
+		  NT_METRIC_GAUGE, (uint64_t)s.oldest_us / 1000000 },
+		{ "nametap_controller_store_newest_seconds", "Start of the newest row.",
+		  NT_METRIC_GAUGE, (uint64_t)s.newest_us / 1000000 },
+		{ "nametap_controller_start_seconds", "When this process began.", NT_METRIC_GAUGE,
+		  (uint64_t)api->started_us / 1000000 },
+	};
+
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
+static void write_http_metrics(struct nt_http_counters *c, struct nt_buf *out)
+{
+	const struct labelled classes[] = {
+		{ "2xx", atomic_load(&c->by_class[2]) },
+		{ "3xx", atomic_load(&c->by_class[3]) },
+		{ "4xx", atomic_load(&c->by_class[4]) },
+		{ "5xx", atomic_load(&c->by_class[5]) },
+	};
+	const struct labelled refused[] = {
+		{ "host", atomic_load(&c->refused_host) },
+		{ "origin", atomic_load(&c->refused_origin) },
+		{ "token", atomic_load(&c->refused_token) },
+		{ "body", atomic_load(&c->refused_body) },
+		{ "slow", atomic_load(&c->slow_closed) },
+	};
+	const struct metric metrics[] = {
+		{ "nametap_controller_http_connections_total", "Connections taken.",
+		  NT_METRIC_COUNTER, atomic_load(&c->connections) },
+	};
+
+	write_labelled(out, "nametap_controller_http_replies_total", "Replies by status.", "code",
+		       classes, NT_ARRAY_LEN(classes));
+	write_labelled(out, "nametap_controller_http_refused_total", "Requests refused, by why.",
+		       "reason", refused, NT_ARRAY_LEN(refused));
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
+void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	(void)p;
+	nt_reply_text(reply, "text/plain; version=0.0.4; charset=utf-8");
+	write_ingest_metrics(api, &reply->body);
+	write_store_metrics(api, &reply->body);
+	write_http_metrics(&api->counters, &reply->body);
+}
+
+void nt_handle_ingest(struct nt_api *api, struct nt_slice body, struct nt_reply *reply)
+{
+	enum nt_store_outcome outcome = NT_STORE_APPENDED;
+	struct nt_json j = NT_JSON(&reply->body);
+	struct nt_err err = { 0 };
+	int r = nt_ingest_batch(api->ingest, body, &outcome, &err);
+
+	if (r == -EBADMSG) {
+		nt_log_warn("a batch was refused: %s", err.msg);
+		nt_reply_problem(reply, 400, "%s", err.msg);
+		return;
+	}
+	if (r < 0) {
+		nt_log_error("a batch could not be stored, its agent sends it again: %s", err.msg);
+		nt_reply_problem(reply, 503, "%s", err.msg);
+		return;
+	}
+	nt_reply_json(reply);
+	nt_json_open(&j, '{');
+	nt_json_key_str(&j, "outcome",
+			nt_slice_str(outcome == NT_STORE_DUPLICATE ? "duplicate" : "appended"));
+	nt_json_close(&j, '}');
+}

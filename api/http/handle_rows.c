@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET logs and fields: rows as records, and the schema of the filter's language. */
+#include "api/http/handlers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/http/figures.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/parse.h"
+#include "lib/record/codec.h"
+
+static bool add_row(void *ctx, int64_t row_id, const struct nt_record *record)
+{
+	struct nt_json *j = ctx;
+	char row[24];
+
+	snprintf(row, sizeof(row), "%" PRId64, row_id);
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "row", nt_slice_str(row));
+	nt_json_key(j, "record");
+	nt_json_value(j);
+	nt_record_json(record, j->out);
+	nt_json_close(j, '}');
+	return nt_buf_ok(j->out);
+}
+
+struct logs_params {
+	struct nt_figures figures;
+	uint32_t limit;
+	int64_t cursor;
+};
+
+static int write_logs(struct nt_store_reader *reader, const struct logs_params *lp,
+		      struct nt_reply *reply, struct nt_err *err)
+{
+	struct nt_json j = NT_JSON(&reply->body);
+	int64_t next = 0;
+	char text[24];
+	int r;
+
+	nt_json_open(&j, '{');
+	nt_json_range(&j, &lp->figures.range);
+	nt_json_key(&j, "rows");
+	nt_json_open(&j, '[');
+	r = nt_store_rows(reader, &lp->figures.range, lp->limit, lp->cursor, add_row, &j, &next,
+			  err);
+	nt_json_close(&j, ']');
+	nt_json_key(&j, "next_cursor");
+	snprintf(text, sizeof(text), "%" PRId64, next);
+	if (next)
+		nt_json_str(&j, nt_slice_str(text));
+	else
+		nt_json_null(&j);
+	nt_json_close(&j, '}');
+	return r;
+}
+
+static int parse_cursor(const struct nt_params *p, int64_t *ret_cursor, struct nt_err *err)
+{
+	const struct nt_slice *text = nt_params_find(p, "cursor");
+	uint64_t v = 0;
+
+	if (text && (nt_parse_u64(*text, INT64_MAX, &v) < 0 || v == 0))
+		return nt_err_set(err, EINVAL, "cursor: next_cursor of the page before is wanted");
+	*ret_cursor = (int64_t)v;
+	return 0;
+}
+
+static bool parse_logs(const struct nt_params *p, struct logs_params *lp, struct nt_reply *reply)
+{
+	static const char *const types[] = { "LOG", "UNLOGGED", NULL };
+	struct nt_err err = { 0 };
+	int type, r;
+
+	if (!nt_figures_begin(p, "type limit cursor", &lp->figures, reply))
+		return false;
+	r = nt_params_word(p, "type", types, 0, &type, &err);
+	if (r == 0)
+		r = nt_params_u32(p, "limit", 1000, 100, &lp->limit, &err);
+	if (r == 0)
+		r = parse_cursor(p, &lp->cursor, &err);
+	if (r < 0) {
+		nt_reply_problem(reply, 400, "%s", err.msg);
+		return false;
+	}
+	lp->figures.range.unlogged = type == NT_RECORD_UNLOGGED;
+	return true;
+}
+
+static void logs_params_done(struct logs_params *lp)
+{
+	nt_figures_done(&lp->figures);
+}
+
+void nt_handle_logs(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	_cleanup_(logs_params_done) struct logs_params lp = { 0 };
+	struct nt_store_reader *reader = NULL;
+	struct nt_err err = { 0 };
+	int r;
+
+	if (!parse_logs(p, &lp, reply))
+		return;
+	nt_reply_json(reply);
+	r = nt_readers_take(&api->readers, &reader, &err);
+	if (r == 0)
+		r = write_logs(reader, &lp, reply, &err);
+	nt_readers_give(&api->readers, reader);
+	if (r < 0)
+		nt_reply_store_problem(reply, &err);
+}
+
+static void write_field(struct nt_json *j, const struct nt_query_field *f)
+{
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "name", nt_slice_str(f->name));
+	nt_json_key_str(j, "type", nt_slice_str(f->type));
+	nt_json_key_str(j, "unit", nt_slice_str(f->unit));
+	nt_json_key_str(j, "description", nt_slice_str(f->description));
+	nt_json_key(j, "groupable");
+	nt_json_bool(j, f->groupable);
+	if (f->values) {
+		nt_json_key(j, "values");
+		nt_json_open(j, '[');
+		for (size_t i = 0; f->values[i]; i++)
+			nt_json_str(j, nt_slice_str(f->values[i]));
+		nt_json_close(j, ']');
+	}
+	nt_json_close(j, '}');
+}
+
+void nt_handle_fields(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	struct nt_json j = NT_JSON(&reply->body);
+	const struct nt_query_field *f;
+	struct nt_err err = { 0 };
+
+	(void)api;
+	if (nt_params_check(p, "", &err) < 0) {
+		nt_reply_problem(reply, 400, "%s", err.msg);
+		return;
+	}
+	nt_reply_json(reply);
+	nt_json_open(&j, '{');
+	nt_json_key(&j, "fields");
+	nt_json_open(&j, '[');
+	for (size_t i = 0; (f = nt_query_field_at(i)); i++)
+		write_field(&j, f);
+	nt_json_close(&j, ']');
+	nt_json_close(&j, '}');
+}

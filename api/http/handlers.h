@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations of api/openapi.yaml: checked parameters in, a reply out. They know neither sockets
+ * nor libmicrohttpd. Called from many threads at once; what they share locks by itself.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "api/http/params.h"
+#include "api/http/readers.h"
+#include "api/http/reply.h"
+
+struct nt_ingest;
+
+/* What the server counted, for /metrics. */
+struct nt_http_counters {
+	atomic_uint_fast64_t by_class[6]; /* replies with status 1xx .. 5xx; [0]: others */
+	atomic_uint_fast64_t refused_host, refused_origin, refused_token, refused_body;
+	atomic_uint_fast64_t connections, slow_closed, asset_requests;
+};
+
+struct nt_api {
+	struct nt_store *store;
+	struct nt_ingest *ingest;
+	struct nt_readers readers;
+	struct nt_http_counters counters;
+	int64_t started_us;
+};
+
+typedef void nt_handler_fn(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply);
+
+nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_logs,
+	nt_handle_fields, nt_handle_coverage, nt_handle_healthz, nt_handle_metrics;
+
+/* POST /ingest/v1/batches: body is one batch. */
+void nt_handle_ingest(struct nt_api *api, struct nt_slice body, struct nt_reply *reply);
+
+/* What the handlers of figures begin with: parses q, from, to, side, role, and checks that there is
+ * nothing but these and `more` (space separated). false: the reply is a problem. */
+bool nt_figures_begin(const struct nt_params *p, const char *more, struct nt_figures *ret_figures,
+		      struct nt_reply *reply);
+/* CLOCK_REALTIME. */
+int64_t nt_now_us(void);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which operation a path and a method mean. Pure, over the tables of operations and of the page's
+ * files. */
+#pragma once
+
+#include "api/http/handlers.h"
+
+struct nt_asset;
+
+struct nt_route {
+	nt_handler_fn *handler; /* a GET operation */
+	bool ingest; /* the one POST operation */
+	const struct nt_asset *asset; /* a file of the page */
+};
+
+/* 0 with *ret_route, or 404, or 405 with *ret_allow. HEAD is GET. */
+unsigned nt_route_find(const char *method, const char *path, struct nt_route *ret_route,
+		       const char **ret_allow);

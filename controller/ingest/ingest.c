@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches: decoded, checked, enriched, appended once. */
+#include "controller/ingest/ingest.h"
+
+#include <pthread.h>
+
+#include "controller/enrich/enrich.h"
+#include "lib/base/cleanup.h"
+#include "lib/objects/objects.h"
+
+/* Decoded records take several times their octets; a batch that does not fit here has more records
+ * than any agent puts into one, and is refused for good. */
+#define ARENA_MAX (512u << 20)
+/* Whole numbers up to here survive JSON, and sums over many rows stay in 64 bits. */
+#define FIGURE_MAX (1ULL << 53)
+/* Years 1970 to 9999: what RFC 3339 can say. */
+#define TIME_MAX_US (253402300800LL * 1000000)
+
+struct nt_ingest {
+	struct nt_store *store;
+	struct nt_enrich *enrich;
+	pthread_mutex_t batch_lock; /* one batch at a time */
+	pthread_mutex_t
+		objects_lock; /* covers objects and enrich; taken after batch_lock or alone */
+	struct nt_objects *objects;
+	pthread_mutex_t stats_lock; /* covers stats; taken last */
+	struct nt_ingest_stats stats;
+};
+
+int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_enrich *enrich,
+		  struct nt_ingest **ret_ingest, struct nt_err *err)
+{
+	struct nt_ingest *i = calloc(1, sizeof(*i));
+
+	if (!i)
+		return nt_err_set(err, ENOMEM, "no memory for the ingest");
+	i->store = store;
+	i->objects = objects;
+	i->enrich = enrich;
+	pthread_mutex_init(&i->batch_lock, NULL);
+	pthread_mutex_init(&i->objects_lock, NULL);
+	pthread_mutex_init(&i->stats_lock, NULL);
+	*ret_ingest = i;
+	return 0;
+}
+
+void nt_ingest_free(struct nt_ingest *i)
+{
+	if (!i)
+		return;
+	pthread_mutex_destroy(&i->batch_lock);
+	pthread_mutex_destroy(&i->objects_lock);
+	pthread_mutex_destroy(&i->stats_lock);
+	free(i);
+}
+
+/* A name that is a key, a label and a path's part elsewhere: printable ASCII, not empty. */
+static bool is_plain_name(struct nt_slice s, size_t max_len)
+{
+	if (!s.len || s.len > max_len)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+	return true;
+}
+
+static bool is_time(int64_t us)
+{
+	return us >= 0 && us < TIME_MAX_US;
+}
+
+static int check_record(const struct nt_record *rec, struct nt_slice node, size_t number,
+			struct nt_err *err)
+{
+	const uint64_t figures[] = {
+		rec->count,	    rec->queries,	 rec->replies,	      rec->unanswered,
+		rec->retries,	    rec->truncated,	 rec->bytes_out,      rec->bytes_in,
+		rec->latency_count, rec->latency_min_ns, rec->latency_max_ns, rec->latency_sum_ns,
+	};
+
+	if (!nt_slice_eq(rec->node, node))
+		return nt_err_set(err, EBADMSG, "record %zu is of node %.*s, the batch of %.*s",
+				  number, NT_SLICE_ARG(rec->node), NT_SLICE_ARG(node));
+	if (!is_time(rec->start_us) || !is_time(rec->end_us))
+		return nt_err_set(err, EBADMSG, "record %zu: its time is no date", number);
+	for (size_t i = 0; i < NT_ARRAY_LEN(figures); i++)
+		if (figures[i] > FIGURE_MAX)
+			return nt_err_set(err, EBADMSG, "record %zu: a figure above 2^53", number);
+	return 0;
+}
+
+static int check(const struct nt_batch *b, struct nt_err *err)
+{
+	int r = 0;
+
+	if (!is_plain_name(b->node, 253))
+		return nt_err_set(err, EBADMSG, "the batch's node is no node's name");
+	if (!is_plain_name(b->spool, 64))
+		return nt_err_set(err, EBADMSG, "the batch's spool is no UUID");
+	if (b->seq == 0 || b->seq > INT64_MAX)
+		return nt_err_set(err, EBADMSG, "the batch's number is out of range");
+	for (size_t i = 0; i < b->records_len && r == 0; i++)
+		r = check_record(&b->records[i], b->node, i + 1, err);
+	for (size_t i = 0; i < b->endpoints_len && r == 0; i++)
+		if (!is_time(b->endpoints[i].since_us) || !is_time(b->endpoints[i].until_us))
+			r = nt_err_set(err, EBADMSG, "endpoint %zu: its time is no date", i + 1);
+	return r;
+}
+
+static void enrich(struct nt_ingest *i, const struct nt_batch *b, struct nt_arena *arena)
+{
+	/* The decoder made them, in our arena. */
+	struct nt_record *records = (struct nt_record *)(uintptr_t)b->records;
+
+	if (!i->enrich)
+		return;
+	pthread_mutex_lock(&i->objects_lock);
+	for (size_t k = 0; k < b->records_len; k++)
+		nt_enrich_record(i->enrich, &records[k], arena);
+	pthread_mutex_unlock(&i->objects_lock);
+}
+
+static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, int result,
+		  enum nt_store_outcome outcome)
+{
+	struct nt_ingest_stats *s = &i->stats;
+
+	pthread_mutex_lock(&i->stats_lock);
+	if (result < 0) {
+		s->refused += result == -EBADMSG;
+		s->failed += result != -EBADMSG;
+	} else if (outcome == NT_STORE_DUPLICATE) {
+		s->duplicates++;
+	} else {
+		s->appended++;
+		s->records += b->records_len;
+		s->bytes += bytes;
+		for (size_t k = 0; k < b->records_len; k++)
+			if (b->records[k].type == NT_RECORD_UNLOGGED)
+				s->unlogged_packets += b->records[k].count;
+	}
+	pthread_mutex_unlock(&i->stats_lock);
+}
+
+int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
+		    struct nt_err *err)
+{
+	_cleanup_arena_ struct nt_arena arena = NT_ARENA(ARENA_MAX);
+	enum nt_store_outcome outcome = NT_STORE_APPENDED;
+	struct nt_batch batch = { 0 };
+	int r;
+
+	pthread_mutex_lock(&i->batch_lock);
+	r = nt_batch_decode(wire, &arena, &batch, err);
+	if (r == -ENOMEM)
+		r = nt_err_set(err, EBADMSG, "more in one batch than fits into %u MiB",
+			       ARENA_MAX >> 20);
+	if (r == 0)
+		r = check(&batch, err);
+	if (r == 0) {
+		enrich(i, &batch, &arena);
+		r = nt_store_append(i->store, &batch, &outcome, err);
+	}
+	pthread_mutex_unlock(&i->batch_lock);
+	count(i, &batch, wire.len, r, outcome);
+	if (r == 0)
+		*ret_outcome = outcome;
+	return r;
+}
+
+struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i)
+{
+	struct nt_ingest_stats stats;
+
+	pthread_mutex_lock(&i->stats_lock);
+	stats = i->stats;
+	pthread_mutex_unlock(&i->stats_lock);
+	return stats;
+}
+
+void nt_ingest_poll_objects(struct nt_ingest *i)
+{
+	if (!i->objects)
+		return;
+	pthread_mutex_lock(&i->objects_lock);
+	(void)nt_objects_poll(i->objects);
+	pthread_mutex_unlock(&i->objects_lock);
+}
+
+void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx)
+{
+	const struct nt_objects_problem *problem;
+
+	if (!i->objects)
+		return;
+	pthread_mutex_lock(&i->objects_lock);
+	for (size_t k = 0; (problem = nt_objects_problem_at(i->objects, k)); k++)
+		fn(ctx, problem);
+	pthread_mutex_unlock(&i->objects_lock);
+}

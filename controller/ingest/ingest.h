@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an agent's octets to rows: decode, check, enrich with what the Kubernetes objects say,
+ * append to the store exactly once. Any thread may call; one batch is worked on at a time, which
+ * bounds the memory. The objects are looked at under a lock of their own. Store and objects outlive
+ * it.
+ */
+#pragma once
+
+#include "controller/store/store.h"
+
+struct nt_ingest;
+struct nt_objects;
+struct nt_enrich;
+
+struct nt_ingest_stats {
+	uint64_t appended, duplicates; /* batches */
+	uint64_t refused; /* no valid batch: it would never be taken */
+	uint64_t failed; /* the store could not take it now */
+	uint64_t records, unlogged_packets; /* of appended batches */
+	uint64_t bytes; /* of appended batches, as they came */
+};
+
+/* objects and enrich may both be NULL: records stay as the agent made them. Borrowed. */
+int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_enrich *enrich,
+		  struct nt_ingest **ret_ingest, struct nt_err *err) NT_MUSTCHECK;
+void nt_ingest_free(struct nt_ingest *i);
+
+/* Durable when it returns 0. -EBADMSG: no valid batch, err says why. Everything else is the
+ * store's: -ENOSPC, -EBUSY, -ENOMEM, -EIO; the same batch may come again. Blocks on disk. */
+int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
+		    struct nt_err *err) NT_MUSTCHECK;
+struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
+
+/* Takes in what changed in the objects; for the loop that watches their descriptor. */
+void nt_ingest_poll_objects(struct nt_ingest *i);
+/* Objects that could not be taken, each borrowed for the call; the objects' lock is held. */
+struct nt_objects_problem;
+typedef void nt_ingest_problem_fn(void *ctx, const struct nt_objects_problem *problem);
+void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx);

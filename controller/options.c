@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of nametap-controller. */
+#include "controller/options.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/parse.h"
+
+static const char usage[] =
+	"usage: nametap-controller --data DIR [options]\n"
+	"  --data DIR            store and token; made when it is not there\n"
+	"  --listen ADDR:PORT    loopback only, port 0 takes a free one (127.0.0.1:8053)\n"
+	"  --objects DIR         Kubernetes objects as YAML, watched for changes\n"
+	"  --token-file FILE     the agents' token, made when it is not there (DIR/token)\n"
+	"  --retention DURATION  rows are kept this long, as 36h or 8d (8d)\n"
+	"  --cluster-domain NAME (cluster.local)\n"
+	"  --log-level LEVEL     error, warn, info, debug (info)\n"
+	"  --help, --version\n";
+
+enum option_value {
+	OPT_DATA = 0,
+	OPT_LISTEN = 1,
+	OPT_OBJECTS = 2,
+	OPT_TOKEN_FILE = 3,
+	OPT_CLUSTER_DOMAIN = 4,
+	OPT_RETENTION = 5,
+	OPT_LOG_LEVEL = 6,
+	OPT_HELP = 7,
+	OPT_VERSION = 8,
+};
+
+static const struct option names[] = {
+	{ "data", 1, NULL, OPT_DATA },
+	{ "listen", 1, NULL, OPT_LISTEN },
+	{ "objects", 1, NULL, OPT_OBJECTS },
+	{ "token-file", 1, NULL, OPT_TOKEN_FILE },
+	{ "cluster-domain", 1, NULL, OPT_CLUSTER_DOMAIN },
+	{ "retention", 1, NULL, OPT_RETENTION },
+	{ "log-level", 1, NULL, OPT_LOG_LEVEL },
+	{ "help", 0, NULL, OPT_HELP },
+	{ "version", 0, NULL, OPT_VERSION },
+	{ 0 },
+};
+
+/* An option that takes a value. */
+static bool set(struct nt_options *o, int option, const char *value)
+{
+	const char **const texts[] = { &o->data, &o->listen, &o->objects, &o->token_file,
+				       &o->cluster_domain };
+
+	if (option == OPT_RETENTION)
+		return nt_parse_duration_ns(nt_slice_str(value), &o->retention_ns) == 0 &&
+		       o->retention_ns > 0;
+	if (option == OPT_LOG_LEVEL)
+		return nt_log_level_parse(value, &o->log_level) == 0;
+	*texts[option] = value;
+	return value[0] != '\0';
+}
+
+int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
+{
+	struct nt_options o = { .listen = "127.0.0.1:8053",
+				.cluster_domain = "cluster.local",
+				.retention_ns = 8 * 86400 * NT_NS_PER_S,
+				.log_level = NT_LOG_INFO };
+	int option, at = 0;
+
+	while ((option = getopt_long(argc, argv, "", names, &at)) != -1) {
+		if (option == OPT_HELP || option == OPT_VERSION)
+			return fputs(option == OPT_HELP ? usage : "nametap-controller 0.1\n",
+				     stdout) < 0;
+		if (option == '?')
+			return 2;
+		if (!set(&o, option, optarg)) {
+			fprintf(stderr, "nametap-controller: --%s: cannot read \"%s\"\n",
+				names[at].name, optarg);
+			return 2;
+		}
+	}
+	if (!o.data || optind != argc) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	*ret_options = o;
+	return -1;
+}

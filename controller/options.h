@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of nametap-controller. The strings are argv's. */
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/base/log.h"
+
+struct nt_options {
+	const char *data; /* folder of store and token */
+	const char *listen;
+	const char *objects; /* NULL: none */
+	const char *token_file; /* NULL: in data */
+	const char *cluster_domain;
+	int64_t retention_ns;
+	enum nt_log_level log_level;
+};
+
+/* Prints help, version or what is wrong. Returns -1 to go on, else the exit code. */
+int nt_options_parse(int argc, char **argv, struct nt_options *ret_options);

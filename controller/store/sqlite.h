@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the SQLite store share: the structs behind store.h and small helpers around
+ * statements. Nobody outside this folder includes it.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "controller/store/store.h"
+
+#define NT_SQLITE_FILE "records.db"
+/* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
+#define NT_SQLITE_APPLICATION_ID 0x6e746170
+/* PRAGMA user_version; raised with each entry in the list of migrations. */
+#define NT_SQLITE_LAYOUT 1
+/* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
+ * the write-ahead log from being taken back. */
+#define NT_SQLITE_DEADLINE_S 20
+/* How long a connection waits for another's lock. Readers never wait for the writer in WAL mode;
+ * this is for the moments of recovery and of the log's restart. */
+#define NT_SQLITE_BUSY_MS 5000
+
+/* The writer's statements, prepared once. */
+enum nt_sqlite_write {
+	NT_WRITE_LEDGER = 0,
+	NT_WRITE_ROW = 1,
+	NT_WRITE_LATE_APPLY = 2, /* a late reply, to the unanswered row that is there */
+	NT_WRITE_LATE_FIND = 3, /* late replies that came before their unanswered row */
+	NT_WRITE_ENDPOINT = 4,
+	NT_WRITE_SPOOL = 5,
+	NT_WRITE_EXPIRE = 6,
+	NT_WRITE_EXPIRE_ENDPOINTS = 7,
+	NT_WRITE_MAX = 8,
+};
+
+struct nt_store {
+	char *path; /* of the database file */
+	int lock_fd; /* flock: one process per store */
+	pthread_mutex_t write_lock; /* covers db, writes, scratch */
+	sqlite3 *db;
+	sqlite3_stmt *writes[NT_WRITE_MAX];
+	struct nt_buf scratch;
+	pthread_mutex_t stats_lock; /* covers stats; taken after write_lock or alone */
+	struct nt_store_stats stats;
+};
+
+struct nt_store_reader {
+	const char *path; /* the store's */
+	sqlite3 *db;
+	int64_t deadline_ns; /* CLOCK_MONOTONIC */
+};
+
+static inline void nt_sqlite_finalizep(sqlite3_stmt **stmt)
+{
+	sqlite3_finalize(*stmt);
+}
+#define _cleanup_stmt_ __attribute__((cleanup(nt_sqlite_finalizep)))
+
+/* The error of db's last call as ours: ENOSPC, EUCLEAN (damaged), EBUSY, ETIMEDOUT (deadline),
+ * ENOMEM, else EIO. Names the file. */
+int nt_sqlite_err(sqlite3 *db, const char *path, const char *what, struct nt_err *err);
+/* Runs SQL without results. */
+int nt_sqlite_exec(sqlite3 *db, const char *path, const char *sql, struct nt_err *err) NT_MUSTCHECK;
+/* One integer as the result of sql; 0 where there is no row. */
+int nt_sqlite_int(sqlite3 *db, const char *path, const char *sql, int64_t *ret_value,
+		  struct nt_err *err) NT_MUSTCHECK;
+/* Text that lives until the statement is stepped or reset; an empty slice is "". */
+void nt_sqlite_bind_text(sqlite3_stmt *stmt, int at, struct nt_slice text);
+struct nt_slice nt_sqlite_column_text(sqlite3_stmt *stmt, int at);
+
+/* Brings an open database to NT_SQLITE_LAYOUT and to this build's columns. */
+int nt_sqlite_schema_open(sqlite3 *db, const char *path, struct nt_err *err) NT_MUSTCHECK;
+/* INSERT of a row: the columns of lib/record/columns.h in their order, then ours in that order. */
+enum nt_sqlite_own_column {
+	NT_OWN_TYPE = 0,
+	NT_OWN_SIDE = 1,
+	NT_OWN_ROLE = 2,
+	NT_OWN_START = 3, /* us */
+	NT_OWN_NODE = 4,
+	NT_OWN_ID = 5,
+	NT_OWN_LATE_OF = 6, /* NULL unless late */
+	NT_OWN_LATE_REPLIES = 7,
+	NT_OWN_HISTOGRAM = 8,
+	NT_OWN_SPOOL = 9,
+	NT_OWN_SEQ = 10,
+	NT_OWN_RECORD = 11, /* wire form */
+	NT_OWN_MAX = 12,
+};
+void nt_sqlite_insert_sql(struct nt_buf *out);
+
+/* Registers the aggregate nt_sums(...) on a connection: see sqlite_sums.c. */
+int nt_sqlite_sums_register(sqlite3 *db);
+/* The call of nt_sums over the columns of `rows`, for SELECT. */
+extern const char nt_sqlite_sums_call[];
+/* Compact form of a histogram: (bucket, count as LEB128) for each bucket that is not zero. */
+void nt_sqlite_histogram(const uint64_t *histogram, struct nt_buf *out);
+
+/* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
+ * condition, or "". */
+struct nt_query_sql;
+void nt_sqlite_from(const struct nt_store_range *range, const struct nt_query_sql *filter,
+		    const char *more, struct nt_buf *out);
+/* Prepares sql and binds the filter's values, the first at 1. Sets the reader's deadline. */
+int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,
+		      const struct nt_query_sql *filter, sqlite3_stmt **ret_stmt,
+		      struct nt_err *err) NT_MUSTCHECK;

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One batch into the SQLite store: ledger, rows, endpoints and the spool's counters in one
+ * transaction, or nothing.
+ */
+#include "controller/store/sqlite.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/record/codec.h"
+#include "lib/record/columns.h"
+
+static const char *const write_sql[NT_WRITE_MAX] = {
+	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
+			    " VALUES (?1, ?2, ?3, ?4)",
+	/* The unanswered row keeps its figures; what came late is counted beside them and sums
+	 * subtract it there, in the bucket and under the keys of the query (T9). */
+	[NT_WRITE_LATE_APPLY] = "UPDATE rows INDEXED BY rows_unanswered"
+				" SET nt_late_replies = min(unanswered, nt_late_replies + ?1)"
+				" WHERE nt_id = ?2 AND nt_node = ?3 AND unanswered > 0",
+	[NT_WRITE_LATE_FIND] = "SELECT total(replies) FROM rows INDEXED BY rows_late"
+			       " WHERE nt_late_of = ?1 AND nt_node = ?2",
+	/* A batch that was overtaken by a newer one does not take an endpoint back in time. */
+	[NT_WRITE_ENDPOINT] =
+		"INSERT INTO endpoints (node, ep_id, spool, seq, created_us, state, namespace, "
+		"name,"
+		" uid, container_id, ifname, host_ifname, network, ips, role, since_us, until_us,"
+		" seen, logged, unlogged, reason)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+		" ?17, ?18, ?19, ?20, ?21)"
+		" ON CONFLICT (node, ep_id) DO UPDATE SET spool = excluded.spool,"
+		" seq = excluded.seq, created_us = excluded.created_us, state = excluded.state,"
+		" namespace = excluded.namespace, name = excluded.name, uid = excluded.uid,"
+		" container_id = excluded.container_id, ifname = excluded.ifname,"
+		" host_ifname = excluded.host_ifname, network = excluded.network,"
+		" ips = excluded.ips, role = excluded.role, since_us = excluded.since_us,"
+		" until_us = excluded.until_us, seen = excluded.seen, logged = excluded.logged,"
+		" unlogged = excluded.unlogged, reason = excluded.reason"
+		" WHERE CASE WHEN excluded.spool = endpoints.spool"
+		" THEN excluded.seq > endpoints.seq"
+		" ELSE excluded.created_us >= endpoints.created_us END",
+	[NT_WRITE_SPOOL] =
+		"INSERT INTO spools (node, spool, last_seq, batches, first_seen_us, last_seen_us)"
+		" VALUES (?1, ?2, ?3, 1, ?4, ?4)"
+		" ON CONFLICT (node, spool) DO UPDATE SET batches = batches + 1,"
+		" last_seq = max(last_seq, excluded.last_seq),"
+		" last_seen_us = max(last_seen_us, excluded.last_seen_us)",
+	[NT_WRITE_EXPIRE] = "DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
+			    " INDEXED BY rows_start WHERE nt_start < ?1 ORDER BY nt_start"
+			    " LIMIT ?2)",
+	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE state <> ?1 AND"
+				      " max(since_us, until_us, created_us) < ?2",
+};
+
+static int get_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,
+		     struct nt_err *err)
+{
+	if (!s->writes[which]) {
+		_cleanup_buf_ struct nt_buf insert = { 0 };
+		const char *sql = write_sql[which];
+
+		if (which == NT_WRITE_ROW) {
+			nt_sqlite_insert_sql(&insert);
+			if (!nt_buf_ok(&insert))
+				return nt_err_set(err, ENOMEM, "no memory to prepare a statement");
+			sql = insert.p;
+		}
+		if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->writes[which],
+				       NULL) != SQLITE_OK)
+			return nt_sqlite_err(s->db, s->path, "prepare", err);
+	}
+	*ret_stmt = s->writes[which];
+	return 0;
+}
+
+/* Runs a statement that gives no row, and makes it ready for the next time. */
+static int run(struct nt_store *s, sqlite3_stmt *stmt, const char *what, struct nt_err *err)
+{
+	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, what, err);
+
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+static int add_to_ledger(struct nt_store *s, const struct nt_batch *b, int64_t now_us,
+			 bool *ret_new, struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int r = get_write(s, NT_WRITE_LEDGER, &stmt, err);
+
+	if (r < 0)
+		return r;
+	nt_sqlite_bind_text(stmt, 1, b->node);
+	nt_sqlite_bind_text(stmt, 2, b->spool);
+	(void)sqlite3_bind_int64(stmt, 3, (int64_t)b->seq);
+	(void)sqlite3_bind_int64(stmt, 4, now_us);
+	r = run(s, stmt, "write the ledger", err);
+	if (r == 0)
+		*ret_new = sqlite3_changes(s->db) == 1;
+	return r;
+}
+
+static int apply_late(struct nt_store *s, const struct nt_record *rec, struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int r = get_write(s, NT_WRITE_LATE_APPLY, &stmt, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)rec->replies);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)rec->late_of);
+	nt_sqlite_bind_text(stmt, 3, rec->node);
+	return run(s, stmt, "note a late reply", err);
+}
+
+static int find_late(struct nt_store *s, const struct nt_record *rec, uint64_t *ret_replies,
+		     struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	double replies;
+	int r = get_write(s, NT_WRITE_LATE_FIND, &stmt, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)rec->id);
+	nt_sqlite_bind_text(stmt, 2, rec->node);
+	if (sqlite3_step(stmt) != SQLITE_ROW)
+		r = nt_sqlite_err(s->db, s->path, "find late replies", err);
+	replies = r == 0 ? sqlite3_column_double(stmt, 0) : 0;
+	(void)sqlite3_reset(stmt);
+	*ret_replies = replies < (double)rec->unanswered ? (uint64_t)replies : rec->unanswered;
+	return r;
+}
+
+/* The columns that lib/record gives, at 1 and up. */
+static int bind_columns(struct nt_store *s, sqlite3_stmt *stmt, const struct nt_record *rec,
+			struct nt_err *err)
+{
+	for (size_t i = 0; i < nt_columns_len(); i++) {
+		struct nt_column_value v;
+		int at = (int)i + 1;
+
+		if (nt_column_value(rec, i, &s->scratch, &v) < 0)
+			return nt_err_set(err, ENOMEM, "no memory for a row");
+		switch (v.kind) {
+		case NT_COLUMN_NULL:
+			(void)sqlite3_bind_null(stmt, at);
+			break;
+		case NT_COLUMN_INT:
+			(void)sqlite3_bind_int64(stmt, at, v.i);
+			break;
+		case NT_COLUMN_DOUBLE:
+			(void)sqlite3_bind_double(stmt, at, v.d);
+			break;
+		case NT_COLUMN_TEXT:
+			(void)sqlite3_bind_text64(stmt, at, v.text.len ? v.text.p : "", v.text.len,
+						  SQLITE_TRANSIENT, SQLITE_UTF8);
+			break;
+		}
+	}
+	return 0;
+}
+
+/* Our own columns. wire holds the record's wire form and, behind it, the compact histogram. */
+static void bind_own(sqlite3_stmt *stmt, const struct nt_batch *b, const struct nt_record *rec,
+		     uint64_t late_replies, const struct nt_buf *wire, size_t record_len)
+{
+	int at = (int)nt_columns_len() + 1;
+
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_TYPE, rec->type);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_SIDE, rec->side);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_ROLE, rec->role);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_START, rec->start_us);
+	nt_sqlite_bind_text(stmt, at + NT_OWN_NODE, rec->node);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_ID, (int64_t)rec->id);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_LATE_OF, (int64_t)rec->late_of);
+	if (!rec->late || !rec->late_of)
+		(void)sqlite3_bind_null(stmt, at + NT_OWN_LATE_OF);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_LATE_REPLIES, (int64_t)late_replies);
+	(void)sqlite3_bind_blob64(stmt, at + NT_OWN_HISTOGRAM, wire->p + record_len,
+				  wire->len - record_len, SQLITE_STATIC);
+	nt_sqlite_bind_text(stmt, at + NT_OWN_SPOOL, b->spool);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_SEQ, (int64_t)b->seq);
+	(void)sqlite3_bind_blob64(stmt, at + NT_OWN_RECORD, wire->p, record_len, SQLITE_STATIC);
+}
+
+static int insert_row(struct nt_store *s, const struct nt_batch *b, const struct nt_record *rec,
+		      struct nt_buf *wire, struct nt_err *err)
+{
+	uint64_t late_replies = 0;
+	sqlite3_stmt *stmt;
+	size_t record_len;
+	int r = get_write(s, NT_WRITE_ROW, &stmt, err);
+
+	if (r == 0 && rec->unanswered && rec->id)
+		r = find_late(s, rec, &late_replies, err);
+	if (r == 0 && rec->late && rec->late_of)
+		r = apply_late(s, rec, err);
+	if (r == 0)
+		r = bind_columns(s, stmt, rec, err);
+	if (r < 0)
+		return r;
+	nt_buf_reset(wire);
+	nt_record_wire(rec, wire);
+	record_len = wire->len;
+	nt_sqlite_histogram(rec->latency_histogram, wire);
+	if (!nt_buf_ok(wire))
+		return nt_err_set(err, ENOMEM, "no memory for a row");
+	bind_own(stmt, b, rec, late_replies, wire, record_len);
+	r = run(s, stmt, "write a row", err);
+	(void)sqlite3_clear_bindings(stmt);
+	return r;
+}
+
+/* The octets of the addresses, family first, one behind the other. */
+static void pack_ips(const struct nt_batch_endpoint *e, unsigned char out[4 * 17], int *ret_len)
+{
+	int len = 0;
+
+	for (size_t i = 0; i < e->ips_len && i < NT_ARRAY_LEN(e->ips); i++) {
+		out[len] = e->ips[i].family;
+		memcpy(out + len + 1, e->ips[i].octets, 16);
+		len += 17;
+	}
+	*ret_len = len;
+}
+
+static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
+			   const struct nt_batch_endpoint *e, struct nt_err *err)
+{
+	const struct nt_slice texts[] = { e->namespace_, e->name,	 e->uid,    e->container_id,
+					  e->ifname,	 e->host_ifname, e->network };
+	unsigned char ips[4 * 17];
+	sqlite3_stmt *stmt;
+	int ips_len;
+	int r = get_write(s, NT_WRITE_ENDPOINT, &stmt, err);
+
+	if (r < 0)
+		return r;
+	nt_sqlite_bind_text(stmt, 1, b->node);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)e->ep_id);
+	nt_sqlite_bind_text(stmt, 3, b->spool);
+	(void)sqlite3_bind_int64(stmt, 4, (int64_t)b->seq);
+	(void)sqlite3_bind_int64(stmt, 5, b->created_us);
+	(void)sqlite3_bind_int64(stmt, 6, e->state);
+	for (size_t i = 0; i < NT_ARRAY_LEN(texts); i++)
+		nt_sqlite_bind_text(stmt, 7 + (int)i, texts[i]);
+	pack_ips(e, ips, &ips_len);
+	(void)sqlite3_bind_blob(stmt, 14, ips, ips_len, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(stmt, 15, e->role);
+	(void)sqlite3_bind_int64(stmt, 16, e->since_us);
+	(void)sqlite3_bind_int64(stmt, 17, e->until_us);
+	(void)sqlite3_bind_int64(stmt, 18, (int64_t)e->seen);
+	(void)sqlite3_bind_int64(stmt, 19, (int64_t)e->logged);
+	(void)sqlite3_bind_int64(stmt, 20, (int64_t)e->unlogged);
+	nt_sqlite_bind_text(stmt, 21, e->reason);
+	r = run(s, stmt, "write an endpoint", err);
+	(void)sqlite3_clear_bindings(stmt);
+	return r;
+}
+
+static int update_spool(struct nt_store *s, const struct nt_batch *b, int64_t now_us,
+			struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int r = get_write(s, NT_WRITE_SPOOL, &stmt, err);
+
+	if (r < 0)
+		return r;
+	nt_sqlite_bind_text(stmt, 1, b->node);
+	nt_sqlite_bind_text(stmt, 2, b->spool);
+	(void)sqlite3_bind_int64(stmt, 3, (int64_t)b->seq);
+	(void)sqlite3_bind_int64(stmt, 4, now_us);
+	return run(s, stmt, "write the spool's counters", err);
+}
+
+static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now_us, bool *ret_new,
+		       struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	int r = add_to_ledger(s, b, now_us, ret_new, err);
+
+	if (r < 0 || !*ret_new)
+		return r;
+	for (size_t i = 0; i < b->records_len && r == 0; i++)
+		r = insert_row(s, b, &b->records[i], &wire, err);
+	for (size_t i = 0; i < b->endpoints_len && r == 0; i++)
+		r = upsert_endpoint(s, b, &b->endpoints[i], err);
+	if (r == 0)
+		r = update_spool(s, b, now_us, err);
+	return r;
+}
+
+static void count_append(struct nt_store *s, const struct nt_batch *b, bool is_new)
+{
+	pthread_mutex_lock(&s->stats_lock);
+	if (!is_new) {
+		s->stats.duplicates++;
+	} else {
+		s->stats.batches++;
+		s->stats.records += b->records_len;
+		s->stats.rows += b->records_len;
+	}
+	for (size_t i = 0; is_new && i < b->records_len; i++) {
+		int64_t start_us = b->records[i].start_us;
+
+		if (!s->stats.oldest_us || start_us < s->stats.oldest_us)
+			s->stats.oldest_us = start_us;
+		if (start_us > s->stats.newest_us)
+			s->stats.newest_us = start_us;
+	}
+	pthread_mutex_unlock(&s->stats_lock);
+}
+
+static int append_locked(struct nt_store *s, const struct nt_batch *batch, bool *ret_new,
+			 struct nt_err *err)
+{
+	struct nt_clock clock = nt_clock_system();
+	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
+
+	if (r < 0)
+		return r;
+	r = write_batch(s, batch, nt_clock_real(&clock) / NT_NS_PER_US, ret_new, err);
+	if (r == 0)
+		r = nt_sqlite_exec(s->db, s->path, *ret_new ? "COMMIT" : "ROLLBACK", err);
+	/* A full disk may have rolled back by itself. */
+	if (r < 0 && !sqlite3_get_autocommit(s->db))
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
+		    enum nt_store_outcome *ret_outcome, struct nt_err *err)
+{
+	bool is_new = false;
+	int r;
+
+	pthread_mutex_lock(&s->write_lock);
+	r = append_locked(s, batch, &is_new, err);
+	pthread_mutex_unlock(&s->write_lock);
+	if (r < 0)
+		return r;
+	count_append(s, batch, is_new);
+	*ret_outcome = is_new ? NT_STORE_APPENDED : NT_STORE_DUPLICATE;
+	return 0;
+}
+
+/* One transaction of a deletion: short, so that batches get in between and the log stays small. */
+static int expire_some(struct nt_store *s, int64_t before_us, uint64_t *ret_rows,
+		       struct nt_err *err)
+{
+	enum { EXPIRE_ROWS = 5000 };
+	sqlite3_stmt *stmt;
+	int r = get_write(s, NT_WRITE_EXPIRE, &stmt, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, before_us);
+	(void)sqlite3_bind_int64(stmt, 2, EXPIRE_ROWS);
+	r = run(s, stmt, "remove old rows", err);
+	if (r == 0)
+		*ret_rows = (uint64_t)sqlite3_changes(s->db);
+	return r;
+}
+
+/* Endpoints that are no more, and the pages that have become free. */
+static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int64_t oldest = 0, newest = 0;
+	int r = get_write(s, NT_WRITE_EXPIRE_ENDPOINTS, &stmt, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, NT_ENDPOINT_TAPPED);
+	(void)sqlite3_bind_int64(stmt, 2, before_us);
+	r = run(s, stmt, "remove old endpoints", err);
+	if (r == 0)
+		r = nt_sqlite_exec(s->db, s->path, "PRAGMA incremental_vacuum", err);
+	if (r == 0)
+		r = nt_sqlite_int(s->db, s->path, "SELECT min(nt_start) FROM rows", &oldest, err);
+	if (r == 0)
+		r = nt_sqlite_int(s->db, s->path, "SELECT max(nt_start) FROM rows", &newest, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&s->stats_lock);
+	s->stats.oldest_us = oldest;
+	s->stats.newest_us = newest;
+	pthread_mutex_unlock(&s->stats_lock);
+	return 0;
+}
+
+int nt_store_expire(struct nt_store *s, int64_t before_us, uint64_t *ret_rows, struct nt_err *err)
+{
+	uint64_t rows = 0, some;
+	int r;
+
+	do {
+		some = 0;
+		pthread_mutex_lock(&s->write_lock);
+		r = expire_some(s, before_us, &some, err);
+		pthread_mutex_unlock(&s->write_lock);
+		rows += some;
+		pthread_mutex_lock(&s->stats_lock);
+		s->stats.rows -= some;
+		pthread_mutex_unlock(&s->stats_lock);
+	} while (r == 0 && some);
+	if (r == 0) {
+		pthread_mutex_lock(&s->write_lock);
+		r = expire_rest(s, before_us, err);
+		pthread_mutex_unlock(&s->write_lock);
+	}
+	if (r == 0)
+		*ret_rows = rows;
+	return r;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endpoints and nodes as agents reported them, from the SQLite store. */
+#include "controller/store/sqlite.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/query/query.h"
+
+static int begin(struct nt_store_reader *r, const char *text, sqlite3_stmt **ret_stmt,
+		 struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf sql = { 0 };
+	const struct nt_query_sql none = { 0 };
+
+	nt_buf_puts(&sql, text);
+	return nt_sqlite_prepare(r, &sql, &none, ret_stmt, err);
+}
+
+static size_t unpack_ips(const unsigned char *p, size_t len, struct nt_addr ips[4])
+{
+	size_t n = 0;
+
+	for (; n < 4 && (n + 1) * 17 <= len; n++)
+		ips[n] = nt_addr_from(p[n * 17], p + n * 17 + 1);
+	return n;
+}
+
+static struct nt_batch_endpoint endpoint_of(sqlite3_stmt *stmt)
+{
+	struct nt_batch_endpoint e = {
+		.ep_id = (uint64_t)sqlite3_column_int64(stmt, 1),
+		.state = (enum nt_endpoint_state)sqlite3_column_int(stmt, 2),
+		.namespace_ = nt_sqlite_column_text(stmt, 3),
+		.name = nt_sqlite_column_text(stmt, 4),
+		.uid = nt_sqlite_column_text(stmt, 5),
+		.container_id = nt_sqlite_column_text(stmt, 6),
+		.ifname = nt_sqlite_column_text(stmt, 7),
+		.host_ifname = nt_sqlite_column_text(stmt, 8),
+		.network = nt_sqlite_column_text(stmt, 9),
+		.role = (enum nt_role)sqlite3_column_int(stmt, 11),
+		.since_us = sqlite3_column_int64(stmt, 12),
+		.until_us = sqlite3_column_int64(stmt, 13),
+		.seen = (uint64_t)sqlite3_column_int64(stmt, 14),
+		.logged = (uint64_t)sqlite3_column_int64(stmt, 15),
+		.unlogged = (uint64_t)sqlite3_column_int64(stmt, 16),
+		.reason = nt_sqlite_column_text(stmt, 17),
+	};
+
+	e.ips_len = unpack_ips(sqlite3_column_blob(stmt, 10),
+			       (size_t)sqlite3_column_bytes(stmt, 10), e.ips);
+	return e;
+}
+
+int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void *ctx,
+		       struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result = begin(r,
+			   "SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
+			   " host_ifname, network, ips, role, since_us, until_us, seen, logged,"
+			   " unlogged, reason FROM endpoints ORDER BY since_us DESC, node, ep_id",
+			   &stmt, err);
+
+	if (result < 0)
+		return result;
+	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct nt_batch_endpoint e = endpoint_of(stmt);
+
+		if (!fn(ctx, nt_sqlite_column_text(stmt, 0), &e))
+			return 0;
+	}
+	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+}
+
+/* Beside max() the other columns are those of the row that has the maximum (SQLite's documentation,
+ * "bare columns in an aggregate query"): the spool that was heard of last. What is missing of older
+ * spools stays missing, so it is added up. */
+int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx, struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result = begin(r,
+			   "SELECT node, spool, last_seq, max(last_seen_us),"
+			   " sum(last_seq - batches) FROM spools GROUP BY node ORDER BY node",
+			   &stmt, err);
+
+	if (result < 0)
+		return result;
+	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		int64_t missing = sqlite3_column_int64(stmt, 4);
+		const struct nt_store_node node = {
+			.node = nt_sqlite_column_text(stmt, 0),
+			.spool = nt_sqlite_column_text(stmt, 1),
+			.last_seq = (uint64_t)sqlite3_column_int64(stmt, 2),
+			.last_seen_us = sqlite3_column_int64(stmt, 3),
+			.missing_batches = missing > 0 ? (uint64_t)missing : 0,
+		};
+
+		if (!fn(ctx, &node))
+			return 0;
+	}
+	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+}

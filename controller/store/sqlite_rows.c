@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of the SQLite store as records, page by page. */
+#include "controller/store/sqlite.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/query/query.h"
+#include "lib/record/codec.h"
+
+/* A record of a batch that was taken fits the batch's bound; lists take more in memory. */
+#define ROW_ARENA_MAX (256u << 20)
+
+/* The page goes on behind the row that the last one ended with. */
+static int add_cursor(struct nt_store_reader *r, int64_t cursor, struct nt_buf *more,
+		      struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result;
+
+	if (!cursor)
+		return 0;
+	if (sqlite3_prepare_v2(r->db, "SELECT nt_start FROM rows WHERE nt_row = ?1", -1, &stmt,
+			       NULL) != SQLITE_OK)
+		return nt_sqlite_err(r->db, r->path, "find the page", err);
+	(void)sqlite3_bind_int64(stmt, 1, cursor);
+	result = sqlite3_step(stmt);
+	if (result == SQLITE_DONE)
+		return nt_err_set(err, ENOENT, "the row where the page begins is gone");
+	if (result != SQLITE_ROW)
+		return nt_sqlite_err(r->db, r->path, "find the page", err);
+	nt_buf_printf(more, " AND (nt_start, nt_row) < (%lld, %lld)",
+		      (long long)sqlite3_column_int64(stmt, 0), (long long)cursor);
+	return 0;
+}
+
+static int give_row(struct nt_store_reader *r, sqlite3_stmt *stmt, struct nt_arena *arena,
+		    nt_store_row_fn *fn, void *ctx, bool *ret_more, struct nt_err *err)
+{
+	int64_t row = sqlite3_column_int64(stmt, 0);
+	struct nt_slice wire =
+		nt_slice_mem(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+	struct nt_record record;
+
+	nt_arena_reset(arena);
+	if (nt_record_from_wire(wire, arena, &record, err) < 0)
+		return nt_err_wrap(err, "%s: row %lld", r->path, (long long)row);
+	record.batch_spool = nt_sqlite_column_text(stmt, 2);
+	record.batch_seq = (uint64_t)sqlite3_column_int64(stmt, 3);
+	*ret_more = fn(ctx, row, &record);
+	return 0;
+}
+
+/* Steps through at most `limit` rows; *ret_cursor is the last of these when there are more. */
+static int walk(struct nt_store_reader *r, sqlite3_stmt *stmt, uint32_t limit, nt_store_row_fn *fn,
+		void *ctx, int64_t *ret_cursor, struct nt_err *err)
+{
+	_cleanup_arena_ struct nt_arena arena = NT_ARENA(ROW_ARENA_MAX);
+	int64_t last = 0;
+	uint32_t n = 0;
+	bool more = true;
+	int result;
+
+	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (n == limit || !more) {
+			*ret_cursor = last;
+			return 0;
+		}
+		last = sqlite3_column_int64(stmt, 0);
+		result = give_row(r, stmt, &arena, fn, ctx, &more, err);
+		if (result < 0)
+			return result;
+		n++;
+	}
+	if (result != SQLITE_DONE)
+		return nt_sqlite_err(r->db, r->path, "query", err);
+	*ret_cursor = 0;
+	return 0;
+}
+
+int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range, uint32_t limit,
+		  int64_t cursor, nt_store_row_fn *fn, void *ctx, int64_t *ret_cursor,
+		  struct nt_err *err)
+{
+	_cleanup_(nt_query_sql_done) struct nt_query_sql filter = { 0 };
+	_cleanup_buf_ struct nt_buf sql = { 0 }, more = { 0 };
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result;
+
+	if (range->filter && nt_query_to_sql(range->filter, &filter) < 0)
+		return nt_err_set(err, ENOMEM, "no memory for a query");
+	result = add_cursor(r, cursor, &more, err);
+	if (result < 0)
+		return result;
+	nt_buf_puts(&sql, "SELECT r.nt_row, r.nt_record, r.nt_spool, r.nt_seq");
+	nt_sqlite_from(range, &filter, nt_buf_str(&more), &sql);
+	/* One more than asked for says whether there is a next page. */
+	nt_buf_printf(&sql, " ORDER BY r.nt_start DESC, r.nt_row DESC LIMIT %llu",
+		      (unsigned long long)limit + 1);
+	result = nt_sqlite_prepare(r, &sql, &filter, &stmt, err);
+	if (result < 0)
+		return result;
+	return walk(r, stmt, limit, fn, ctx, ret_cursor, err);
+}

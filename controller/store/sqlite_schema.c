@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQLite store's tables: made, migrated by PRAGMA user_version, extended to new columns. */
+#include "controller/store/sqlite.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/record/columns.h"
+
+/* Our own columns stand beside the record's and begin with nt_, which no field does. The record
+ * comes last: a scan that sums does not touch the pages behind. */
+static const struct {
+	const char *name, *type;
+} own_columns[NT_OWN_MAX] = {
+	[NT_OWN_TYPE] = { "nt_type", "INTEGER NOT NULL" },
+	[NT_OWN_SIDE] = { "nt_side", "INTEGER NOT NULL" },
+	[NT_OWN_ROLE] = { "nt_role", "INTEGER NOT NULL" },
+	[NT_OWN_START] = { "nt_start", "INTEGER NOT NULL" },
+	[NT_OWN_NODE] = { "nt_node", "TEXT NOT NULL" },
+	[NT_OWN_ID] = { "nt_id", "INTEGER NOT NULL" },
+	[NT_OWN_LATE_OF] = { "nt_late_of", "INTEGER" },
+	[NT_OWN_LATE_REPLIES] = { "nt_late_replies", "INTEGER NOT NULL DEFAULT 0" },
+	[NT_OWN_HISTOGRAM] = { "nt_histogram", "BLOB" },
+	[NT_OWN_SPOOL] = { "nt_spool", "TEXT NOT NULL" },
+	[NT_OWN_SEQ] = { "nt_seq", "INTEGER NOT NULL" },
+	[NT_OWN_RECORD] = { "nt_record", "BLOB NOT NULL" },
+};
+
+static void rows_table_sql(struct nt_buf *out)
+{
+	nt_buf_puts(out, "CREATE TABLE rows (nt_row INTEGER PRIMARY KEY AUTOINCREMENT");
+	for (size_t i = 0; i < nt_columns_len(); i++)
+		nt_buf_printf(out, ", \"%s\" %s", nt_column_name(i), nt_column_sql_type(i));
+	for (size_t i = 0; i < NT_OWN_MAX; i++)
+		nt_buf_printf(out, ", %s %s", own_columns[i].name, own_columns[i].type);
+	nt_buf_puts(out, ");");
+}
+
+void nt_sqlite_insert_sql(struct nt_buf *out)
+{
+	nt_buf_puts(out, "INSERT INTO rows (");
+	for (size_t i = 0; i < nt_columns_len(); i++)
+		nt_buf_printf(out, "\"%s\", ", nt_column_name(i));
+	for (size_t i = 0; i < NT_OWN_MAX; i++)
+		nt_buf_printf(out, "%s%s", own_columns[i].name, i + 1 < NT_OWN_MAX ? ", " : "");
+	nt_buf_puts(out, ") VALUES (?");
+	for (size_t i = 1; i < nt_columns_len() + NT_OWN_MAX; i++)
+		nt_buf_puts(out, ", ?");
+	nt_buf_puts(out, ")");
+}
+
+/* rows_default serves the default figures, rows_start everything else, the partial ones what is
+ * rare. ledger is never emptied: a batch may come again after its rows have expired. */
+static const char layout_1[] =
+	"CREATE INDEX rows_default ON rows (nt_side, nt_role, nt_start);"
+	"CREATE INDEX rows_start ON rows (nt_start);"
+	"CREATE INDEX rows_unlogged ON rows (nt_start) WHERE nt_type = 1;"
+	"CREATE INDEX rows_unanswered ON rows (nt_id) WHERE unanswered > 0;"
+	"CREATE INDEX rows_late ON rows (nt_late_of) WHERE nt_late_of IS NOT NULL;"
+	"CREATE TABLE ledger (node TEXT NOT NULL, spool TEXT NOT NULL, seq INTEGER NOT NULL,"
+	" received_us INTEGER NOT NULL, PRIMARY KEY (node, spool, seq)) WITHOUT ROWID;"
+	"CREATE TABLE spools (node TEXT NOT NULL, spool TEXT NOT NULL, last_seq INTEGER NOT NULL,"
+	" batches INTEGER NOT NULL, first_seen_us INTEGER NOT NULL, last_seen_us INTEGER NOT NULL,"
+	" PRIMARY KEY (node, spool)) WITHOUT ROWID;"
+	"CREATE TABLE endpoints (node TEXT NOT NULL, ep_id INTEGER NOT NULL,"
+	" spool TEXT NOT NULL, seq INTEGER NOT NULL, created_us INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL,"
+	" container_id TEXT NOT NULL, ifname TEXT NOT NULL, host_ifname TEXT NOT NULL,"
+	" network TEXT NOT NULL, ips BLOB NOT NULL, role INTEGER NOT NULL,"
+	" since_us INTEGER NOT NULL, until_us INTEGER NOT NULL, seen INTEGER NOT NULL,"
+	" logged INTEGER NOT NULL, unlogged INTEGER NOT NULL, reason TEXT NOT NULL,"
+	" PRIMARY KEY (node, ep_id)) WITHOUT ROWID;"
+	"CREATE INDEX endpoints_since ON endpoints (since_us);";
+
+static int create(sqlite3 *db, const char *path, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf sql = { 0 };
+
+	rows_table_sql(&sql);
+	nt_buf_puts(&sql, layout_1);
+	nt_buf_printf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		      NT_SQLITE_APPLICATION_ID, NT_SQLITE_LAYOUT);
+	if (!nt_buf_ok(&sql))
+		return nt_err_set(err, ENOMEM, "no memory to make the tables");
+	return nt_sqlite_exec(db, path, sql.p, err);
+}
+
+static int has_column(sqlite3 *db, const char *path, const char *name, int64_t *ret_has,
+		      struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf sql = { 0 };
+
+	nt_buf_printf(&sql, "SELECT count(*) FROM pragma_table_info('rows') WHERE name = '%s'",
+		      name);
+	if (!nt_buf_ok(&sql))
+		return nt_err_set(err, ENOMEM, "no memory to read the tables");
+	return nt_sqlite_int(db, path, sql.p, ret_has, err);
+}
+
+/* A build that knows more fields than the one that made the file: rows from before have NULL
+ * there, as a record without the value has. */
+static int add_columns(sqlite3 *db, const char *path, struct nt_err *err)
+{
+	for (size_t i = 0; i < nt_columns_len(); i++) {
+		_cleanup_buf_ struct nt_buf sql = { 0 };
+		int64_t has;
+		int r = has_column(db, path, nt_column_name(i), &has, err);
+
+		if (r < 0)
+			return r;
+		if (has)
+			continue;
+		nt_buf_printf(&sql, "ALTER TABLE rows ADD COLUMN \"%s\" %s", nt_column_name(i),
+			      nt_column_sql_type(i));
+		if (!nt_buf_ok(&sql))
+			return nt_err_set(err, ENOMEM, "no memory to extend the tables");
+		r = nt_sqlite_exec(db, path, sql.p, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int nt_sqlite_schema_open(sqlite3 *db, const char *path, struct nt_err *err)
+{
+	int64_t layout;
+	int r;
+
+	r = nt_sqlite_int(db, path, "PRAGMA user_version", &layout, err);
+	if (r < 0)
+		return r;
+	if (layout > NT_SQLITE_LAYOUT)
+		return nt_err_set(err, EUCLEAN,
+				  "%s: made by a newer nametap (layout %d, this one knows %d)",
+				  path, (int)layout, NT_SQLITE_LAYOUT);
+	r = nt_sqlite_exec(db, path, "BEGIN IMMEDIATE", err);
+	if (r < 0)
+		return r;
+	r = layout == 0 ? create(db, path, err) : add_columns(db, path, err);
+	if (r == 0)
+		r = nt_sqlite_exec(db, path, "COMMIT", err);
+	if (r < 0 && !sqlite3_get_autocommit(db))
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes lib/dns: any octets parse or not; what parsed formats, and its names survive text. */
+#include <stdlib.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/dns/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_printable(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		check(p[i] >= ' ' && p[i] <= '~');
+}
+
+static void check_name(const struct nt_name *name)
+{
+	char text[NT_NAME_TEXT_MAX];
+	struct nt_name back;
+	size_t len = nt_name_text(name, text);
+
+	check(name->len > 0 && len < sizeof(text));
+	check_printable(text, len);
+	check(nt_name_parse(nt_slice_mem(text, len), &back) == 0);
+	check(nt_name_eq(name, &back));
+}
+
+static void check_mnemonic(uint16_t type)
+{
+	char scratch[16];
+	uint16_t back;
+
+	check(nt_dns_type_parse(nt_slice_str(nt_dns_type_name(type, scratch)), &back) == 0);
+	check(back == type);
+}
+
+static void check_records(const struct nt_dns_msg *msg)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	struct nt_dns_iter it = { 0 };
+	struct nt_dns_rr rr;
+	unsigned n = 0;
+
+	while (nt_dns_next(msg, &it, &rr)) {
+		struct nt_cursor c = nt_cursor_over(msg->wire);
+		struct nt_name owner;
+
+		n++;
+		c.at = rr.owner_at;
+		nt_name_read(&c, &owner);
+		check(!c.bad);
+		check_name(&owner);
+		check_mnemonic(rr.type);
+		nt_buf_reset(&out);
+		nt_rdata_format(msg, &rr, &out);
+		check(nt_buf_ok(&out));
+		check_printable(out.p, out.len);
+	}
+	check(n == (unsigned)msg->ancount + msg->nscount + msg->arcount);
+}
+
+/* The input as text of a name. */
+static void check_text(const uint8_t *data, size_t len)
+{
+	struct nt_name name;
+
+	if (nt_name_parse(nt_slice_mem(data, len), &name) == 0)
+		check_name(&name);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct nt_dns_msg msg;
+	int r = nt_dns_parse(nt_slice_mem(data, len), &msg);
+
+	check(r <= 0);
+	if (msg.has_question)
+		check_name(&msg.qname);
+	if (r == 0)
+		check_records(&msg);
+	else
+		check(nt_dns_strerror(-r)[0] != '\0');
+	check_text(data, len);
+	return 0;
+}

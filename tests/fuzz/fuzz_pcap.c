@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes lib/pcap: any octets as a capture file; each packet's payload lies where it may. */
+#include <stdlib.h>
+
+#include "lib/pcap/pcap.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static volatile uint8_t sink;
+
+static void check_frame(const struct nt_pcap_frame *f)
+{
+	const struct nt_packet *p = &f->packet;
+
+	if (f->time_ns < 0 || p->payload.len > p->payload_len ||
+	    (p->kind == NT_PACKET_BROKEN) != (p->fault != NULL))
+		abort();
+	for (size_t i = 0; i < p->payload.len; i++)
+		sink ^= (uint8_t)p->payload.p[i];
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	FILE *stream = len ? fmemopen((void *)data, len, "r") : NULL;
+	struct nt_pcap_frame frame;
+	struct nt_err err;
+	struct nt_pcap *p;
+
+	if (!stream)
+		return 0;
+	p = nt_pcap_open_stream(stream, &err);
+	while (p && nt_pcap_next(p, &frame, &err) == 1)
+		check_frame(&frame);
+	nt_pcap_close(p);
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Client and servers of a record from the index of objects. */
+#include "controller/enrich/enrich.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "controller/enrich/index.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/parse.h"
+#include "lib/record/aggregate.h"
+
+struct nt_enrich {
+	const struct nt_objects *objects;
+	struct nt_enrich_index index;
+	uint64_t generation; /* of the index; 0: there is none */
+};
+
+int nt_enrich_new(const struct nt_objects *objects, struct nt_enrich **ret_enrich,
+		  struct nt_err *err)
+{
+	struct nt_enrich *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return nt_err_set(err, ENOMEM, "no memory for enrichment");
+	e->objects = objects;
+	*ret_enrich = e;
+	return 0;
+}
+
+void nt_enrich_free(struct nt_enrich *e)
+{
+	if (!e)
+		return;
+	nt_enrich_index_done(&e->index);
+	free(e);
+}
+
+static int refresh(struct nt_enrich *e)
+{
+	uint64_t now = nt_objects_generation(e->objects);
+
+	if (e->generation == now)
+		return 0;
+	nt_enrich_index_done(&e->index);
+	e->generation = 0;
+	if (nt_enrich_index_init(&e->index, e->objects) < 0) {
+		nt_enrich_index_done(&e->index);
+		return -ENOMEM;
+	}
+	e->generation = now;
+	return 0;
+}
+
+static struct nt_slice text_of(const json_t *string)
+{
+	return nt_slice_mem(json_string_value(string), json_string_length(string));
+}
+
+static const json_t *metadata_of(const struct nt_object *o)
+{
+	return json_object_get(o->json, "metadata");
+}
+
+/* Was it there at that time? An address, and a name too, may have had another owner before. Objects
+ * count in whole seconds, rounded down. */
+static bool existed(const struct nt_object *o, int64_t at_us)
+{
+	const json_t *start = json_object_get(json_object_get(o->json, "status"), "startTime");
+	const json_t *created = json_object_get(metadata_of(o), "creationTimestamp");
+	int64_t since_us;
+
+	return nt_parse_time_us(text_of(start ? start : created), &since_us) < 0 ||
+	       since_us <= at_us;
+}
+
+/* A static pod comes to CNI with its configuration's hash for a UID, which its mirror pod carries
+ * as an annotation (T18). Where one of the two has no UID, namespace, name and time have to do. */
+static bool same_pod(const struct nt_object *pod, const struct nt_record *r)
+{
+	const json_t *annotations = json_object_get(metadata_of(pod), "annotations");
+	const json_t *hash = json_object_get(annotations, "kubernetes.io/config.hash");
+
+	if (!r->client_uid.len || !pod->uid.len)
+		return existed(pod, r->start_us);
+	return nt_slice_eq(r->client_uid, pod->uid) || nt_slice_eq(r->client_uid, text_of(hash));
+}
+
+static int enrich_client(struct nt_enrich *e, struct nt_record *r)
+{
+	struct nt_enrich_pod *pod;
+
+	if (!r->client_name.len)
+		return 0;
+	pod = nt_enrich_index_pod(&e->index, r->client_namespace, r->client_name);
+	if (!pod || !same_pod(pod->object, r))
+		return 0;
+	if (nt_enrich_index_derive(&e->index, pod) < 0)
+		return -ENOMEM;
+	r->client_workload_kind = pod->workload.kind;
+	r->client_workload_name = pod->workload.name;
+	r->client_services = pod->services;
+	r->client_services_len = pod->services_len;
+	r->client_labels = (struct nt_label *)pod->object->labels; /* nobody writes there */
+	r->client_labels_len = pod->object->labels_len;
+	return 0;
+}
+
+static int set_server_pod(struct nt_enrich *e, struct nt_arena *arena, const struct nt_object *pod,
+			  struct nt_server *server)
+{
+	const struct nt_enrich_service *service =
+		nt_enrich_index_service_of(&e->index, pod, server->port);
+	struct nt_slice aggr;
+
+	if (nt_record_name_aggr(pod->name, arena, &aggr) < 0)
+		return -ENOMEM;
+	server->name = pod->name;
+	server->name_aggr = aggr;
+	server->namespace_ = pod->namespace_;
+	server->service = service ? service->full_name : (struct nt_slice){ 0 };
+	server->labels = (struct nt_label *)pod->labels;
+	server->labels_len = pod->labels_len;
+	return 0;
+}
+
+static int enrich_by_address(struct nt_enrich *e, struct nt_arena *arena, int64_t at_us,
+			     struct nt_server *server)
+{
+	const struct nt_enrich_address *a = nt_enrich_index_address(&e->index, &server->ip);
+
+	server->name = NT_SLICE_LIT("-");
+	server->name_aggr =
+		nt_addr_is_private(&server->ip) ? NT_SLICE_LIT("pvt") : NT_SLICE_LIT("pub");
+	if (!a || !existed(a->pod ? a->pod->object : a->service->object, at_us))
+		return 0;
+	if (a->pod)
+		return set_server_pod(e, arena, a->pod->object, server);
+	server->service = a->service->full_name;
+	server->namespace_ = a->service->object->namespace_;
+	return 0;
+}
+
+/* A pod object that has addresses, none of them this one, is another pod of that name. */
+static bool may_have_address(const struct nt_object *pod, const struct nt_addr *ip)
+{
+	struct nt_addr own;
+
+	for (size_t i = 0; nt_object_ip_at(pod, i, &own); i++)
+		if (nt_addr_eq(&own, ip))
+			return true;
+	return !nt_object_ip_at(pod, 0, &own);
+}
+
+/* The pod whose veth saw the query is the server; the agent knows its name from CNI ADD. */
+static int enrich_by_name(struct nt_enrich *e, struct nt_arena *arena, int64_t at_us,
+			  struct nt_server *server)
+{
+	const struct nt_enrich_pod *pod =
+		nt_enrich_index_pod(&e->index, server->namespace_, server->name);
+
+	if (!pod || !may_have_address(pod->object, &server->ip) || !existed(pod->object, at_us))
+		return 0;
+	return set_server_pod(e, arena, pod->object, server);
+}
+
+int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)
+{
+	int result = refresh(e);
+
+	if (result < 0)
+		return result;
+	if (r->side == NT_SIDE_CLIENT)
+		result = enrich_client(e, r);
+	for (size_t i = 0; i < r->servers_len; i++) {
+		struct nt_server *server = &r->servers[i];
+		bool named = r->side == NT_SIDE_SERVER && server->name.len &&
+			     !nt_slice_eq(server->name, NT_SLICE_LIT("-"));
+		int one = named ? enrich_by_name(e, arena, r->start_us, server)
+				: enrich_by_address(e, arena, r->start_us, server);
+
+		result = one < 0 ? one : result;
+	}
+	return result;
+}

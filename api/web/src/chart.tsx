@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { holds } from "./data";
+import { holds, lossByTime } from "./data";
 import { day, exact, span, tick } from "./format";
 import { timeStep, timeTicks } from "./scale";
 import type { Timeseries } from "./types";
@@ -52,7 +52,7 @@ function frameOf(of: Timeseries): Frame {
   const step = of.bucket_seconds * 1000;
   const at = new Map(times.map((t, i) => [t, i]));
   const loss = new Map<number, number>();
-  for (const l of of.loss) {
+  for (const l of lossByTime.value) {
     const i = at.get(Date.parse(l.time));
     if (i !== undefined && l.packets > 0) loss.set(i, l.packets);
   }

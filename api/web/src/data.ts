@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the panels show, one resource per call. A load asks for the summary first: its absolute
 // range is what all other calls ask for, so that no two panels speak of different seconds.
-import { effect, signal, untracked, type Signal } from "@preact/signals";
+import { computed, effect, signal, untracked, type Signal } from "@preact/signals";
 import { get, Problem, type Params } from "./api";
-import { and } from "./query";
-import type { Coverage, Fields, Logs, Row, Summary, Timeseries, Top } from "./types";
+import { and, clientPart } from "./query";
+import type { Coverage, Fields, Logs, Loss, Row, Summary, Timeseries, Top } from "./types";
 import { view } from "./url";
 
 export interface Resource<T> { data: Signal<T | null>; problem: Signal<Problem | null> }
@@ -27,6 +27,18 @@ export const logs = resource<Logs>();
 export const gaps = resource<Logs>();
 export const fields = resource<Fields>();
 export const coverage = resource<Coverage>();
+
+/* What was lost has no name and no code, so a filter by them would hide it: loss is asked for by the
+ * filter's client part alone, and only then by calls of its own. */
+const lossSummary = resource<Summary>();
+const lossTime = resource<Timeseries>();
+const sameLoss = (): boolean => clientPart(view.value.q) === view.value.q.trim();
+
+/** Packets of the range that may be missing in the figures; null while that is not known. */
+export const loss = computed<Loss | null>(() =>
+  (sameLoss() ? summary : lossSummary).data.value?.loss ?? null);
+export const lossByTime = computed<Timeseries["loss"]>(() =>
+  (sameLoss() ? whole : lossTime).data.value?.loss ?? []);
 
 /** The filter's own mistake, with its text: the box shows it, the panels keep what they had. */
 export const mistake = signal<{ text: string; problem: Problem } | null>(null);
@@ -84,7 +96,11 @@ async function rest(range: Params, fresh: boolean, signal: AbortSignal): Promise
   const q = view.value.q;
   const p: Params = { ...range, q };
   const time: Params = { ...p, buckets: BUCKETS };
-  await Promise.all([
+  const lost = { ...range, q: clientPart(q) };
+  const lossCalls = sameLoss() ? [] : [
+    fill(lossSummary, "summary", lost, signal),
+    fill(lossTime, "timeseries", { ...lost, buckets: BUCKETS }, signal)];
+  await Promise.all([...lossCalls,
     fill(outcome, "timeseries", { ...time, q: and(q, "scope != search"), by: "rcode", limit: 20 }, signal),
     fill(codes, "top", { ...p, by: "rcode,scope", limit: 100 }, signal),
     fill(whole, "timeseries", time, signal),
@@ -95,7 +111,7 @@ async function rest(range: Params, fresh: boolean, signal: AbortSignal): Promise
     fill(clients, "top", { ...p, by: "client_namespace,client_name", order: "queries", limit: 10 }, signal),
     fill(servers, "top", { ...p, by: "servers.ip,servers.name,servers.namespace,servers.service", order: "queries", limit: 10 }, signal),
     fill(traffic, "top", { ...p, by: "client_namespace,client_name", order: "bytes", limit: 10 }, signal),
-    fill(gaps, "logs", { ...p, type: "UNLOGGED", limit: PAGE_ROWS }, signal),
+    fill(gaps, "logs", { ...lost, type: "UNLOGGED", limit: PAGE_ROWS }, signal),
   ]);
 }
 

@@ -43,15 +43,16 @@ function RangeChooser(): JSX.Element {
 }
 
 function LossText({ s }: { s: Summary }): JSX.Element {
-  if (s.loss.packets === 0) return <span class="strip-item" id="strip-loss">Nothing lost in this range</span>;
-  const seen = s.sums.queries + s.sums.replies + s.loss.packets;
-  const reasons = Object.entries(s.loss.reasons).sort((a, b) => b[1] - a[1]);
+  const loss = d.loss.value;
+  if (!loss) return <span class="strip-item" id="strip-loss">Loss: not known yet</span>;
+  if (loss.packets === 0) return <span class="strip-item" id="strip-loss">Nothing lost in this range</span>;
+  const whole = view.value.q.trim() === "" ? s.sums.queries + s.sums.replies + loss.packets : 0;
+  const reasons = Object.entries(loss.reasons).sort((a, b) => b[1] - a[1]);
   return (
     <span class="strip-item loss" id="strip-loss">
-      <b>{exact(s.loss.packets)}</b> of {count(seen)} packets ({share(s.loss.packets, seen)}) are not in the log:{" "}
-      {reasons.map(([r, n], i) => (
-        <span key={r} title={r}>{i > 0 && ", "}{exact(n)} {reasonWords(r)}</span>
-      ))}
+      <b>{exact(loss.packets)}</b>{whole > 0 && <> of {count(whole)}</>} packets{whole > 0 && <> ({share(loss.packets, whole)})</>} not
+      in the log:{" "}
+      {reasons.map(([r, n], i) => <span key={r} title={r}>{i > 0 && ", "}{exact(n)} {reasonWords(r)}</span>)}
     </span>
   );
 }

@@ -136,10 +136,10 @@ function Table({ logs }: { logs: Logs }): JSX.Element {
 }
 
 function LossBanner(): JSX.Element | null {
-  const s = d.summary.data.value;
-  if (!s || s.loss.packets === 0) return null;
-  const reasons = Object.entries(s.loss.reasons).map(([r, n]) => `${exact(n)} ${reasonWords(r)}`).join(", ");
-  return <p class="banner" id="log-loss">Incomplete: {exact(s.loss.packets)} packets of this range are not in the log ({reasons}).</p>;
+  const loss = d.loss.value;
+  if (!loss || loss.packets === 0) return null;
+  const reasons = Object.entries(loss.reasons).map(([r, n]) => `${exact(n)} ${reasonWords(r)}`).join(", ");
+  return <p class="banner" id="log-loss">Incomplete: {exact(loss.packets)} packets of this range are not in the log ({reasons}).</p>;
 }
 
 function Pending(): JSX.Element {

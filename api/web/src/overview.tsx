@@ -57,7 +57,7 @@ function misses(): number {
 }
 
 function TileRow({ data }: { data: Summary }): JSX.Element {
-  const s = data.sums, l = s.latency, lost = data.loss.packets > 0, search = misses();
+  const s = data.sums, l = s.latency, lost = (d.loss.value?.packets ?? 0) > 0, search = misses();
   return (
     <dl class="tiles">
       <Tile id="tile-queries" label="Queries" sub={<>retries <b><Figure n={s.retries} term="retries > 0" lost={false} /></b></>}>

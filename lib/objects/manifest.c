@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Documents to objects: what every Kubernetes object must have, and what is said when it has not. */
+/* Documents to objects: what each Kubernetes object must have, and what is said when it has not. */
 #include "lib/objects/manifest.h"
 
 #include <stdio.h>

@@ -23,7 +23,11 @@ struct nt_taps_config {
 	const char *state_dir; /* NULL: NT_STATE_DIR_DEFAULT; made with mode 0700 */
 	__u32 ring_bytes; /* used when loading; 0: NT_RING_BYTES_DEFAULT */
 	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
+	bool must_exist; /* -ENOENT instead of loading: a DEL must not load anything */
 };
+
+/* For nt_taps_detach: the caller was told of a netns that does not exist any more. */
+#define NT_NETNS_GONE ((__u64)-1)
 
 /* Opens the pins of the root, or, when there are none, loads the objects and pins them (first a
  * neighbour folder, then one rename). Raises RLIMIT_MEMLOCK where the kernel is older than 5.11.
@@ -56,17 +60,23 @@ int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT
 /*
  * DEL: marks the live attachment of (container id, ifname) as detached; its counters and record
  * stay until nt_taps_forget. netns_ino 0: not known. Acts only when the netns is the recorded one
- * or not known (T18). Programs are removed when the link is still there and ours. Returns 0 also
- * when there is nothing to do.
+ * or not known (T18); with NT_NETNS_GONE only when the recorded link is gone too, because a netns
+ * lives at least as long as its veth. Programs are removed when the link is still there and ours.
+ * Returns 0 also when there is nothing to do.
  */
 int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
 		   struct nt_err *err) NT_MUSTCHECK;
+
+/* The live attachment of (container id, ifname); -ENOENT. */
+int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,
+		 struct nt_pod *ret_pod) NT_MUSTCHECK;
 
 /* CHECK: the record is there, both programs are attached to the link. -ENOENT with the reason. */
 int nt_taps_check(struct nt_taps *t, const char *container_id, const char *ifname,
 		  struct nt_err *err) NT_MUSTCHECK;
 
-/* The agent has stored a detached pod's last record: removes record and counters. */
+/* The agent has stored a detached pod's last record: removes record and counters. -EBUSY while the
+ * pod is attached; 0 also when it is not there. */
 int nt_taps_forget(struct nt_taps *t, __u64 ep_id, struct nt_err *err) NT_MUSTCHECK;
 
 /* One pod; -ENOENT. */

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network configuration on stdin: checked keys and an untouched prevResult. */
+#include "cni/config.h"
+
+#include "lib/base/addr.h"
+#include "lib/base/cleanup.h"
+
+const char *const nt_cni_versions[] = { "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0", NULL };
+
+int nt_cni_version_find(const char *version)
+{
+	for (int i = 0; nt_cni_versions[i]; i++) {
+		if (strcmp(nt_cni_versions[i], version) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int fail(struct nt_err *err, enum nt_cni_code code, const char *msg)
+{
+	return nt_err_set(err, (int)code, "%s", msg);
+}
+
+/* --- the octets of prevResult --- */
+
+/*
+ * jansson decides whether the text is JSON; this walks over text that is, to find where the value
+ * of one key of the outer object begins and ends. So prevResult leaves as it came: key order,
+ * numbers that no C type holds, escapes and all.
+ */
+struct walk {
+	const char *p;
+	const char *end;
+};
+
+static void skip_space(struct walk *w)
+{
+	while (w->p < w->end && strchr(" \t\r\n", *w->p) && *w->p)
+		w->p++;
+}
+
+/* At a quote; ends behind the closing one. */
+static struct nt_slice take_string(struct walk *w)
+{
+	const char *start = ++w->p;
+
+	while (w->p < w->end && *w->p != '"')
+		w->p += *w->p == '\\' ? 2 : 1;
+	if (w->p > w->end)
+		w->p = w->end;
+	return nt_slice_mem(start, (size_t)(w->p++ - start));
+}
+
+/* Any value: up to the comma or bracket that ends it at this depth. */
+static struct nt_slice take_value(struct walk *w)
+{
+	const char *start = w->p;
+	unsigned depth = 0;
+
+	for (; w->p < w->end; w->p++) {
+		char c = *w->p;
+
+		if (c == '"') {
+			(void)take_string(w);
+			w->p--;
+		} else if (c == '{' || c == '[') {
+			depth++;
+		} else if (depth == 0 && (c == ',' || c == '}' || c == ']')) {
+			break;
+		} else if (c == '}' || c == ']') {
+			depth--;
+		}
+	}
+	if (w->p > w->end)
+		w->p = w->end;
+	while (w->p > start && strchr(" \t\r\n", w->p[-1]))
+		w->p--;
+	return nt_slice_mem(start, (size_t)(w->p - start));
+}
+
+/* The last one counts, as with every JSON decoder in use. */
+static struct nt_slice find_value(struct nt_slice json, struct nt_slice key)
+{
+	struct walk w = { json.p, json.p + json.len };
+	struct nt_slice found = { NULL, 0 };
+
+	skip_space(&w);
+	for (w.p++; w.p < w.end; w.p++) {
+		struct nt_slice name, value;
+
+		skip_space(&w);
+		if (w.p >= w.end || *w.p != '"')
+			break;
+		name = take_string(&w);
+		skip_space(&w);
+		w.p++; /* the colon */
+		skip_space(&w);
+		if (w.p >= w.end)
+			break;
+		value = take_value(&w);
+		if (nt_slice_eq(name, key))
+			found = value;
+		skip_space(&w);
+	}
+	return found;
+}
+
+/* jansson recurses; this bounds how deep before it starts. */
+static bool is_too_deep(struct nt_slice json)
+{
+	struct walk w = { json.p, json.p + json.len };
+	unsigned depth = 0;
+
+	for (; w.p < w.end; w.p++) {
+		if (*w.p == '"') {
+			(void)take_string(&w);
+			w.p--;
+		} else if (*w.p == '{' || *w.p == '[') {
+			if (++depth > NT_CNI_DEPTH_MAX)
+				return true;
+		} else if ((*w.p == '}' || *w.p == ']') && depth) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+/* --- our keys --- */
+
+/* A string without NUL inside; NULL with *ret_bad when it is something else. */
+static const char *get_string(const json_t *object, const char *key, bool *ret_bad)
+{
+	const json_t *v = json_object_get(object, key);
+	const char *s = json_string_value(v);
+
+	if (!v || json_is_null(v))
+		return NULL;
+	if (s && strlen(s) == json_string_length(v))
+		return s;
+	*ret_bad = true;
+	return NULL;
+}
+
+/* Numbers come as reals, so that an integer that fits no C type is no error of ours. */
+static bool get_unsigned(const json_t *v, double max, double *ret_value)
+{
+	double d = json_number_value(v);
+
+	if (!json_is_number(v) || d < 0 || d > max || d != (double)(__u64)d)
+		return false;
+	*ret_value = d;
+	return true;
+}
+
+static int read_path(const json_t *root, const char *key, const char **ret_path, struct nt_err *err)
+{
+	bool bad = false;
+	const char *path = get_string(root, key, &bad);
+
+	if (bad || (path && (path[0] != '/' || strstr(path, "/../") ||
+			     nt_slice_ends(nt_slice_str(path), NT_SLICE_LIT("/..")))))
+		return nt_err_set(err, NT_CNI_CONFIG, "\"%s\" must be an absolute path", key);
+	*ret_path = path;
+	return 0;
+}
+
+static int read_ring(const json_t *root, __u32 *ret_bytes, struct nt_err *err)
+{
+	const json_t *v = json_object_get(root, "ringBytes");
+	double bytes = 0;
+
+	if (!v)
+		return 0;
+	/* What is a power of two is checked here, what the kernel takes by dataplane/taps. */
+	if (!get_unsigned(v, 1 << 30, &bytes) || bytes < 16384 ||
+	    ((__u32)bytes & ((__u32)bytes - 1)))
+		return fail(err, NT_CNI_CONFIG,
+			    "\"ringBytes\" must be a power of two from 16384 to 1073741824");
+	*ret_bytes = (__u32)bytes;
+	return 0;
+}
+
+static int read_ports(const json_t *root, __u16 *ret_ports, struct nt_err *err)
+{
+	const json_t *list = json_object_get(root, "ports");
+	size_t n = json_array_size(list);
+
+	if (!list)
+		return 0;
+	if (n == 0 || n > NT_PORTS_MAX)
+		return nt_err_set(err, NT_CNI_CONFIG, "\"ports\" must be a list of 1 to %d ports",
+				  NT_PORTS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		double port;
+
+		if (!get_unsigned(json_array_get(list, i), 65535, &port) || port < 1)
+			return fail(err, NT_CNI_CONFIG,
+				    "\"ports\" must hold numbers from 1 to 65535");
+		ret_ports[i] = (__u16)port;
+	}
+	return 0;
+}
+
+static int read_on_error(const json_t *root, enum nt_cni_on_error *ret_what, struct nt_err *err)
+{
+	bool bad = false;
+	const char *text = get_string(root, "onAttachError", &bad);
+
+	if (!bad && (!text || strcmp(text, "Ignore") == 0))
+		*ret_what = NT_CNI_IGNORE;
+	else if (!bad && strcmp(text, "Fail") == 0)
+		*ret_what = NT_CNI_FAIL;
+	else
+		return fail(err, NT_CNI_CONFIG, "\"onAttachError\" must be \"Ignore\" or \"Fail\"");
+	return 0;
+}
+
+static int read_ours(struct nt_cni_config *c, struct nt_err *err)
+{
+	int r = read_path(c->root, "bpffs", &c->bpffs, err);
+
+	if (r == 0)
+		r = read_path(c->root, "stateDir", &c->state_dir, err);
+	if (r == 0)
+		r = read_ring(c->root, &c->ring_bytes, err);
+	if (r == 0)
+		r = read_ports(c->root, c->ports, err);
+	return r < 0 ? r : read_on_error(c->root, &c->on_attach_error, err);
+}
+
+/* --- the whole --- */
+
+static int read_version(struct nt_cni_config *c, struct nt_err *err)
+{
+	bool bad = false;
+	const char *version = get_string(c->root, "cniVersion", &bad);
+
+	if (bad)
+		return fail(err, NT_CNI_CONFIG, "\"cniVersion\" must be a string");
+	/* Configurations without one are of the time before 0.2.0. */
+	c->cni_version = version ? version : "0.1.0";
+	if (nt_cni_version_find(c->cni_version) < 0)
+		return nt_err_set(err, NT_CNI_VERSION,
+				  "CNI version \"%s\" of the configuration is not supported "
+				  "(0.3.0 to 1.1.0 are)",
+				  c->cni_version);
+	return 0;
+}
+
+static int read_prev_result(struct nt_cni_config *c, struct nt_slice input, struct nt_err *err)
+{
+	const json_t *prev = json_object_get(c->root, "prevResult");
+
+	if (!prev || json_is_null(prev))
+		return 0;
+	if (!json_is_object(prev))
+		return fail(err, NT_CNI_CONFIG, "\"prevResult\" must be an object");
+	c->prev_result = find_value(input, NT_SLICE_LIT("prevResult"));
+	if (!c->prev_result.p)
+		return fail(err, NT_CNI_DECODE, "the key \"prevResult\" is written with escapes");
+	return 0;
+}
+
+static int decode(struct nt_cni_config *c, struct nt_slice input, struct nt_err *err)
+{
+	json_error_t where;
+
+	if (input.len > NT_CNI_STDIN_MAX)
+		return nt_err_set(err, NT_CNI_DECODE,
+				  "the configuration on stdin is larger than %d octets",
+				  NT_CNI_STDIN_MAX);
+	if (is_too_deep(input))
+		return nt_err_set(err, NT_CNI_DECODE,
+				  "the configuration on stdin is nested deeper than %d",
+				  NT_CNI_DEPTH_MAX);
+	c->root = json_loadb(input.p ? input.p : "", input.len,
+			     JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &where);
+	if (!c->root)
+		return nt_err_set(err, NT_CNI_DECODE,
+				  "the configuration on stdin is no JSON: line %d: %s", where.line,
+				  where.text);
+	if (!json_is_object(c->root))
+		return fail(err, NT_CNI_DECODE, "the configuration on stdin is no JSON object");
+	return 0;
+}
+
+int nt_cni_config_parse(struct nt_slice input, struct nt_cni_config *ret_config, struct nt_err *err)
+{
+	struct nt_cni_config *c = ret_config;
+	bool bad = false;
+	int r;
+
+	*c = (struct nt_cni_config){ 0 };
+	r = decode(c, input, err);
+	if (r < 0)
+		return r;
+	r = read_version(c, err);
+	if (r < 0)
+		return r;
+	c->name = get_string(c->root, "name", &bad);
+	if (bad || !c->name || !c->name[0] ||
+	    strlen(c->name) >= sizeof(((struct nt_pod *)0)->network))
+		return fail(err, NT_CNI_CONFIG, "\"name\" must be a string of 1 to 127 octets");
+	r = read_ours(c, err);
+	return r < 0 ? r : read_prev_result(c, input, err);
+}
+
+void nt_cni_config_done(struct nt_cni_config *c)
+{
+	json_decref(c->root);
+	c->root = NULL;
+}
+
+/* --- what goes into the pod's record --- */
+
+static bool read_address(const char *text, struct nt_abi_addr *ret_addr)
+{
+	size_t len = text ? strcspn(text, "/%") : 0;
+	struct nt_addr addr;
+
+	if (!text || nt_addr_parse(nt_slice_mem(text, len), &addr) < 0)
+		return false;
+	*ret_addr = (struct nt_abi_addr){ .family = addr.family };
+	memcpy(ret_addr->octets, addr.octets, sizeof(ret_addr->octets));
+	return true;
+}
+
+/* Results name the interface of an address by its position; without one the address is the pod's. */
+static bool is_in_pod(const json_t *prev, const json_t *ip, const char *ifname)
+{
+	const json_t *index = json_object_get(ip, "interface");
+	const json_t *link;
+	const char *name;
+	double at;
+
+	if (!index || json_is_null(index))
+		return true;
+	if (!get_unsigned(index, 1 << 16, &at))
+		return false;
+	link = json_array_get(json_object_get(prev, "interfaces"), (size_t)at);
+	name = json_string_value(json_object_get(link, "name"));
+	return name && strcmp(name, ifname) == 0 && json_object_get(link, "sandbox");
+}
+
+static void describe_ips(const struct nt_cni_config *c, const char *ifname, struct nt_pod *pod)
+{
+	const json_t *prev = json_object_get(c->root, "prevResult");
+	const json_t *ips = json_object_get(prev, "ips");
+	unsigned n = 0;
+
+	for (size_t i = 0; i < json_array_size(ips) && n < NT_POD_IPS; i++) {
+		const json_t *ip = json_array_get(ips, i);
+
+		if (is_in_pod(prev, ip, ifname) &&
+		    read_address(json_string_value(json_object_get(ip, "address")), &pod->ips[n]))
+			n++;
+	}
+}
+
+/* containerd capitalises the keys, the CNI conventions do not. */
+static const json_t *either(const json_t *object, const char *a, const char *b)
+{
+	const json_t *v = json_object_get(object, a);
+
+	return v ? v : json_object_get(object, b);
+}
+
+static void describe_dns(const struct nt_cni_config *c, struct nt_pod *pod)
+{
+	const json_t *dns = json_object_get(json_object_get(c->root, "runtimeConfig"), "dns");
+	const json_t *servers = either(dns, "Servers", "servers");
+	const json_t *searches = either(dns, "Searches", "searches");
+	size_t len = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < json_array_size(servers) && n < NT_POD_SERVERS; i++) {
+		if (read_address(json_string_value(json_array_get(servers, i)), &pod->servers[n]))
+			n++;
+	}
+	for (size_t i = 0; i < json_array_size(searches); i++) {
+		const char *name = json_string_value(json_array_get(searches, i));
+		size_t need = name ? strlen(name) : 0;
+
+		/* A list that is cut is cut between names. */
+		if (!need || strpbrk(name, " \t\r\n") ||
+		    len + (len ? 1 : 0) + need >= sizeof(pod->searches))
+			continue;
+		if (len)
+			pod->searches[len++] = ' ';
+		memcpy(pod->searches + len, name, need);
+		len += need;
+	}
+}
+
+void nt_cni_config_describe(const struct nt_cni_config *c, const char *ifname, struct nt_pod *pod)
+{
+	memcpy(pod->network, c->name, strnlen(c->name, sizeof(pod->network) - 1));
+	describe_ips(c, ifname, pod);
+	describe_dns(c, pod);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network configuration that a runtime writes to the plugin's stdin: our own keys, what the
+ * runtime says about DNS, and prevResult as the very octets that came. Owns all memory; strings
+ * live until nt_cni_config_done. Does no I/O.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "dataplane/abi.h"
+#include "lib/base/err.h"
+#include "lib/base/slice.h"
+
+/* A configuration with all annotations of a pod in it is some 300 KiB at most (the API server's
+ * limit for them is 256 KiB). */
+#define NT_CNI_STDIN_MAX (4 * 1024 * 1024)
+/* Real ones are nested 6 deep. */
+#define NT_CNI_DEPTH_MAX 64
+
+/* Error codes of the CNI specification (1.1.0, "Error"). */
+enum nt_cni_code {
+	NT_CNI_VERSION = 1, /* incompatible CNI version */
+	NT_CNI_UNSUPPORTED_FIELD = 2,
+	NT_CNI_UNKNOWN_CONTAINER = 3,
+	NT_CNI_ENVIRONMENT = 4,
+	NT_CNI_IO = 5,
+	NT_CNI_DECODE = 6,
+	NT_CNI_CONFIG = 7,
+	NT_CNI_TRY_AGAIN = 11,
+};
+
+enum nt_cni_on_error {
+	NT_CNI_IGNORE = 0, /* the pod starts without a tap, and a file says why */
+	NT_CNI_FAIL = 1,
+};
+
+struct nt_cni_config {
+	json_t *root; /* owned */
+	struct nt_slice prev_result; /* into the caller's input; p NULL: none */
+	const char *cni_version;
+	const char *name;
+	const char *bpffs; /* NULL: default */
+	const char *state_dir; /* NULL: default */
+	__u32 ring_bytes; /* 0: default */
+	__u16 ports[NT_PORTS_MAX]; /* all 0: default */
+	enum nt_cni_on_error on_attach_error;
+};
+
+/* input: borrowed, must outlive ret_config. Returns 0 or minus a code of enum nt_cni_code, with the
+ * reason in err. After NT_CNI_VERSION, _CONFIG and _UNSUPPORTED_FIELD, ret_config->cni_version is
+ * set when it was there. Call nt_cni_config_done in any case. */
+int nt_cni_config_parse(struct nt_slice input, struct nt_cni_config *ret_config,
+			struct nt_err *err) NT_MUSTCHECK;
+void nt_cni_config_done(struct nt_cni_config *c);
+#define _cleanup_config_ __attribute__((cleanup(nt_cni_config_done)))
+
+/* Addresses of the interface in the pod from prevResult, resolvers and search list from
+ * runtimeConfig.dns into the record. What cannot be read or does not fit is left out. */
+void nt_cni_config_describe(const struct nt_cni_config *c, const char *ifname, struct nt_pod *pod);
+
+/* The versions that we speak, oldest first, NULL at the end. */
+extern const char *const nt_cni_versions[];
+/* Position in nt_cni_versions; -1 when unknown. */
+int nt_cni_version_find(const char *version);

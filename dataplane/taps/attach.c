@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The three verbs on one pod's link: attach, detach, check. */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <net/if.h>
+
+#include "dataplane/taps/internal.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+
+static bool is_programmed(const struct nt_taps *t, __u32 ifindex)
+{
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		if (nt_tc_program(ifindex, dir) != t->prog_id[dir])
+			return false;
+	}
+	return true;
+}
+
+static int program(struct nt_taps *t, __u32 ifindex, struct nt_err *err)
+{
+	int r = nt_tc_prepare(ifindex, err);
+
+	if (r < 0)
+		return r;
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		r = nt_tc_attach(ifindex, dir, t->prog_fd[dir], err);
+		if (r < 0) {
+			for (int done = 0; done < dir; done++)
+				nt_tc_detach(ifindex, done, t->prog_id[done]);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static bool is_same_place(const struct nt_pod *a, const struct nt_pod *b)
+{
+	return a->netns_ino == b->netns_ino && a->netns_dev == b->netns_dev &&
+	       a->ifindex == b->ifindex;
+}
+
+/* A second ADD for what is attached already: repairs what somebody took away, else does nothing. */
+static int attach_again(struct nt_taps *t, const struct nt_pod *old, struct nt_err *err)
+{
+	int r = nt_pods_ensure_endpoint(t, old, err);
+
+	if (r < 0 || is_programmed(t, old->ifindex))
+		return r;
+	return program(t, old->ifindex, err);
+}
+
+/* Interface indexes are used again after a wrap: whoever had this link before has none now. */
+static int close_former_tenant(struct nt_taps *t, __u32 ifindex, struct nt_err *err)
+{
+	__u64 ep_id = nt_pods_at(t, ifindex);
+	struct nt_pod former;
+
+	if (ep_id == 0 || nt_taps_pod_get(t, ep_id, &former) < 0)
+		return 0;
+	return nt_pods_close(t, &former, err);
+}
+
+static int attach_anew(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	struct nt_clock clock = nt_clock_system();
+	int r;
+
+	pod->version = NT_ABI_VERSION;
+	pod->state = NT_POD_ATTACHED;
+	pod->attach_boot_ns = (__u64)nt_clock_boot(&clock);
+	pod->attach_real_ns = (__u64)nt_clock_real(&clock);
+	pod->detach_boot_ns = 0;
+	pod->epoch = nt_taps_meta(t).epoch;
+	pod->ep_id = pod->attach_boot_ns;
+	r = nt_pods_write(t, pod, err);
+	if (r < 0)
+		return r;
+	r = program(t, pod->ifindex, err);
+	if (r < 0)
+		nt_pods_unwrite(t, pod);
+	return r;
+}
+
+int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_pod old;
+	int r = nt_taps_lock(t->state_dir, &lock, err);
+
+	if (r < 0)
+		return r;
+	if (nt_pods_find_live(t, pod->container_id, pod->ifname, &old) == 0) {
+		if (is_same_place(&old, pod)) {
+			r = attach_again(t, &old, err);
+			if (r == 0)
+				*pod = old;
+			return r;
+		}
+		r = nt_pods_close(t, &old, err);
+		if (r < 0)
+			return r;
+	}
+	r = close_former_tenant(t, pod->ifindex, err);
+	return r < 0 ? r : attach_anew(t, pod, err);
+}
+
+static bool link_exists(__u32 ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname(ifindex, name) != NULL;
+}
+
+/* Runtimes send DEL several times, in parallel and late, under an id that may be in use again
+ * (T18): does this one mean this attachment? */
+static bool means(const struct nt_pod *pod, __u64 netns_ino)
+{
+	if (netns_ino == NT_NETNS_GONE)
+		return !link_exists(pod->ifindex);
+	return netns_ino == 0 || netns_ino == pod->netns_ino;
+}
+
+int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
+		   struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_pod pod;
+	int r = nt_taps_lock(t->state_dir, &lock, err);
+
+	if (r < 0)
+		return r;
+	if (nt_pods_find_live(t, container_id, ifname, &pod) < 0 || !means(&pod, netns_ino))
+		return 0;
+	return nt_pods_close(t, &pod, err);
+}
+
+int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,
+		 struct nt_pod *ret_pod)
+{
+	return nt_pods_find_live(t, container_id, ifname, ret_pod);
+}
+
+int nt_taps_check(struct nt_taps *t, const char *container_id, const char *ifname,
+		  struct nt_err *err)
+{
+	struct nt_pod pod;
+
+	if (nt_pods_find_live(t, container_id, ifname, &pod) < 0)
+		return nt_err_set(err, ENOENT, "no attachment of %s %s is recorded", container_id,
+				  ifname);
+	if (!link_exists(pod.ifindex))
+		return nt_err_set(err, ENOENT, "host link %s (%u) is gone", pod.host_ifname,
+				  pod.ifindex);
+	if (nt_pods_at(t, pod.ifindex) != pod.ep_id)
+		return nt_err_set(err, ENOENT, "host link %s (%u) belongs to another attachment",
+				  pod.host_ifname, pod.ifindex);
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		if (nt_tc_program(pod.ifindex, dir) != t->prog_id[dir])
+			return nt_err_set(err, ENOENT,
+					  "host link %s (%u): program %s is not attached",
+					  pod.host_ifname, pod.ifindex,
+					  dir == NT_DIR_FROM_POD ? NT_PIN_FROM_POD : NT_PIN_TO_POD);
+	}
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by the files of this folder only: the open handle, the root's lock, tc filters and the
+ * pods' records. Callers hold the lock wherever something is written.
+ */
+#pragma once
+
+#include <limits.h>
+
+#include "dataplane/taps/taps.h"
+
+/* A pin root or state folder leaves room for the names below it. */
+#define NT_ROOT_MAX (PATH_MAX - 64)
+
+struct nt_taps {
+	char pin_root[NT_ROOT_MAX];
+	char state_dir[NT_ROOT_MAX];
+	int events_fd;
+	int drain_fd;
+	int endpoints_fd;
+	int counters_fd;
+	int pods_fd;
+	int live_fd;
+	int meta_fd;
+	int prog_fd[NT_DIR_MAX];
+	__u32 prog_id[NT_DIR_MAX];
+	int cpus;
+};
+
+/* --- taps.c --- */
+
+/* Takes the root's lock; -ETIMEDOUT after 10 s, so that a stuck process does not stop pods for
+ * ever. Close the descriptor to give it back. */
+int nt_taps_lock(const char *state_dir, int *ret_fd, struct nt_err *err) NT_MUSTCHECK;
+/* Copies paths with their defaults into t; -EINVAL or -ENAMETOOLONG. */
+int nt_taps_set_paths(struct nt_taps *t, const struct nt_taps_config *config,
+		      struct nt_err *err) NT_MUSTCHECK;
+/* The neighbour folder with that suffix ("_new", "_old"). */
+void nt_taps_neighbour(const struct nt_taps *t, const char *suffix, char out[PATH_MAX]);
+/* Removes such a folder with its pins; nothing happens when there is none. */
+void nt_taps_remove_folder(const char *folder);
+/* Name of the i-th pin; NULL behind the last. */
+const char *nt_taps_pin_name(unsigned i);
+
+/* --- load.c --- */
+
+/* Loads the objects, pins them beside the root and renames. Root must not exist. */
+int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config,
+		 struct nt_err *err) NT_MUSTCHECK;
+/* Who we are, as it is written into a new root. */
+int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
+
+/* --- tc.c --- */
+
+/* Makes the clsact qdisc if need be; -EBUSY when something else sits in its place. */
+int nt_tc_prepare(__u32 ifindex, struct nt_err *err) NT_MUSTCHECK;
+/* Our filter; replaces an older one of ours. */
+int nt_tc_attach(__u32 ifindex, enum nt_dir dir, int prog_fd, struct nt_err *err) NT_MUSTCHECK;
+/* Removes our filter when it runs the program prog_id; else nothing. */
+void nt_tc_detach(__u32 ifindex, enum nt_dir dir, __u32 prog_id);
+/* The program that our filter runs; 0 when there is none. */
+__u32 nt_tc_program(__u32 ifindex, enum nt_dir dir);
+
+/* --- pods.c --- */
+
+/* The attached pod under (container id, ifname); -ENOENT. A live entry that a killed process left
+ * behind without its record counts as none. */
+int nt_pods_find_live(const struct nt_taps *t, const char *container_id, const char *ifname,
+		      struct nt_pod *ret_pod) NT_MUSTCHECK;
+/* Chooses ep_id and writes live entry, record, counters and endpoint, in this order; on failure
+ * nothing of it stays. */
+int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+/* Takes all four away again. */
+void nt_pods_unwrite(struct nt_taps *t, const struct nt_pod *pod);
+/* Writes the endpoint of an attached pod when it is missing. */
+int nt_pods_ensure_endpoint(struct nt_taps *t, const struct nt_pod *pod,
+			    struct nt_err *err) NT_MUSTCHECK;
+/* Marks the pod as detached, removes its programs (when the link is ours), endpoint and live
+ * entry; record and counters stay. */
+int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+/* ep_id of the endpoint at a link; 0 when there is none. */
+__u64 nt_pods_at(const struct nt_taps *t, __u32 ifindex);

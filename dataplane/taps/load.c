@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loads the BPF objects and pins them: the one file that includes the skeleton. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/taps/internal.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "tap.skel.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+/* Two pages at least, and what the kernel takes at most is no sensible node's ring. */
+#define RING_BYTES_MIN (16 * 1024)
+#define RING_BYTES_MAX (1024 * 1024 * 1024)
+
+/* The last thing that libbpf complained about: the reason that its return code does not say. */
+static char last_complaint[256];
+
+/* One level lower than libbpf thinks: what is an error is said by our return value. */
+static int log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	if (level == LIBBPF_WARN)
+		memcpy(last_complaint, line, sizeof(line));
+	nt_log(level == LIBBPF_WARN ? NT_LOG_INFO : NT_LOG_DEBUG, "%s", line);
+	return 0;
+}
+
+__attribute__((constructor)) static void route_libbpf_log(void)
+{
+	libbpf_set_print(log_libbpf);
+}
+
+/* Before 5.11 (commit 80ee81e0403c) maps and programs are charged to RLIMIT_MEMLOCK. A failure
+ * shows as EPERM when they are made. */
+static void raise_memlock(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	if (uname(&u) == -1 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return;
+	if (major < 5 || (major == 5 && minor < 11))
+		(void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "0f5e1a2c-...": 32 digits and dashes. */
+static bool parse_uuid(const char *text, __u8 out[16])
+{
+	unsigned n = 0;
+
+	for (; *text && *text != '\n' && n < 32; text++) {
+		int digit = hex_digit(*text);
+
+		if (*text == '-')
+			continue;
+		if (digit < 0)
+			return false;
+		out[n / 2] = (__u8)(n % 2 ? out[n / 2] | digit : digit << 4);
+		n++;
+	}
+	return n == 32;
+}
+
+int nt_taps_owner(struct nt_meta *meta, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf id = {};
+	struct stat st;
+	int r;
+
+	if (stat("/proc/self/ns/net", &st) == -1)
+		return nt_err_sys(err, errno, "/proc/self/ns/net");
+	r = nt_file_read_at(AT_FDCWD, BOOT_ID, 4096, &id, err);
+	if (r < 0)
+		return r;
+	if (!parse_uuid(nt_buf_str(&id), meta->boot_id))
+		return nt_err_set(err, EIO, "%s holds no UUID", BOOT_ID);
+	meta->owner_netns_ino = st.st_ino;
+	meta->owner_netns_dev = st.st_dev;
+	return 0;
+}
+
+static void skel_freep(struct nt_tap_bpf **skel)
+{
+	nt_tap_bpf__destroy(*skel);
+}
+
+static int configure(struct nt_tap_bpf *skel, const struct nt_taps_config *config,
+		     struct nt_meta *meta, struct nt_err *err)
+{
+	__u32 ring = config->ring_bytes ? config->ring_bytes : NT_RING_BYTES_DEFAULT;
+	bool any = false;
+
+	if (ring < RING_BYTES_MIN || ring > RING_BYTES_MAX || (ring & (ring - 1)))
+		return nt_err_set(err, EINVAL, "ring of %u octets: a power of two from %d to %d",
+				  ring, RING_BYTES_MIN, RING_BYTES_MAX);
+	for (int i = 0; i < NT_PORTS_MAX; i++)
+		any |= config->ports[i] != 0;
+	for (int i = 0; any && i < NT_PORTS_MAX; i++)
+		skel->rodata->nt_ports[i] = config->ports[i];
+	skel->rodata->nt_epoch = meta->epoch;
+	skel->rodata->nt_ring_half = ring / 2;
+	meta->ring_bytes = ring;
+	return bpf_map__set_max_entries(skel->maps.events, ring);
+}
+
+static int write_meta(struct nt_tap_bpf *skel, const struct nt_meta *meta, struct nt_err *err)
+{
+	__u32 zero = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.meta), &zero, meta, BPF_ANY) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_META);
+	return 0;
+}
+
+/* Descriptor of the map or program with the name of a pin. */
+static int object_fd(struct nt_tap_bpf *skel, const char *name)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj, name);
+
+	return prog ? bpf_program__fd(prog) : bpf_object__find_map_fd_by_name(skel->obj, name);
+}
+
+/* All pins in a neighbour folder, then one rename: whoever sees the root sees all of it. */
+static int pin_all(struct nt_taps *t, struct nt_tap_bpf *skel, struct nt_err *err)
+{
+	char folder[PATH_MAX], path[PATH_MAX + 64];
+	const char *name;
+	int r = 0;
+
+	nt_taps_neighbour(t, "_new", folder);
+	if (mkdir(folder, 0700) == -1)
+		return nt_err_sys(err, errno, "make %s", folder);
+	for (unsigned i = 0; r == 0 && (name = nt_taps_pin_name(i)); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, name);
+		if (bpf_obj_pin(object_fd(skel, name), path) < 0)
+			r = nt_err_sys(err, errno, "pin %s", path);
+	}
+	if (r == 0 && rename(folder, t->pin_root) == -1)
+		r = nt_err_sys(err, errno, "rename %s to %s", folder, t->pin_root);
+	if (r < 0)
+		nt_taps_remove_folder(folder);
+	return r;
+}
+
+int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct nt_err *err)
+{
+	_cleanup_(skel_freep) struct nt_tap_bpf *skel = NULL;
+	struct nt_meta meta = { .version = NT_ABI_VERSION, .epoch = 1 };
+	struct nt_clock clock = nt_clock_system();
+	int r = nt_taps_owner(&meta, err);
+
+	if (r < 0)
+		return r;
+	meta.created_boot_ns = (__u64)nt_clock_boot(&clock);
+	raise_memlock();
+	skel = nt_tap_bpf__open();
+	if (!skel)
+		return nt_err_sys(err, errno, "open the built-in object");
+	r = configure(skel, config, &meta, err);
+	if (r < 0)
+		return r;
+	last_complaint[0] = '\0';
+	r = nt_tap_bpf__load(skel);
+	if (r < 0)
+		return nt_err_sys(err, -r, "kernel refuses it (%s)", last_complaint);
+	r = write_meta(skel, &meta, err);
+	return r < 0 ? r : pin_all(t, skel, err);
+}

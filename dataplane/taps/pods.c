@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pods' records in the maps: written before a tap, kept after it, evicted when there is no
+ * room. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "dataplane/taps/internal.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+
+/* Looking for the oldest costs a pass over all records, so that more than one goes at a time. */
+#define EVICT_AT_ONCE 32
+/* Above the longest chain of a hash bucket, which one batch must be able to hold. */
+#define BATCH 256
+
+static struct nt_live_key live_key(const char *container_id, const char *ifname)
+{
+	struct nt_live_key key = {};
+
+	/* A truncated key could be somebody else's; callers refuse longer names. */
+	memcpy(key.container_id, container_id, strnlen(container_id, sizeof(key.container_id) - 1));
+	memcpy(key.ifname, ifname, strnlen(ifname, sizeof(key.ifname) - 1));
+	return key;
+}
+
+int nt_taps_pod_get(struct nt_taps *t, __u64 ep_id, struct nt_pod *ret_pod)
+{
+	struct nt_pod pod;
+
+	if (bpf_map_lookup_elem(t->pods_fd, &ep_id, &pod) < 0)
+		return -errno;
+	*ret_pod = pod;
+	return 0;
+}
+
+int nt_pods_find_live(const struct nt_taps *t, const char *container_id, const char *ifname,
+		      struct nt_pod *ret_pod)
+{
+	struct nt_live_key key = live_key(container_id, ifname);
+	struct nt_pod pod;
+	__u64 ep_id;
+
+	if (bpf_map_lookup_elem(t->live_fd, &key, &ep_id) < 0 ||
+	    bpf_map_lookup_elem(t->pods_fd, &ep_id, &pod) < 0)
+		return -errno;
+	if (pod.state != NT_POD_ATTACHED || strcmp(pod.container_id, key.container_id) != 0 ||
+	    strcmp(pod.ifname, key.ifname) != 0)
+		return -ENOENT;
+	*ret_pod = pod;
+	return 0;
+}
+
+__u64 nt_pods_at(const struct nt_taps *t, __u32 ifindex)
+{
+	struct nt_endpoint ep;
+
+	return bpf_map_lookup_elem(t->endpoints_fd, &ifindex, &ep) < 0 ? 0 : ep.ep_id;
+}
+
+int nt_taps_counters(struct nt_taps *t, __u64 ep_id, struct nt_counters *ret_values)
+{
+	return bpf_map_lookup_elem(t->counters_fd, &ep_id, ret_values) < 0 ? -errno : 0;
+}
+
+/* --- all of them --- */
+
+struct batch {
+	__u64 keys[BATCH];
+	struct nt_pod values[BATCH];
+};
+
+int nt_taps_pods(struct nt_taps *t, nt_taps_pod_fn *fn, void *ctx, struct nt_err *err)
+{
+	_cleanup_free_ struct batch *b = malloc(sizeof(*b));
+	__u32 position = 0;
+	bool first = true;
+	int r = 0;
+
+	if (!b)
+		return nt_err_set(err, ENOMEM, "no memory to list pods");
+	while (r == 0) {
+		__u32 n = BATCH;
+
+		r = bpf_map_lookup_batch(t->pods_fd, first ? NULL : &position, &position, b->keys,
+					 b->values, &n, NULL);
+		if (r < 0 && r != -ENOENT)
+			return nt_err_sys(err, -r, "list pods");
+		for (__u32 i = 0; i < n; i++) {
+			if (!fn(ctx, &b->values[i]))
+				return 0;
+		}
+		first = false;
+	}
+	return 0;
+}
+
+/* --- eviction --- */
+
+struct oldest {
+	struct {
+		__u64 detach_ns;
+		__u64 ep_id;
+	} pods[EVICT_AT_ONCE]; /* by detach_ns, oldest first */
+	unsigned len;
+};
+
+static bool note_if_old(void *ctx, const struct nt_pod *pod)
+{
+	struct oldest *o = ctx;
+	unsigned i = o->len;
+
+	if (pod->state != NT_POD_DETACHED)
+		return true;
+	if (o->len < EVICT_AT_ONCE)
+		o->len++;
+	else if (o->pods[--i].detach_ns <= pod->detach_boot_ns)
+		return true;
+	for (; i > 0 && o->pods[i - 1].detach_ns > pod->detach_boot_ns; i--)
+		o->pods[i] = o->pods[i - 1];
+	o->pods[i].detach_ns = pod->detach_boot_ns;
+	o->pods[i].ep_id = pod->ep_id;
+	return true;
+}
+
+static __u64 packets_of(struct nt_taps *t, __u64 ep_id)
+{
+	_cleanup_free_ struct nt_counters *values = calloc((size_t)t->cpus, sizeof(*values));
+	__u64 sum = 0;
+
+	if (!values || nt_taps_counters(t, ep_id, values) < 0)
+		return 0;
+	for (int i = 0; i < t->cpus; i++)
+		sum += values[i].seq[NT_DIR_FROM_POD] + values[i].seq[NT_DIR_TO_POD];
+	return sum;
+}
+
+/* Makes room; what the agent had not read goes into the node's counters, not into silence. */
+static int evict(struct nt_taps *t, struct nt_err *err)
+{
+	struct nt_meta meta = nt_taps_meta(t);
+	struct oldest o = { .len = 0 };
+	__u32 zero = 0;
+	int r = nt_taps_pods(t, note_if_old, &o, err);
+
+	if (r < 0)
+		return r;
+	if (o.len == 0)
+		return nt_err_set(err, ENOSPC, "%d pods are attached, there is no room for more",
+				  NT_PODS_MAX);
+	for (unsigned i = 0; i < o.len; i++) {
+		meta.tombstones_evicted++;
+		meta.tombstones_evicted_packets += packets_of(t, o.pods[i].ep_id);
+	}
+	/* First the count: killed in between, a tombstone may count twice, but never not at all. */
+	if (bpf_map_update_elem(t->meta_fd, &zero, &meta, BPF_EXIST) < 0)
+		return nt_err_sys(err, errno, "count evicted pods");
+	for (unsigned i = 0; i < o.len; i++) {
+		(void)bpf_map_delete_elem(t->counters_fd, &o.pods[i].ep_id);
+		(void)bpf_map_delete_elem(t->pods_fd, &o.pods[i].ep_id);
+	}
+	return 0;
+}
+
+/* --- writing --- */
+
+static int put_live(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	struct nt_live_key key = live_key(pod->container_id, pod->ifname);
+
+	if (bpf_map_update_elem(t->live_fd, &key, &pod->ep_id, BPF_ANY) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_LIVE);
+	return 0;
+}
+
+static int put_new_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	bool evicted = false;
+	int r;
+
+	for (;;) {
+		/* The live entry goes first: a process killed before the record leaves an entry
+		 * that points nowhere and is overwritten, not a record that nobody would close. */
+		r = put_live(t, pod, err);
+		if (r < 0)
+			return r;
+		if (bpf_map_update_elem(t->pods_fd, &pod->ep_id, pod, BPF_NOEXIST) == 0)
+			return 0;
+		if (errno == EEXIST) {
+			pod->ep_id++;
+		} else if (errno == E2BIG && !evicted) {
+			r = evict(t, err);
+			if (r < 0)
+				return r;
+			evicted = true;
+		} else {
+			return nt_err_sys(err, errno, "write map %s", NT_PIN_PODS);
+		}
+	}
+}
+
+static int put_zero_counters(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
+{
+	_cleanup_free_ struct nt_counters *zero = calloc((size_t)t->cpus, sizeof(*zero));
+
+	if (!zero)
+		return nt_err_set(err, ENOMEM, "no memory for counters");
+	if (bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_ANY) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_COUNTERS);
+	return 0;
+}
+
+static int put_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	struct nt_endpoint ep = { .ep_id = pod->ep_id };
+
+	if (bpf_map_update_elem(t->endpoints_fd, &pod->ifindex, &ep, BPF_ANY) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_ENDPOINTS);
+	return 0;
+}
+
+int nt_pods_ensure_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	return nt_pods_at(t, pod->ifindex) == pod->ep_id ? 0 : put_endpoint(t, pod, err);
+}
+
+static void drop_live(struct nt_taps *t, const struct nt_pod *pod)
+{
+	struct nt_live_key key = live_key(pod->container_id, pod->ifname);
+	__u64 ep_id;
+
+	if (bpf_map_lookup_elem(t->live_fd, &key, &ep_id) == 0 && ep_id == pod->ep_id)
+		(void)bpf_map_delete_elem(t->live_fd, &key);
+}
+
+int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	int r = put_new_record(t, pod, err);
+
+	if (r < 0) {
+		drop_live(t, pod);
+		return r;
+	}
+	r = put_zero_counters(t, pod->ep_id, err);
+	if (r == 0)
+		r = put_endpoint(t, pod, err);
+	if (r < 0)
+		nt_pods_unwrite(t, pod);
+	return r;
+}
+
+void nt_pods_unwrite(struct nt_taps *t, const struct nt_pod *pod)
+{
+	if (nt_pods_at(t, pod->ifindex) == pod->ep_id)
+		(void)bpf_map_delete_elem(t->endpoints_fd, &pod->ifindex);
+	(void)bpf_map_delete_elem(t->counters_fd, &pod->ep_id);
+	(void)bpf_map_delete_elem(t->pods_fd, &pod->ep_id);
+	drop_live(t, pod);
+}
+
+/* In the order in which a killed process leaves what the next DEL or ADD can finish. */
+int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	struct nt_clock clock = nt_clock_system();
+
+	if (nt_pods_at(t, pod->ifindex) == pod->ep_id) {
+		for (int dir = 0; dir < NT_DIR_MAX; dir++)
+			nt_tc_detach(pod->ifindex, dir, t->prog_id[dir]);
+		(void)bpf_map_delete_elem(t->endpoints_fd, &pod->ifindex);
+	}
+	pod->state = NT_POD_DETACHED;
+	pod->detach_boot_ns = (__u64)nt_clock_boot(&clock);
+	if (bpf_map_update_elem(t->pods_fd, &pod->ep_id, pod, BPF_EXIST) < 0 && errno != ENOENT)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_PODS);
+	drop_live(t, pod);
+	return 0;
+}
+
+int nt_taps_forget(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_pod pod;
+	int r = nt_taps_lock(t->state_dir, &lock, err);
+
+	if (r < 0)
+		return r;
+	if (nt_taps_pod_get(t, ep_id, &pod) == 0 && pod.state == NT_POD_ATTACHED)
+		return nt_err_set(err, EBUSY, "endpoint %llu is attached",
+				  (unsigned long long)ep_id);
+	if (bpf_map_delete_elem(t->counters_fd, &ep_id) < 0 && errno != ENOENT)
+		return nt_err_sys(err, errno, "delete from map %s", NT_PIN_COUNTERS);
+	if (bpf_map_delete_elem(t->pods_fd, &ep_id) < 0 && errno != ENOENT)
+		return nt_err_sys(err, errno, "delete from map %s", NT_PIN_PODS);
+	return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Uninstall: programs off the links, pins and state files gone. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "dataplane/taps/internal.h"
+#include "lib/base/cleanup.h"
+
+struct detach_ctx {
+	struct nt_taps *t;
+};
+
+static bool detach_one(void *ctx, const struct nt_pod *pod)
+{
+	struct nt_taps *t = ((struct detach_ctx *)ctx)->t;
+
+	if (pod->state == NT_POD_ATTACHED && nt_pods_at(t, pod->ifindex) == pod->ep_id) {
+		for (int dir = 0; dir < NT_DIR_MAX; dir++)
+			nt_tc_detach(pod->ifindex, dir, t->prog_id[dir]);
+	}
+	return true;
+}
+
+/* One rename first: a killed process leaves the root whole or not there at all. */
+static int remove_root(const struct nt_taps *t, struct nt_err *err)
+{
+	char old[PATH_MAX];
+
+	nt_taps_neighbour(t, "_old", old);
+	nt_taps_remove_folder(old);
+	if (rename(t->pin_root, old) == -1)
+		return nt_err_sys(err, errno, "rename %s to %s", t->pin_root, old);
+	nt_taps_remove_folder(old);
+	return 0;
+}
+
+/* The reports of failed attachments, all of them ours by their folder. */
+static void remove_failed(int state_fd)
+{
+	int fd = openat(state_fd, "failed", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_closedir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	(void)unlinkat(state_fd, "failed", AT_REMOVEDIR);
+}
+
+static void remove_state(const char *state_dir)
+{
+	_cleanup_close_ int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	remove_failed(fd);
+	(void)unlinkat(fd, "lock", 0);
+	/* Stays when the agent keeps something there. */
+	(void)rmdir(state_dir);
+}
+
+static void taps_closep(struct nt_taps **t)
+{
+	nt_taps_close(*t);
+}
+
+int nt_taps_remove(const struct nt_taps_config *config, struct nt_err *err)
+{
+	_cleanup_(taps_closep) struct nt_taps *t = NULL;
+	_cleanup_close_ int lock = -1;
+	struct nt_taps_config only_open = *config;
+	struct nt_taps paths = {};
+	struct detach_ctx ctx;
+	int r = nt_taps_set_paths(&paths, config, err);
+
+	if (r < 0)
+		return r;
+	only_open.must_exist = true;
+	r = nt_taps_open(&only_open, &t, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0) {
+		r = nt_taps_lock(paths.state_dir, &lock, err);
+		if (r < 0)
+			return r;
+		ctx.t = t;
+		r = nt_taps_pods(t, detach_one, &ctx, err);
+		if (r == 0)
+			r = remove_root(t, err);
+		if (r < 0)
+			return r;
+	}
+	remove_state(paths.state_dir);
+	return 0;
+}

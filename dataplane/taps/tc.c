@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our filters on a link's clsact qdisc, beside everybody else's. */
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
+#include <bpf/libbpf.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+
+#include "dataplane/taps/internal.h"
+#include "lib/base/cleanup.h"
+
+/*
+ * Filters run in the order of their priorities, and one that does not say "next" hides the packet
+ * from those behind it. 1 is what other CNIs take for themselves; filters made without a priority
+ * get 49152 and below. So 2: before all that did not ask to be first. The handle is ours alone
+ * ("NT").
+ */
+#define FILTER_PRIORITY 2
+#define FILTER_HANDLE 0x4e540001
+
+static struct bpf_tc_hook hook_of(__u32 ifindex, enum nt_dir dir)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = (int)ifindex,
+		.attach_point = dir == NT_DIR_FROM_POD ? BPF_TC_INGRESS : BPF_TC_EGRESS,
+	};
+}
+
+static struct bpf_tc_opts our_filter(void)
+{
+	return (struct bpf_tc_opts){
+		.sz = sizeof(struct bpf_tc_opts),
+		.handle = FILTER_HANDLE,
+		.priority = FILTER_PRIORITY,
+	};
+}
+
+struct qdisc_kind {
+	char name[16];
+};
+
+static int read_kind(struct nl_msg *msg, void *ctx)
+{
+	struct qdisc_kind *kind = ctx;
+	struct nlattr *attr = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct tcmsg), TCA_KIND);
+
+	if (attr)
+		nla_strlcpy(kind->name, attr, sizeof(kind->name));
+	return NL_OK;
+}
+
+static void socket_freep(struct nl_sock **sk)
+{
+	nl_socket_free(*sk);
+}
+
+/* Which qdisc sits at the link's ingress; "" when it could not be asked. */
+static struct qdisc_kind ingress_kind(__u32 ifindex)
+{
+	const struct timeval patience = { .tv_sec = 2 };
+	struct tcmsg tcm = { .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_CLSACT };
+	_cleanup_(socket_freep) struct nl_sock *sk = nl_socket_alloc();
+	struct qdisc_kind kind = {};
+
+	if (!sk || nl_connect(sk, NETLINK_ROUTE) < 0)
+		return kind;
+	(void)setsockopt(nl_socket_get_fd(sk), SOL_SOCKET, SO_RCVTIMEO, &patience,
+			 sizeof(patience));
+	nl_socket_disable_auto_ack(sk);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, read_kind, &kind);
+	/* The answer goes to listeners only, unless an echo is asked for. */
+	if (nl_send_simple(sk, RTM_GETQDISC, NLM_F_ECHO, &tcm, sizeof(tcm)) >= 0)
+		(void)nl_recvmsgs_default(sk);
+	return kind;
+}
+
+/* The old "ingress" qdisc would take our egress filter too and run it at ingress: each packet
+ * would be seen twice and in the wrong direction. */
+int nt_tc_prepare(__u32 ifindex, struct nt_err *err)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, NT_DIR_FROM_POD);
+	struct qdisc_kind kind;
+	int r;
+
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	r = bpf_tc_hook_create(&hook);
+	if (r < 0 && r != -EEXIST)
+		return nt_err_sys(err, -r, "make a clsact qdisc on link %u", ifindex);
+	if (r == 0)
+		return 0;
+	kind = ingress_kind(ifindex);
+	if (kind.name[0] && strcmp(kind.name, "clsact") != 0)
+		return nt_err_set(err, EBUSY,
+				  "link %u has a qdisc '%s' where clsact belongs (does the "
+				  "bandwidth plugin limit this pod?)",
+				  ifindex, kind.name);
+	return 0;
+}
+
+int nt_tc_attach(__u32 ifindex, enum nt_dir dir, int prog_fd, struct nt_err *err)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, dir);
+	struct bpf_tc_opts opts = our_filter();
+	int r;
+
+	opts.prog_fd = prog_fd;
+	opts.flags = BPF_TC_F_REPLACE;
+	r = bpf_tc_attach(&hook, &opts);
+	if (r < 0)
+		return nt_err_sys(err, -r, "attach %s to link %u",
+				  dir == NT_DIR_FROM_POD ? NT_PIN_FROM_POD : NT_PIN_TO_POD,
+				  ifindex);
+	return 0;
+}
+
+__u32 nt_tc_program(__u32 ifindex, enum nt_dir dir)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, dir);
+	struct bpf_tc_opts opts = our_filter();
+
+	return bpf_tc_query(&hook, &opts) < 0 ? 0 : opts.prog_id;
+}
+
+void nt_tc_detach(__u32 ifindex, enum nt_dir dir, __u32 prog_id)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, dir);
+	struct bpf_tc_opts opts = our_filter();
+
+	if (nt_tc_program(ifindex, dir) == prog_id)
+		(void)bpf_tc_detach(&hook, &opts);
+}

@@ -126,7 +126,8 @@ def datagrams_of(time, ifindex, from_pod, family, packet):
     if 53 not in (sport, dport):
         return
     payload = packet[at + 8:at + max(8, length)]
-    for octets, parsed in split(payload) if payload else [(b"", None)]:
+    whole = payload and 8 <= length <= len(packet) - at
+    for octets, parsed in split(payload) if whole else [(payload, None)]:
         d = Datagram()
         d.time, d.ifindex, d.from_pod, d.src, d.dst, d.sport, d.dport = time, ifindex, from_pod, src, dst, sport, dport
         d.octets, d.broken = len(octets), parsed is None
@@ -135,24 +136,42 @@ def datagrams_of(time, ifindex, from_pod, family, packet):
         yield d
 
 
-def read(path):
-    """All DNS datagrams in the file, in order of time. ValueError when the recording had gaps."""
+class Skb:
+    """One packet at one device, as the kernel handed it over: several datagrams when it is GSO."""
+
+    def __init__(self, time, ifindex, from_pod, family, packet):
+        self.time, self.ifindex, self.from_pod, self.family, self.packet = time, ifindex, from_pod, family, packet
+
+    def datagrams(self):
+        return datagrams_of(self.time, self.ifindex, self.from_pod, self.family, self.packet)
+
+
+def packets(path):
+    """All packets in the file, in order of time. ValueError when the recording had gaps."""
     with open(path + ".stats") as f:
         stats = json.load(f)
     if stats["drops"]:
         raise ValueError(f"the recording lost {stats['drops']} packets: it proves nothing")
     with open(path, "rb") as f:
         data = f.read()
-    found, at = [], 24
+    at = 24
     while at < len(data):
         sec, nsec, kept, length = struct.unpack_from("=4I", data, at)
         family, _, ifindex, _, kind, _, _ = SLL2.unpack_from(data, at + 16)
-        packet = data[at + 16 + SLL2.size:at + 16 + kept]
         if kept != length:
             raise ValueError(f"a packet of {length} octets was cut to {kept}")
-        found += datagrams_of(sec + nsec / 1e9, ifindex, kind != OUTGOING, family, packet)
+        yield Skb(sec + nsec / 1e9, ifindex, kind != OUTGOING, family, data[at + 16 + SLL2.size:at + 16 + kept])
         at += 16 + kept
-    return found
+
+
+def skbs(path):
+    """The packets that hold DNS over UDP."""
+    return [p for p in packets(path) if any(True for _ in p.datagrams())]
+
+
+def read(path):
+    """All DNS datagrams in the file, in order of time."""
+    return [d for p in packets(path) for d in p.datagrams()]
 
 
 if __name__ == "__main__":

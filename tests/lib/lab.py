@@ -145,6 +145,11 @@ class Lab:
         """The first child that had to live and does not."""
         return next((c for c in self.children if c.needed and c.process.poll() is not None), None)
 
+    def dead_is_failure(self):
+        child = self.dead()
+        if child:
+            raise Failed(f"{child.name} ended with {child.process.returncode}:\n{child.tail()}")
+
     # --- the node ------------------------------------------------------------------------------
     def start_node(self):
         self.make_netns(self.node)
@@ -312,10 +317,12 @@ def listener_in(netns, port):
 
 
 class Relay:
-    """Carries connections octet by octet; a connection that cannot be made is closed."""
+    """Carries connections octet by octet; a connection that cannot be made is closed. Counts these,
+    and what the controller answers to uploads."""
 
     def __init__(self, listener, target):
         self.listener, self.target = listener, target
+        self.refused = self.appended = self.duplicates = 0
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -328,15 +335,18 @@ class Relay:
                 b = socket.create_connection(self.target, 5)
                 b.settimeout(None)
             except OSError:
+                self.refused += 1
                 a.close()
                 continue
-            for pair in ((a, b), (b, a)):
-                threading.Thread(target=self.copy, args=pair, daemon=True).start()
+            for source, sink, answers in ((a, b, False), (b, a, True)):
+                threading.Thread(target=self.copy, args=(source, sink, answers), daemon=True).start()
 
-    @staticmethod
-    def copy(source, sink):
+    def copy(self, source, sink, answers):
         try:
             while data := source.recv(1 << 16):
+                if answers:
+                    self.appended += data.count(b'"appended"')
+                    self.duplicates += data.count(b'"duplicate"')
                 sink.sendall(data)
         except OSError:
             pass

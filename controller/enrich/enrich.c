@@ -86,7 +86,59 @@ static bool same_pod(const struct nt_object *pod, const struct nt_record *r)
 	return nt_slice_eq(r->client_uid, pod->uid) || nt_slice_eq(r->client_uid, text_of(hash));
 }
 
-static int enrich_client(struct nt_enrich *e, struct nt_record *r)
+static int copy_labels(struct nt_arena *arena, const struct nt_object *o,
+		       struct nt_label **ret_labels)
+{
+	struct nt_label *out = nt_arena_alloc(arena, o->labels_len * sizeof(*out));
+
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->labels_len; i++) {
+		out[i].key = nt_arena_copy(arena, o->labels[i].key);
+		out[i].value = nt_arena_copy(arena, o->labels[i].value);
+		if (!out[i].key.p || !out[i].value.p)
+			return -ENOMEM;
+	}
+	*ret_labels = out;
+	return 0;
+}
+
+static int copy_services(struct nt_arena *arena, const struct nt_enrich_pod *pod,
+			 struct nt_slice **ret_services)
+{
+	struct nt_slice *out = nt_arena_alloc(arena, pod->services_len * sizeof(*out));
+
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < pod->services_len; i++) {
+		out[i] = nt_arena_copy(arena, pod->services[i]);
+		if (!out[i].p)
+			return -ENOMEM;
+	}
+	*ret_services = out;
+	return 0;
+}
+
+static int set_client(struct nt_arena *arena, const struct nt_enrich_pod *pod, struct nt_record *r)
+{
+	struct nt_slice kind = nt_arena_copy(arena, pod->workload.kind);
+	struct nt_slice name = nt_arena_copy(arena, pod->workload.name);
+	struct nt_slice *services;
+	struct nt_label *labels;
+
+	if (!kind.p || !name.p || copy_services(arena, pod, &services) < 0 ||
+	    copy_labels(arena, pod->object, &labels) < 0)
+		return -ENOMEM;
+	r->client_workload_kind = kind;
+	r->client_workload_name = name;
+	r->client_services = services;
+	r->client_services_len = pod->services_len;
+	r->client_labels = labels;
+	r->client_labels_len = pod->object->labels_len;
+	return 0;
+}
+
+static int enrich_client(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)
 {
 	struct nt_enrich_pod *pod;
 
@@ -97,13 +149,7 @@ static int enrich_client(struct nt_enrich *e, struct nt_record *r)
 		return 0;
 	if (nt_enrich_index_derive(&e->index, pod) < 0)
 		return -ENOMEM;
-	r->client_workload_kind = pod->workload.kind;
-	r->client_workload_name = pod->workload.name;
-	r->client_services = pod->services;
-	r->client_services_len = pod->services_len;
-	r->client_labels = (struct nt_label *)pod->object->labels; /* nobody writes there */
-	r->client_labels_len = pod->object->labels_len;
-	return 0;
+	return set_client(arena, pod, r);
 }
 
 static int set_server_pod(struct nt_enrich *e, struct nt_arena *arena, const struct nt_object *pod,
@@ -111,16 +157,30 @@ static int set_server_pod(struct nt_enrich *e, struct nt_arena *arena, const str
 {
 	const struct nt_enrich_service *service =
 		nt_enrich_index_service_of(&e->index, pod, server->port);
-	struct nt_slice aggr;
+	struct nt_server new = { .ip = server->ip, .port = server->port };
 
-	if (nt_record_name_aggr(pod->name, arena, &aggr) < 0)
+	new.name = nt_arena_copy(arena, pod->name);
+	new.namespace_ = nt_arena_copy(arena, pod->namespace_);
+	if (service)
+		new.service = nt_arena_copy(arena, service->full_name);
+	if (!new.name.p || !new.namespace_.p || (service && !new.service.p) ||
+	    nt_record_name_aggr(new.name, arena, &new.name_aggr) < 0 ||
+	    copy_labels(arena, pod, &new.labels) < 0)
 		return -ENOMEM;
-	server->name = pod->name;
-	server->name_aggr = aggr;
-	server->namespace_ = pod->namespace_;
-	server->service = service ? service->full_name : (struct nt_slice){ 0 };
-	server->labels = (struct nt_label *)pod->labels;
-	server->labels_len = pod->labels_len;
+	new.labels_len = pod->labels_len;
+	*server = new;
+	return 0;
+}
+
+static int set_server_service(struct nt_arena *arena, const struct nt_enrich_service *service,
+			      struct nt_server *server)
+{
+	struct nt_slice full_name = nt_arena_copy(arena, service->full_name);
+
+	if (!full_name.p)
+		return -ENOMEM;
+	server->service = full_name;
+	server->namespace_ = nt_slice_mem(full_name.p, service->object->namespace_.len);
 	return 0;
 }
 
@@ -136,9 +196,7 @@ static int enrich_by_address(struct nt_enrich *e, struct nt_arena *arena, int64_
 		return 0;
 	if (a->pod)
 		return set_server_pod(e, arena, a->pod->object, server);
-	server->service = a->service->full_name;
-	server->namespace_ = a->service->object->namespace_;
-	return 0;
+	return set_server_service(arena, a->service, server);
 }
 
 /* A pod object that has addresses, none of them this one, is another pod of that name. */
@@ -171,7 +229,7 @@ int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_reco
 	if (result < 0)
 		return result;
 	if (r->side == NT_SIDE_CLIENT)
-		result = enrich_client(e, r);
+		result = enrich_client(e, arena, r);
 	for (size_t i = 0; i < r->servers_len; i++) {
 		struct nt_server *server = &r->servers[i];
 		bool named = r->side == NT_SIDE_SERVER && server->name.len &&

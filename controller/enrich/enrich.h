@@ -24,7 +24,6 @@ void nt_enrich_free(struct nt_enrich *e);
  *   name, name_aggr, namespace_, service, labels of each server: by its address, on rows of
  *   side=server by the name that the agent gave. What is no pod has name "-" and name_aggr "pvt" or
  *   "pub"; a Service's address has its service and namespace.
- * New lists are in arena or in the index: store the record before the next nt_objects_poll. 0, or
- * -ENOMEM with a record that is whole but not fully enriched.
+ * All of it is copied into arena. 0, or -ENOMEM with a record that is whole but not fully enriched.
  */
 int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r) NT_MUSTCHECK;

@@ -258,6 +258,7 @@ START_TEST(test_follows_the_objects)
 	expect(r.client_workload_name, "web-6659c9d65f-x2x4p");
 	put("");
 	ck_assert_int_eq(nt_objects_poll(objects), 1);
+	expect(r.client_workload_name, "web-6659c9d65f-x2x4p"); /* a record keeps what it got */
 	r = client_row("shop", "web-6659c9d65f-x2x4p", "uid-2");
 	ck_assert_int_eq(nt_enrich_record(enrich, &arena, &r), 0);
 	ck_assert_uint_eq(r.client_workload_name.len, 0);

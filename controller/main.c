@@ -81,8 +81,8 @@ static int open_all(struct controller *c, struct nt_err *err)
 		r = nt_token_open(o->token_file ?: nt_buf_str(&token_path), &c->token, err);
 	if (r == 0 && o->objects)
 		r = nt_objects_open_dir(o->objects, &c->objects, err);
-	if (r == 0)
-		r = nt_enrich_new(c->objects, o->cluster_domain, &c->enrich, err);
+	if (r == 0 && c->objects)
+		r = nt_enrich_new(c->objects, &c->enrich, err);
 	if (r == 0)
 		r = nt_ingest_new(c->store, c->objects, c->enrich, &c->ingest, err);
 	return r;

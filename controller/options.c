@@ -16,7 +16,6 @@ static const char usage[] =
 	"  --objects DIR         Kubernetes objects as YAML, watched for changes\n"
 	"  --token-file FILE     the agents' token, made when it is not there (DIR/token)\n"
 	"  --retention DURATION  rows are kept this long, as 36h or 8d (8d)\n"
-	"  --cluster-domain NAME (cluster.local)\n"
 	"  --log-level LEVEL     error, warn, info, debug (info)\n"
 	"  --help, --version\n";
 
@@ -25,11 +24,10 @@ enum option_value {
 	OPT_LISTEN = 1,
 	OPT_OBJECTS = 2,
 	OPT_TOKEN_FILE = 3,
-	OPT_CLUSTER_DOMAIN = 4,
-	OPT_RETENTION = 5,
-	OPT_LOG_LEVEL = 6,
-	OPT_HELP = 7,
-	OPT_VERSION = 8,
+	OPT_RETENTION = 4,
+	OPT_LOG_LEVEL = 5,
+	OPT_HELP = 6,
+	OPT_VERSION = 7,
 };
 
 static const struct option names[] = {
@@ -37,7 +35,6 @@ static const struct option names[] = {
 	{ "listen", 1, NULL, OPT_LISTEN },
 	{ "objects", 1, NULL, OPT_OBJECTS },
 	{ "token-file", 1, NULL, OPT_TOKEN_FILE },
-	{ "cluster-domain", 1, NULL, OPT_CLUSTER_DOMAIN },
 	{ "retention", 1, NULL, OPT_RETENTION },
 	{ "log-level", 1, NULL, OPT_LOG_LEVEL },
 	{ "help", 0, NULL, OPT_HELP },
@@ -48,8 +45,7 @@ static const struct option names[] = {
 /* An option that takes a value. */
 static bool set(struct nt_options *o, int option, const char *value)
 {
-	const char **const texts[] = { &o->data, &o->listen, &o->objects, &o->token_file,
-				       &o->cluster_domain };
+	const char **const texts[] = { &o->data, &o->listen, &o->objects, &o->token_file };
 
 	if (option == OPT_RETENTION)
 		return nt_parse_duration_ns(nt_slice_str(value), &o->retention_ns) == 0 &&
@@ -63,7 +59,6 @@ static bool set(struct nt_options *o, int option, const char *value)
 int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
 {
 	struct nt_options o = { .listen = "127.0.0.1:8053",
-				.cluster_domain = "cluster.local",
 				.retention_ns = 8 * 86400 * NT_NS_PER_S,
 				.log_level = NT_LOG_INFO };
 	int option, at = 0;

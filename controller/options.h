@@ -11,7 +11,6 @@ struct nt_options {
 	const char *listen;
 	const char *objects; /* NULL: none */
 	const char *token_file; /* NULL: in data */
-	const char *cluster_domain;
 	int64_t retention_ns;
 	enum nt_log_level log_level;
 };

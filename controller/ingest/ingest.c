@@ -19,9 +19,9 @@
 struct nt_ingest {
 	struct nt_store *store;
 	struct nt_enrich *enrich;
-	pthread_mutex_t batch_lock; /* one batch at a time */
-	pthread_mutex_t
-		objects_lock; /* covers objects and enrich; taken after batch_lock or alone */
+	/* One batch at a time. Covers objects and enrich, too: an enriched record points into the
+	 * index until it is stored. */
+	pthread_mutex_t lock;
 	struct nt_objects *objects;
 	pthread_mutex_t stats_lock; /* covers stats; taken last */
 	struct nt_ingest_stats stats;
@@ -37,8 +37,7 @@ int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_
 	i->store = store;
 	i->objects = objects;
 	i->enrich = enrich;
-	pthread_mutex_init(&i->batch_lock, NULL);
-	pthread_mutex_init(&i->objects_lock, NULL);
+	pthread_mutex_init(&i->lock, NULL);
 	pthread_mutex_init(&i->stats_lock, NULL);
 	*ret_ingest = i;
 	return 0;
@@ -48,8 +47,7 @@ void nt_ingest_free(struct nt_ingest *i)
 {
 	if (!i)
 		return;
-	pthread_mutex_destroy(&i->batch_lock);
-	pthread_mutex_destroy(&i->objects_lock);
+	pthread_mutex_destroy(&i->lock);
 	pthread_mutex_destroy(&i->stats_lock);
 	free(i);
 }
@@ -113,12 +111,9 @@ static void enrich(struct nt_ingest *i, const struct nt_batch *b, struct nt_aren
 	/* The decoder made them, in our arena. */
 	struct nt_record *records = (struct nt_record *)(uintptr_t)b->records;
 
-	if (!i->enrich)
-		return;
-	pthread_mutex_lock(&i->objects_lock);
-	for (size_t k = 0; k < b->records_len; k++)
-		nt_enrich_record(i->enrich, &records[k], arena);
-	pthread_mutex_unlock(&i->objects_lock);
+	/* A record for which there was no memory is whole, only with less beside it. */
+	for (size_t k = 0; i->enrich && k < b->records_len; k++)
+		(void)!nt_enrich_record(i->enrich, arena, &records[k]);
 }
 
 static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, int result,
@@ -151,7 +146,7 @@ int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_out
 	struct nt_batch batch = { 0 };
 	int r;
 
-	pthread_mutex_lock(&i->batch_lock);
+	pthread_mutex_lock(&i->lock);
 	r = nt_batch_decode(wire, &arena, &batch, err);
 	if (r == -ENOMEM)
 		r = nt_err_set(err, EBADMSG, "more in one batch than fits into %u MiB",
@@ -162,7 +157,7 @@ int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_out
 		enrich(i, &batch, &arena);
 		r = nt_store_append(i->store, &batch, &outcome, err);
 	}
-	pthread_mutex_unlock(&i->batch_lock);
+	pthread_mutex_unlock(&i->lock);
 	count(i, &batch, wire.len, r, outcome);
 	if (r == 0)
 		*ret_outcome = outcome;
@@ -183,9 +178,9 @@ void nt_ingest_poll_objects(struct nt_ingest *i)
 {
 	if (!i->objects)
 		return;
-	pthread_mutex_lock(&i->objects_lock);
+	pthread_mutex_lock(&i->lock);
 	(void)nt_objects_poll(i->objects);
-	pthread_mutex_unlock(&i->objects_lock);
+	pthread_mutex_unlock(&i->lock);
 }
 
 void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx)
@@ -194,8 +189,8 @@ void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx
 
 	if (!i->objects)
 		return;
-	pthread_mutex_lock(&i->objects_lock);
+	pthread_mutex_lock(&i->lock);
 	for (size_t k = 0; (problem = nt_objects_problem_at(i->objects, k)); k++)
 		fn(ctx, problem);
-	pthread_mutex_unlock(&i->objects_lock);
+	pthread_mutex_unlock(&i->lock);
 }

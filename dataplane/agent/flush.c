@@ -122,23 +122,36 @@ static void state_owed(struct nt_agent *a)
 	}
 }
 
-/* What is known only now: who turned out to be a resolver, and whether the clock stepped. */
+/* How many packets of the pod the row holds; role is known only now. */
+static void finish_row(struct nt_agent_pod *pod, struct nt_record *r)
+{
+	if (pod->answered)
+		r->role = NT_ROLE_RESOLVER;
+	if (r->type == NT_RECORD_LOG)
+		pod->rows_logged += r->queries + r->replies;
+	else if (!nt_writeoff_is(r))
+		pod->rows_unlogged += r->count;
+}
+
+/* What is known only now: who turned out to be a resolver, whether the clock stepped, and how many
+ * packets of each pod there are. */
 static void finish_rows(struct nt_agent *a, struct nt_record *rows, size_t len, bool clock_step)
 {
 	const struct nt_row_owner *owners = (const struct nt_row_owner *)a->row_owners.p;
-	size_t owners_len = a->row_owners.len / sizeof(*owners), at = 0;
+	size_t owners_len = a->row_owners.len / sizeof(*owners), at = 0, pod_at = 0;
+	struct nt_agent_pod *pod;
 
+	while ((pod = nt_podtable_next(&a->pods, &pod_at)))
+		pod->rows_logged = pod->rows_unlogged = 0;
 	for (size_t i = 0; i < len; i++) {
-		const struct nt_agent_pod *pod;
-
 		rows[i].clock_step |= clock_step;
 		while (at < owners_len && owners[at].row_id < rows[i].id)
 			at++;
 		if (at == owners_len || owners[at].row_id != rows[i].id)
 			continue;
 		pod = nt_podtable_find(&a->pods, owners[at].ep_id);
-		if (pod && pod->answered)
-			rows[i].role = NT_ROLE_RESOLVER;
+		if (pod)
+			finish_row(pod, &rows[i]);
 	}
 }
 
@@ -146,9 +159,11 @@ static void finish_rows(struct nt_agent *a, struct nt_record *rows, size_t len, 
 
 static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 {
-	return a->first_batch || !pod->shipped || pod->shipped_seen != pod->seen ||
-	       pod->shipped_logged != pod->logged || pod->shipped_unlogged != pod->unlogged ||
-	       pod->shipped_gone != pod->gone || pod->shipped_resolver != pod->answered;
+	/* With rows too: should the batch be written off, it must say whose they are. */
+	return a->first_batch || !pod->shipped || pod->rows_logged || pod->rows_unlogged ||
+	       pod->shipped_seen != pod->seen || pod->shipped_logged != pod->logged ||
+	       pod->shipped_unlogged != pod->unlogged || pod->shipped_gone != pod->gone ||
+	       pod->shipped_resolver != pod->answered;
 }
 
 static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,

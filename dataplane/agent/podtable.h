@@ -46,6 +46,9 @@ struct nt_agent_pod {
 	uint64_t gone_seq; /* the batch that says so; the entry stays until it is acknowledged */
 	uint64_t seen; /* kernel's count at the last flush */
 	uint64_t logged, unlogged;
+	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the
+	 * pod's own (not those of a batch that was written off). */
+	uint64_t rows_logged, rows_unlogged;
 	struct nt_owed *owed;
 	size_t owed_len;
 	bool shipped; /* an endpoint entry was stored, with the values below */

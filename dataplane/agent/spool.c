@@ -425,7 +425,8 @@ uint64_t nt_spool_head(const struct nt_spool *s)
 	return 0;
 }
 
-int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct nt_err *err)
+static int read_part(struct nt_spool *s, uint64_t seq, bool want_state, struct nt_buf *out,
+		     struct nt_err *err)
 {
 	struct nt_slice batch, state;
 	struct file *f = find(s, seq);
@@ -437,10 +438,20 @@ int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct n
 	nt_buf_reset(out);
 	r = read_file(s, f, out, &batch, &state, err);
 	if (r == 0)
-		keep(out, batch);
+		keep(out, want_state ? state : batch);
 	else if (r == -EBADMSG || r == -ENOENT)
 		set_aside(s, f);
 	return r;
+}
+
+int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct nt_err *err)
+{
+	return read_part(s, seq, false, out, err);
+}
+
+int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct nt_err *err)
+{
+	return read_part(s, seq, true, out, err);
 }
 
 void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq)

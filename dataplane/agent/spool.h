@@ -54,9 +54,12 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 
 /* The oldest batch that waits; 0 when none does. */
 uint64_t nt_spool_head(const struct nt_spool *s);
-/* Reads one batch into out; -EBADMSG: torn (set aside, gone from the queue). */
+/* Reads one batch (or the state beside it) into out; -EBADMSG: torn (set aside, gone from the
+ * queue). */
 int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
 		  struct nt_err *err) NT_MUSTCHECK;
+int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
+			struct nt_err *err) NT_MUSTCHECK;
 void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq);
 void nt_spool_reject(struct nt_spool *s, uint64_t seq);
 

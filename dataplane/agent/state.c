@@ -10,11 +10,11 @@ static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '1' };
 /* Sizes of the parts tell whether the binary that reads has the layout of the one that wrote. */
 struct state_head {
 	char magic[8];
-	uint32_t pod_size, key_size, query_size, identity_size;
+	uint32_t pod_size, key_size, query_size, identity_size, tally_size, reserved;
 	uint8_t boot_id[16];
 	uint64_t created_boot_ns; /* of the pins */
 	struct nt_timebase_sample sample;
-	uint64_t pods_len, keys_len, marked_len, queries_len, identities_len;
+	uint64_t tallies_len, pods_len, keys_len, marked_len, queries_len, identities_len;
 };
 
 struct saved_pod {
@@ -25,11 +25,12 @@ struct saved_pod {
 };
 
 struct parts {
-	struct nt_buf pods, keys, marked, queries, identities;
+	struct nt_buf tallies, pods, keys, marked, queries, identities;
 };
 
 static void parts_done(struct parts *p)
 {
+	nt_buf_done(&p->tallies);
 	nt_buf_done(&p->pods);
 	nt_buf_done(&p->keys);
 	nt_buf_done(&p->marked);
@@ -68,6 +69,12 @@ static void save_pods(struct saving *s)
 			.resolver = pod->resolver || pod->answered,
 		};
 
+		struct nt_state_tally tally = { .ep_id = pod->pod.ep_id,
+						.logged = pod->rows_logged,
+						.unlogged = pod->rows_unlogged };
+
+		if (tally.logged || tally.unlogged)
+			nt_buf_add(&s->parts.tallies, &tally, sizeof(tally));
 		if (!pod->gone)
 			nt_buf_add(&s->parts.pods, &saved, sizeof(saved));
 		if (saved.waiting) /* after a reboot the pinned maps do not have it */
@@ -88,6 +95,7 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 		.key_size = sizeof(struct nt_account_saved),
 		.query_size = sizeof(struct nt_pair_query),
 		.identity_size = sizeof(struct nt_pod),
+		.tally_size = sizeof(struct nt_state_tally),
 		.created_boot_ns = a->source.meta.created_boot_ns,
 		.sample = nt_timebase_last(&a->timebase),
 	};
@@ -98,18 +106,21 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	nt_spool_marked(a->spool, &s.parts.marked);
 	memcpy(h.magic, magic, sizeof(magic));
 	memcpy(h.boot_id, a->source.meta.boot_id, sizeof(h.boot_id));
+	h.tallies_len = count_of(&s.parts.tallies, sizeof(struct nt_state_tally));
 	h.pods_len = count_of(&s.parts.pods, sizeof(struct saved_pod));
 	h.keys_len = count_of(&s.parts.keys, sizeof(struct nt_account_saved));
 	h.marked_len = count_of(&s.parts.marked, sizeof(uint64_t));
 	h.queries_len = count_of(&s.parts.queries, sizeof(struct nt_pair_query));
 	h.identities_len = count_of(&s.parts.identities, sizeof(struct nt_pod));
 	nt_buf_add(out, &h, sizeof(h));
+	nt_buf_add(out, s.parts.tallies.p, s.parts.tallies.len);
 	nt_buf_add(out, s.parts.pods.p, s.parts.pods.len);
 	nt_buf_add(out, s.parts.keys.p, s.parts.keys.len);
 	nt_buf_add(out, s.parts.marked.p, s.parts.marked.len);
 	nt_buf_add(out, s.parts.queries.p, s.parts.queries.len);
 	nt_buf_add(out, s.parts.identities.p, s.parts.identities.len);
-	if (!nt_buf_ok(&s.parts.pods) || !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries))
+	if (!nt_buf_ok(&s.parts.tallies) || !nt_buf_ok(&s.parts.pods) ||
+	    !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries))
 		out->failed = true;
 	parts_done(&s.parts);
 	nt_idmap_done(&s.waiting);
@@ -221,18 +232,40 @@ static bool is_same_generation(const struct nt_agent *a, const struct state_head
 
 static bool head_is_sane(const struct state_head *h, size_t len)
 {
-	uint64_t most = len; /* no count can be larger, so that the sum cannot overflow */
+	const uint64_t counts[] = { h->tallies_len, h->pods_len,    h->keys_len,
+				    h->marked_len,  h->queries_len, h->identities_len };
+	const uint64_t sizes[] = { h->tally_size,    h->pod_size,   h->key_size,
+				   sizeof(uint64_t), h->query_size, h->identity_size };
+	uint64_t sum = sizeof(*h);
 
-	if (memcmp(h->magic, magic, sizeof(magic)) != 0 || h->pods_len > most ||
-	    h->keys_len > most || h->marked_len > most || h->queries_len > most ||
-	    h->identities_len > most || h->query_size > 65536 || h->identity_size > 65536)
-		return false;
-	return h->pod_size == sizeof(struct saved_pod) &&
+	for (size_t i = 0; i < NT_ARRAY_LEN(counts); i++) {
+		/* Neither the product nor the sum can overflow. */
+		if (counts[i] > len || sizes[i] > 65536 || sum > len)
+			return false;
+		sum += counts[i] * sizes[i];
+	}
+	return sum == len && memcmp(h->magic, magic, sizeof(magic)) == 0 &&
+	       h->pod_size == sizeof(struct saved_pod) &&
 	       h->key_size == sizeof(struct nt_account_saved) &&
-	       sizeof(*h) + h->pods_len * h->pod_size + h->keys_len * h->key_size +
-			       h->marked_len * sizeof(uint64_t) + h->queries_len * h->query_size +
-			       h->identities_len * h->identity_size ==
-		       len;
+	       h->tally_size == sizeof(struct nt_state_tally);
+}
+
+static bool open_state(struct reader *r, struct state_head *h)
+{
+	size_t len = r->left.len;
+
+	return take(r, h, sizeof(*h)) && head_is_sane(h, len);
+}
+
+int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *err)
+{
+	struct reader r = { .left = state };
+	struct state_head h;
+
+	if (!open_state(&r, &h))
+		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
+	nt_buf_add(out, r.left.p, h.tallies_len * sizeof(struct nt_state_tally));
+	return 0;
 }
 
 int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *err)
@@ -240,8 +273,10 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 	struct reader r = { .left = state };
 	struct state_head h;
 
-	if (!take(&r, &h, sizeof(h)) || !head_is_sane(&h, state.len))
+	if (!open_state(&r, &h))
 		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
+	r.left.p += h.tallies_len * sizeof(struct nt_state_tally);
+	r.left.len -= h.tallies_len * sizeof(struct nt_state_tally);
 	nt_timebase_add(&a->timebase, h.sample);
 	a->interval_from_us = nt_timebase_us(&a->timebase, h.sample.boot_ns);
 	restore_pods(a, &r, &h);

@@ -17,3 +17,13 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out);
  * is not whole.
  */
 int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *err) NT_MUSTCHECK;
+
+/* What the rows of one batch hold of an endpoint. Not the same as its sequence ranges: a query may
+ * be covered by one batch and come out as a row of a later one. */
+struct nt_state_tally {
+	uint64_t ep_id;
+	uint64_t logged; /* packets in LOG rows */
+	uint64_t unlogged; /* packets in UNLOGGED rows, without those of batches written off */
+};
+/* Appends the tallies of a state as struct nt_state_tally. */
+int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;

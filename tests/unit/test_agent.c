@@ -1,0 +1,826 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent without BPF and network, under virtual time: events in, batches out of the spool. The
+ * fake kernel numbers and loses packets as the programs do; the fake controller takes batches and
+ * adds up. What must hold in every story: packets in rows + UNLOGGED = packets numbered.
+ */
+#include "dataplane/agent/agent.h"
+
+#include <check.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/record/batch.h"
+#include "tests/unit/dns_build.h"
+
+#define PODS 4
+#define CPUS 2
+
+static struct {
+	struct nt_pod pods[PODS];
+	struct nt_counters counters[PODS][CPUS];
+	bool there[PODS];
+	unsigned forgotten;
+} kernel;
+
+/* What the controller has. */
+static struct {
+	uint64_t logged, unlogged, count, unanswered, late, batches, endpoints;
+	uint64_t by_reason[NT_REASON_MAX];
+	uint64_t resolver_rows, stepped_rows;
+	uint64_t seen, endpoint_logged, endpoint_unlogged; /* of the latest entry of pod 0 */
+	enum nt_endpoint_state state; /* of pod 0 */
+	char error[128], name[64];
+	uint64_t ranges;
+} store;
+
+static struct nt_clock clock_now;
+static struct nt_agent *agent;
+static struct nt_agent_config config;
+static struct nt_tapsource source;
+static char folder[64], spool_path[96];
+static struct nt_err err;
+
+/* --- the fake kernel -------------------------------------------------------------------------- */
+
+static int index_of(uint64_t ep_id)
+{
+	for (int i = 0; i < PODS; i++)
+		if (kernel.there[i] && kernel.pods[i].ep_id == ep_id)
+			return i;
+	return -1;
+}
+
+static int fake_get(void *ctx, uint64_t ep_id, struct nt_pod *ret_pod)
+{
+	int i = index_of(ep_id);
+
+	(void)ctx;
+	if (i < 0)
+		return -ENOENT;
+	*ret_pod = kernel.pods[i];
+	return 0;
+}
+
+static int fake_pods(void *ctx, bool (*fn)(void *, const struct nt_pod *), void *fn_ctx,
+		     struct nt_err *e)
+{
+	(void)ctx, (void)e;
+	for (int i = 0; i < PODS; i++)
+		if (kernel.there[i] && !fn(fn_ctx, &kernel.pods[i]))
+			break;
+	return 0;
+}
+
+static int fake_counters(void *ctx, uint64_t ep_id, struct nt_counters *ret_values)
+{
+	int i = index_of(ep_id);
+
+	(void)ctx;
+	if (i < 0)
+		return -ENOENT;
+	memcpy(ret_values, kernel.counters[i], sizeof(kernel.counters[i]));
+	return 0;
+}
+
+static int fake_forget(void *ctx, uint64_t ep_id, struct nt_err *e)
+{
+	int i = index_of(ep_id);
+
+	(void)ctx, (void)e;
+	if (i >= 0)
+		kernel.there[i] = false;
+	kernel.forgotten += i >= 0;
+	return 0;
+}
+
+static void add_pod(int i)
+{
+	struct nt_pod *p = &kernel.pods[i];
+
+	*p = (struct nt_pod){ .version = NT_ABI_VERSION,
+			      .state = NT_POD_ATTACHED,
+			      .ep_id = (uint64_t)clock_now.virtual_boot_ns + (uint64_t)i + 1,
+			      .attach_real_ns = (uint64_t)clock_now.virtual_real_ns };
+	snprintf(p->namespace_, sizeof(p->namespace_), "shop");
+	snprintf(p->name, sizeof(p->name), "web-%d", i);
+	snprintf(p->container_id, sizeof(p->container_id), "c%d", i);
+	snprintf(p->ifname, sizeof(p->ifname), "eth0");
+	p->ips[0] = (struct nt_abi_addr){ .family = 4, .octets = { 10, 0, 0, (uint8_t)i } };
+	memset(kernel.counters[i], 0, sizeof(kernel.counters[i]));
+	kernel.there[i] = true;
+}
+
+struct packet {
+	int pod;
+	unsigned cpu, id;
+	bool reply, server; /* server: the pod is the one that is asked */
+	bool lost; /* the ring is full */
+	const char *name; /* one label; NULL: octets that are no message */
+	unsigned copies; /* datagrams in one GSO packet, 0: 1 */
+	uint16_t sport, dport; /* 0: as it must be */
+};
+
+static size_t build(const struct packet *p, struct dns_build *b)
+{
+	put_header(b, p->id, p->reply ? 0x8180 : 0x0100, 1, 0, 0, 0);
+	if (!p->name) /* and no question */
+		return b->len;
+	b->wire[b->len++] = (uint8_t)strlen(p->name);
+	put_slice(b, nt_slice_str(p->name));
+	put_slice(b, NT_SLICE_LIT("\4test\0"));
+	put_u16(b, NT_TYPE_A);
+	put_u16(b, 1);
+	return b->len;
+}
+
+static void put_event(const struct packet *p, struct nt_event *e, size_t one, unsigned copies)
+{
+	unsigned dir = p->reply == p->server ? NT_DIR_FROM_POD : NT_DIR_TO_POD;
+	struct nt_counters *c = &kernel.counters[p->pod][p->cpu];
+	static const __u8 other[4] = { 10, 9, 9, 9 };
+	const __u8 *self = kernel.pods[p->pod].ips[0].octets;
+
+	*e = (struct nt_event){
+		.version = NT_ABI_VERSION,
+		.dir = (__u8)dir,
+		.ip_version = 4,
+		.l4proto = IPPROTO_UDP,
+		.hdr_len = sizeof(*e),
+		.ep_id = kernel.pods[p->pod].ep_id,
+		.time_ns = (__u64)clock_now.virtual_boot_ns,
+		.seq = c->seq[dir],
+		.epoch = 1,
+		.cpu = p->cpu,
+		.payload_len = (__u32)(one * copies),
+		.cap_len = (__u32)(one * copies),
+		.gso_size = copies > 1 ? (__u16)one : 0,
+		.gso_segs = (__u16)copies,
+		.sport = p->sport   ? p->sport
+			 : p->reply ? 53
+				    : 40000,
+		.dport = p->dport   ? p->dport
+			 : p->reply ? 40000
+				    : 53,
+	};
+	memcpy(e->saddr, dir == NT_DIR_FROM_POD ? self : other, 4);
+	memcpy(e->daddr, dir == NT_DIR_FROM_POD ? other : self, 4);
+	c->seq[dir] += copies;
+	c->lost[dir][NT_LOSS_RING_FULL] += p->lost ? copies : 0;
+}
+
+static void packet(struct packet p)
+{
+	static struct dns_build b;
+	unsigned copies = p.copies ? p.copies : 1;
+	size_t one = build(&p, &b);
+	struct nt_event e;
+	uint8_t *sample = malloc(sizeof(e) + one * copies);
+
+	put_event(&p, &e, one, copies);
+	memcpy(sample, &e, sizeof(e));
+	for (unsigned i = 0; i < copies; i++)
+		memcpy(sample + sizeof(e) + i * one, b.wire, one);
+	if (!p.lost && agent)
+		nt_agent_event(agent, nt_slice_mem(sample, sizeof(e) + one * copies));
+	free(sample);
+}
+
+static uint64_t numbered(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PODS; i++)
+		for (int cpu = 0; cpu < CPUS; cpu++)
+			sum += kernel.counters[i][cpu].seq[0] + kernel.counters[i][cpu].seq[1];
+	return sum;
+}
+
+/* --- the fake controller ---------------------------------------------------------------------- */
+
+static void take_record(const struct nt_record *r)
+{
+	if (r->type == NT_RECORD_LOG) {
+		store.logged += r->queries + r->replies;
+		store.count += r->count;
+		store.unanswered += r->unanswered;
+		store.late += r->late;
+		store.resolver_rows += r->role == NT_ROLE_RESOLVER;
+		store.stepped_rows += r->clock_step;
+	} else {
+		store.unlogged += r->count;
+		ck_assert_int_le(r->start_us, r->end_us);
+		for (unsigned i = 0; i < NT_REASON_MAX; i++)
+			if (nt_slice_eq(r->reason, nt_slice_str(nt_reason_name(i))) &&
+			    (i == NT_REASON_UNACCOUNTED ||
+			     strcmp(nt_reason_name(i), "unaccounted") != 0))
+				store.by_reason[i] += r->count;
+		snprintf(store.error, sizeof(store.error), "%.*s", NT_SLICE_ARG(r->error));
+	}
+	snprintf(store.name, sizeof(store.name), "%.*s/%.*s", NT_SLICE_ARG(r->client_namespace),
+		 NT_SLICE_ARG(r->client_name));
+}
+
+static void take_batch(const struct nt_batch *b)
+{
+	ck_assert(nt_slice_eq(b->node, NT_SLICE_LIT("n1")));
+	store.batches++;
+	store.endpoints += b->endpoints_len;
+	for (size_t i = 0; i < b->records_len; i++)
+		take_record(&b->records[i]);
+	for (size_t i = 0; i < b->ranges_len; i++)
+		store.ranges += b->ranges[i].to - b->ranges[i].from;
+	for (size_t i = 0; i < b->endpoints_len; i++) {
+		if (!nt_slice_eq(b->endpoints[i].container_id, NT_SLICE_LIT("c0")))
+			continue;
+		store.seen = b->endpoints[i].seen;
+		store.endpoint_logged = b->endpoints[i].logged;
+		store.endpoint_unlogged = b->endpoints[i].unlogged;
+		store.state = b->endpoints[i].state;
+	}
+}
+
+/* Takes all that waits. */
+static void ship(void)
+{
+	uint64_t seq;
+
+	while ((seq = nt_spool_head(agent->spool))) {
+		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
+		_cleanup_buf_ struct nt_buf wire = { 0 };
+		struct nt_batch b;
+
+		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
+		ck_assert_msg(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err) ==
+				      0,
+			      "%s", err.msg);
+		ck_assert_uint_eq(b.seq, seq);
+		take_batch(&b);
+		nt_agent_acknowledged(agent, seq);
+	}
+}
+
+/* --- the agent -------------------------------------------------------------------------------- */
+
+static void pass(int64_t ms)
+{
+	clock_now.virtual_boot_ns += ms * NT_NS_PER_MS;
+	clock_now.virtual_real_ns += ms * NT_NS_PER_MS;
+	if (agent)
+		nt_agent_second(agent);
+}
+
+static int flush(void)
+{
+	int r;
+
+	nt_agent_drained(agent, clock_now.virtual_boot_ns);
+	r = nt_agent_flush(agent, true, &err);
+	ck_assert_msg(r >= 0, "%s", err.msg);
+	return r;
+}
+
+static void start(void)
+{
+	source = (struct nt_tapsource){ .cpus = CPUS,
+					.meta = source.meta,
+					.pod_get = fake_get,
+					.pods = fake_pods,
+					.counters = fake_counters,
+					.forget = fake_forget };
+	source.meta.epoch = 1;
+	ck_assert_msg(nt_agent_new(&config, &source, &clock_now, &agent, &err) == 0, "%s", err.msg);
+	flush();
+}
+
+/* Nothing is written, as with kill -9. */
+static void stop(void)
+{
+	nt_agent_free(agent);
+	agent = NULL;
+}
+
+static void setup(void)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	memset(&store, 0, sizeof(store));
+	clock_now = nt_clock_virtual(1000 * NT_NS_PER_S, 1700000000 * NT_NS_PER_S);
+	snprintf(folder, sizeof(folder), "/tmp/nt-agent-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(spool_path, sizeof(spool_path), "%s/spool", folder);
+	config = (struct nt_agent_config){ .node = "n1",
+					   .spool_path = spool_path,
+					   .cluster_domain = "cluster.local",
+					   .spool_max_bytes = 64 << 20,
+					   .timeout_ns = 5 * NT_NS_PER_S,
+					   .merge = true };
+	memset(&source, 0, sizeof(source));
+	add_pod(0);
+	start();
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	stop();
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* Ends the story: all queries time out, everything is shipped, and the sums agree. */
+static void settle(void)
+{
+	pass(60000);
+	flush();
+	pass(5000);
+	flush();
+	pass(5000);
+	flush();
+	ship();
+	ck_assert_msg(store.logged + store.unlogged == numbered(),
+		      "%llu in rows + %llu UNLOGGED, %llu numbered",
+		      (unsigned long long)store.logged, (unsigned long long)store.unlogged,
+		      (unsigned long long)numbered());
+	ck_assert_uint_eq(store.by_reason[NT_REASON_UNACCOUNTED], 0);
+}
+
+#define Q(...) packet((struct packet){ .name = "a", __VA_ARGS__ })
+#define R(...) packet((struct packet){ .name = "a", .reply = true, __VA_ARGS__ })
+
+START_TEST(one_lookup)
+{
+	Q();
+	pass(3);
+	R();
+	ck_assert_int_eq(flush(), 1);
+	ship();
+	ck_assert_uint_eq(store.count, 1);
+	ck_assert_uint_eq(store.logged, 2);
+	ck_assert_str_eq(store.name, "shop/web-0");
+	ck_assert_uint_eq(store.seen, 2);
+	ck_assert_uint_eq(store.endpoint_logged, 2);
+	ck_assert_uint_eq(store.ranges, 2);
+	ck_assert_int_eq(store.state, NT_ENDPOINT_TAPPED);
+	ck_assert_int_eq(flush(), 0); /* nothing new, no batch */
+	settle();
+}
+END_TEST
+
+START_TEST(first_batch_has_all_endpoints)
+{
+	ship();
+	ck_assert_uint_eq(store.batches, 1);
+	ck_assert_uint_eq(store.endpoints, 1);
+	stop();
+	start();
+	ship();
+	ck_assert_uint_eq(store.endpoints, 2);
+}
+END_TEST
+
+START_TEST(a_waiting_query_survives)
+{
+	Q();
+	ck_assert_int_eq(flush(), 1);
+	ship();
+	ck_assert_uint_eq(store.logged, 0);
+	stop();
+	pass(100);
+	start();
+	R();
+	flush();
+	ship();
+	ck_assert_uint_eq(store.count, 1);
+	ck_assert_uint_eq(store.logged, 2);
+	ck_assert_uint_eq(store.unlogged, 0);
+	settle();
+}
+END_TEST
+
+START_TEST(killed_before_the_flush)
+{
+	Q();
+	flush();
+	R();
+	Q(.id = 2);
+	stop();
+	start();
+	Q(.id = 3);
+	R(.id = 3);
+	settle();
+	ck_assert_uint_eq(store.by_reason[NT_REASON_AGENT_RESTART], 2);
+	ck_assert_uint_eq(store.count, 2); /* the first query is unanswered: its reply was lost */
+	ck_assert_uint_eq(store.endpoint_logged + store.endpoint_unlogged, store.seen);
+}
+END_TEST
+
+START_TEST(killed_and_the_pod_is_gone)
+{
+	Q();
+	flush();
+	R();
+	Q(.id = 2);
+	stop();
+	kernel.pods[0].state = NT_POD_DETACHED;
+	kernel.pods[0].detach_boot_ns = (__u64)clock_now.virtual_boot_ns;
+	pass(2000);
+	start();
+	settle();
+	ck_assert_uint_eq(store.by_reason[NT_REASON_AGENT_RESTART], 2);
+	ck_assert_str_eq(store.name, "shop/web-0");
+	ck_assert_int_eq(store.state, NT_ENDPOINT_GONE);
+	ck_assert_uint_eq(kernel.forgotten, 1);
+	ck_assert_ptr_null(nt_podtable_find(&agent->pods, kernel.pods[0].ep_id));
+}
+END_TEST
+
+START_TEST(lost_spool)
+{
+	char command[160];
+
+	Q();
+	flush();
+	stop();
+	snprintf(command, sizeof(command), "rm -rf %s", spool_path);
+	ck_assert_int_eq(system(command), 0);
+	start();
+	Q(.id = 2);
+	settle();
+	ck_assert_uint_eq(store.by_reason[NT_REASON_SPOOL_LOST], 1);
+}
+END_TEST
+
+/* Written by another binary whose layout is not ours. */
+START_TEST(state_of_another_layout)
+{
+	Q();
+	R();
+	flush();
+	ck_assert_int_eq(
+		nt_spool_write(agent->spool, NT_SLICE_LIT(""), NT_SLICE_LIT("other"), &err), 0);
+	stop();
+	start();
+	flush();
+	flush();
+	nt_spool_acknowledge(agent->spool, 1);
+	nt_spool_acknowledge(agent->spool, 2);
+	nt_spool_acknowledge(agent->spool, 3);
+	settle();
+	ck_assert_uint_eq(store.by_reason[NT_REASON_SPOOL_LOST], 2);
+}
+END_TEST
+
+START_TEST(after_a_reboot)
+{
+	Q();
+	flush();
+	stop();
+	memset(&kernel.there, 0, sizeof(kernel.there));
+	clock_now.virtual_boot_ns = 30 * NT_NS_PER_S;
+	source.meta.boot_id[0] = 1;
+	start();
+	ship();
+	ck_assert_uint_eq(store.unanswered, 1);
+	ck_assert_uint_eq(store.logged, 1);
+	ck_assert_str_eq(store.name, "shop/web-0");
+	ck_assert_int_eq(store.state, NT_ENDPOINT_GONE);
+}
+END_TEST
+
+START_TEST(ring_full)
+{
+	Q();
+	Q(.id = 2, .lost = true);
+	Q(.id = 3, .cpu = 1);
+	R();
+	R(.id = 3, .lost = true);
+	settle();
+	ck_assert_uint_eq(store.by_reason[NT_LOSS_RING_FULL], 2);
+	ck_assert_uint_eq(store.logged, 3);
+}
+END_TEST
+
+START_TEST(no_message)
+{
+	Q();
+	packet((struct packet){ .name = NULL });
+	packet((struct packet){ .name = NULL });
+	flush();
+	ship();
+	ck_assert_uint_eq(store.by_reason[NT_LOSS_UNPARSABLE], 2);
+	ck_assert_str_eq(store.error, "the message ends inside a field");
+	ck_assert_str_eq(store.name, "shop/web-0");
+	settle();
+}
+END_TEST
+
+START_TEST(ports_decide)
+{
+	R(.sport = 40000, .dport = 53); /* a "reply" to a DNS port */
+	Q(.sport = 53, .dport = 40000);
+	flush();
+	ship();
+	ck_assert_uint_eq(store.by_reason[NT_LOSS_UNPARSABLE], 2);
+	ck_assert_str_eq(store.error, "QR bit and ports contradict each other");
+	Q(.sport = 53, .dport = 53);
+	R(.sport = 53, .dport = 53);
+	settle();
+	ck_assert_uint_eq(store.count, 1);
+}
+END_TEST
+
+START_TEST(two_in_one_send)
+{
+	Q(.copies = 2);
+	R();
+	settle();
+	ck_assert_uint_eq(store.count, 1); /* the same question twice: one is a retry */
+	ck_assert_uint_eq(store.logged, 3);
+}
+END_TEST
+
+START_TEST(role_of_the_whole_interval)
+{
+	/* Its own forward, before anybody knew that it serves. */
+	Q(.id = 9);
+	R(.id = 9);
+	Q(.server = true);
+	R(.server = true);
+	flush();
+	ship();
+	ck_assert_uint_eq(store.count, 2);
+	ck_assert_uint_eq(store.resolver_rows, 2);
+	stop();
+	start();
+	Q(.id = 10);
+	R(.id = 10);
+	flush();
+	ship();
+	ck_assert_uint_eq(store.resolver_rows, 3); /* remembered */
+	settle();
+}
+END_TEST
+
+START_TEST(late_reply)
+{
+	Q();
+	pass(6000);
+	flush();
+	R();
+	settle();
+	ck_assert_uint_eq(store.unanswered, 1);
+	ck_assert_uint_eq(store.late, 1);
+	ck_assert_uint_eq(store.count, 1);
+}
+END_TEST
+
+START_TEST(clock_step)
+{
+	Q();
+	R();
+	clock_now.virtual_real_ns += NT_NS_PER_S;
+	nt_agent_second(agent);
+	flush();
+	Q(.id = 2);
+	R(.id = 2);
+	flush();
+	ship();
+	ck_assert_uint_eq(store.stepped_rows, 1);
+	ck_assert_uint_eq(store.count, 2);
+}
+END_TEST
+
+START_TEST(a_stranger)
+{
+	struct nt_pod saved = kernel.pods[0];
+
+	Q();
+	kernel.pods[0].ep_id = 4711; /* a tombstone that was evicted: nobody knows it */
+	kernel.there[0] = false;
+	packet((struct packet){ .name = "b", .id = 7 });
+	kernel.pods[0] = saved;
+	kernel.there[0] = true;
+	kernel.counters[0][0].seq[0]--;
+	pass(60000);
+	flush();
+	ship();
+	ck_assert_uint_eq(store.logged, 2);
+	ck_assert_ptr_null(nt_podtable_find(&agent->pods, 4711));
+}
+END_TEST
+
+/* Batches are dropped; each packet of theirs is stated, also those stated in a dropped batch. */
+START_TEST(spool_full)
+{
+	config.spool_max_bytes = 4000;
+	stop();
+	start();
+	for (unsigned i = 0; i < 60; i++) {
+		Q(.id = i, .lost = i % 7 == 0);
+		R(.id = i);
+		if (i % 9 == 0)
+			packet((struct packet){ .name = NULL });
+		pass(1000);
+		flush();
+		if (i == 30) {
+			stop();
+			start();
+		}
+	}
+	ck_assert_uint_gt(nt_spool_stats(agent->spool).dropped, 10);
+	ck_assert_uint_lt(nt_spool_stats(agent->spool).bytes, 8000);
+	settle();
+	ck_assert_uint_gt(store.by_reason[NT_REASON_SPOOL_FULL], 50);
+	ck_assert_uint_eq(store.endpoint_logged + store.endpoint_unlogged, store.seen);
+}
+END_TEST
+
+START_TEST(refused_batch)
+{
+	ship();
+	Q();
+	R();
+	packet((struct packet){ .name = NULL });
+	flush();
+	nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
+	stop(); /* before it was stated */
+	start();
+	flush();
+	nt_spool_reject(agent->spool, nt_spool_head(agent->spool)); /* the statement itself */
+	Q(.id = 2);
+	settle();
+	ck_assert_uint_eq(store.by_reason[NT_REASON_REJECTED], 3);
+	ck_assert_uint_eq(store.logged, 1);
+}
+END_TEST
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(disk_full_for_a_while)
+{
+	ship();
+	limit_files(10);
+	for (unsigned i = 0; i < 20; i++) {
+		Q(.id = i);
+		R(.id = i);
+		ck_assert_int_lt(nt_agent_flush(agent, true, &err), 0);
+		pass(1000);
+	}
+	limit_files(RLIM_INFINITY);
+	settle();
+	ck_assert_uint_eq(store.unlogged, 0);
+	ck_assert_uint_eq(store.count, 20);
+}
+END_TEST
+
+START_TEST(disk_full_beyond_memory)
+{
+	char name[16];
+
+	config.hold_rows = 10;
+	config.flush_rows = 10;
+	stop();
+	start();
+	ship();
+	limit_files(10);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		packet((struct packet){ .name = name, .id = i });
+		packet((struct packet){ .name = name, .id = i, .reply = true });
+	}
+	pass(1000);
+	ck_assert_int_lt(nt_agent_flush(agent, true, &err), 0);
+	limit_files(RLIM_INFINITY);
+	settle();
+	ck_assert_uint_eq(store.count, 10);
+	ck_assert_uint_eq(store.by_reason[NT_REASON_DISK_FULL], 80);
+}
+END_TEST
+
+START_TEST(many_rows_flush_early)
+{
+	char name[16];
+
+	config.flush_rows = 10;
+	stop();
+	start();
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		packet((struct packet){ .name = name, .id = i });
+		packet((struct packet){ .name = name, .id = i, .reply = true });
+	}
+	ck_assert_uint_ge(agent->stats.early_flushes, 9);
+	settle();
+	ck_assert_uint_eq(store.count, 100);
+	ck_assert_uint_eq(store.unlogged, 0);
+}
+END_TEST
+
+START_TEST(bad_samples)
+{
+	nt_agent_event(agent, NT_SLICE_LIT(""));
+	nt_agent_event(agent, NT_SLICE_LIT("no event"));
+	ck_assert_uint_eq(agent->stats.bad_events, 2);
+	settle();
+}
+END_TEST
+
+/* Any order of packets, losses, flushes, kills, uploads, detached pods: the sums agree. */
+START_TEST(anything)
+{
+	unsigned seed = (unsigned)_i * 2654435761u + 1;
+	unsigned next_pod = 1;
+
+	config.spool_max_bytes = 6000;
+	config.flush_rows = _i % 2 ? 5 : 0;
+	stop();
+	start();
+	for (int step = 0; step < 600; step++) {
+		unsigned dice = (unsigned)rand_r(&seed) % 100;
+		int pod = (int)((unsigned)rand_r(&seed) % next_pod);
+		unsigned id = (unsigned)rand_r(&seed) % 8, cpu = (unsigned)rand_r(&seed) % CPUS;
+		bool tapped = kernel.there[pod] && kernel.pods[pod].state == NT_POD_ATTACHED;
+
+		if (dice < 40 && tapped)
+			Q(.pod = pod, .id = id, .cpu = cpu, .lost = dice < 4,
+			  .copies = dice % 3 + 1);
+		else if (dice < 75 && tapped)
+			R(.pod = pod, .id = id, .cpu = cpu, .lost = dice < 45);
+		else if (dice < 78 && tapped)
+			packet((struct packet){ .pod = pod, .cpu = cpu });
+		else if (dice < 90)
+			flush();
+		else if (dice < 94)
+			pass(2500);
+		else if (dice < 95)
+			ship();
+		else if (dice < 97)
+			stop(), pass(10), start();
+		else if (dice < 98 && nt_spool_head(agent->spool))
+			nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
+		else if (dice < 99 && next_pod < PODS)
+			add_pod((int)next_pod++);
+		else if (tapped && dice == 99 && step > 300) {
+			kernel.pods[pod].state = NT_POD_DETACHED;
+			kernel.pods[pod].detach_boot_ns = (__u64)clock_now.virtual_boot_ns;
+		}
+	}
+	settle();
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+	tcase_add_test(tc, one_lookup);
+	tcase_add_test(tc, first_batch_has_all_endpoints);
+	tcase_add_test(tc, a_waiting_query_survives);
+	tcase_add_test(tc, killed_before_the_flush);
+	tcase_add_test(tc, killed_and_the_pod_is_gone);
+	tcase_add_test(tc, lost_spool);
+	tcase_add_test(tc, state_of_another_layout);
+	tcase_add_test(tc, after_a_reboot);
+	tcase_add_test(tc, ring_full);
+	tcase_add_test(tc, no_message);
+	tcase_add_test(tc, ports_decide);
+	tcase_add_test(tc, two_in_one_send);
+	tcase_add_test(tc, role_of_the_whole_interval);
+	tcase_add_test(tc, late_reply);
+	tcase_add_test(tc, clock_step);
+	tcase_add_test(tc, a_stranger);
+	tcase_add_test(tc, spool_full);
+	tcase_add_test(tc, refused_batch);
+	tcase_add_test(tc, disk_full_for_a_while);
+	tcase_add_test(tc, disk_full_beyond_memory);
+	tcase_add_test(tc, many_rows_flush_early);
+	tcase_add_test(tc, bad_samples);
+	tcase_add_loop_test(tc, anything, 0, 40);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("agent");
+	TCase *tc = tcase_create("agent");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	nt_log_init("test_agent", NT_LOG_ERROR);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	add_tests(tc);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

@@ -191,45 +191,53 @@ static int check_boolean(const struct nt_query_path *path, const struct nt_token
 	return nt_query_fail(e, t, "true", "%s is true or false", path_name(path, name));
 }
 
-/* The same as text patterns where a prefix ends between two numbers: 10.0.0.0/8 is 10.*. */
-static void suggest_prefix(const struct nt_query_path *path, struct nt_slice text, char out[128])
+/* The same as a text pattern where a prefix ends between two numbers: 10.0.0.0/8 is 10.*. */
+static void pattern_of_prefix(struct nt_slice text, char out[32])
 {
 	const char *slash = memchr(text.p, '/', text.len);
 	size_t len = (size_t)(slash - text.p), dots = 0;
 	uint64_t bits;
-	char name[64];
 
+	out[0] = '\0';
 	if (nt_parse_u64(nt_slice_mem(slash + 1, text.len - len - 1), 32, &bits) < 0 || !bits ||
 	    bits % 8 || bits == 32 || memchr(text.p, ':', len))
 		return;
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len && i < 16; i++) {
 		dots += text.p[i] == '.';
 		if (dots == bits / 8) {
-			snprintf(out, 128, "%s IN {\"%.*s.*\"}", path_name(path, name), (int)i,
-				 text.p);
+			snprintf(out, 32, "\"%.*s.*\"", (int)i, text.p);
 			return;
 		}
 	}
 }
 
-static int check_address(const struct nt_query_path *path, const struct nt_token *t,
-			 struct nt_arena *arena, struct nt_query_value *ret,
-			 struct nt_query_error *e)
+static int fail_prefix(const struct nt_query_path *path, enum nt_query_op op,
+		       const struct nt_token *t, struct nt_query_error *e)
 {
-	char text[NT_ADDR_TEXT_MAX], pattern[128] = "";
+	static const char msg[] = "address prefixes cannot be asked for; a set takes patterns of "
+				  "the address's text";
+	char name[64], pattern[32], fix[128];
+
+	pattern_of_prefix(t->text, pattern);
+	if (op == NT_OP_IN || !pattern[0])
+		return nt_query_fail(e, t, pattern, "%s", msg);
+	snprintf(fix, sizeof(fix), "%s IN {%s}", path_name(path, name), pattern);
+	return fail_condition(e, path, t, fix, msg);
+}
+
+static int check_address(const struct nt_query_path *path, enum nt_query_op op,
+			 const struct nt_token *t, struct nt_arena *arena,
+			 struct nt_query_value *ret, struct nt_query_error *e)
+{
+	char text[NT_ADDR_TEXT_MAX];
 	struct nt_addr addr;
 
 	if (nt_addr_parse(t->text, &addr) == 0) {
 		ret->text = nt_arena_copy(arena, nt_slice_str(nt_addr_format(&addr, text)));
 		return 0;
 	}
-	if (t->text.len && memchr(t->text.p, '/', t->text.len)) {
-		suggest_prefix(path, t->text, pattern);
-		return fail_condition(
-			e, path, t, pattern,
-			"address prefixes cannot be asked for; a set takes patterns of "
-			"the address's text");
-	}
+	if (t->text.len && memchr(t->text.p, '/', t->text.len))
+		return fail_prefix(path, op, t, e);
 	return nt_query_fail(e, t, NULL, "%.*s is no IP address", SHOWN(t->text));
 }
 
@@ -302,16 +310,21 @@ static bool is_dns_name(const struct nt_query_path *path)
 	       (path->field->kind == NT_FIELD_RRSETS && strcmp(name, "name") == 0);
 }
 
-static int check_string(const struct nt_query_path *path, const struct nt_token *t,
-			struct nt_query_value *ret, struct nt_query_error *e)
+static int check_string(const struct nt_query_path *path, enum nt_query_op op,
+			const struct nt_token *t, struct nt_query_value *ret,
+			struct nt_query_error *e)
 {
 	char name[64], fix[128];
 	struct nt_slice s = t->text;
 
 	path_name(path, name);
 	if (!s.len && !path->label.p) {
+		static const char msg[] = "what is missing is not \"\" but EMPTY";
+
+		if (op == NT_OP_IN)
+			return nt_query_fail(e, t, NULL, "%s", msg);
 		snprintf(fix, sizeof(fix), "%s EMPTY", name);
-		return fail_condition(e, path, t, fix, "what is missing is not \"\" but EMPTY");
+		return fail_condition(e, path, t, fix, msg);
 	}
 	if (is_dns_name(path) && s.len > 1 && s.p[s.len - 1] == '.') {
 		snprintf(fix, sizeof(fix), "\"%.*s\"", s.len < 100 ? (int)s.len - 1 : 0, s.p);
@@ -380,7 +393,7 @@ int nt_query_check_value(const struct nt_query_path *path, enum nt_query_op op,
 	case NT_QUERY_BOOLEAN:
 		return check_boolean(path, t, ret_value, e);
 	case NT_QUERY_ADDRESS:
-		return check_address(path, t, arena, ret_value, e);
+		return check_address(path, op, t, arena, ret_value, e);
 	case NT_QUERY_DNS_TYPE:
 	case NT_QUERY_DNS_CLASS:
 	case NT_QUERY_DNS_RCODE:
@@ -388,6 +401,6 @@ int nt_query_check_value(const struct nt_query_path *path, enum nt_query_op op,
 	case NT_QUERY_ENUM:
 		return check_enum(path, t, ret_value, e);
 	default:
-		return check_string(path, t, ret_value, e);
+		return check_string(path, op, t, ret_value, e);
 	}
 }

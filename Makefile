@@ -37,6 +37,7 @@ BINARIES := $(addprefix $(BUILD)/,nametap nametap-agent nametap-controller namet
 SKELETONS := $(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard dataplane/bpf/*.bpf.c))
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
 .PHONY: all demo test e2e bench bench-store fuzz soak kernels lint image install clean help deps web \
 	unit unit-san bpf-test golden netns-test web-test demo-test fuzz-build tests-build format

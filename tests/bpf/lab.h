@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A place of its own for a BPF test: mount and network namespaces that end with the process, a
+ * bpffs in them, one CPU, and a reader of the ring. lab_enter() once in main(), before Check forks.
+ */
+#pragma once
+
+#include <check.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/taps/taps.h"
+
+#define LAB "/run/nt-lab" /* on a tmpfs that only this process sees */
+#define LAB_ROOT LAB "/bpf/nametap"
+#define LAB_STATE LAB "/state"
+
+static inline void lab_die(const char *what)
+{
+	perror(what);
+	exit(99);
+}
+
+/* Per-CPU sequences are checked, so tests stay on one CPU. */
+static inline void lab_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == -1)
+		lab_die("sched_setaffinity");
+}
+
+static inline void lab_enter(void)
+{
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET) == -1 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	    mount("tmpfs", "/run", "tmpfs", 0, "mode=0755") == -1 || mkdir(LAB, 0700) == -1 ||
+	    mkdir("/run/netns", 0755) == -1 || mkdir(LAB "/bpf", 0700) == -1 ||
+	    mount("bpf", LAB "/bpf", "bpf", 0, "mode=0700") == -1)
+		lab_die("a namespace for the test (root is needed)");
+	lab_one_cpu();
+}
+
+/* Runs a command line of ours and fails the test when it fails. */
+static inline void lab_run(const char *line)
+{
+	int status = system(line);
+
+	ck_assert_msg(status == 0, "%s: status %d", line, status);
+}
+
+static inline struct nt_taps *lab_open(const struct nt_taps_config *config)
+{
+	struct nt_taps_config c = config ? *config : (struct nt_taps_config){ 0 };
+	struct nt_taps *t = NULL;
+	struct nt_err err = {};
+
+	c.pin_root = c.pin_root ? c.pin_root : LAB_ROOT;
+	c.state_dir = c.state_dir ? c.state_dir : LAB_STATE;
+	ck_assert_msg(nt_taps_open(&c, &t, &err) == 0, "%s", err.msg);
+	return t;
+}
+
+static inline void lab_remove(struct nt_taps *t)
+{
+	struct nt_taps_config c = { .pin_root = LAB_ROOT, .state_dir = LAB_STATE };
+	struct nt_err err = {};
+
+	nt_taps_close(t);
+	ck_assert_msg(nt_taps_remove(&c, &err) == 0, "%s", err.msg);
+}
+
+/* --- what came out of the ring --- */
+
+#define LAB_EVENTS 4096
+#define LAB_OCTETS 65536
+
+struct lab_ring {
+	struct ring_buffer *rb;
+	unsigned len; /* events since lab_drain */
+	struct nt_event events[LAB_EVENTS];
+	__u8 payload[LAB_OCTETS]; /* of the last event */
+};
+
+static inline int lab_take(void *ctx, void *data, size_t size)
+{
+	struct lab_ring *r = ctx;
+	const struct nt_event *e = data;
+
+	ck_assert_uint_ge(size, sizeof(*e));
+	ck_assert_uint_eq(size, sizeof(*e) + e->cap_len);
+	ck_assert_uint_lt(r->len, LAB_EVENTS);
+	memcpy(&r->events[r->len++], e, sizeof(*e));
+	memcpy(r->payload, (const __u8 *)data + sizeof(*e), e->cap_len);
+	return 0;
+}
+
+static inline struct lab_ring *lab_ring_new(const struct nt_taps *t)
+{
+	struct lab_ring *r = calloc(1, sizeof(*r));
+
+	ck_assert_ptr_nonnull(r);
+	r->rb = ring_buffer__new(nt_taps_events_fd(t), lab_take, r, NULL);
+	ck_assert_ptr_nonnull(r->rb);
+	return r;
+}
+
+static inline void lab_ring_free(struct lab_ring *r)
+{
+	ring_buffer__free(r->rb);
+	free(r);
+}
+
+/* Number of events taken out; they are in events[]. */
+static inline unsigned lab_drain(struct lab_ring *r)
+{
+	r->len = 0;
+	ck_assert_int_ge(ring_buffer__consume(r->rb), 0);
+	return r->len;
+}
+
+/* Counters of one endpoint, summed over CPUs. */
+static inline struct nt_counters lab_counters(struct nt_taps *t, __u64 ep_id)
+{
+	struct nt_counters *values = calloc((size_t)nt_taps_cpus(t), sizeof(*values));
+	struct nt_counters sum = {};
+
+	ck_assert_ptr_nonnull(values);
+	ck_assert_int_eq(nt_taps_counters(t, ep_id, values), 0);
+	for (int cpu = 0; cpu < nt_taps_cpus(t); cpu++) {
+		const __u64 *from = (const __u64 *)&values[cpu];
+		__u64 *to = (__u64 *)&sum;
+
+		for (size_t i = 0; i < sizeof(sum) / sizeof(__u64); i++)
+			to[i] += from[i];
+	}
+	free(values);
+	return sum;
+}

@@ -104,7 +104,7 @@ int nt_listen_open(const char *text, int *ret_fd, struct nt_guard *ret_guard, st
 {
 	char ip[NT_ADDR_TEXT_MAX];
 	struct address a;
-	int fd, r;
+	int fd = -1, r;
 
 	r = parse(text, &a, err);
 	if (r < 0)

@@ -164,7 +164,8 @@ static int set_up_writer(struct nt_store *s, struct nt_err *err)
 	(void)sqlite3_busy_timeout(s->db, NT_SQLITE_BUSY_MS);
 	r = check_owner(s->db, s->path, err);
 	for (size_t i = 0; i < NT_ARRAY_LEN(pragmas) && r == 0; i++)
-		r = nt_sqlite_exec(s->db, s->path, pragmas[i], err);
+		if (sqlite3_exec(s->db, pragmas[i], NULL, NULL, NULL) != SQLITE_OK)
+			r = nt_sqlite_err(s->db, s->path, "open", err);
 	if (r == 0)
 		r = check_result(s->db, s->path, err);
 	if (r == 0)

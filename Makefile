@@ -76,7 +76,7 @@ link = $(call say,LD,$@) $(CC) $(CFLAGS) $(NT_LDFLAGS) -o $@ $(filter %.o,$^) -W
 
 # One static file: it is copied to nodes whose libraries are not known (and it starts faster).
 $(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib/base)
-	$(link) $(if $(SAN),,-static) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
+	$(link) $(if $(SAN),,-static -Wl,--no-warnings) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
 
 $(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/taps $(LIB))
 	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -lpthread -lm

@@ -22,7 +22,7 @@ const char nt_options_usage[] =
 	"  --pin-root DIR        pinned BPF objects (default " NT_PIN_ROOT_DEFAULT ")\n"
 	"  --state-dir DIR       shared with the plugin (default " NT_STATE_DIR_DEFAULT ")\n"
 	"  --flush TIME          rows are merged over this time (default 5s; 0: not merged)\n"
-	"  --timeout TIME        a query without a reply is given up after it (default 5s)\n"
+	"  --timeout TIME        a query without a reply is given up after it (default 6s)\n"
 	"  --ship-timeout TIME   one upload (default 30s)\n"
 	"  --cluster-domain NAME (default cluster.local)\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
@@ -163,7 +163,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.spool = "/var/lib/nametap/spool",
 		.cluster_domain = "cluster.local",
 		.flush_ns = 5 * NT_NS_PER_S,
-		.timeout_ns = 5 * NT_NS_PER_S,
+		.timeout_ns = 6 * NT_NS_PER_S,
 		.ship_timeout_ns = 30 * NT_NS_PER_S,
 		.spool_max_bytes = (uint64_t)256 << 20,
 		.log_level = NT_LOG_INFO,

@@ -312,12 +312,15 @@ static void walk_field(struct nt_rdata_walk *w, char field, uint16_t type)
 	}
 }
 
+static bool may_be_empty(char field)
+{
+	return field == 'h' || field == 'b' || field == 'm' || field == 'v';
+}
+
 static void walk_fields(struct nt_rdata_walk *w, const char *fields, uint16_t type)
 {
 	for (const char *f = fields; *f && !w->c.bad; f++) {
-		bool may_be_empty = strchr("hbmv", *f) && !nt_cursor_left(&w->c);
-
-		if (w->out && f != fields && !may_be_empty)
+		if (w->out && f != fields && (nt_cursor_left(&w->c) || !may_be_empty(*f)))
 			nt_buf_putc(w->out, ' ');
 		walk_field(w, *f, type);
 	}

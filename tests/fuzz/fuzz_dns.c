@@ -42,12 +42,13 @@ static void check_mnemonic(uint16_t type)
 
 static void check_records(const struct nt_dns_msg *msg)
 {
-	_cleanup_buf_ struct nt_buf out = { 0 };
 	struct nt_dns_iter it = { 0 };
 	struct nt_dns_rr rr;
 	unsigned n = 0;
 
 	while (nt_dns_next(msg, &it, &rr)) {
+		/* A new buffer each time: one that has grown would hide a write beyond. */
+		_cleanup_buf_ struct nt_buf out = { 0 };
 		struct nt_cursor c = nt_cursor_over(msg->wire);
 		struct nt_name owner;
 
@@ -57,7 +58,6 @@ static void check_records(const struct nt_dns_msg *msg)
 		check(!c.bad);
 		check_name(&owner);
 		check_mnemonic(rr.type);
-		nt_buf_reset(&out);
 		nt_rdata_format(msg, &rr, &out);
 		check(nt_buf_ok(&out));
 		check_printable(out.p, out.len);

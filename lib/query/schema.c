@@ -125,10 +125,9 @@ const struct nt_query_field *nt_query_field_find(struct nt_slice name)
 	for (size_t i = 0; i < fields_len; i++) {
 		struct nt_slice field = nt_slice_str(fields[i].name);
 		bool labels = field.p[field.len - 1] == '.';
+		size_t len = labels && name.len > field.len ? field.len : name.len;
 
-		if (labels && name.len > field.len)
-			name.len = field.len;
-		if (nt_slice_caseeq(field, name))
+		if (nt_slice_caseeq(field, nt_slice_mem(name.p, len)))
 			return &fields[i];
 	}
 	return NULL;

@@ -73,9 +73,12 @@ def cast(build):
             [2.0, 0.5, *dig("broken.example", "A")],
             [2.5, 0.9, *dig("dangling.example.com", "A")],
             [3.0, 0.3, "dig", "+tries=2", "+time=1", "+noall", "void.example.net", "A"],
+            [9.0, 1.0, *glibc("void.example.net.")],
         ]),
     ]
 
+
+NODE_TRAFFIC = [[2.0, 0.5, *dig(f"@{SERVICE4}", "kubernetes.default.svc.cluster.local", "A")]]
 
 RESOLVER = ("kube-system", "kube-dns-0")
 

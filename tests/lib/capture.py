@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tests' own count of DNS at the host side of every veth: capture.py FILE records all IPv4 and
-IPv6 packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE.
+"""The tests' own count of DNS at the host side of every veth: capture.py FILE records all UDP
+packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE.
 
 An AF_PACKET socket is the most exact independent place there is: the kernel hands it a copy of each
 skb of a device before the tc ingress and after the tc egress programs, so it needs no filter of its
@@ -50,7 +50,8 @@ def take(ring, at, out):
         return False
     _, protocol, ifindex, hatype, kind, _ = ADDRESS.unpack_from(ring, at + ADDRESS_AT)
     protocol = socket.ntohs(protocol)
-    if protocol in (ETH_P_IP, ETH_P_IPV6):
+    next_header = {ETH_P_IP: 9, ETH_P_IPV6: 6}.get(protocol)
+    if next_header and ring[at + net + next_header] == UDP:
         head = SLL2.pack(protocol, 0, ifindex, hatype, kind, 0, b"")
         out.write(struct.pack("=4I", sec, nsec, len(head) + kept, len(head) + length))
         out.write(head + ring[at + net:at + net + kept])

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,4 +149,40 @@ static inline struct nt_counters lab_counters(struct nt_taps *t, __u64 ep_id)
 	}
 	free(values);
 	return sum;
+}
+
+/* --- a pod: a network namespace with a veth --- */
+
+/* Namespace `pod`, link eth0 in it, host link `host`. */
+static inline struct nt_pod lab_pod(const char *pod, const char *host, const char *container_id)
+{
+	struct nt_pod p = { .ifname = "eth0" };
+	char line[256], path[64];
+	struct stat st;
+
+	/* What a failed test left; a link goes at once, its namespace takes its time. */
+	snprintf(line, sizeof(line),
+		 "ip link del %s 2>/dev/null; ip netns del %s 2>/dev/null; true", host, pod);
+	lab_run(line);
+	snprintf(line, sizeof(line),
+		 "ip netns add %s && ip link add %s type veth peer name eth0 netns %s", pod, host,
+		 pod);
+	lab_run(line);
+	snprintf(path, sizeof(path), "/run/netns/%s", pod);
+	ck_assert_int_eq(stat(path, &st), 0);
+	p.netns_ino = st.st_ino;
+	p.netns_dev = st.st_dev;
+	p.ifindex = if_nametoindex(host);
+	ck_assert_uint_ne(p.ifindex, 0);
+	snprintf(p.container_id, sizeof(p.container_id), "%s", container_id);
+	snprintf(p.host_ifname, sizeof(p.host_ifname), "%s", host);
+	return p;
+}
+
+static inline void lab_pod_end(const char *pod, const char *host)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "ip link del %s; ip netns del %s", host, pod);
+	lab_run(line);
 }

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only a real veth shows: GSO from a process without privileges (T1), tags that the kernel
+ * took out of the frame, fragments, and both directions. */
+#include "tests/bpf/lab.h"
+#include "tests/bpf/packet.h"
+
+#include <linux/if_packet.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define NOBODY 65534
+
+static struct nt_taps *taps;
+static struct lab_ring *ring;
+static struct nt_pod pod;
+
+static void set_up(void)
+{
+	struct nt_err err = {};
+
+	taps = lab_open(NULL);
+	ring = lab_ring_new(taps);
+	pod = lab_pod("pod", "h0", "c1");
+	lab_run("ip addr add 10.1.0.1/24 dev h0 && ip -6 addr add fd01::1/64 dev h0 nodad && "
+		"ip link set h0 up && ip link set lo up");
+	lab_run("ip -n pod addr add 10.1.0.2/24 dev eth0 && "
+		"ip -n pod -6 addr add fd01::2/64 dev eth0 nodad && ip -n pod link set eth0 up");
+	ck_assert_msg(nt_taps_attach(taps, &pod, &err) == 0, "%s", err.msg);
+}
+
+static void tear_down(void)
+{
+	lab_pod_end("pod", "h0");
+	lab_ring_free(ring);
+	lab_remove(taps);
+}
+
+static struct sockaddr_storage address(const char *text, unsigned port, socklen_t *ret_len)
+{
+	struct sockaddr_storage out = {};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out;
+
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((__u16)port);
+		*ret_len = sizeof(*v4);
+	} else {
+		ck_assert_int_eq(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((__u16)port);
+		*ret_len = sizeof(*v6);
+	}
+	return out;
+}
+
+static int send_one(const char *from, unsigned sport, const char *to, unsigned dport,
+		    const void *data, size_t len, int gso_size)
+{
+	socklen_t from_len, to_len;
+	struct sockaddr_storage local = address(from, sport, &from_len);
+	struct sockaddr_storage remote = address(to, dport, &to_len);
+	int fd = socket(local.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || bind(fd, (void *)&local, from_len) == -1)
+		return errno;
+	if (gso_size && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &gso_size, sizeof(gso_size)) == -1)
+		return errno;
+	if (sendto(fd, data, len, 0, (void *)&remote, to_len) != (ssize_t)len)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/* From the pod, by a process that may do nothing. */
+static void pod_sends(const char *from, const char *to, const void *data, size_t len, int gso_size)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		int ns = open("/run/netns/pod", O_RDONLY | O_CLOEXEC);
+
+		if (setns(ns, CLONE_NEWNET) == -1 || setresgid(NOBODY, NOBODY, NOBODY) == -1 ||
+		    setresuid(NOBODY, NOBODY, NOBODY) == -1)
+			_exit(1);
+		_exit(send_one(from, 40000, to, 53, data, len, gso_size));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
+/* Until that many events are there; address resolution may hold packets back for a moment. */
+static void wait_events(unsigned n)
+{
+	unsigned have = 0;
+
+	ring->len = 0;
+	for (int i = 0; i < 200 && have < n; i++) {
+		ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
+		have = ring->len;
+		if (have < n)
+			poll(NULL, 0, 10);
+	}
+	ck_assert_uint_eq(have, n);
+}
+
+static const struct {
+	const char *pod;
+	const char *host;
+	int version;
+} families[] = { { "10.1.0.2", "10.1.0.1", 4 }, { "fd01::2", "fd01::1", 6 } };
+
+/* Two messages, the second shorter. */
+START_TEST(two_messages_in_one_send)
+{
+	__u8 both[2 * QUERY_LEN - 3];
+	const struct nt_event *e = &ring->events[0];
+
+	memcpy(both, QUERY, QUERY_LEN);
+	memcpy(both + QUERY_LEN, QUERY, QUERY_LEN - 3);
+	both[QUERY_LEN + 1] ^= 0xff;
+	pod_sends(families[_i].pod, families[_i].host, both, sizeof(both), QUERY_LEN);
+	wait_events(1);
+	ck_assert_uint_eq(e->gso_segs, 2);
+	ck_assert_uint_eq(e->gso_size, QUERY_LEN);
+	ck_assert_uint_eq(e->flags, NT_EV_GSO);
+	ck_assert_uint_eq(e->ip_version, families[_i].version);
+	ck_assert_uint_eq(e->payload_len, sizeof(both));
+	ck_assert_uint_eq(e->cap_len, sizeof(both));
+	ck_assert_uint_eq(e->dport, 53);
+	ck_assert_uint_eq(e->ifindex, pod.ifindex);
+	ck_assert_uint_eq(e->ep_id, pod.ep_id);
+	ck_assert_mem_eq(ring->payload, both, sizeof(both));
+	ck_assert_uint_eq(lab_counters(taps, pod.ep_id).seq[NT_DIR_FROM_POD], 2);
+	ck_assert_uint_eq(lab_counters(taps, pod.ep_id).gso[NT_DIR_FROM_POD], 1);
+}
+END_TEST
+
+/* More than is copied: the event says so, and how many datagrams there were. */
+START_TEST(more_than_is_captured)
+{
+	static __u8 data[60 * 400];
+	const struct nt_event *e = &ring->events[0];
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (__u8)(i * 13);
+	pod_sends("10.1.0.2", "10.1.0.1", data, sizeof(data), 400);
+	wait_events(1);
+	ck_assert_uint_eq(e->gso_segs, 60);
+	ck_assert_uint_eq(e->flags, NT_EV_GSO | NT_EV_TRUNCATED);
+	ck_assert_uint_eq(e->payload_len, sizeof(data));
+	ck_assert_uint_eq(e->cap_len, NT_CAP_MAX);
+	ck_assert_mem_eq(ring->payload, data, NT_CAP_MAX);
+	ck_assert_uint_eq(lab_counters(taps, pod.ep_id).seq[NT_DIR_FROM_POD], 60);
+}
+END_TEST
+
+/* A frame as it is, from the pod. */
+static void pod_sends_frame(const struct packet *p)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		int ns = open("/run/netns/pod", O_RDONLY | O_CLOEXEC);
+		struct sockaddr_ll to = { .sll_family = AF_PACKET };
+		int fd;
+
+		if (setns(ns, CLONE_NEWNET) == -1)
+			_exit(1);
+		fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+		to.sll_ifindex = (int)if_nametoindex("eth0");
+		if (sendto(fd, p->octets, p->len, 0, (void *)&to, sizeof(to)) != (ssize_t)p->len)
+			_exit(2);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
+/* The kernel takes the tag out of a received frame before the programs run. */
+START_TEST(tag_in_the_skb)
+{
+	const struct nt_event *e = &ring->events[0];
+	struct packet p = {};
+
+	packet_eth(&p, ETH_P_8021Q);
+	packet_tag(&p, 5, ETH_P_IP);
+	packet_ip4(&p, CLIENT4, SERVER4, 4, IPPROTO_UDP);
+	packet_udp(&p, 40000, 53, QUERY, QUERY_LEN);
+	packet_done(&p);
+	pod_sends_frame(&p);
+	wait_events(1);
+	ck_assert_uint_eq(e->flags, NT_EV_VLAN);
+	ck_assert_uint_eq(e->vlan, 5);
+	ck_assert_mem_eq(e->daddr, p.octets + p.ip + 16, 4);
+	ck_assert_mem_eq(ring->payload, QUERY, QUERY_LEN);
+}
+END_TEST
+
+START_TEST(fragmented_datagram)
+{
+	static __u8 data[4000];
+	struct nt_counters c = {};
+
+	pod_sends(families[_i].pod, families[_i].host, data, sizeof(data), 0);
+	for (int i = 0; i < 200 && c.fragments[NT_DIR_FROM_POD] < 2; i++) {
+		poll(NULL, 0, 10);
+		c = lab_counters(taps, pod.ep_id);
+	}
+	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], 1);
+	ck_assert_uint_eq(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT], 1);
+	ck_assert_uint_eq(c.fragments[NT_DIR_FROM_POD], 2);
+	ck_assert_uint_eq(lab_drain(ring), 0);
+}
+END_TEST
+
+START_TEST(both_directions)
+{
+	const struct nt_event *e = ring->events;
+
+	pod_sends(families[_i].pod, families[_i].host, QUERY, QUERY_LEN, 0);
+	wait_events(1);
+	ck_assert_uint_eq(e->dir, NT_DIR_FROM_POD);
+	ck_assert_int_eq(
+		send_one(families[_i].host, 53, families[_i].pod, 40000, QUERY, QUERY_LEN, 0), 0);
+	wait_events(1);
+	ck_assert_uint_eq(e->dir, NT_DIR_TO_POD);
+	ck_assert_uint_eq(e->sport, 53);
+	ck_assert_uint_eq(e->dport, 40000);
+	ck_assert_uint_eq(e->seq, 0);
+	ck_assert_mem_eq(ring->payload, QUERY, QUERY_LEN);
+}
+END_TEST
+
+/* After DEL nothing is seen, and what was seen can still be read. */
+START_TEST(detached_is_silent)
+{
+	struct nt_err err = {};
+
+	pod_sends("10.1.0.2", "10.1.0.1", QUERY, QUERY_LEN, 0);
+	wait_events(1);
+	ck_assert_int_eq(nt_taps_detach(taps, "c1", "eth0", 0, &err), 0);
+	pod_sends("10.1.0.2", "10.1.0.1", QUERY, QUERY_LEN, 0);
+	poll(NULL, 0, 50);
+	ck_assert_uint_eq(lab_drain(ring), 0);
+	ck_assert_uint_eq(lab_counters(taps, pod.ep_id).seq[NT_DIR_FROM_POD], 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("veth");
+	TCase *t = tcase_create("veth");
+	SRunner *runner;
+	int failed;
+
+	lab_enter();
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_loop_test(t, two_messages_in_one_send, 0, 2);
+	tcase_add_test(t, more_than_is_captured);
+	tcase_add_test(t, tag_in_the_skb);
+	tcase_add_loop_test(t, fragmented_datagram, 0, 2);
+	tcase_add_loop_test(t, both_directions, 0, 2);
+	tcase_add_test(t, detached_is_silent);
+	suite_add_tcase(s, t);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

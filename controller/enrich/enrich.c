@@ -152,22 +152,22 @@ static int enrich_client(struct nt_enrich *e, struct nt_arena *arena, struct nt_
 	return set_client(arena, pod, r);
 }
 
-static int set_server_pod(struct nt_enrich *e, struct nt_arena *arena, const struct nt_object *pod,
+static int set_server_pod(struct nt_enrich *e, struct nt_arena *arena, struct nt_enrich_pod *pod,
 			  struct nt_server *server)
 {
 	const struct nt_enrich_service *service =
 		nt_enrich_index_service_of(&e->index, pod, server->port);
 	struct nt_server new = { .ip = server->ip, .port = server->port };
 
-	new.name = nt_arena_copy(arena, pod->name);
-	new.namespace_ = nt_arena_copy(arena, pod->namespace_);
+	new.name = nt_arena_copy(arena, pod->object->name);
+	new.namespace_ = nt_arena_copy(arena, pod->object->namespace_);
 	if (service)
 		new.service = nt_arena_copy(arena, service->full_name);
 	if (!new.name.p || !new.namespace_.p || (service && !new.service.p) ||
 	    nt_record_name_aggr(new.name, arena, &new.name_aggr) < 0 ||
-	    copy_labels(arena, pod, &new.labels) < 0)
+	    copy_labels(arena, pod->object, &new.labels) < 0)
 		return -ENOMEM;
-	new.labels_len = pod->labels_len;
+	new.labels_len = pod->object->labels_len;
 	*server = new;
 	return 0;
 }
@@ -195,7 +195,7 @@ static int enrich_by_address(struct nt_enrich *e, struct nt_arena *arena, int64_
 	if (!a || !existed(a->pod ? a->pod->object : a->service->object, at_us))
 		return 0;
 	if (a->pod)
-		return set_server_pod(e, arena, a->pod->object, server);
+		return set_server_pod(e, arena, a->pod, server);
 	return set_server_service(arena, a->service, server);
 }
 
@@ -214,12 +214,12 @@ static bool may_have_address(const struct nt_object *pod, const struct nt_addr *
 static int enrich_by_name(struct nt_enrich *e, struct nt_arena *arena, int64_t at_us,
 			  struct nt_server *server)
 {
-	const struct nt_enrich_pod *pod =
+	struct nt_enrich_pod *pod =
 		nt_enrich_index_pod(&e->index, server->namespace_, server->name);
 
 	if (!pod || !may_have_address(pod->object, &server->ip) || !existed(pod->object, at_us))
 		return 0;
-	return set_server_pod(e, arena, pod->object, server);
+	return set_server_pod(e, arena, pod, server);
 }
 
 int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)

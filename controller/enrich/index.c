@@ -243,7 +243,7 @@ int nt_enrich_index_derive(struct nt_enrich_index *x, struct nt_enrich_pod *pod)
 	if (n && !pod->services)
 		return -ENOMEM;
 	pod->services_len = 0;
-	for (at = first; (s = next_service(x, pod->object, &at));)
+	for (at = first; pod->services_len < n && (s = next_service(x, pod->object, &at));)
 		pod->services[pod->services_len++] = s->full_name;
 	pod->workload = nt_object_workload(x->objects, pod->object);
 	pod->derived = true;
@@ -265,9 +265,8 @@ static bool has_port(const struct nt_object *service, uint16_t port)
 	return false;
 }
 
-const struct nt_enrich_service *nt_enrich_index_service_of(const struct nt_enrich_index *x,
-							   const struct nt_object *pod,
-							   uint16_t port)
+static const struct nt_enrich_service *find_by_port(const struct nt_enrich_index *x,
+						    const struct nt_object *pod, uint16_t port)
 {
 	size_t at = first_service(x, pod->namespace_);
 	const struct nt_enrich_service *s, *found = NULL;
@@ -280,4 +279,15 @@ const struct nt_enrich_service *nt_enrich_index_service_of(const struct nt_enric
 		found = s;
 	}
 	return found;
+}
+
+const struct nt_enrich_service *nt_enrich_index_service_of(const struct nt_enrich_index *x,
+							   struct nt_enrich_pod *pod, uint16_t port)
+{
+	if (pod->port != port || !pod->port_known) {
+		pod->port_service = find_by_port(x, pod->object, port);
+		pod->port = port;
+		pod->port_known = true;
+	}
+	return pod->port_service;
 }

@@ -18,6 +18,10 @@ struct nt_enrich_pod {
 	struct nt_slice *services; /* full names of those that select it */
 	size_t services_len;
 	bool derived; /* the three above are set */
+	/* The last answer of nt_enrich_index_service_of: a server's rows have one port. */
+	const struct nt_enrich_service *port_service;
+	uint16_t port;
+	bool port_known;
 };
 
 /* Whose address it is: one of the two. */
@@ -51,5 +55,5 @@ const struct nt_enrich_address *nt_enrich_index_address(const struct nt_enrich_i
 int nt_enrich_index_derive(struct nt_enrich_index *x, struct nt_enrich_pod *pod) NT_MUSTCHECK;
 /* The one Service that selects the pod and has this port; NULL when there is none or several. */
 const struct nt_enrich_service *nt_enrich_index_service_of(const struct nt_enrich_index *x,
-							   const struct nt_object *pod,
+							   struct nt_enrich_pod *pod,
 							   uint16_t port);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches as octets into a real store: what is taken, what is refused and why; the token's file. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "controller/ingest/ingest.h"
+#include "controller/ingest/token.h"
+#include "lib/base/file.h"
+#include "tests/unit/store_fixture.h"
+
+static struct nt_ingest *new_ingest(void)
+{
+	struct nt_ingest *i = NULL;
+
+	ck_assert_int_eq(nt_ingest_new(store, NULL, NULL, &i, &err), 0);
+	return i;
+}
+
+static int send_batch(struct nt_ingest *i, const struct nt_batch *batch,
+		      enum nt_store_outcome *ret_outcome)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+
+	ck_assert_int_eq(nt_batch_encode(batch, &wire, &err), 0);
+	return nt_ingest_batch(i, nt_slice_mem(wire.p, wire.len), ret_outcome, &err);
+}
+
+START_TEST(batch_is_taken_once)
+{
+	struct nt_record r[2] = { store_record(1, T0_US, "a.test"),
+				  store_unlogged(2, T0_US, 7, "ring_full") };
+	struct nt_batch batch = store_batch("s", 1, r, 2);
+	struct nt_store_range range = everything();
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+	struct nt_ingest_stats stats;
+
+	ck_assert_msg(send_batch(i, &batch, &outcome) == 0, "%s", err.msg);
+	ck_assert_int_eq(outcome, NT_STORE_APPENDED);
+	ck_assert_int_eq(send_batch(i, &batch, &outcome), 0);
+	ck_assert_int_eq(outcome, NT_STORE_DUPLICATE);
+	ck_assert_uint_eq(total(&range).count, 1);
+	stats = nt_ingest_stats(i);
+	ck_assert_uint_eq(stats.appended, 1);
+	ck_assert_uint_eq(stats.duplicates, 1);
+	ck_assert_uint_eq(stats.records, 2);
+	ck_assert_uint_eq(stats.unlogged_packets, 7);
+	ck_assert_uint_eq(stats.refused + stats.failed, 0);
+	nt_ingest_free(i);
+}
+END_TEST
+
+static void change(struct nt_batch *b, struct nt_record *r, int which)
+{
+	switch (which) {
+	case 0:
+		r->node = NT_SLICE_LIT("other");
+		break;
+	case 1:
+		b->node = r->node = NT_SLICE_LIT("new\nline");
+		break;
+	case 2:
+		b->spool = NT_SLICE_LIT("a b");
+		break;
+	case 3:
+		r->start_us = -5;
+		break;
+	case 4:
+		r->end_us = INT64_MAX;
+		break;
+	case 5:
+		r->count = 1ULL << 60;
+		break;
+	case 6:
+		r->latency_sum_ns = UINT64_MAX;
+		break;
+	case 7:
+		b->seq = UINT64_MAX;
+		break;
+	case 8:
+		r->node = (struct nt_slice){ 0 };
+		break;
+	}
+}
+
+START_TEST(bad_content_is_refused)
+{
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+
+	change(&batch, &r, _i);
+	ck_assert_int_eq(send_batch(i, &batch, &outcome), -EBADMSG);
+	ck_assert_uint_gt(strlen(err.msg), 0);
+	ck_assert_uint_eq(nt_ingest_stats(i).refused, 1);
+	ck_assert_uint_eq(nt_store_stats(store).batches, 0);
+	nt_ingest_free(i);
+}
+END_TEST
+
+/* Each octet of a batch flipped, and each length of it: refused, and nothing breaks. */
+START_TEST(torn_octets_are_refused)
+{
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+
+	ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
+	for (size_t at = 0; at < wire.len; at++) {
+		ck_assert_int_eq(nt_ingest_batch(i, nt_slice_mem(wire.p, at), &outcome, &err),
+				 -EBADMSG);
+		wire.p[at] ^= 0x41;
+		ck_assert_int_eq(nt_ingest_batch(i, nt_slice_mem(wire.p, wire.len), &outcome, &err),
+				 -EBADMSG);
+		wire.p[at] ^= 0x41;
+	}
+	ck_assert_int_eq(nt_ingest_batch(i, (struct nt_slice){ 0 }, &outcome, &err), -EBADMSG);
+	ck_assert_uint_eq(nt_store_stats(store).batches, 0);
+	ck_assert_int_eq(nt_ingest_batch(i, nt_slice_mem(wire.p, wire.len), &outcome, &err), 0);
+	nt_ingest_free(i);
+}
+END_TEST
+
+START_TEST(token_is_made_once_and_private)
+{
+	_cleanup_buf_ struct nt_buf first = { 0 }, second = { 0 };
+	struct stat st;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/token", folder);
+	ck_assert_msg(nt_token_open(path, &first, &err) == 0, "%s", err.msg);
+	ck_assert_uint_eq(first.len, 64);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0600);
+	ck_assert_int_eq(nt_token_open(path, &second, &err), 0);
+	ck_assert_str_eq(first.p, second.p);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	ck_assert_int_eq(nt_token_open(path, &second, &err), -EPERM);
+	ck_assert_ptr_nonnull(strstr(err.msg, path));
+}
+END_TEST
+
+START_TEST(short_token_is_refused)
+{
+	_cleanup_buf_ struct nt_buf token = { 0 };
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/token", folder);
+	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, path, NT_SLICE_LIT("secret\n"), 0600, &err),
+			 0);
+	ck_assert_int_eq(nt_token_open(path, &token, &err), -EINVAL);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("ingest");
+
+	tcase_add_test(tc, batch_is_taken_once);
+	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
+	tcase_add_test(tc, torn_octets_are_refused);
+	tcase_add_test(tc, token_is_made_once_and_private);
+	tcase_add_test(tc, short_token_is_refused);
+	return store_run("ingest", tc);
+}

@@ -72,7 +72,7 @@ void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
 	c->bad = true;
 }
 
-/* What stands for itself in a name: no white space, nothing that a zone file or we use as syntax. */
+/* What stands for itself in a name: no white space, and no syntax of zone files or ours. */
 static bool is_plain(uint8_t c)
 {
 	switch (c) {
@@ -154,7 +154,7 @@ static int read_octet(struct nt_slice text, size_t *pos)
 	return value > 255 ? -1 : value;
 }
 
-/* One label at *pos, up to a dot or the end, into n->wire[at]. Returns its length, -1 on a fault. */
+/* One label at *pos, up to a dot or the end, into n->wire[at]. Returns its length or -1. */
 static int read_label(struct nt_slice text, size_t *pos, struct nt_name *n, size_t at)
 {
 	int len = 0;

@@ -133,7 +133,7 @@ void nt_pair_free(struct nt_pair *p)
 	free(p);
 }
 
-/* --- owners ------------------------------------------------------------------------------------ */
+/* --- owners --------------------------------------------------------------------------------- */
 
 static struct owner_chain *owner_bucket(struct nt_pair *p, uint64_t id)
 {
@@ -178,7 +178,7 @@ static void owner_leave(struct owner *o, struct entry *e)
 	free(o);
 }
 
-/* --- entries ----------------------------------------------------------------------------------- */
+/* --- entries -------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const struct nt_pair *p, const struct nt_flow *flow, uint16_t id,
 			uint16_t qtype, uint16_t qclass, const struct nt_name *qname)
@@ -298,7 +298,7 @@ static struct entry *open_entry(struct nt_pair *p, const struct nt_pair_query *q
 	return e;
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------------------------- */
 
 /* The same question again on the same socket. It waits from now on, but not for ever: a client that
  * repeats itself without end must show up in the log. */
@@ -423,7 +423,7 @@ void nt_pair_flush(struct nt_pair *p, uint64_t owner)
 	}
 }
 
-/* --- restart ----------------------------------------------------------------------------------- */
+/* --- restart -------------------------------------------------------------------------------- */
 
 void nt_pair_each(struct nt_pair *p, nt_pair_each_fn *fn, void *ctx)
 {

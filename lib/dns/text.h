@@ -15,7 +15,7 @@ void nt_text_quoted(struct nt_buf *out, struct nt_slice s);
 /* RFC 4648, upper case, no white space. */
 void nt_text_hex(struct nt_buf *out, struct nt_slice s);
 void nt_text_base64(struct nt_buf *out, struct nt_slice s);
-/* RFC 4648 "Extended Hex", lower case and without padding, as RFC 5155 writes hashed owner names. */
+/* RFC 4648 "Extended Hex", lower case, no padding, as RFC 5155 writes hashed owner names. */
 void nt_text_base32hex(struct nt_buf *out, struct nt_slice s);
 /* Four octets as an IPv4 address, sixteen as an IPv6 address (RFC 5952). */
 void nt_text_ipv4(struct nt_buf *out, struct nt_slice s);

@@ -281,6 +281,29 @@ START_TEST(test_bounded_buffer)
 }
 END_TEST
 
+/* What is reserved for the longest form is enough: each length into a buffer that has not grown. */
+START_TEST(test_room)
+{
+	uint8_t octets[256];
+
+	memset(octets, 0xff, sizeof(octets));
+	for (size_t len = 0; len <= sizeof(octets); len++) {
+		struct nt_slice s = nt_slice_mem(octets, len);
+		_cleanup_buf_ struct nt_buf string = { 0 }, hex = { 0 }, base64 = { 0 };
+		_cleanup_buf_ struct nt_buf base32 = { 0 };
+
+		nt_text_string(&string, s);
+		ck_assert_uint_eq(string.len, 4 * len);
+		nt_text_hex(&hex, s);
+		ck_assert_uint_eq(hex.len, 2 * len);
+		nt_text_base64(&base64, s);
+		ck_assert_uint_eq(base64.len, (len + 2) / 3 * 4);
+		nt_text_base32hex(&base32, s);
+		ck_assert_uint_eq(base32.len, (len * 8 + 4) / 5);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("rdata");
@@ -293,6 +316,7 @@ int main(void)
 	tcase_add_test(t, test_every_type);
 	tcase_add_loop_test(t, test_base, 0, (int)NT_ARRAY_LEN(vectors));
 	tcase_add_test(t, test_bounded_buffer);
+	tcase_add_test(t, test_room);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

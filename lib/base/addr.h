@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An IP address of either family as a value. Octets in network byte order, IPv4 in the first four. */
+/* An IP address of either family as a value. Network byte order, IPv4 in the first four octets. */
 #pragma once
 
 #include "lib/base/buf.h"

@@ -6,7 +6,7 @@
 
 #include "lib/base/buf.h"
 
-/* Appends the whole file to out; -EFBIG above max_len. Reads `path` relative to dir_fd (AT_FDCWD). */
+/* Appends the whole file to out; -EFBIG above max_len. `path` is relative to dir_fd (AT_FDCWD). */
 int nt_file_read_at(int dir_fd, const char *path, size_t max_len, struct nt_buf *out,
 		    struct nt_err *err) NT_MUSTCHECK;
 /* Reads fd to its end into out; -EFBIG above max_len. */

@@ -121,6 +121,18 @@ static int parse_offset(const char *text, int64_t *ret_s)
 	return 0;
 }
 
+/* strptime takes blanks for digits and the 31st of February. */
+static bool is_date(const char *text, const struct tm *tm)
+{
+	struct tm same = *tm;
+
+	for (size_t i = 0; i < 19; i++)
+		if (!isdigit((unsigned char)text[i]) && !strchr("-T:", text[i]))
+			return false;
+	(void)timegm(&same);
+	return same.tm_mday == tm->tm_mday && same.tm_sec == tm->tm_sec;
+}
+
 int nt_parse_time_us(struct nt_slice s, int64_t *ret_us)
 {
 	int64_t fraction_us = 0, offset_s;
@@ -134,7 +146,7 @@ int nt_parse_time_us(struct nt_slice s, int64_t *ret_us)
 	memcpy(text, s.p, s.len);
 	text[s.len] = '\0';
 	end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!end || end != text + 19)
+	if (!end || end != text + 19 || !is_date(text, &tm))
 		return -EINVAL;
 	pos = (size_t)(end - text);
 	if (text[pos] == '.' && parse_fraction(text, &pos, &fraction_us) < 0)

@@ -110,6 +110,7 @@ export async function browse(options = {}) {
   page.on("pageerror", (e) => said.push(`exception: ${e.message}`));
   page.on("dialog", (d) => { said.push(`dialog: ${d.message()}`); void d.dismiss(); });
   page.on("request", (r) => asked.push(r.url()));
+  if (process.env.V) page.on("response", async (r) => { if (r.status() >= 400) console.log(`# ${r.status()} ${r.url()} ${await r.text().catch(() => "")}`); });
   return { context, page, said, asked };
 }
 

@@ -4,7 +4,7 @@
 // the theme, each piece can be clicked and a test can read it.
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useRef, useState } from "preact/hooks";
 import { holds, lossByTime } from "./data";
 import { day, exact, span, tick } from "./format";
 import { timeStep, timeTicks } from "./scale";
@@ -31,16 +31,17 @@ const LEFT = 52, RIGHT = 10, TOP = 8, BOTTOM = 24;
 /** The moment under pointer or key, in all charts at once. */
 const cursor = signal<number | null>(null);
 
-function useSize(): [{ current: HTMLDivElement | null }, number, number] {
-  const box = useRef<HTMLDivElement>(null);
+/** The plot's size, also after it gave way to the table and came back as another element. */
+function useSize(): [(el: HTMLDivElement | null) => void, number, number] {
+  const observer = useRef<ResizeObserver | null>(null);
   const [[w, h], set] = useState<[number, number]>([0, 0]);
-  useEffect(() => {
-    if (!box.current) return;
-    const o = new ResizeObserver(([e]) => {
+  const box = useCallback((el: HTMLDivElement | null) => {
+    observer.current?.disconnect();
+    if (!el) return;
+    observer.current = new ResizeObserver(([e]) => {
       if (e) set([Math.floor(e.contentRect.width), Math.floor(e.contentRect.height)]);
     });
-    o.observe(box.current);
-    return () => o.disconnect();
+    observer.current.observe(el);
   }, []);
   return [box, w, h];
 }

@@ -118,8 +118,9 @@ export function FilterBox(): JSX.Element {
   const choose = (o: Option): void => {
     const next = text.slice(0, c.from) + o.insert + text.slice(caret.value).replace(/^ /, "");
     const at = c.from + o.insert.length;
+    const el = input();
+    if (el) { el.value = next; el.focus(); el.setSelectionRange(at, at); } // at once: the next key may be down already
     batch(() => { draft.value = next; caret.value = at; active.value = -1; });
-    requestAnimationFrame(() => { input()?.focus(); input()?.setSelectionRange(at, at); look(); });
   };
   const submit = (): void => { batch(() => { open.value = false; active.value = -1; }); void apply(text); };
   const escape = (): void => {

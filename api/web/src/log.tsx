@@ -154,11 +154,10 @@ function Pending(): JSX.Element {
 }
 
 export function LogPanel(): JSX.Element {
-  const empty = (l: Logs): boolean => l.rows.length === 0 && !(d.gaps.data.value?.rows.length);
   return (
     <Panel id="log" title="Log" unit="newest first" class="full" extra={<Pending />}>
       <LossBanner />
-      <State of={d.logs} isEmpty={empty} empty="No row matches in this range." skeleton="table">
+      <State of={d.logs} isEmpty={(l) => l.rows.length === 0} empty="No row matches in this range." skeleton="table">
         {(logs) => <Table logs={logs} />}
       </State>
     </Panel>

@@ -179,7 +179,7 @@ FUZZ_SECONDS ?= 10
 fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzlib CC=clang SAN=1 CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" \
 		FUZZ_OUT=$(BUILD)/fuzz fuzz-build
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/house/run-fuzzers $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZERS="$(FUZZERS)" PROGRAM_SECONDS=86400 $(run_tests) fuzz tests/house/run-fuzzers
 
 FUZZ_OUT ?= $(BUILD)/fuzz
 fuzz-build: $(patsubst tests/fuzz/%.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -189,7 +189,7 @@ $(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni dataplane/tap
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
 
 lint: deps ## format, includes, banned functions, headers' comments, shellcheck, codespell
-	$(Q)tests/house/lint
+	$(Q)$(run_tests) lint tests/house/lint
 
 format: ## clang-format all C in place
 	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i

@@ -70,6 +70,7 @@ struct nt_agent {
 	int64_t start_us;
 	bool first_batch; /* none was written since the start */
 	bool write_failed; /* the last write did; rows are held */
+	size_t hold_bytes; /* so many at most: what is held has to fit on the disk one day */
 	struct nt_agent_stats stats;
 };
 

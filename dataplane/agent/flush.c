@@ -349,6 +349,12 @@ int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err)
 	if (r == 0)
 		r = flush(a, nt_timebase_interval(&a->timebase), err);
 	a->stats.write_failures += r < 0;
+	if (r < 0 && !a->write_failed) {
+		/* A row takes some eight times as much memory as disk. */
+		uint64_t fits = nt_spool_capacity(a->spool) * 2;
+
+		a->hold_bytes = fits < NT_AGENT_HOLD_BYTES ? fits : NT_AGENT_HOLD_BYTES;
+	}
 	a->write_failed = r < 0;
 	if (r >= 0)
 		a->interval_from_us = now_us;

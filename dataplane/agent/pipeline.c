@@ -83,7 +83,7 @@ static bool is_holding(const struct nt_agent *a)
 	struct nt_record *rows;
 
 	return a->write_failed && (nt_aggregate_rows(a->rows, &rows) >= a->config.hold_rows ||
-				   nt_agent_row_bytes(a) >= NT_AGENT_HOLD_BYTES);
+				   nt_agent_row_bytes(a) >= a->hold_bytes);
 }
 
 static bool is_full(const struct nt_agent *a)

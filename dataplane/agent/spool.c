@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <zlib.h>
 
 #include "lib/base/cleanup.h"
@@ -536,6 +537,16 @@ void nt_spool_sweep(struct nt_spool *s)
 		drop(s, f);
 	}
 	drop_old_rejected(s);
+}
+
+uint64_t nt_spool_capacity(const struct nt_spool *s)
+{
+	uint64_t bytes = s->config.max_bytes;
+	struct statvfs fs;
+
+	if (fstatvfs(s->dir_fd, &fs) == 0 && (uint64_t)fs.f_blocks * fs.f_frsize < bytes)
+		bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+	return bytes;
 }
 
 struct nt_spool_stats nt_spool_stats(const struct nt_spool *s)

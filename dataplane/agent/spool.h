@@ -73,4 +73,7 @@ void nt_spool_marked(const struct nt_spool *s, struct nt_buf *out);
 /* The batch that states them is on disk: marked ones go (refused ones stay for a look). */
 void nt_spool_sweep(struct nt_spool *s);
 
+/* Octets that one batch may have at most, now or when all others are gone: the smaller of the bound
+ * and of the file system. */
+uint64_t nt_spool_capacity(const struct nt_spool *s);
 struct nt_spool_stats nt_spool_stats(const struct nt_spool *s);

@@ -24,7 +24,7 @@
 /* The last thing that libbpf complained about: the reason that its return code does not say. */
 static char last_complaint[256];
 
-/* One level lower than libbpf thinks: what is an error is said by our return value. */
+/* What is an error is said by our return value: "no such filter" is an answer, not a warning. */
 static int log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char line[256];
@@ -35,7 +35,7 @@ static int log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap
 	line[strcspn(line, "\n")] = '\0';
 	if (level == LIBBPF_WARN)
 		memcpy(last_complaint, line, sizeof(line));
-	nt_log(level == LIBBPF_WARN ? NT_LOG_INFO : NT_LOG_DEBUG, "%s", line);
+	nt_log_debug("%s", line);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ struct eval {
 	struct nt_buf scratch; /* of text that is no UTF-8; stays empty nearly always */
 };
 
-/* --- one value --------------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static unsigned char lower(char c)
 {
@@ -142,7 +142,7 @@ static bool holds(struct eval *e, const struct nt_query_node *term, struct nt_co
 	}
 }
 
-/* --- all values of a path ---------------------------------------------------------------------- */
+/* --- all values of a path --------------------------------------------------------------------- */
 
 static struct nt_column_value text_value(struct nt_slice s)
 {

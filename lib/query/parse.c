@@ -77,7 +77,7 @@ static int negate(struct parser *p, struct nt_query_node **node)
 	return 0;
 }
 
-/* --- terms ------------------------------------------------------------------------------------- */
+/* --- terms ------------------------------------------------------------------------------------ */
 
 /* A key without an operator: most often a word to look for. */
 static int fail_bare(struct parser *p, const struct nt_token *key)
@@ -246,7 +246,7 @@ static int parse_term(struct parser *p, struct nt_query_node **ret)
 	return r;
 }
 
-/* --- expressions ------------------------------------------------------------------------------- */
+/* --- expressions ------------------------------------------------------------------------------ */
 
 static int parse_or(struct parser *p, struct nt_query_node **ret);
 

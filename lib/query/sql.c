@@ -64,7 +64,7 @@ static void put_value(struct sql *s, const struct nt_query_value *v)
 		bind_text(s, v->text);
 }
 
-/* --- one value: x is the SQL of it, not NULL ---------------------------------------------------- */
+/* --- one value: x is the SQL of it, not NULL -------------------------------------------------- */
 
 /* Returns how many there are. */
 static size_t put_exact(struct sql *s, const struct nt_query_node *term, const char *x)
@@ -109,7 +109,8 @@ static void put_set(struct sql *s, const struct nt_query_node *term, const char 
 static void put_test(struct sql *s, const struct nt_query_node *term, const char *x)
 {
 	static const char *const signs[] = {
-		[NT_OP_EQ] = "=", [NT_OP_LT] = "<", [NT_OP_LE] = "<=", [NT_OP_GT] = ">", [NT_OP_GE] = ">="
+		[NT_OP_EQ] = "=", [NT_OP_LT] = "<",  [NT_OP_LE] = "<=",
+		[NT_OP_GT] = ">", [NT_OP_GE] = ">=",
 	};
 
 	if (term->op == NT_OP_IN) {
@@ -122,7 +123,7 @@ static void put_test(struct sql *s, const struct nt_query_node *term, const char
 		put(s, " COLLATE NOCASE");
 }
 
-/* --- where the values are ----------------------------------------------------------------------- */
+/* --- where the values are --------------------------------------------------------------------- */
 
 static void put_column(struct nt_buf *out, const struct nt_field *f)
 {
@@ -187,7 +188,7 @@ static void put_term(struct sql *s, const struct nt_query_node *term)
 		put_scalar(s, term);
 }
 
-/* --- the tree ----------------------------------------------------------------------------------- */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 /* Negations go down to the terms, so that they cost no brackets. */
 static void put_node(struct sql *s, const struct nt_query_node *node, bool negated);

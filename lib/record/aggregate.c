@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of one flush interval: found by the octets of their keys, merged by the fields' table. */
+/* The rows of one flush interval: found by the octets of their keys, merged by fields.def. */
 #include "lib/record/aggregate.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct row {
 struct nt_aggregate {
 	struct nt_record *records; /* rows_len of rows_cap */
 	struct row *rows; /* beside records */
-	uint32_t *slots; /* row number + 1, 0 is free; slots_len is a power of two >= 2 * rows_cap */
+	uint32_t *slots; /* row number + 1, 0: free; a power of two, twice rows_cap or more */
 	size_t rows_len, rows_cap, slots_len;
 	uint32_t max_rows;
 	bool merge;
@@ -65,7 +65,7 @@ void nt_aggregate_free(struct nt_aggregate *a)
 	free(a);
 }
 
-/* --- copy -------------------------------------------------------------------------------------- */
+/* --- copy ------------------------------------------------------------------------------------- */
 
 static bool copy_fields(const struct nt_fields *fields, void *base, struct nt_arena *arena);
 
@@ -111,7 +111,7 @@ static bool copy_fields(const struct nt_fields *fields, void *base, struct nt_ar
 	return true;
 }
 
-/* --- merge ------------------------------------------------------------------------------------- */
+/* --- merge ------------------------------------------------------------------------------------ */
 
 static void merge_options(struct nt_record *into, const struct nt_record *from)
 {
@@ -208,7 +208,7 @@ static void merge_latency_min(struct nt_record *into, const struct nt_record *fr
 		into->latency_min_ns = from->latency_min_ns;
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static uint32_t *find_slot(struct nt_aggregate *a, uint64_t digest, struct nt_slice key)
 {
@@ -264,7 +264,7 @@ static bool grow(struct nt_aggregate *a)
 	return true;
 }
 
-/* Appends a copy of r; what a copy that did not fit took from the arena is free at the next reset. */
+/* Appends a copy of r; what a copy that did not fit took of the arena comes back at reset. */
 static uint64_t add_row(struct nt_aggregate *a, const struct nt_record *r, uint64_t digest)
 {
 	struct nt_record *record;

@@ -45,7 +45,7 @@ struct nt_aggregate;
 struct nt_aggregate *nt_aggregate_new(uint32_t max_rows, bool merge, uint64_t first_id,
 				      struct nt_err *err);
 void nt_aggregate_free(struct nt_aggregate *a);
-/* Copies the record in, or merges it; returns the row's id, 0 on failure (counted by the caller). */
+/* Copies the record in, or merges it; returns the row's id, 0 on failure (the caller counts). */
 uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r);
 /* The rows, one array, valid until the next nt_aggregate_add or nt_aggregate_reset. The caller may
  * set what is only known when the interval ends, the same for all rows of a pod (role, clock_step).

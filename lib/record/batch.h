@@ -14,7 +14,7 @@
 /* A batch above this is refused by both sides: it bounds the controller's memory per upload. */
 #define NT_BATCH_BYTES_MAX (64u << 20)
 
-/* DNS datagrams from .. to - 1 of that key are accounted for: logged here or before, or UNLOGGED. */
+/* DNS datagrams from .. to - 1 of that key are accounted for: logged by now, or UNLOGGED. */
 struct nt_batch_range {
 	uint64_t ep_id;
 	uint32_t epoch;
@@ -57,6 +57,7 @@ struct nt_batch {
 };
 
 int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;
-/* The result points into wire and arena. -EBADMSG with a reason when it is no whole, valid batch. */
+/* The result points into wire and arena. -EBADMSG with a reason when it is no whole, valid batch;
+ * -ENOMEM when it does not fit in the arena. */
 int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batch *ret_batch,
 		    struct nt_err *err) NT_MUSTCHECK;

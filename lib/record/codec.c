@@ -9,7 +9,7 @@
 /* Members of one list: a DNS message of 65,535 octets cannot hold more records than this. */
 enum { LIST_MAX = 8192 };
 
-/* --- out --------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static void put_addr(struct nt_buf *out, const struct nt_field *f, const void *base)
 {
@@ -127,7 +127,7 @@ void nt_record_key(const struct nt_record *r, struct nt_buf *out)
 	put_fields(&nt_record_fields, r, mode, out);
 }
 
-/* --- in ---------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* Writers go through the table in order, so the field is mostly the one behind the last. */
 static const struct nt_field *find_wire(const struct nt_fields *fields, uint64_t number, size_t *at)

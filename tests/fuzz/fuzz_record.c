@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any octets as a record: what is accepted goes to JSON and columns, and its wire form is stable. */
+/* Any octets as a record: what is accepted has JSON, columns and one wire form. */
 #include <jansson.h>
 #include <stdlib.h>
 

@@ -23,7 +23,7 @@ export function Bars({ rows, more, mirrored }: { rows: Bar[]; more?: boolean; mi
   return (
     <ol class={`bars${mirrored ? " mirrored" : ""}`}>
       {rows.map((r) => (
-        <li key={r.id} title={r.title}>
+        <li key={r.id} title={r.title} class={r.note ? "noted" : ""}>
           <span class="label">{r.label}</span>
           {mirrored
             ? <span class="twin">{r.parts.map((p) => <Track key={p.cls} parts={[p]} max={max} />)}</span>

@@ -55,7 +55,12 @@ export const pending = signal(0);
 /** Set by the log table while it is scrolled, pointed at or has a row open. */
 export const reading = signal(false);
 
-export const REFRESH_MS = 5000;
+/** How long figures may stand before they are asked for again: wide ranges cost the store more. */
+export const refreshMs = computed(() => {
+  const r = summary.data.value?.range;
+  const hours = r ? (Date.parse(r.to) - Date.parse(r.from)) / 3_600_000 : 0;
+  return hours <= 1 ? 5000 : hours <= 6 ? 15_000 : 60_000;
+});
 const BUCKETS = 60;
 export const PAGE_ROWS = 100;
 
@@ -166,15 +171,20 @@ export function start(): void {
   void fill(fields, "fields", {}, new AbortController().signal);
   let key = "";
   effect(() => {
-    const next = keyOf();
-    if (next === key) return; // only the open row changed
-    key = next;
+    const now = keyOf();
+    if (now === key) return; // only the open row changed
+    key = now;
     untracked(() => void load(true));
   });
+  let next = Date.now() + 4500;
   const again = (): void => {
     const wanted = live() || offlineSince.value !== null;
-    if (wanted && !busy.value && !holds.value && document.visibilityState === "visible") void load(false);
+    const still = !busy.value && !holds.value && document.visibilityState === "visible" && getSelection()?.type !== "Range";
+    if (!wanted || !still || Date.now() < next) return;
+    const began = Date.now();
+    // A slow store is not asked more often than it can answer.
+    void load(false).finally(() => { next = began + Math.max(refreshMs.value, 4 * (Date.now() - began)) - 500; });
   };
-  setInterval(again, REFRESH_MS);
+  setInterval(again, 1000);
   document.addEventListener("visibilitychange", again);
 }

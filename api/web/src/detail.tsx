@@ -24,7 +24,7 @@ function inWords(value: string | number | boolean, unit: string): string {
   if (typeof value !== "number") return String(value);
   if (unit === "ns") return value < 1000 ? latency(value) : `${latency(value)} (${exact(value)} ns)`;
   if (unit === "octets") return value < 1024 ? `${exact(value)} octets` : `${bytes(value)} (${exact(value)} octets)`;
-  return exact(value) + (unit ? ` ${unit}` : "");
+  return exact(value) + (unit ? ` ${value === 1 ? unit.replace(/s$/, "") : unit}` : "");
 }
 
 function Scalar({ field, value }: { field: string; value: string | number | boolean }): JSX.Element {

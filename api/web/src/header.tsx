@@ -146,10 +146,11 @@ function CoverageDialog({ box }: { box: { current: HTMLDialogElement | null } })
 
 function RefreshMark(): JSX.Element {
   const on = d.live();
+  const every = `${d.refreshMs.value / 1000} s`;
   return (
     <button type="button" class="quiet refresh" onClick={() => void d.load(false)}
-      title={on ? "Refreshed every 5 s while this tab is visible" : "The range has ended; click to ask again"}>
-      <span class={d.busy.value ? "spin" : ""} aria-hidden="true">⟳</span> {on ? "5 s" : "refresh"}</button>
+      title={on ? `Refreshed every ${every} while this tab is visible` : "The range has ended; click to ask again"}>
+      <span class={d.busy.value ? "spin" : ""} aria-hidden="true">⟳</span> {on ? every : "refresh"}</button>
   );
 }
 

@@ -67,7 +67,8 @@ function LogRow({ row, dated }: { row: Row; dated: boolean }): JSX.Element {
   return (
     <tr class={`${open ? "open" : ""}${r.scope === "search" ? " search" : ""}`} data-row={row.row} aria-current={open ? "true" : undefined}
       onClick={(e) => { if (!(e.target as Element).closest("a,button") && !String(getSelection())) follow(e, { sel: row.row }); }}>
-      <td class="c-time"><Time row={row} dated={dated} />{n !== 1 && <span class="times" title={`${exact(n)} transactions in this row`}> ×{count(n)}</span>}</td>
+      <td class="c-time"><Time row={row} dated={dated} />{n > 1 && <span class="times" title={`${exact(n)} transactions in this row`}> ×{count(n)}</span>}
+        {r["late"] === true && <span class="times" title="The reply came after its query had been reported as unanswered"> late</span>}</td>
       <td class="c-client"><span class="pair">
         <Filter field="client_namespace" value={text(r.client_namespace)} class="side"><Name value={text(r.client_namespace)} none="no namespace" /></Filter>
         <span class="slash">/</span>

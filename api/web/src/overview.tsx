@@ -7,8 +7,8 @@ import { bytes, count, exact, latency, share } from "./format";
 import { LatencyLines } from "./lines";
 import { Filter, Name, Panel, State, TermLink } from "./panel";
 import { Stack, type Series } from "./stack";
-import type { Group, Latency, Summary, Timeseries, Top } from "./types";
-import { NO_ANSWER, OUTCOME_ORDER, SEARCH, outcomeLook, scopeLook, typeClass } from "./words";
+import type { Group, Latency, Summary, Sums, Timeseries, Top } from "./types";
+import { NO_ANSWER, OUTCOME_ORDER, SEARCH, outcomeLook, scopeLook, typeClass, type Look } from "./words";
 
 const NOTHING = "Nothing in this range.";
 const noPoints = (t: Timeseries): boolean => !t.series.some((s) => s.points.some((p) => p.count > 0));
@@ -206,19 +206,28 @@ function codeRow(id: string, label: JSX.Element, n: number, sum: number, cls: st
   return { id, label, parts: [{ value: n, cls }], figure: count(n), note: share(n, sum), title: `${exact(n)} transactions` };
 }
 
+const glyphed = (look: Look): JSX.Element =>
+  <><span class={`glyph ${look.cls}`} aria-hidden="true">{look.glyph}</span><Name value={look.label} /></>;
+
+/** Codes, then what has none: no answer, packets that are no DNS message; search-list misses apart. */
 function codeRows(data: Top): Bar[] {
-  const real = data.groups.filter((g) => g.key["scope"] !== "search");
-  const sum = data.groups.reduce((n, g) => n + g.sums.count, 0);
-  const search = sum - real.reduce((n, g) => n + g.sums.count, 0);
-  const rows = split(real, "rcode", (g) => g.sums.count).map((r) => {
+  const all = (of: (s: Sums) => number, search: boolean): number =>
+    data.groups.reduce((n, g) => n + ((g.key["scope"] === "search") === search ? of(g.sums) : 0), 0);
+  const none = data.groups.filter((g) => g.key["rcode"] === "" && g.key["scope"] !== "search");
+  const silent = none.reduce((n, g) => n + g.sums.unanswered, 0);
+  const broken = none.reduce((n, g) => n + g.sums.count, 0) - silent;
+  const search = all((s) => s.count, true), sum = all((s) => s.count, false) + search;
+  const coded = data.groups.filter((g) => g.key["rcode"] !== "" && g.key["scope"] !== "search");
+  const rows = split(coded, "rcode", (g) => g.sums.count).map((r) => {
     const look = outcomeLook(r.value);
-    const inside = <><span class={`glyph ${look.cls}`} aria-hidden="true">{look.glyph}</span><Name value={look.label} /></>;
-    return codeRow(r.value, r.value === ""
-      ? <TermLink term="unanswered > 0">{inside}</TermLink>
-      : <Filter field="rcode" value={r.value}>{inside}</Filter>, r.real, sum, look.cls);
+    return codeRow(r.value, <Filter field="rcode" value={r.value}>{glyphed(look)}</Filter>, r.real, sum, look.cls);
   });
-  if (search > 0) rows.push(codeRow("search", <Filter field="scope" value="search">
-    <span class={`glyph ${SEARCH.cls}`} aria-hidden="true">{SEARCH.glyph}</span>{SEARCH.label}</Filter>, search, sum, SEARCH.cls));
+  const apart = (id: string, term: string, look: Look, n: number): void => {
+    if (n > 0) rows.push(codeRow(id, <TermLink term={term}>{glyphed(look)}</TermLink>, n, sum, look.cls));
+  };
+  apart("none", "unanswered > 0", NO_ANSWER, silent);
+  apart("broken", "error NOT EMPTY", { cls: "o-other", glyph: "·", label: "not parsed" }, broken);
+  apart("search", "scope = search", SEARCH, search);
   return rows;
 }
 

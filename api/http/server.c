@@ -43,9 +43,11 @@ struct nt_http {
 	char url[96];
 };
 
-/* A POST between its header and its end. */
-struct upload {
+/* A request between its header and its end. libmicrohttpd closes a connection whose request is
+ * answered before that, so even a GET waits for it. */
+struct call {
 	struct nt_http *http;
+	struct nt_route route;
 	struct nt_buf body;
 	size_t held; /* of http->bodies_bytes */
 	struct nt_reply refusal; /* status 0: none */
@@ -183,135 +185,114 @@ static enum MHD_Result take_param(void *ctx, enum MHD_ValueKind kind, const char
 	return MHD_YES;
 }
 
-static enum MHD_Result answer_get(struct nt_http *h, struct MHD_Connection *connection,
-				  const struct nt_route *route, struct nt_reply *reply)
+static void answer_get(struct nt_http *h, struct MHD_Connection *connection,
+		       const struct nt_route *route, struct nt_reply *reply)
 {
 	struct nt_params params = { 0 };
 
-	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_REPLY);
 	if (route->asset) {
 		reply->status = MHD_HTTP_OK;
 		reply->asset = route->asset;
-	} else {
-		(void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_param,
-						  &params);
-		route->handler(&h->api, &params, reply);
+		return;
 	}
-	return send_reply(h, connection, reply);
+	(void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_param, &params);
+	route->handler(&h->api, &params, reply);
 }
 
-/* From here on libmicrohttpd calls again for each piece of the body, and once at its end. */
-static enum MHD_Result begin_upload(struct nt_http *h, void **con_cls)
-{
-	struct upload *u = calloc(1, sizeof(*u));
-
-	if (!u)
-		return MHD_NO;
-	u->http = h;
-	u->body.max_len = NT_BATCH_BYTES_MAX;
-	*con_cls = u;
-	return MHD_YES;
-}
-
-/* Says no, at once or behind a body that is short enough to be read first. */
-static enum MHD_Result refuse(struct nt_http *h, struct MHD_Connection *connection,
-			      const struct headers *headers, struct nt_reply *reply, void **con_cls)
-{
-	uint64_t bytes = announced_bytes(headers);
-	struct upload *u;
-
-	if (bytes == 0 || bytes > DRAIN_BYTES_MAX || headers->has_expect ||
-	    begin_upload(h, con_cls) == MHD_NO)
-		return send_reply(h, connection, reply);
-	u = *con_cls;
-	u->refusal = *reply;
-	*reply = (struct nt_reply){ 0 };
-	return MHD_YES;
-}
-
+/* The header is there: what is wrong is said behind a body that is short enough to be read first,
+ * else at once. */
 static enum MHD_Result begin_request(struct nt_http *h, struct MHD_Connection *connection,
 				     const char *url, const char *method, void **con_cls)
 {
-	_cleanup_reply_ struct nt_reply reply = { 0 };
 	struct headers headers = { 0 };
-	struct nt_route route = { 0 };
+	struct call *c = calloc(1, sizeof(*c));
 
-	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &headers);
+	if (!c)
+		return MHD_NO;
+	*con_cls = c; /* freed in on_completed */
+	c->http = h;
+	c->body.max_len = NT_BATCH_BYTES_MAX;
 	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_BODY);
-	if (!passes_guard(h, &headers, &reply) || !passes_route(method, url, &route, &reply) ||
-	    !passes_body(h, &route, &headers, &reply))
-		return refuse(h, connection, &headers, &reply, con_cls);
-	if (route.ingest)
-		return begin_upload(h, con_cls);
-	return answer_get(h, connection, &route, &reply);
+	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &headers);
+	if (passes_guard(h, &headers, &c->refusal) &&
+	    passes_route(method, url, &c->route, &c->refusal) &&
+	    passes_body(h, &c->route, &headers, &c->refusal))
+		return MHD_YES;
+	if (headers.has_expect || announced_bytes(&headers) > DRAIN_BYTES_MAX)
+		return send_reply(h, connection, &c->refusal);
+	return MHD_YES;
 }
 
-static void take_piece(struct upload *u, const char *piece, size_t len)
+static void take_piece(struct call *c, const char *piece, size_t len)
 {
-	struct nt_http *h = u->http;
+	struct nt_http *h = c->http;
 
-	if (u->refusal.status)
+	if (c->refusal.status)
 		return; /* read and dropped */
-	if (u->body.len + len > NT_BATCH_BYTES_MAX) {
+	if (c->body.len + len > NT_BATCH_BYTES_MAX) {
 		atomic_fetch_add(&h->api.counters.refused_body, 1);
-		nt_reply_problem(&u->refusal, 413, "a batch has at most %u octets",
+		nt_reply_problem(&c->refusal, 413, "a batch has at most %u octets",
 				 NT_BATCH_BYTES_MAX);
 	} else if (atomic_fetch_add(&h->bodies_bytes, len) + len > BODIES_BYTES_MAX) {
 		atomic_fetch_sub(&h->bodies_bytes, len);
-		nt_reply_problem(&u->refusal, 503, "too many uploads at once");
+		nt_reply_problem(&c->refusal, 503, "too many uploads at once");
 	} else {
-		u->held += len;
-		nt_buf_add(&u->body, piece, len);
-		if (!nt_buf_ok(&u->body))
-			nt_reply_problem(&u->refusal, 503, "no memory for the batch");
+		c->held += len;
+		nt_buf_add(&c->body, piece, len);
+		if (!nt_buf_ok(&c->body))
+			nt_reply_problem(&c->refusal, 503, "no memory for the batch");
 	}
-	if (u->refusal.status)
-		nt_buf_done(&u->body);
+	if (c->refusal.status)
+		nt_buf_done(&c->body);
 }
 
-static enum MHD_Result end_upload(struct upload *u, struct MHD_Connection *connection)
+static enum MHD_Result end_request(struct call *c, struct MHD_Connection *connection)
 {
 	_cleanup_reply_ struct nt_reply reply = { 0 };
-	struct nt_http *h = u->http;
+	struct nt_http *h = c->http;
 
-	if (u->refusal.status)
-		return send_reply(h, connection, &u->refusal);
+	if (c->refusal.status)
+		return send_reply(h, connection, &c->refusal);
 	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_REPLY);
-	nt_handle_ingest(&h->api, nt_slice_mem(u->body.p, u->body.len), &reply);
+	if (c->route.ingest)
+		nt_handle_ingest(&h->api, nt_slice_mem(c->body.p, c->body.len), &reply);
+	else
+		answer_get(h, connection, &c->route, &reply);
 	return send_reply(h, connection, &reply);
 }
 
+/* libmicrohttpd calls with the header, with each piece of the body, and at the end. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload_data,
 				  size_t *upload_data_size, void **con_cls)
 {
-	struct upload *u = *con_cls;
+	struct call *c = *con_cls;
 
 	(void)version;
-	if (!u)
+	if (!c)
 		return begin_request(cls, connection, url, method, con_cls);
 	if (*upload_data_size) {
-		take_piece(u, upload_data, *upload_data_size);
+		take_piece(c, upload_data, *upload_data_size);
 		*upload_data_size = 0;
 		return MHD_YES;
 	}
-	return end_upload(u, connection);
+	return end_request(c, connection);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 			 enum MHD_RequestTerminationCode code)
 {
-	struct upload *u = *con_cls;
+	struct call *c = *con_cls;
 	struct nt_http *h = cls;
 
 	(void)code;
 	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_HEADERS);
-	if (!u)
+	if (!c)
 		return;
-	atomic_fetch_sub(&h->bodies_bytes, u->held);
-	nt_buf_done(&u->body);
-	nt_reply_done(&u->refusal);
-	free(u);
+	atomic_fetch_sub(&h->bodies_bytes, c->held);
+	nt_buf_done(&c->body);
+	nt_reply_done(&c->refusal);
+	free(c);
 	*con_cls = NULL;
 }
 
@@ -340,6 +321,17 @@ static void NT_PRINTF(2, 0) on_log(void *cls, const char *fmt, va_list ap)
 	nt_log_debug("libmicrohttpd: %s", line);
 }
 
+/* "%00" would end a path early, and another path would be served: it is decoded as another octet
+ * that no path and no parameter of ours has. */
+static size_t on_unescape(void *cls, struct MHD_Connection *connection, char *text)
+{
+	(void)cls;
+	(void)connection;
+	for (char *at = text; (at = strstr(at, "%00")); at += 3)
+		at[2] = '1';
+	return MHD_http_unescape(text);
+}
+
 static int start_daemon(struct nt_http *h, int fd, struct nt_err *err)
 {
 	h->daemon = MHD_start_daemon(
@@ -351,7 +343,8 @@ static int start_daemon(struct nt_http *h, int fd, struct nt_err *err)
 		CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP,
 		MHD_OPTION_CONNECTION_TIMEOUT, HEADER_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+		MHD_OPTION_END);
 	if (!h->daemon)
 		return nt_err_set(err, EIO, "the HTTP server does not start");
 	return 0;

@@ -4,12 +4,17 @@ often. Names and UIDs are those of manifests/examples/demo."""
 import os
 import re
 
+# Asked for by the programs that count their datagrams, and by nobody else.
+COUNTED = "dns-version.cluster.local"
 SERVICE4, SERVICE6 = "10.96.0.10", "fd00:10:96::a"
 
 
 class Cast:
-    def __init__(self, namespace, name, network, servers, traffic):
-        self.namespace, self.name, self.network, self.servers, self.traffic = namespace, name, network, servers, traffic
+    """counted: client_raw's arguments; a program beside the traffic that counts its own datagrams."""
+
+    def __init__(self, namespace, name, network, servers, traffic, counted=None):
+        self.namespace, self.name, self.network, self.servers = namespace, name, network, servers
+        self.traffic, self.counted = traffic, counted
 
 
 def dig(*words):
@@ -43,7 +48,7 @@ def cast(build):
             [1.5, 0.4, *dig("_http._tcp.web.shop.svc.cluster.local", "SRV")],
             [2.5, 0.8, *dig("-x", "10.96.0.21")],
             [3.0, 0.2, *glibc("logs.example.net")],
-        ]),
+        ], counted=["--server", SERVICE4, "--interval", "500", "--type", "TXT", "--name", COUNTED]),
         Cast("shop", "payments-5d8c7b9f6d-lm2zq", "bridge", [SERVICE4, SERVICE6], [
             [0.7, 0.0, *musl("api.payments.example")],
             [1.4, 0.3, *musl("gateway")],
@@ -56,7 +61,7 @@ def cast(build):
             [1.6, 0.6, *dig("-x", "10.96.0.10")],
             [2.2, 0.5, *dig("-x", "2001:db8::10")],
             [1.9, 0.8, *glibc("metrics.example.net")],
-        ]),
+        ], counted=["--server", SERVICE6, "--interval", "2000", "--gso", "--name", COUNTED]),
         Cast("dev", "toolbox", "ptp", [SERVICE4], [
             [2.0, 0.2, *dig("example.com", "MX")],
             [2.2, 0.6, *dig("example.com", "TXT")],

@@ -66,8 +66,8 @@ class Chain:
 
     def judge(self):
         """Exit code, verdict, everything that it said."""
-        p = subprocess.run([f"{TREE}/tests/demo/judge", "--evidence", self.lab.evidence, "--api", self.lab.controller_url],
-                           capture_output=True, text=True, timeout=120)
+        argv = [f"{TREE}/tests/demo/judge", "--evidence", self.lab.evidence, "--api", self.lab.controller_url]
+        p = subprocess.run(argv, capture_output=True, text=True, timeout=120)
         try:
             verdict = json.loads(p.stdout.splitlines()[-1])
         except (IndexError, ValueError):

@@ -187,7 +187,8 @@ class Lab:
         return cni_runtime.Network(conflist, [f"{self.work}/cni/bin"], self.inside(self.node))
 
     # --- pods ----------------------------------------------------------------------------------
-    def add_pod(self, namespace, name, uid=None, network="bridge", servers=SERVICE_IPS[:1], options=("ndots:5",)):
+    def add_pod(self, namespace, name, uid=None, network="bridge", servers=SERVICE_IPS[:1],
+                options=("ndots:5",)):
         dns = {"Servers": list(servers), "Options": list(options),
                "Searches": [f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local"]}
         pod = Pod(namespace, name, uid or str(uuid.uuid4()), f"{self.prefix}-{namespace}-{name}", network, dns)
@@ -204,8 +205,8 @@ class Lab:
         for name in ("passwd", "group", "protocols", "services", "ld.so.cache"):
             if os.path.exists(f"/etc/{name}"):
                 shutil.copy(f"/etc/{name}", etc)
-        texts = {"nsswitch.conf": NSSWITCH, "hosts": f"127.0.0.1 localhost\n::1 localhost\n", "hostname": pod.name + "\n",
-                 "resolv.conf": "".join(f"nameserver {s}\n" for s in pod.dns["Servers"]) +
+        texts = {"nsswitch.conf": NSSWITCH, "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+                 "hostname": pod.name + "\n", "resolv.conf": "".join(f"nameserver {s}\n" for s in pod.dns["Servers"]) +
                  f"search {' '.join(pod.dns['Searches'])}\noptions {' '.join(pod.dns['Options'])}\n"}
         for name, text in texts.items():
             with open(f"{etc}/{name}", "w") as f:

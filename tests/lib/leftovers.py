@@ -51,14 +51,17 @@ def text(path):
 
 def snapshot(value=None):
     links = {re.sub(r"^\d+: ", "", l).split("@")[0].split(":")[0] for l in output("ip", "-o", "link")}
-    programs = {l.split(":")[0] for l in output("bpftool", "prog", "show") if " name from_pod" in l or " name to_pod" in l}
+    programs = {l.split(":")[0] for l in output("bpftool", "prog", "show")
+                if " name from_pod" in l or " name to_pod" in l}
     return {
         "network namespaces": output("ip", "netns", "list"), "links": links,
-        "qdiscs": output("tc", "qdisc", "show"), "mounts": {l.split(" ", 4)[4] for l in output("cat", "/proc/self/mountinfo")},
+        "qdiscs": output("tc", "qdisc", "show"),
+        "mounts": {l.split(" ", 4)[4] for l in output("cat", "/proc/self/mountinfo")},
         "pins": listing("/sys/fs/bpf"), "BPF programs": programs, "files in /run": listing("/run", OURS),
         "files in /tmp": listing("/tmp", OURS), "files in /var/lib/cni": listing("/var/lib/cni"),
         "addresses": output("ip", "-o", "-br", "addr"), "routes": output("ip", "route"),
-        "ip_forward": text("/proc/sys/net/ipv4/ip_forward"), "IPv6 forwarding": text("/proc/sys/net/ipv6/conf/all/forwarding"),
+        "ip_forward": text("/proc/sys/net/ipv4/ip_forward"),
+        "IPv6 forwarding": text("/proc/sys/net/ipv6/conf/all/forwarding"),
         "processes": {f"{pid} {name}" for pid, name in processes(value).items()} if value else set()}
 
 

@@ -36,7 +36,9 @@ def missing(commands=(), files=()):
     """What is not there, in words; the caller prints them and ends."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     found = lambda c: any(os.access(os.path.join(d, c), os.X_OK) for d in path.split(":") if d)
-    problems = [] if os.geteuid() == 0 else ["must run as root: it makes network namespaces and loads BPF programs"]
+    problems = []
+    if os.geteuid() != 0:
+        problems.append("must run as root: it makes network namespaces and loads BPF programs")
     problems += [f"command {c} not found (make deps installs it)" for c in commands if not found(c)]
     problems += [f"{f} not found (make builds it)" for f in files if not os.access(f, os.R_OK)]
     return problems
@@ -58,8 +60,8 @@ def outside():
         signal.signal(number, lambda *_: ask_to_stop(write_end))
     # A session of its own: the terminal's Ctrl-C comes to this process alone, once.
     child = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "sh", "-c", 'NT_SANDBOX_PID=$$ exec "$@"', "sh", "unshare", "--mount", "--pid", "--fork", "--mount-proc",
-         "--kill-child", sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]],
+        ["setpriv", "--pdeathsig", "KILL", "sh", "-c", 'NT_SANDBOX_PID=$$ exec "$@"', "sh",
+         "unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]],
         env=env, pass_fds=[read_end], start_new_session=True)
     os.close(read_end)
     return child.wait()

@@ -24,7 +24,8 @@ class World:
     def start_outside(self):
         lab, netns = self.lab, f"{self.lab.prefix}-outside"
         lab.make_netns(netns)
-        lab.run("ip", "-n", lab.node, "link", "add", "outside0", "type", "veth", "peer", "name", "eth0", "netns", netns)
+        lab.run("ip", "-n", lab.node, "link", "add", "outside0", "type", "veth", "peer", "name", "eth0",
+                "netns", netns)
         lab.run("ip", "-n", lab.node, "addr", "add", "172.30.0.1/30", "dev", "outside0")
         lab.run("ip", "-n", lab.node, "link", "set", "outside0", "up")
         lab.run("ip", "-n", netns, "addr", "add", f"{OUTSIDE}/30", "dev", "eth0")
@@ -55,7 +56,8 @@ class World:
     def render(self, name, **words):
         with open(f"{SOURCE}/{name}") as f:
             text = f.read()
-        for word, value in {"DIR": self.folder, "OUTSIDE4": OUTSIDE, "LOG": "yes" if self.log else "no", **words}.items():
+        known = {"DIR": self.folder, "OUTSIDE4": OUTSIDE, "LOG": "yes" if self.log else "no"}
+        for word, value in {**known, **words}.items():
             text = text.replace(f"@{word}@", value)
         path = f"{self.folder}/{name}"
         with open(path, "w") as f:

@@ -53,11 +53,13 @@ static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now
 	struct loss loss = { .a = a, .pod = pod, .now_us = now_us };
 	uint64_t ep_id = pod->pod.ep_id;
 	uint32_t epoch = a->source.meta.epoch;
-	int r = a->source.counters(a->source.ctx, ep_id, a->counters);
-	bool complete = r == -ENOENT;
+	bool complete;
+	int r;
 
 	if (pod->gone)
 		return;
+	r = a->source.counters(a->source.ctx, ep_id, a->counters);
+	complete = r == -ENOENT;
 	if (r == 0) {
 		pod->seen = sum_seen(a);
 		nt_account_counters(a->account, ep_id, epoch, a->counters, note_loss, &loss);
@@ -215,15 +217,23 @@ static void collect_endpoints(struct nt_agent *a, struct nt_buf *out)
 
 /* --- the batch -------------------------------------------------------------------------------- */
 
+/* Until it is forgotten, the spool's state has its numbers: else a successor would take the pod for
+ * one whose packets nobody wrote. */
 static void forget_gone(struct nt_agent *a, struct nt_agent_pod *pod, size_t *gone)
 {
 	struct nt_err err;
+	int r;
 
-	if (!pod->gone_seq) {
+	if (!pod->gone_seq)
 		pod->gone_seq = nt_spool_next(a->spool) - 1;
+	if (!pod->forgotten) {
+		r = a->source.forget(a->source.ctx, pod->pod.ep_id, &err);
+		if (r < 0 && r != -ENOENT) {
+			nt_log_warn("forget a pod: %s", err.msg);
+			return;
+		}
+		pod->forgotten = true;
 		nt_account_remove(a->account, pod->pod.ep_id);
-		if (a->source.forget(a->source.ctx, pod->pod.ep_id, &err) < 0)
-			nt_log_debug("forget: %s", err.msg);
 	}
 	if (++*gone > GONE_MAX)
 		pod->gone_seq = 1; /* goes with the next acknowledgement */
@@ -268,8 +278,8 @@ static void parts_done(struct parts *p)
 	nt_buf_done(&p->state);
 }
 
-static int encode(struct nt_agent *a, struct parts *p, const struct nt_record *rows, size_t len,
-		  struct nt_err *err)
+static int encode_once(struct nt_agent *a, struct parts *p, const struct nt_record *rows,
+		       size_t len, struct nt_err *err)
 {
 	struct nt_batch batch = {
 		.node = a->node,
@@ -296,8 +306,35 @@ static int encode(struct nt_agent *a, struct parts *p, const struct nt_record *r
 	return 0;
 }
 
-static int write_batch(struct nt_agent *a, struct parts *p, const struct nt_record *rows,
-		       size_t len, struct nt_err *err)
+/* Sixteen pods together can fill the pairing table with names that are too much for one batch. The
+ * counts stay exact then, names and answers go. */
+static void lighten(struct nt_record *rows, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (rows[i].type != NT_RECORD_LOG)
+			continue;
+		rows[i].qname = rows[i].logical_qname = NT_SLICE_LIT("*");
+		rows[i].rrsets_len = 0;
+		rows[i].domain = rows[i].service_name = rows[i].service_namespace =
+			(struct nt_slice){ 0 };
+		rows[i].folded = rows[i].distinct = 1;
+	}
+}
+
+static int encode(struct nt_agent *a, struct parts *p, struct nt_record *rows, size_t len,
+		  struct nt_err *err)
+{
+	int r = encode_once(a, p, rows, len, err);
+
+	if (r != -EMSGSIZE)
+		return r;
+	nt_log_error("flush: %s; names and answers of this interval are left out", err->msg);
+	lighten(rows, len);
+	return encode_once(a, p, rows, len, err);
+}
+
+static int write_batch(struct nt_agent *a, struct parts *p, struct nt_record *rows, size_t len,
+		       struct nt_err *err)
 {
 	int r = encode(a, p, rows, len, err);
 
@@ -374,7 +411,7 @@ void nt_agent_acknowledged(struct nt_agent *a, uint64_t seq)
 
 	nt_spool_acknowledge(a->spool, seq);
 	while ((pod = nt_podtable_next(&a->pods, &at)))
-		if (pod->gone_seq && pod->gone_seq <= seq && pod->shipped)
+		if (pod->forgotten && pod->gone_seq <= seq && pod->shipped)
 			nt_buf_add(&gone, &pod->pod.ep_id, sizeof(pod->pod.ep_id));
 	for (at = 0; at + sizeof(uint64_t) <= gone.len; at += sizeof(uint64_t)) {
 		uint64_t ep_id;

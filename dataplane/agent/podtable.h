@@ -44,6 +44,7 @@ struct nt_agent_pod {
 	bool answered; /* it answered a query: a resolver when the interval ends */
 	bool gone; /* detached, and every packet of it is covered */
 	uint64_t gone_seq; /* the batch that says so; the entry stays until it is acknowledged */
+	bool forgotten; /* the pinned maps do not have it any more */
 	uint64_t seen; /* kernel's count at the last flush */
 	uint64_t logged, unlogged;
 	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -252,6 +253,10 @@ static int open_folder(struct nt_spool *s, struct nt_err *err)
 	s->dir_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd == -1)
 		return nt_err_sys(err, errno, "open %s", s->path);
+	if (flock(s->dir_fd, LOCK_EX | LOCK_NB) == -1)
+		return errno == EWOULDBLOCK
+			       ? nt_err_set(err, EBUSY, "another agent is running on it")
+			       : nt_err_sys(err, errno, "lock");
 	s->len = 0;
 	s->stats.bytes = 0;
 	r = load_uuid(s, err);

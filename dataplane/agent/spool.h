@@ -13,8 +13,8 @@
  * crash the newest file says exactly which packets are covered. Bounded by max_bytes: the caller
  * asks which batch to drop, states its packets in the next batch and names it there as written off;
  * the file goes when that one is on disk. The batch at the head may have reached the controller
- * without our hearing of it, so it is never the one to be dropped; neither is the newest. Blocks on
- * disk. Not thread-safe.
+ * without our hearing of it, so it is never the one to be dropped; neither is the newest.
+ * One process at a time (the folder is locked). Blocks on disk. Not thread-safe.
  */
 #pragma once
 

@@ -75,7 +75,7 @@ static void save_pods(struct saving *s)
 
 		if (tally.logged || tally.unlogged)
 			nt_buf_add(&s->parts.tallies, &tally, sizeof(tally));
-		if (!pod->gone)
+		if (!pod->forgotten)
 			nt_buf_add(&s->parts.pods, &saved, sizeof(saved));
 		if (saved.waiting) /* after a reboot the pinned maps do not have it */
 			nt_buf_add(&s->parts.identities, &pod->pod, sizeof(pod->pod));
@@ -145,6 +145,13 @@ static bool take(struct reader *r, void *ret, size_t len)
 	return true;
 }
 
+static void skip(struct reader *r, uint64_t len)
+{
+	r->bad = r->bad || r->left.len < len;
+	if (!r->bad)
+		r->left = nt_slice_mem(r->left.p + len, r->left.len - len);
+}
+
 /* A query whose packets were counted as logged and that cannot wait any more. */
 static void lost_waiting(struct nt_agent *a, uint64_t ep_id, uint64_t packets)
 {
@@ -158,12 +165,33 @@ static void lost_waiting(struct nt_agent *a, uint64_t ep_id, uint64_t packets)
 	a->stats.lost[NT_REASON_AGENT_RESTART] += packets;
 }
 
+/* The pinned maps know a pod, or its identity was saved because a query of it waits. Another one
+ * was forgotten when all of it had been stored. */
+static struct nt_agent_pod *find_pod(struct nt_agent *a, uint64_t ep_id)
+{
+	struct nt_agent_pod *pod = nt_podtable_find(&a->pods, ep_id);
+	struct nt_pod identity;
+
+	if (pod || a->source.pod_get(a->source.ctx, ep_id, &identity) < 0)
+		return pod;
+	return nt_podtable_put(&a->pods, &identity);
+}
+
+static void restore_identities(struct nt_agent *a, struct reader r, const struct state_head *h)
+{
+	struct nt_pod pod;
+
+	for (uint64_t i = 0; i < h->identities_len && take(&r, &pod, sizeof(pod)); i++)
+		if (!find_pod(a, pod.ep_id))
+			(void)nt_podtable_put(&a->pods, &pod);
+}
+
 static void restore_pods(struct nt_agent *a, struct reader *r, const struct state_head *h)
 {
 	struct saved_pod saved;
 
 	for (uint64_t i = 0; i < h->pods_len && take(r, &saved, sizeof(saved)); i++) {
-		struct nt_agent_pod *pod = nt_podtable_get(&a->pods, saved.ep_id);
+		struct nt_agent_pod *pod = find_pod(a, saved.ep_id);
 
 		if (!pod)
 			continue;
@@ -180,7 +208,8 @@ static void restore_keys(struct nt_agent *a, struct reader *r, const struct stat
 	struct nt_account_saved saved;
 
 	for (uint64_t i = 0; i < h->keys_len && take(r, &saved, sizeof(saved)); i++)
-		if (!nt_account_restore(a->account, &saved))
+		if (nt_podtable_find(&a->pods, saved.ep_id) &&
+		    !nt_account_restore(a->account, &saved))
 			nt_log_warn("spool: sequence numbers of CPU %u are not continued",
 				    saved.cpu);
 }
@@ -204,18 +233,11 @@ static void restore_queries(struct nt_agent *a, struct reader *r, const struct s
 }
 
 /* Other pins: the pods of then are gone, under numbers that nothing continues. */
-static void close_old(struct nt_agent *a, struct reader *r, const struct state_head *h)
+static void close_old(struct nt_agent *a)
 {
-	struct reader identities = *r;
 	struct nt_agent_pod *entry;
-	struct nt_pod pod;
 	size_t at = 0;
 
-	identities.left.p += h->queries_len * sizeof(struct nt_pair_query);
-	identities.left.len -= h->queries_len * sizeof(struct nt_pair_query);
-	for (uint64_t i = 0; i < h->identities_len && take(&identities, &pod, sizeof(pod)); i++)
-		(void)nt_podtable_put(&a->pods, &pod);
-	restore_queries(a, r, h);
 	nt_pair_flush(a->pair, 0);
 	while ((entry = nt_podtable_next(&a->pods, &at))) {
 		entry->pod.state = NT_POD_DETACHED;
@@ -270,27 +292,28 @@ int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *e
 
 int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *err)
 {
-	struct reader r = { .left = state };
+	struct reader r = { .left = state }, identities;
 	struct state_head h;
 
 	if (!open_state(&r, &h))
 		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
-	r.left.p += h.tallies_len * sizeof(struct nt_state_tally);
-	r.left.len -= h.tallies_len * sizeof(struct nt_state_tally);
+	skip(&r, h.tallies_len * sizeof(struct nt_state_tally));
 	nt_timebase_add(&a->timebase, h.sample);
 	a->interval_from_us = nt_timebase_us(&a->timebase, h.sample.boot_ns);
+	identities = r;
+	skip(&identities, h.pods_len * h.pod_size + h.keys_len * h.key_size +
+				  h.marked_len * sizeof(uint64_t) + h.queries_len * h.query_size);
+	if (h.identity_size == sizeof(struct nt_pod))
+		restore_identities(a, identities, &h);
 	restore_pods(a, &r, &h);
 	restore_keys(a, &r, &h);
 	restore_marked(a, &r, &h);
-	if (is_same_generation(a, &h)) {
-		if (h.query_size == sizeof(struct nt_pair_query))
-			restore_queries(a, &r, &h);
+	if (h.query_size == sizeof(struct nt_pair_query))
+		restore_queries(a, &r, &h);
+	if (is_same_generation(a, &h))
 		return 0;
-	}
 	nt_log_info("the pins are not those of the last agent: a reboot or a new installation");
-	if (h.query_size == sizeof(struct nt_pair_query) &&
-	    h.identity_size == sizeof(struct nt_pod))
-		close_old(a, &r, &h);
+	close_old(a);
 	a->timebase = (struct nt_timebase){ 0 }; /* another boot's clock */
 	return 0;
 }

@@ -377,6 +377,97 @@ START_TEST(test_sums_agree_with_a_plain_count)
 }
 END_TEST
 
+/* The tests above take keys and merging from the table; here it is held against what RECORD.md says
+ * and what older agents send: a number or a meaning never changes. */
+static const struct {
+	const char *name;
+	unsigned wire;
+	enum nt_field_merge merge;
+} agreed[] = {
+	{ "id", 60, NT_MERGE_NONE },
+	{ "type", 1, NT_MERGE_KEY },
+	{ "start_time", 2, NT_MERGE_FIRST },
+	{ "end_time", 3, NT_MERGE_LAST },
+	{ "count", 4, NT_MERGE_SUM },
+	{ "queries", 5, NT_MERGE_SUM },
+	{ "replies", 6, NT_MERGE_SUM },
+	{ "unanswered", 7, NT_MERGE_SUM },
+	{ "retries", 8, NT_MERGE_SUM },
+	{ "truncated", 9, NT_MERGE_SUM },
+	{ "node", 10, NT_MERGE_KEY },
+	{ "side", 11, NT_MERGE_KEY },
+	{ "role", 12, NT_MERGE_KEY },
+	{ "client_namespace", 13, NT_MERGE_KEY },
+	{ "client_name", 14, NT_MERGE_KEY },
+	{ "client_uid", 15, NT_MERGE_KEY },
+	{ "client_ip", 16, NT_MERGE_KEY },
+	{ "client_ifname", 17, NT_MERGE_KEY },
+	{ "client_container_id", 18, NT_MERGE_KEY },
+	{ "client_name_aggr", 19, NT_MERGE_NONE },
+	{ "client_workload_kind", 20, NT_MERGE_NONE },
+	{ "client_workload_name", 21, NT_MERGE_NONE },
+	{ "client_services", 22, NT_MERGE_NONE },
+	{ "client_labels", 23, NT_MERGE_NONE },
+	{ "servers", 24, NT_MERGE_KEY },
+	{ "transport", 25, NT_MERGE_KEY },
+	{ "qname", 26, NT_MERGE_KEY },
+	{ "qtype", 27, NT_MERGE_KEY },
+	{ "qclass", 28, NT_MERGE_KEY },
+	{ "answered", 61, NT_MERGE_KEY },
+	{ "rcode", 29, NT_MERGE_KEY },
+	{ "rrsets", 30, NT_MERGE_KEY },
+	{ "flags", 31, NT_MERGE_OR },
+	{ "edns", 62, NT_MERGE_OR },
+	{ "edns.version", 32, NT_MERGE_MAX },
+	{ "edns.udp_size_max", 33, NT_MERGE_MAX },
+	{ "edns.do", 34, NT_MERGE_OR },
+	{ "edns.options", 35, NT_MERGE_UNION },
+	{ "scope", 36, NT_MERGE_NONE },
+	{ "logical_qname", 37, NT_MERGE_KEY_SEARCH },
+	{ "domain", 38, NT_MERGE_NONE },
+	{ "service.namespace", 39, NT_MERGE_NONE },
+	{ "service.name", 40, NT_MERGE_NONE },
+	{ "bytes_out", 41, NT_MERGE_SUM },
+	{ "bytes_in", 42, NT_MERGE_SUM },
+	{ "latency_count", 43, NT_MERGE_SUM },
+	{ "latency_min", 44, NT_MERGE_LATENCY_MIN },
+	{ "latency_max", 46, NT_MERGE_MAX },
+	{ "latency_sum", 45, NT_MERGE_SUM },
+	{ "latency_histogram", 47, NT_MERGE_HISTOGRAM },
+	{ "hop_network_ns", 48, NT_MERGE_MAX_SIGNED },
+	{ "hop_server_ns", 49, NT_MERGE_MAX_SIGNED },
+	{ "hop_upstream_ns", 50, NT_MERGE_MAX_SIGNED },
+	{ "verdict", 51, NT_MERGE_KEY },
+	{ "policy", 52, NT_MERGE_KEY },
+	{ "late", 53, NT_MERGE_KEY },
+	{ "late_of", 54, NT_MERGE_KEY },
+	{ "reason", 55, NT_MERGE_KEY },
+	{ "error", 56, NT_MERGE_KEY },
+	{ "folded", 57, NT_MERGE_SUM },
+	{ "distinct", 58, NT_MERGE_MAX },
+	{ "clock_step", 59, NT_MERGE_OR },
+};
+
+START_TEST(test_the_table_is_as_agreed)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < nt_record_fields.len; i++) {
+		const struct nt_field *f = &nt_record_fields.fields[i];
+
+		if (!f->wire)
+			continue;
+		ck_assert_msg(at < NT_ARRAY_LEN(agreed), "%s is new: add it here", f->name);
+		ck_assert_msg(f->wire == agreed[at].wire && f->merge == agreed[at].merge &&
+				      (!f->name[0] || strcmp(f->name, agreed[at].name) == 0),
+			      "%s (%u) is not %s (%u) as agreed", f->name, f->wire, agreed[at].name,
+			      agreed[at].wire);
+		at++;
+	}
+	ck_assert_uint_eq(at, NT_ARRAY_LEN(agreed));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("aggregate");
@@ -397,6 +488,7 @@ int main(void)
 	tcase_add_test(t, test_memory_is_bounded);
 	tcase_add_test(t, test_without_merging_each_is_a_row);
 	tcase_add_test(t, test_sums_agree_with_a_plain_count);
+	tcase_add_test(t, test_the_table_is_as_agreed);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A query weakened to what an UNLOGGED row can tell. Such a row has a client and no name, type or
+ * code: a term about those may hold or not, so it is taken for what lets more rows match.
+ */
+#include "lib/query/ast.h"
+
+#include "lib/base/cleanup.h"
+
+static bool is_known(const struct nt_query_path *path)
+{
+	static const char *const names[] = { "node", "role", "start_time", "end_time", "reason" };
+	const char *name = path->field->name;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return strncmp(name, "client_", 7) == 0;
+}
+
+static struct nt_query_node *keep(struct nt_query_node *node, bool possible);
+
+/* In an OR, what may hold lets every row through; in an AND, what may not hold stops every row. */
+static struct nt_query_node *keep_chain(struct nt_query_node *chain, bool possible)
+{
+	bool absorbs = (chain->kind == NT_NODE_OR) == possible;
+	struct nt_query_node **at = &chain->first;
+
+	while (*at) {
+		struct nt_query_node *next = (*at)->next;
+		struct nt_query_node *kept = keep(*at, possible);
+
+		if (!kept && absorbs)
+			return NULL;
+		if (kept) {
+			kept->next = next;
+			*at = kept;
+			at = &kept->next;
+		} else {
+			*at = next;
+		}
+	}
+	return chain->first && !chain->first->next ? chain->first : chain->first ? chain : NULL;
+}
+
+/* possible: the weakest condition that holds whenever node may hold, NULL: it always may. Else the
+ * strongest that holds only when node must, NULL: it never must. Under NOT the two change places. */
+static struct nt_query_node *keep(struct nt_query_node *node, bool possible)
+{
+	switch (node->kind) {
+	case NT_NODE_TERM:
+		return is_known(&node->path) ? node : NULL;
+	case NT_NODE_NOT:
+		node->first = keep(node->first, !possible);
+		if (!node->first)
+			return NULL;
+		node->first->next = NULL;
+		return node;
+	default:
+		return keep_chain(node, possible);
+	}
+}
+
+void nt_query_weaken_to_unlogged(struct nt_query *q)
+{
+	if (q->root)
+		q->root = keep(q->root, true);
+	if (q->root)
+		q->root->next = NULL;
+}

@@ -57,25 +57,21 @@ static bool add_reason(void *ctx, const struct nt_store_group *group)
 	return true;
 }
 
-/* "loss": {...}. UNLOGGED rows have no side of their own: what was lost may have been either. */
-static int write_loss(struct nt_store_reader *reader, const struct nt_store_range *range,
+static int write_loss(struct nt_store_reader *reader, const struct nt_store_range *lost,
 		      struct nt_json *j, struct nt_err *err)
 {
 	/* Reasons are a handful of words; the limit is against an agent gone mad. */
 	const struct nt_store_grouping by_reason = { .keys = { "reason" },
 						     .keys_len = 1,
 						     .limit = 100 };
-	struct nt_store_range lost = *range;
 	struct reasons reasons = { .j = j };
 	int r;
 
-	lost.unlogged = true;
-	lost.side = -1;
 	nt_json_key(j, "loss");
 	nt_json_open(j, '{');
 	nt_json_key(j, "reasons");
 	nt_json_open(j, '{');
-	r = nt_store_group(reader, &lost, &by_reason, add_reason, &reasons, err);
+	r = nt_store_group(reader, lost, &by_reason, add_reason, &reasons, err);
 	nt_json_close(j, '}');
 	nt_json_key_u64(j, "packets", reasons.packets);
 	nt_json_close(j, '}');
@@ -138,7 +134,7 @@ static int write_summary(struct nt_api *api, struct nt_store_reader *reader,
 	nt_json_bool(&j, true);
 	nt_json_sums(&j, &sums);
 	if (r == 0)
-		r = write_loss(reader, &figures->range, &j, err);
+		r = write_loss(reader, &figures->lost, &j, err);
 	if (r == 0)
 		r = write_covered(reader, &j, err);
 	nt_json_key(&j, "newest");

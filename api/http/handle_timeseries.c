@@ -145,11 +145,8 @@ static int gather(struct nt_store_reader *reader, struct timeseries *t, struct n
 	struct nt_store_grouping top = { .keys_len = t->by.len, .limit = t->limit + 1 };
 	struct nt_store_grouping buckets = { .keys_len = t->by.len, .bucket_us = t->bucket_us };
 	const struct nt_store_grouping lost = { .bucket_us = t->bucket_us };
-	struct nt_store_range unlogged = t->figures.range;
 	int r = 0;
 
-	unlogged.unlogged = true;
-	unlogged.side = -1;
 	t->lost = calloc(t->buckets, sizeof(*t->lost));
 	if (!t->lost)
 		return nt_err_set(err, ENOMEM, "no memory for the answer");
@@ -166,7 +163,7 @@ static int gather(struct nt_store_reader *reader, struct timeseries *t, struct n
 	if (r == 0)
 		r = nt_store_group(reader, &t->figures.range, &buckets, take_bucket, t, err);
 	if (r == 0)
-		r = nt_store_group(reader, &unlogged, &lost, take_lost, t, err);
+		r = nt_store_group(reader, &t->figures.lost, &lost, take_lost, t, err);
 	return r;
 }
 

@@ -116,7 +116,7 @@ static int parse_time(const struct nt_params *p, const char *name, struct nt_sli
 	return 0;
 }
 
-static int parse_query(const struct nt_params *p, struct nt_query **ret_query,
+static int parse_query(const struct nt_params *p, struct nt_figures *f,
 		       struct nt_query_error *query_error, struct nt_err *err)
 {
 	const struct nt_slice *text = nt_params_find(p, "q");
@@ -125,8 +125,10 @@ static int parse_query(const struct nt_params *p, struct nt_query **ret_query,
 		return 0;
 	if (text->len > NT_QUERY_TEXT_MAX)
 		return nt_err_set(err, EINVAL, "q: longer than %d octets", NT_QUERY_TEXT_MAX);
-	if (nt_query_parse(*text, ret_query, query_error) < 0)
+	if (nt_query_parse(*text, &f->query, query_error) < 0 ||
+	    nt_query_parse(*text, &f->lost_query, query_error) < 0)
 		return nt_err_set(err, EINVAL, "q: %s", query_error->msg);
+	nt_query_weaken_to_unlogged(f->lost_query);
 	return 0;
 }
 
@@ -149,7 +151,7 @@ int nt_figures_parse(const struct nt_params *p, int64_t now_us, struct nt_figure
 	if (r == 0)
 		r = nt_params_word(p, "role", roles, NT_ROLE_WORKLOAD, &f.range.role, err);
 	if (r == 0)
-		r = parse_query(p, &f.query, query_error, err);
+		r = parse_query(p, &f, query_error, err);
 	if (r < 0)
 		return r;
 	/* The third word is "any". */
@@ -158,15 +160,20 @@ int nt_figures_parse(const struct nt_params *p, int64_t now_us, struct nt_figure
 	if (f.range.role > NT_ROLE_RESOLVER)
 		f.range.role = -1;
 	f.range.filter = f.query;
+	f.lost = f.range;
+	f.lost.filter = f.lost_query;
+	f.lost.unlogged = true;
+	f.lost.side = -1;
 	*ret_figures = f;
-	f.query = NULL;
+	f.query = f.lost_query = NULL;
 	return 0;
 }
 
 void nt_figures_done(struct nt_figures *f)
 {
 	nt_query_free(f->query);
-	f->query = NULL;
+	nt_query_free(f->lost_query);
+	f->query = f->lost_query = NULL;
 }
 
 static int add_by(struct nt_slice name, size_t max, struct nt_by *by, struct nt_err *err)

@@ -39,7 +39,10 @@ int nt_time_param_parse(struct nt_slice text, int64_t now_us, int64_t *ret_us) N
 /* What every query of figures takes: q, from, to, side, role. */
 struct nt_figures {
 	struct nt_query *query; /* owned; NULL without q */
+	struct nt_query *lost_query; /* owned; what of it applies to UNLOGGED rows */
 	struct nt_store_range range; /* filter is query */
+	struct nt_store_range lost; /* the UNLOGGED rows beside it: what was lost may have been of
+				       either side, and has neither name nor code */
 };
 
 /* -EINVAL with err; a mistake in q sets query_error->msg as well (else it is ""). */

@@ -27,7 +27,7 @@ static const struct nt_asset *find_asset(const char *path)
 	return NULL;
 }
 
-/* Names are compared whole with what is in the tables, so no path leads to a file of the machine. */
+/* Names are compared whole with what is in the tables, so no path leads to another file. */
 static bool find(const char *path, struct nt_route *route)
 {
 	for (size_t i = 0; i < NT_ARRAY_LEN(operations); i++)

@@ -44,8 +44,9 @@ static inline void nt_query_freep(struct nt_query **q)
 
 bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
 
-/* Leaves of q what an UNLOGGED row can tell: terms about client, node, role, times and reason. Every
- * UNLOGGED row that stands for packets which q might match still matches; for figures of loss. */
+/* Leaves of q what an UNLOGGED row can tell: terms about client, node, role, times and reason.
+ * Every UNLOGGED row that stands for packets which q might match still matches; for figures of
+ * loss. */
 void nt_query_weaken_to_unlogged(struct nt_query *q);
 
 enum nt_bind_kind {

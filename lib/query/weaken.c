@@ -44,7 +44,7 @@ static struct nt_query_node *keep_chain(struct nt_query_node *chain, bool possib
 }
 
 /* possible: the weakest condition that holds whenever node may hold, NULL: it always may. Else the
- * strongest that holds only when node must, NULL: it never must. Under NOT the two change places. */
+ * strongest that holds only when node must, NULL: never. Under NOT the two change places. */
 static struct nt_query_node *keep(struct nt_query_node *node, bool possible)
 {
 	switch (node->kind) {

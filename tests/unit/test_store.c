@@ -6,7 +6,7 @@
 #include "lib/record/codec.h"
 #include "tests/unit/store_fixture.h"
 
-/* --- exactly once ------------------------------------------------------------------------------- */
+/* --- exactly once ----------------------------------------------------------------------------- */
 
 START_TEST(empty_store_has_zero_sums)
 {
@@ -87,7 +87,7 @@ START_TEST(empty_batch_is_taken)
 }
 END_TEST
 
-/* --- rows --------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 struct page {
 	int64_t ids[64];
@@ -223,7 +223,7 @@ START_TEST(row_comes_back_as_the_very_record)
 }
 END_TEST
 
-/* --- sums and groups ---------------------------------------------------------------------------- */
+/* --- sums and groups -------------------------------------------------------------------------- */
 
 START_TEST(sums_add_and_extremes_widen)
 {
@@ -512,7 +512,7 @@ START_TEST(largest_filters_are_answered)
 }
 END_TEST
 
-/* --- UNLOGGED and late -------------------------------------------------------------------------- */
+/* --- UNLOGGED and late ------------------------------------------------------------------------ */
 
 START_TEST(unlogged_rows_are_apart)
 {
@@ -604,7 +604,7 @@ START_TEST(late_replies_never_make_unanswered_negative)
 }
 END_TEST
 
-/* --- coverage ----------------------------------------------------------------------------------- */
+/* --- coverage --------------------------------------------------------------------------------- */
 
 static bool keep_endpoint(void *ctx, struct nt_slice node, const struct nt_batch_endpoint *e)
 {
@@ -697,7 +697,7 @@ START_TEST(missing_batches_are_counted)
 }
 END_TEST
 
-/* --- retention ---------------------------------------------------------------------------------- */
+/* --- retention -------------------------------------------------------------------------------- */
 
 START_TEST(old_rows_go_and_the_ledger_stays)
 {

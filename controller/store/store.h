@@ -2,8 +2,9 @@
 /*
  * The store of log records: one interface, SQLite behind it now, ClickHouse later. A batch goes in
  * exactly once: its key (node, spool UUID, sequence) is written in the same transaction as its rows
- * (T11). Queries take a checked filter (lib/query) and a time range. Calls block on disk; one
- * writer thread and any number of reader threads, each reader with its own nt_store_reader.
+ * (T11). Queries take a checked filter (lib/query) and a time range. Calls block on disk.
+ * Appends, expiry and statistics may come from any thread and take their turns; a nt_store_reader
+ * belongs to one thread at a time, there may be any number, and they go before the store.
  */
 #pragma once
 
@@ -82,13 +83,17 @@ struct nt_store_grouping {
 	uint32_t limit; /* 0: all (time buckets) */
 };
 
+/* One group per combination of keys and bucket that has rows; without keys and buckets exactly one.
+ * A field of a list's members ("servers.ip") counts a row once per element, "" for none. A late
+ * reply lowers `unanswered` where the query was, not where the reply came (T9). -EINVAL: a key or
+ * order is none; -ETIMEDOUT: given up. */
 int nt_store_group(struct nt_store_reader *r, const struct nt_store_range *range,
 		   const struct nt_store_grouping *grouping, nt_store_group_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
 
 /* Rows, newest first by (start_time, row number). cursor: 0 for the first page, else what the last
  * call returned; *ret_cursor is 0 at the end. The record is borrowed for the call. row_id: of the
- * store, unique. */
+ * store, unique. -ENOENT: the cursor's row is gone; -ETIMEDOUT: given up. */
 typedef bool nt_store_row_fn(void *ctx, int64_t row_id, const struct nt_record *record);
 int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range, uint32_t limit,
 		  int64_t cursor, nt_store_row_fn *fn, void *ctx, int64_t *ret_cursor,

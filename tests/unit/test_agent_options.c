@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's command line: defaults, values, and each mistake with its message. */
+#include "dataplane/agent/options.h"
+
+#include <check.h>
+#include <getopt.h>
+#include <string.h>
+
+static struct nt_options o;
+static struct nt_err err;
+
+/* `line` in words, behind the program's name. */
+static int parse(const char *line)
+{
+	static char copy[512];
+	char *argv[32] = { (char *)"nametap-agent" }, *save = NULL, *word;
+	int argc = 1;
+
+	optind = 0; /* getopt from the start (getopt(3), GNU) */
+	memset(&o, 0, sizeof(o));
+	strncpy(copy, line, sizeof(copy) - 1);
+	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	return nt_options_parse(argc, argv, &o, &err);
+}
+
+START_TEST(defaults)
+{
+	ck_assert_int_eq(parse("--controller http://127.0.0.1:8080"), NT_OPTIONS_RUN);
+	ck_assert_str_eq(o.pin_root, "/sys/fs/bpf/nametap");
+	ck_assert_int_eq(o.flush_ns, 5000000000);
+	ck_assert_uint_eq(o.spool_max_bytes, 256 << 20);
+	ck_assert_ptr_null(o.listen);
+	ck_assert_str_ne(o.node, "");
+}
+END_TEST
+
+START_TEST(values)
+{
+	ck_assert_int_eq(parse("--controller https://c:1/x --pin-root /p --state-dir /s --spool /q "
+			       "--spool-max 3M --token-file /t --node n --flush 0 --timeout 250ms "
+			       "--cluster-domain k8s.test --listen [::1]:9 --log-level debug"),
+			 NT_OPTIONS_RUN);
+	ck_assert_str_eq(o.pin_root, "/p");
+	ck_assert_str_eq(o.state_dir, "/s");
+	ck_assert_str_eq(o.spool, "/q");
+	ck_assert_str_eq(o.token_file, "/t");
+	ck_assert_str_eq(o.node, "n");
+	ck_assert_str_eq(o.cluster_domain, "k8s.test");
+	ck_assert_str_eq(o.listen, "[::1]:9");
+	ck_assert_int_eq(o.flush_ns, 0);
+	ck_assert_int_eq(o.timeout_ns, 250000000);
+	ck_assert_uint_eq(o.spool_max_bytes, 3 << 20);
+	ck_assert_int_eq(o.log_level, NT_LOG_DEBUG);
+	ck_assert_int_eq(parse("--help"), NT_OPTIONS_HELP);
+	ck_assert_int_eq(parse("--version"), NT_OPTIONS_VERSION);
+}
+END_TEST
+
+static const struct {
+	const char *line, *message;
+} mistakes[] = {
+	{ "", "--controller is missing" },
+	{ "--bogus", "--bogus: unknown option or missing value" },
+	{ "--controller", "--controller: unknown option or missing value" },
+	{ "--controller c:1", "--controller: \"c:1\" is no http:// or https:// URL" },
+	{ "--controller http://", "--controller: \"http://\" is no http:// or https:// URL" },
+	{ "--controller http://c x", "unexpected argument \"x\"" },
+	{ "--flush 5", "--flush: \"5\" is no time from 0ms to 600s" },
+	{ "--flush 601s", "--flush: \"601s\" is no time from 0ms to 600s" },
+	{ "--timeout 0", "--timeout: \"0\" is no time from 1ms to 600s" },
+	{ "--spool-max 1K", "--spool-max: \"1K\" is no size of at least 1M" },
+	{ "--spool-max M", "--spool-max: \"M\" is no size of at least 1M" },
+	{ "--spool-max 18446744073709551615G",
+	  "--spool-max: \"18446744073709551615G\" is no size of at least 1M" },
+	{ "--listen 9153", "--listen: \"9153\" is no address and port" },
+	{ "--listen 127.0.0.1:65536", "--listen: \"127.0.0.1:65536\" is no address and port" },
+	{ "--listen 0.0.0.0:9153", "--listen: \"0.0.0.0:9153\" is no loopback address" },
+	{ "--listen [::]:9153", "--listen: \"[::]:9153\" is no loopback address" },
+	{ "--log-level all", "--log-level: \"all\" is none of error, warn, info, debug" },
+};
+
+START_TEST(mistake)
+{
+	ck_assert_int_eq(parse(mistakes[_i].line), -EINVAL);
+	ck_assert_str_eq(err.msg, mistakes[_i].message);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("agent_options");
+	TCase *tc = tcase_create("options");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, defaults);
+	tcase_add_test(tc, values);
+	tcase_add_loop_test(tc, mistake, 0, sizeof(mistakes) / sizeof(mistakes[0]));
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

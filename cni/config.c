@@ -5,6 +5,10 @@
 #include "lib/base/addr.h"
 #include "lib/base/cleanup.h"
 
+#define NETWORK_NAME_MAX (sizeof(((struct nt_pod *)0)->network) - 1)
+/* Integers as reals: one that fits no C type is no error, and ours are small. */
+#define DECODE_FLAGS (JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL)
+
 const char *const nt_cni_versions[] = { "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0", NULL };
 
 int nt_cni_version_find(const char *version)
@@ -141,7 +145,6 @@ static const char *get_string(const json_t *object, const char *key, bool *ret_b
 	return NULL;
 }
 
-/* Numbers come as reals, so that an integer that fits no C type is no error of ours. */
 static bool get_unsigned(const json_t *v, double max, double *ret_value)
 {
 	double d = json_number_value(v);
@@ -250,14 +253,20 @@ static int read_version(struct nt_cni_config *c, struct nt_err *err)
 static int read_prev_result(struct nt_cni_config *c, struct nt_slice input, struct nt_err *err)
 {
 	const json_t *prev = json_object_get(c->root, "prevResult");
+	json_auto_t *copy = NULL;
+	struct nt_slice found;
 
 	if (!prev || json_is_null(prev))
 		return 0;
 	if (!json_is_object(prev))
 		return fail(err, NT_CNI_CONFIG, "\"prevResult\" must be an object");
-	c->prev_result = find_value(input, NT_SLICE_LIT("prevResult"));
-	if (!c->prev_result.p)
+	found = find_value(input, NT_SLICE_LIT("prevResult"));
+	if (found.p)
+		copy = json_loadb(found.p, found.len, DECODE_FLAGS, NULL);
+	/* Only odd spellings come here: the key written with escapes, perhaps twice. */
+	if (!json_equal(copy, prev))
 		return fail(err, NT_CNI_DECODE, "the key \"prevResult\" is written with escapes");
+	c->prev_result = found;
 	return 0;
 }
 
@@ -273,8 +282,7 @@ static int decode(struct nt_cni_config *c, struct nt_slice input, struct nt_err 
 		return nt_err_set(err, NT_CNI_DECODE,
 				  "the configuration on stdin is nested deeper than %d",
 				  NT_CNI_DEPTH_MAX);
-	c->root = json_loadb(input.p ? input.p : "", input.len,
-			     JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &where);
+	c->root = json_loadb(input.p ? input.p : "", input.len, DECODE_FLAGS, &where);
 	if (!c->root)
 		return nt_err_set(err, NT_CNI_DECODE,
 				  "the configuration on stdin is no JSON: line %d: %s", where.line,

@@ -43,7 +43,7 @@ static bool is_same_place(const struct nt_pod *a, const struct nt_pod *b)
 /* A second ADD for what is attached already: repairs what somebody took away, else does nothing. */
 static int attach_again(struct nt_taps *t, const struct nt_pod *old, struct nt_err *err)
 {
-	int r = nt_pods_ensure_endpoint(t, old, err);
+	int r = nt_pods_ensure(t, old, err);
 
 	if (r < 0 || is_programmed(t, old->ifindex))
 		return r;

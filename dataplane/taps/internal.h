@@ -72,9 +72,8 @@ int nt_pods_find_live(const struct nt_taps *t, const char *container_id, const c
 int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 /* Takes all four away again. */
 void nt_pods_unwrite(struct nt_taps *t, const struct nt_pod *pod);
-/* Writes the endpoint of an attached pod when it is missing. */
-int nt_pods_ensure_endpoint(struct nt_taps *t, const struct nt_pod *pod,
-			    struct nt_err *err) NT_MUSTCHECK;
+/* Writes counters and endpoint of an attached pod where they are missing, as after a kill. */
+int nt_pods_ensure(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 /* Marks the pod as detached, removes its programs (when the link is ours), endpoint and live
  * entry; record and counters stay. */
 int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;

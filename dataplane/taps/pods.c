@@ -206,7 +206,7 @@ static int put_zero_counters(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
 
 	if (!zero)
 		return nt_err_set(err, ENOMEM, "no memory for counters");
-	if (bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_ANY) < 0)
+	if (bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_NOEXIST) < 0 && errno != EEXIST)
 		return nt_err_sys(err, errno, "write map %s", NT_PIN_COUNTERS);
 	return 0;
 }
@@ -220,9 +220,13 @@ static int put_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_e
 	return 0;
 }
 
-int nt_pods_ensure_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+int nt_pods_ensure(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
-	return nt_pods_at(t, pod->ifindex) == pod->ep_id ? 0 : put_endpoint(t, pod, err);
+	int r = put_zero_counters(t, pod->ep_id, err);
+
+	if (r < 0 || nt_pods_at(t, pod->ifindex) == pod->ep_id)
+		return r;
+	return put_endpoint(t, pod, err);
 }
 
 static void drop_live(struct nt_taps *t, const struct nt_pod *pod)

@@ -108,7 +108,7 @@ static int check_bpffs(const struct nt_taps *t, struct nt_err *err)
 	return 0;
 }
 
-/* The file may have been removed by an uninstall while we waited: then our lock locks nobody out. */
+/* The file may have been removed by an uninstall while we waited: a lock on it keeps nobody out. */
 static int lock_once(const char *path, int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;

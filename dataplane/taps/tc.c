@@ -24,22 +24,26 @@
 #define FILTER_PRIORITY 2
 #define FILTER_HANDLE 0x4e540001
 
-static struct bpf_tc_hook hook_of(__u32 ifindex, enum nt_dir dir)
+/* libbpf refuses structures whose padding is not zero, so these are filled in place. */
+static void fill_hook(struct bpf_tc_hook *hook, __u32 ifindex, enum bpf_tc_attach_point point)
 {
-	return (struct bpf_tc_hook){
-		.sz = sizeof(struct bpf_tc_hook),
-		.ifindex = (int)ifindex,
-		.attach_point = dir == NT_DIR_FROM_POD ? BPF_TC_INGRESS : BPF_TC_EGRESS,
-	};
+	memset(hook, 0, sizeof(*hook));
+	hook->sz = sizeof(*hook);
+	hook->ifindex = (int)ifindex;
+	hook->attach_point = point;
 }
 
-static struct bpf_tc_opts our_filter(void)
+static enum bpf_tc_attach_point point_of(enum nt_dir dir)
 {
-	return (struct bpf_tc_opts){
-		.sz = sizeof(struct bpf_tc_opts),
-		.handle = FILTER_HANDLE,
-		.priority = FILTER_PRIORITY,
-	};
+	return dir == NT_DIR_FROM_POD ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+}
+
+static void fill_filter(struct bpf_tc_opts *opts)
+{
+	memset(opts, 0, sizeof(*opts));
+	opts->sz = sizeof(*opts);
+	opts->handle = FILTER_HANDLE;
+	opts->priority = FILTER_PRIORITY;
 }
 
 struct qdisc_kind {
@@ -85,11 +89,11 @@ static struct qdisc_kind ingress_kind(__u32 ifindex)
  * would be seen twice and in the wrong direction. */
 int nt_tc_prepare(__u32 ifindex, struct nt_err *err)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, NT_DIR_FROM_POD);
+	struct bpf_tc_hook hook;
 	struct qdisc_kind kind;
 	int r;
 
-	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	fill_hook(&hook, ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
 	r = bpf_tc_hook_create(&hook);
 	if (r < 0 && r != -EEXIST)
 		return nt_err_sys(err, -r, "make a clsact qdisc on link %u", ifindex);
@@ -106,10 +110,12 @@ int nt_tc_prepare(__u32 ifindex, struct nt_err *err)
 
 int nt_tc_attach(__u32 ifindex, enum nt_dir dir, int prog_fd, struct nt_err *err)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, dir);
-	struct bpf_tc_opts opts = our_filter();
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts opts;
 	int r;
 
+	fill_hook(&hook, ifindex, point_of(dir));
+	fill_filter(&opts);
 	opts.prog_fd = prog_fd;
 	opts.flags = BPF_TC_F_REPLACE;
 	r = bpf_tc_attach(&hook, &opts);
@@ -122,17 +128,21 @@ int nt_tc_attach(__u32 ifindex, enum nt_dir dir, int prog_fd, struct nt_err *err
 
 __u32 nt_tc_program(__u32 ifindex, enum nt_dir dir)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, dir);
-	struct bpf_tc_opts opts = our_filter();
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts opts;
 
+	fill_hook(&hook, ifindex, point_of(dir));
+	fill_filter(&opts);
 	return bpf_tc_query(&hook, &opts) < 0 ? 0 : opts.prog_id;
 }
 
 void nt_tc_detach(__u32 ifindex, enum nt_dir dir, __u32 prog_id)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, dir);
-	struct bpf_tc_opts opts = our_filter();
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts opts;
 
+	fill_hook(&hook, ifindex, point_of(dir));
+	fill_filter(&opts);
 	if (nt_tc_program(ifindex, dir) == prog_id)
 		(void)bpf_tc_detach(&hook, &opts);
 }

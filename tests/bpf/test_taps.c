@@ -336,8 +336,11 @@ START_TEST(attach_twice_is_once)
 	/* Somebody flushed the qdisc: the second ADD repairs it. */
 	lab_run("tc qdisc del dev h1 clsact");
 	ck_assert(!is_attached("c1"));
+	ck_assert_int_eq(bpf_map_delete_elem(nt_taps_endpoints_fd(taps), &pod.ifindex), 0);
+	ck_assert_int_eq(bpf_map_delete_elem(nt_taps_counters_fd(taps), &pod.ep_id), 0);
 	again.ep_id = 0;
 	attach(&again);
+	ck_assert_uint_eq(lab_counters(taps, pod.ep_id).seq[0], 0);
 	ck_assert(is_attached("c1"));
 	ck_assert_uint_eq(again.ep_id, pod.ep_id);
 	lab_pod_end("p1", "h1");
@@ -590,6 +593,7 @@ START_TEST(killed_while_attaching)
 		attach(&next);
 		ck_assert(is_attached("c1"));
 		ck_assert_uint_eq(tally().attached, 1);
+		ck_assert_uint_eq(lab_counters(taps, next.ep_id).seq[0], 0);
 		detach("c1", pod.netns_ino);
 		ck_assert_uint_eq(tally().attached, 0);
 	}

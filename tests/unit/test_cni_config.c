@@ -184,6 +184,8 @@ static const struct {
 	{ HEAD "\"a\":\"\xc3\"}", NT_CNI_DECODE, "no JSON" },
 	{ HEAD "\"a\":1} trailing", NT_CNI_DECODE, "no JSON" },
 	{ HEAD "\"prevR\\u0065sult\":{}}", NT_CNI_DECODE, "escapes" },
+	{ HEAD "\"prevResult\":{\"a\":1},\"prevR\\u0065sult\":{\"a\":2}}", NT_CNI_DECODE,
+	  "escapes" },
 	{ "{}", NT_CNI_VERSION, "0.1.0" },
 	{ "{\"cniVersion\":\"0.2.0\",\"name\":\"n\"}", NT_CNI_VERSION, "0.2.0" },
 	{ "{\"cniVersion\":\"2.0.0\",\"name\":\"n\"}", NT_CNI_VERSION, "2.0.0" },

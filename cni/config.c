@@ -333,7 +333,7 @@ static bool read_address(const char *text, struct nt_abi_addr *ret_addr)
 	return true;
 }
 
-/* Results name the interface of an address by its position; without one the address is the pod's. */
+/* Results name an address's interface by its position; without one the address is the pod's. */
 static bool is_in_pod(const json_t *prev, const json_t *ip, const char *ifname)
 {
 	const json_t *index = json_object_get(ip, "interface");

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test could leave on the machine: snapshot() before and after, differences() in words.
 
-Processes are found by a mark in their environment (mark() makes one; children inherit it), so that
-nobody else's count. What the kernel frees a moment later is waited for."""
+Processes are found by a mark in their environment (mark() makes one; children inherit it), BPF maps
+by what those processes hold while a Watch looks, so that nobody else's count. What the kernel frees
+a moment later is waited for."""
 import os
 import re
 import subprocess
+import threading
 import time
 import uuid
 
 MARK = "NT_TEST_MARK"
-OURS = re.compile(r"nametap|ntdemo|unbound|cni", re.I)
+# Of these some may be about to go, from an earlier test: only what is more is a leftover.
+PASSING = ("processes", "files in /tmp", "files in /run")
+OURS = re.compile(r"nametap-(demo|agent|controller)|ntdemo|nttest|unbound|cni", re.I)
 
 
 def mark():
@@ -32,6 +36,39 @@ def processes(value):
     return found
 
 
+def held_maps(value):
+    """Identifiers of the BPF maps that the marked processes have open."""
+    found = set()
+    for pid in processes(value):
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+                with open(f"/proc/{pid}/fdinfo/{fd}") as f:
+                    found.update(re.findall(r"^map_id:\s*(\d+)$", f.read(), re.M))
+        except OSError:
+            pass  # it has ended
+    return found
+
+
+class Watch(threading.Thread):
+    """Collects, until end(), the BPF maps that the marked processes ever held: when the maps are gone,
+    so are the programs that use them. left() says which are still there."""
+
+    def __init__(self, value):
+        super().__init__(daemon=True)
+        self.value, self.maps, self.ending = value, set(), threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ending.wait(0.3):
+            self.maps |= held_maps(self.value)
+
+    def left(self):
+        self.ending.set()
+        self.join()
+        there = {l.split(":")[0] for l in output("bpftool", "map", "show")}
+        return self.maps & there
+
+
 def output(*argv):
     return set(subprocess.run(argv, capture_output=True, text=True).stdout.splitlines())
 
@@ -51,13 +88,11 @@ def text(path):
 
 def snapshot(value=None):
     links = {re.sub(r"^\d+: ", "", l).split("@")[0].split(":")[0] for l in output("ip", "-o", "link")}
-    programs = {l.split(":")[0] for l in output("bpftool", "prog", "show")
-                if " name from_pod" in l or " name to_pod" in l}
     return {
         "network namespaces": output("ip", "netns", "list"), "links": links,
         "qdiscs": output("tc", "qdisc", "show"),
         "mounts": {l.split(" ", 4)[4] for l in output("cat", "/proc/self/mountinfo")},
-        "pins": listing("/sys/fs/bpf"), "BPF programs": programs, "files in /run": listing("/run", OURS),
+        "pins": listing("/sys/fs/bpf"), "files in /run": listing("/run", OURS),
         "files in /tmp": listing("/tmp", OURS), "files in /var/lib/cni": listing("/var/lib/cni"),
         "addresses": output("ip", "-o", "-br", "addr"), "routes": output("ip", "route"),
         "ip_forward": text("/proc/sys/net/ipv4/ip_forward"),
@@ -65,15 +100,17 @@ def snapshot(value=None):
         "processes": {f"{pid} {name}" for pid, name in processes(value).items()} if value else set()}
 
 
-def differences(before, value=None, seconds=5.0):
+def differences(before, value=None, watch=None, seconds=5.0):
     """In words; empty when all is as before."""
     end = time.monotonic() + seconds
     while True:
         after = snapshot(value)
-        once = lambda what: what not in ("BPF programs", "processes")  # these may have been about to go
         found = [f"{what}: {', '.join(sorted(after[what] - before[what])) or 'nothing'} more, "
                  f"{', '.join(sorted(before[what] - after[what])) or 'nothing'} less"
-                 for what in before if after[what] - before[what] or once(what) and before[what] - after[what]]
+                 for what in before if after[what] - before[what] or (what not in PASSING and before[what] - after[what])]
+        maps = watch.left() if watch else ()
+        if maps:
+            found.append(f"BPF maps: {', '.join(sorted(maps))} more")
         if not found or time.monotonic() > end:
             return found
         time.sleep(0.1)

@@ -103,6 +103,5 @@ int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err) NT_MUST
 /* Memory of the rows of the open interval. */
 size_t nt_agent_row_bytes(const struct nt_agent *a);
 
-/* The controller has stored batch seq; pods that are gone and whose last batch it was are forgotten.
- */
+/* The controller has stored batch seq: it goes, and with it the pods whose last batch it was. */
 void nt_agent_acknowledged(struct nt_agent *a, uint64_t seq);

@@ -55,6 +55,7 @@ def run(main, check=lambda: True):
 def outside():
     read_end, write_end = os.pipe()
     env = dict(os.environ, **{INSIDE: str(read_end)})
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
     env["PATH"] = env.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ask_to_stop(write_end))

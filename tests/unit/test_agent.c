@@ -44,6 +44,7 @@ static struct nt_clock clock_now;
 static struct nt_agent *agent;
 static struct nt_agent_config config;
 static struct nt_tapsource source;
+static char base[] = "/tmp/nt-agent-XXXXXX"; /* made and removed by main, whatever fails */
 static char folder[64], spool_path[96];
 static struct nt_err err;
 
@@ -313,7 +314,7 @@ static void setup(void)
 	memset(&kernel, 0, sizeof(kernel));
 	memset(&store, 0, sizeof(store));
 	clock_now = nt_clock_virtual(1000 * NT_NS_PER_S, 1700000000 * NT_NS_PER_S);
-	snprintf(folder, sizeof(folder), "/tmp/nt-agent-XXXXXX");
+	snprintf(folder, sizeof(folder), "%s/XXXXXX", base);
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(spool_path, sizeof(spool_path), "%s/spool", folder);
 	config = (struct nt_agent_config){ .node = "n1",
@@ -329,11 +330,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	char command[128];
 
 	stop();
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	ck_assert_int_eq(system(command), 0);
 }
 
 /* Ends the story: all queries time out, everything is shipped, and the sums agree. */
@@ -893,6 +891,7 @@ int main(void)
 	Suite *suite = suite_create("agent");
 	TCase *tc = tcase_create("agent");
 	SRunner *runner = srunner_create(suite);
+	char command[64];
 	int failed;
 
 	nt_log_init("test_agent", NT_LOG_ERROR);
@@ -900,8 +899,13 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_tests(tc);
 	suite_add_tcase(suite, tc);
+	if (!mkdtemp(base))
+		return 1;
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	if (system(command) != 0)
+		return 1;
 	return failed != 0;
 }

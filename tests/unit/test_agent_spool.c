@@ -14,6 +14,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 
+static char base[] = "/tmp/nt-spool-XXXXXX"; /* made and removed by main, whatever fails */
 static char folder[64], path[80];
 static struct nt_spool *spool;
 static struct nt_err err;
@@ -29,7 +30,7 @@ static void reopen(uint64_t max_bytes)
 
 static void setup(void)
 {
-	snprintf(folder, sizeof(folder), "/tmp/nt-spool-XXXXXX");
+	snprintf(folder, sizeof(folder), "%s/XXXXXX", base);
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/spool", folder);
 	reopen(1 << 20);
@@ -37,12 +38,9 @@ static void setup(void)
 
 static void teardown(void)
 {
-	char command[128];
 
 	nt_spool_close(spool);
 	spool = NULL;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	ck_assert_int_eq(system(command), 0);
 }
 
 /* Batch n holds n times 'b' and the state n times 's'. */
@@ -335,6 +333,7 @@ int main(void)
 	Suite *suite = suite_create("agent_spool");
 	TCase *tc = tcase_create("spool");
 	SRunner *runner = srunner_create(suite);
+	char command[64];
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -351,8 +350,13 @@ int main(void)
 	tcase_add_test(tc, failed_write_changes_nothing);
 	tcase_add_test(tc, strangers_are_left_alone);
 	suite_add_tcase(suite, tc);
+	if (!mkdtemp(base))
+		return 1;
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	if (system(command) != 0)
+		return 1;
 	return failed != 0;
 }

@@ -330,7 +330,6 @@ static void setup(void)
 
 static void teardown(void)
 {
-
 	stop();
 }
 

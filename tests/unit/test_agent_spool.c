@@ -38,7 +38,6 @@ static void setup(void)
 
 static void teardown(void)
 {
-
 	nt_spool_close(spool);
 	spool = NULL;
 }

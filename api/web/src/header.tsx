@@ -45,6 +45,7 @@ function RangeChooser(): JSX.Element {
 function LossText({ s }: { s: Summary }): JSX.Element {
   const loss = d.loss.value;
   if (!loss) return <span class="strip-item" id="strip-loss">Loss: not known yet</span>;
+  if (s.coverage.nodes === 0) return <span class="strip-item" id="strip-loss">Loss: can't say, no agent has reported</span>;
   if (loss.packets === 0) return <span class="strip-item" id="strip-loss">Nothing lost in this range</span>;
   const whole = view.value.q.trim() === "" ? s.sums.queries + s.sums.replies + loss.packets : 0;
   const reasons = Object.entries(loss.reasons).sort((a, b) => b[1] - a[1]);

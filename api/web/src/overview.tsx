@@ -37,7 +37,7 @@ function Figure({ n, term, lost }: { n: number; term?: string; lost: boolean }):
 function Percentile({ name, value, of, needs }: { name: string; value: number | null; of: number; needs: number }): JSX.Element {
   return (
     <span title={of < needs ? `Too few measurements: ${exact(of)}, it needs ${needs}` : `At most: the upper bound of its bucket`}>
-      {name} <b>{of < needs ? "too few" : latency(value)}</b></span>
+      {name} <b>{of === 0 ? "–" : of < needs ? "too few" : latency(value)}</b></span>
   );
 }
 
@@ -64,14 +64,14 @@ function TileRow({ data }: { data: Summary }): JSX.Element {
         <Figure n={s.queries} lost={lost} /></Tile>
       <Tile id="tile-replies" label="Replies" sub={<>truncated <b><Figure n={s.truncated} term="truncated > 0" lost={false} /></b></>}>
         <Figure n={s.replies} lost={lost} /></Tile>
-      <Tile id="tile-unanswered" label="No answer" sub={`${share(s.unanswered, s.count)} of ${count(s.count)} asked`}>
+      <Tile id="tile-unanswered" label="No answer" sub={s.count ? `${share(s.unanswered, s.count)} of ${count(s.count)} asked` : "nothing asked"}>
         <Figure n={s.unanswered} term="unanswered > 0" lost={lost} /></Tile>
-      <Tile id="tile-search" label="Search-list misses" sub={`${share(search, s.queries)} of queries`}>
+      <Tile id="tile-search" label="Search-list misses" sub={s.queries ? `${share(search, s.queries)} of queries` : "nothing asked"}>
         {d.scopes.data.value ? <Figure n={search} term="scope = search" lost={lost} /> : "…"}</Tile>
       <LatencyTile l={l} />
       <Tile id="tile-percentiles" label="Latency, p95" sub={<>
         <Percentile name="p50" value={l.p50} of={l.count} needs={1} /> <Percentile name="p99" value={l.p99} of={l.count} needs={100} /></>}>
-        {l.count < 20 ? <span class="few" title={`Too few measurements: ${exact(l.count)}`}>too few</span>
+        {l.count < 20 ? <span class="few" title={`Too few measurements: ${exact(l.count)}`}>{l.count ? "too few" : "–"}</span>
           : <span title="At most: the upper bound of its bucket">≤ {latency(l.p95)}</span>}</Tile>
       <Tile id="tile-bytes" label="Bytes in" sub={<>out <b title={`${exact(s.bytes_out)} octets`}>{bytes(s.bytes_out)}</b></>}>
         <span title={`${exact(s.bytes_in)} octets of DNS messages that the pods got`}>{bytes(s.bytes_in)}</span></Tile>
@@ -119,7 +119,7 @@ function Outcome(): JSX.Element {
   const searchOnly = (): boolean => !d.scopes.data.value?.series.some((s) => s.key === "search" && s.points.some((p) => p.count > 0));
   return (
     <Panel id="outcome" title="Outcome over time" unit="transactions" class="wide">
-      <State of={d.outcome} isEmpty={(t) => noPoints(t) && searchOnly()} empty={NOTHING} skeleton="chart">
+      <State first of={d.outcome} isEmpty={(t) => noPoints(t) && searchOnly()} empty={NOTHING} skeleton="chart">
         {(data) => <Stack of={frameFor(data)} name="Outcome over time" unit="transactions"
           series={outcomeSeries(frameFor(data), d.scopes.data.value)} />}
       </State>

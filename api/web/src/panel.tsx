@@ -72,10 +72,10 @@ export function ProblemNote({ problem }: { problem: Problem }): JSX.Element {
   );
 }
 
-export function Empty({ words }: { words: string }): JSX.Element {
+export function Empty({ words, first }: { words: string; first?: boolean }): JSX.Element {
   const { q } = view.value;
   const nothing = summary.data.value !== null && summary.data.value.newest === null;
-  if (nothing) return <FirstSteps />;
+  if (nothing) return first ? <FirstSteps /> : <div class="note"><p>No record yet.</p></div>;
   return (
     <div class="note">
       <p>{words}</p>
@@ -99,11 +99,12 @@ function FirstSteps(): JSX.Element {
 
 interface StateProps<T> {
   of: Resource<T>; isEmpty: (data: T) => boolean; empty: string; skeleton: "chart" | "list" | "tiles" | "table";
+  first?: boolean; // the panel that explains a fresh install
   children: (data: T) => ComponentChildren;
 }
 
 /** Loading, error, empty or the data; an error after data keeps the data and says so. */
-export function State<T>({ of, isEmpty, empty, skeleton, children }: StateProps<T>): JSX.Element {
+export function State<T>({ of, isEmpty, empty, skeleton, first, children }: StateProps<T>): JSX.Element {
   const data = of.data.value;
   const problem = of.problem.value;
   if (data === null) {
@@ -113,5 +114,5 @@ export function State<T>({ of, isEmpty, empty, skeleton, children }: StateProps<
     return <div class={`skeleton ${skeleton}`} aria-hidden="true"><i /><i /><i /><i /></div>;
   }
   const note = problem && <div class="stale" role="status">Not refreshed: {visible(problem.message)}</div>;
-  return <>{note}{isEmpty(data) ? <Empty words={empty} /> : children(data)}</>;
+  return <>{note}{isEmpty(data) ? <Empty words={empty} first={first} /> : children(data)}</>;
 }

@@ -54,10 +54,12 @@ static int compare(const struct nt_column_value *v, const struct nt_query_value 
 	return (v->i > with->i) - (v->i < with->i);
 }
 
-/* Length of the character at i; LIKE's ? takes one. Both texts are valid UTF-8. */
+/* Length of the character at i, which LIKE's ? takes. Both texts are UTF-8; no step is 0. */
 static size_t step(struct nt_slice s, size_t i)
 {
-	return nt_utf8_len(nt_slice_mem(s.p + i, s.len - i));
+	size_t len = nt_utf8_len(nt_slice_mem(s.p + i, s.len - i));
+
+	return len ? len : 1;
 }
 
 /* SQLite reads these two as U+FFFD (sqlite3Utf8Read), so LIKE takes all three for the same. */

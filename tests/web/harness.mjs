@@ -18,8 +18,8 @@ export const AXE = require.resolve("axe-core/axe.min.js");
 export const SHOTS = join(BUILD, "screenshots");
 
 const WORK = mkdtempSync(join(tmpdir(), "nametap-web-"));
-const running = new Set();
-let failed = 0;
+const running = new Set(), browsers = new Set();
+let failed = 0, stopping = false;
 
 export function ok(good, sentence, ...details) {
   console.log(`${good ? "ok" : "not ok"} - ${sentence}`);
@@ -35,6 +35,7 @@ export async function step(name, run) {
   try {
     await run();
   } catch (e) {
+    if (stopping) await new Promise(() => {}); // the signal's handler ends the process
     ok(false, name, String(e?.stack ?? e));
   }
 }
@@ -103,6 +104,8 @@ export async function browse(options = {}) {
       "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
     viewport: { width: 1280, height: 900 }, timezoneId: "Asia/Kolkata", ...options,
   });
+  browsers.add(context);
+  context.on("close", () => browsers.delete(context));
   const page = context.pages()[0] ?? await context.newPage();
   page.setDefaultTimeout(10_000);
   const said = [], asked = [];
@@ -117,15 +120,16 @@ export async function browse(options = {}) {
 /** Runs the whole, cleans up, and gives the exit code. */
 export async function main(run) {
   mkdirSync(SHOTS, { recursive: true });
-  const stop = (signal) => { cleanUp(); process.exit(128 + signal); };
+  const stop = (signal) => { stopping = true; void cleanUp().finally(() => process.exit(128 + signal)); };
   process.on("SIGINT", () => stop(2));
   process.on("SIGTERM", () => stop(15));
   await step("the test runs to its end", run);
-  cleanUp();
+  await cleanUp();
   process.exit(failed ? 1 : 0);
 }
 
-function cleanUp() {
+async function cleanUp() {
+  await Promise.allSettled([...browsers].map((b) => b.close())); // before its profile goes
   for (const p of running) p.kill("SIGKILL");
   rmSync(WORK, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -102,6 +102,7 @@ export async function browse(options = {}) {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
+    handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false, // main() does it, and removes the folder
     viewport: { width: 1280, height: 900 }, timezoneId: "Asia/Kolkata", ...options,
   });
   browsers.add(context);
@@ -123,6 +124,7 @@ export async function main(run) {
   const stop = (signal) => { stopping = true; void cleanUp().finally(() => process.exit(128 + signal)); };
   process.on("SIGINT", () => stop(2));
   process.on("SIGTERM", () => stop(15));
+  process.on("SIGHUP", () => stop(1));
   await step("the test runs to its end", run);
   await cleanUp();
   process.exit(failed ? 1 : 0);

@@ -7,13 +7,14 @@
  * host byte order unless a field says otherwise; addresses are in network byte order. A change of
  * layout raises NT_ABI_VERSION; a reader refuses what it does not know.
  *
- * What is zero in version 1 because a later piece fills it: verdict, policy_slot, slots[].
+ * Version 2: policy_slot is the slot itself (32 bits), so that an event names its policy even when
+ * the pod's slots changed while it was in the ring; maps of rules, slots and scopes.
  */
 #pragma once
 
 #include <linux/types.h>
 
-#define NT_ABI_VERSION 1
+#define NT_ABI_VERSION 2
 
 /* Names of the pins below the pin root (default /sys/fs/bpf/nametap). */
 #define NT_PIN_ROOT_DEFAULT "/sys/fs/bpf/nametap"
@@ -24,6 +25,10 @@
 #define NT_PIN_LIVE "live" /* HASH: struct nt_live_key -> __u64 ep_id */
 #define NT_PIN_EVENTS "events" /* RINGBUF: struct nt_event + cap_len octets */
 #define NT_PIN_DRAIN "drain" /* ARRAY[1], mmapable: struct nt_drain */
+#define NT_PIN_RULES "rules" /* HASH: struct nt_rule_key -> __u32 enum nt_rule_flag */
+#define NT_PIN_SLOTS "slots" /* HASH: __u32 slot -> struct nt_slot */
+#define NT_PIN_SCOPES "scopes" /* HASH: __u64 ep_id -> struct nt_scope_set */
+#define NT_PIN_RULES_KEY "rules_key" /* ARRAY[1]: struct nt_rules_key */
 #define NT_PIN_FROM_POD "from_pod" /* program, tc ingress of the host link */
 #define NT_PIN_TO_POD "to_pod" /* program, tc egress of the host link */
 
@@ -49,7 +54,67 @@ enum nt_loss {
 	NT_LOSS_SHARE_EXCEEDED = 1, /* reserved for the per-pod share of the ring (T12) */
 	NT_LOSS_UNPARSABLE = 2, /* to a DNS port, but the headers or payload could not be read */
 	NT_LOSS_FRAGMENT = 3, /* first fragment of a DNS datagram: not whole, not logged yet */
+	NT_LOSS_TCP_RESET = 4, /* TCP to a DNS port from an enforced pod: reset, not logged */
+	NT_LOSS_DROPPED = 5, /* from an enforced pod, could not be judged nor logged: dropped */
 	NT_LOSS_MAX = 8,
+};
+
+/*
+ * Policies. A slot is one compiled policy, immutable once an endpoint refers to it; slot numbers go
+ * up from 1 and come back only after nobody can read them any more (T14). A rule is one suffix of a
+ * name under the chained keyed hash of lib/policy/suffix.h.
+ */
+#define NT_RULES_MAX 1048576
+#define NT_SLOTS_MAX 4096
+/* In nt_endpoint.slots: the policy only says what it would deny. */
+#define NT_SLOT_AUDIT 0x80000000u
+
+enum nt_rule_flag {
+	NT_RULE_EXACT = 1, /* the name itself is allowed */
+	NT_RULE_WILDCARD = 2, /* every name below is, the name itself is not */
+	NT_RULE_HAS_CHILD = 4, /* a longer suffix is in the set: go on */
+};
+
+struct nt_rule_key {
+	__u32 slot;
+	__u32 reserved; /* 0 */
+	__u64 hash;
+};
+_Static_assert(sizeof(struct nt_rule_key) == 16, "struct nt_rule_key is part of the contract");
+
+/* Which policy a slot is: for the log, and for an agent that starts anew. */
+struct nt_slot {
+	char namespace_[64];
+	char name[256];
+	__u32 mode; /* enum nt_policy_mode of lib/policy/policy.h */
+	__u32 rules; /* entries in the rules map */
+	__u8 digest[16]; /* nt_policy_digest */
+	__u64 published_boot_ns;
+};
+_Static_assert(sizeof(struct nt_slot) == 352, "struct nt_slot is part of the contract");
+
+#define NT_SCOPE_SUFFIXES 8
+
+enum nt_scope_kind {
+	NT_SCOPE_KIND_CLUSTER = 1, /* it and every name below stay allowed */
+	NT_SCOPE_KIND_SEARCH = 2, /* a name below is judged by what is left of it, too */
+};
+
+/* Suffixes that mean something for one pod, whatever its policies say. */
+struct nt_scope_set {
+	__u32 len;
+	__u32 reserved;
+	struct {
+		__u64 hash;
+		__u32 kind; /* enum nt_scope_kind */
+		__u32 labels; /* of the suffix */
+	} suffixes[NT_SCOPE_SUFFIXES];
+};
+_Static_assert(sizeof(struct nt_scope_set) == 136, "struct nt_scope_set is part of the contract");
+
+/* The secret of the suffix hash, made when the programs are loaded; mode 0600 as all pins. */
+struct nt_rules_key {
+	__u8 key[16];
 };
 
 enum nt_verdict {
@@ -91,12 +156,14 @@ struct nt_event {
 	__u16 sport; /* host byte order */
 	__u16 dport; /* host byte order */
 	__u8 verdict; /* enum nt_verdict */
-	__u8 policy_slot;
+	__u8 reserved;
 	__u16 vlan; /* 802.1Q identifier, 0: none */
 	__u8 saddr[16]; /* IPv4 in the first four octets, rest zero */
 	__u8 daddr[16];
+	__u32 policy_slot; /* the slot that decided; 0: none did */
+	__u32 reserved2;
 };
-_Static_assert(sizeof(struct nt_event) == 96, "struct nt_event is part of the contract");
+_Static_assert(sizeof(struct nt_event) == 104, "struct nt_event is part of the contract");
 
 /* What the programs know about a host link. Written by the plugin, read by the programs. */
 struct nt_endpoint {

@@ -33,6 +33,7 @@ struct nt_account {
 static const char *const reason_names[NT_REASON_MAX] = {
 	[NT_LOSS_RING_FULL] = "ring_full",	     [NT_LOSS_SHARE_EXCEEDED] = "share_exceeded",
 	[NT_LOSS_UNPARSABLE] = "unparsable",	     [NT_LOSS_FRAGMENT] = "fragment",
+	[NT_LOSS_TCP_RESET] = "tcp_reset",	     [NT_LOSS_DROPPED] = "dropped",
 	[NT_REASON_AGENT_RESTART] = "agent_restart", [NT_REASON_SPOOL_LOST] = "spool_lost",
 	[NT_REASON_UNACCOUNTED] = "unaccounted",     [NT_REASON_DISK_FULL] = "disk_full",
 	[NT_REASON_NO_MEMORY] = "no_memory",	     [NT_REASON_SPOOL_FULL] = "spool_full",

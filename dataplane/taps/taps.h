@@ -87,6 +87,40 @@ int nt_taps_pods(struct nt_taps *t, nt_taps_pod_fn *fn, void *ctx, struct nt_err
 /* The counters of one endpoint, one value per possible CPU (nt_taps_cpus of them); -ENOENT. */
 int nt_taps_counters(struct nt_taps *t, __u64 ep_id, struct nt_counters *ret_values) NT_MUSTCHECK;
 
+/* --- policies: the agent is the only writer ----------------------------------------------------- */
+
+/* The secret of the suffix hash (lib/policy/suffix.h), made at load. */
+int nt_taps_rules_key(struct nt_taps *t, struct nt_rules_key *ret_key) NT_MUSTCHECK;
+
+/* One compiled rule: what nt_policy_compile gives, without this library knowing lib/policy. */
+struct nt_taps_rule {
+	__u64 hash;
+	__u32 flags; /* enum nt_rule_flag */
+};
+
+/* Writes all rules, then the slot's entry (published_boot_ns and rules are set here). Nobody reads
+ * it before an endpoint refers to it. ret_slot: a number that no slot has and that was not freed
+ * within the last 2 s. -ENOSPC: rules or slots are full, nothing is left. */
+int nt_taps_slot_publish(struct nt_taps *t, const struct nt_slot *slot,
+			 const struct nt_taps_rule *rules, size_t rules_len, __u32 *ret_slot,
+			 struct nt_err *err) NT_MUSTCHECK;
+/* Removes the slot's entry and its rules. The caller has taken it from all endpoints 2 s ago. */
+int nt_taps_slot_remove(struct nt_taps *t, __u32 slot, struct nt_err *err) NT_MUSTCHECK;
+/* All slots, also those of an agent that was killed; half-published rules have no entry and are
+ * removed by nt_taps_slots_sweep. */
+typedef bool nt_taps_slot_fn(void *ctx, __u32 slot, const struct nt_slot *value);
+int nt_taps_slots(struct nt_taps *t, nt_taps_slot_fn *fn, void *ctx,
+		  struct nt_err *err) NT_MUSTCHECK;
+int nt_taps_slots_sweep(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
+
+/* Puts slots (with NT_SLOT_AUDIT where so) in force for an attached pod, at once for the next
+ * packet: the scope first, then the endpoint. -ENOENT: not attached. */
+int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, size_t slots_len,
+			 const struct nt_scope_set *scope, struct nt_err *err) NT_MUSTCHECK;
+/* What is in force; -ENOENT. */
+int nt_taps_endpoint_get(struct nt_taps *t, __u64 ep_id, struct nt_endpoint *ret_endpoint,
+			 struct nt_scope_set *ret_scope) NT_MUSTCHECK;
+
 /* Removes programs from all recorded links, then the pins and the state folder's files: uninstall,
  * and the end of a test. */
 int nt_taps_remove(const struct nt_taps_config *config, struct nt_err *err) NT_MUSTCHECK;

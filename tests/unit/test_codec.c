@@ -27,7 +27,7 @@ static struct nt_slice slice_of(const struct nt_buf *b)
 	return nt_slice_mem(b->p, b->len);
 }
 
-/* --- wire -------------------------------------------------------------------------------------- */
+/* --- wire ------------------------------------------------------------------------------------- */
 
 static void assert_same(const struct nt_fields *fields, const void *a, const void *b);
 
@@ -220,7 +220,7 @@ START_TEST(test_numbers_on_the_wire_are_unique)
 }
 END_TEST
 
-/* --- JSON -------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static json_t *json_of(const struct nt_record *r, struct nt_buf *text)
 {
@@ -496,7 +496,7 @@ START_TEST(test_times_agree_with_the_system)
 }
 END_TEST
 
-/* --- columns ----------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 START_TEST(test_columns)
 {

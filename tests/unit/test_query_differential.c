@@ -19,7 +19,7 @@ static struct nt_arena arena = { .max_bytes = 64 << 20 };
 static struct nt_record records[RECORDS];
 static sqlite3 *db;
 
-/* --- the table --------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static void must(int rc)
 {
@@ -88,7 +88,7 @@ static void teardown(void)
 	nt_arena_done(&arena);
 }
 
-/* --- random queries ---------------------------------------------------------------------------- */
+/* --- random queries --------------------------------------------------------------------------- */
 
 /* What a query may hold: UTF-8 without control characters. */
 static bool writable(struct nt_slice s)
@@ -356,7 +356,7 @@ static void put_query(struct random *g, unsigned depth, struct nt_buf *out)
 	}
 }
 
-/* --- both back ends ---------------------------------------------------------------------------- */
+/* --- both back ends --------------------------------------------------------------------------- */
 
 static sqlite3_stmt *prepare(const char *where, const struct nt_query_sql *sql)
 {

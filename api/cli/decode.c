@@ -174,27 +174,35 @@ static int run(struct decode *d, const char *path, struct nt_err *err)
 	return r;
 }
 
-static int usage(void)
+static int usage(FILE *to, int status)
 {
-	fputs("usage: nametapctl decode [--format json|text] FILE.pcap\n", stderr);
-	return EXIT_USAGE;
+	fputs("usage: nametapctl decode [--format json|text] FILE.pcap\n"
+	      "Prints one line per DNS transaction in a capture file; - is standard input.\n"
+	      "Packets that cannot be parsed go to standard error, with their number.\n\n"
+	      "  --format json  one JSON object, fields as in the log (default)\n"
+	      "  --format text  for reading\n",
+	      to);
+	return status;
 }
 
 int nt_decode_main(int argc, char **argv)
 {
 	static const struct option options[] = { { "format", required_argument, NULL, 'f' },
+						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
 	struct decode d = { .arena = NT_ARENA(ARENA_MAX) };
 	struct nt_err err = { 0 };
 	int option, r;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'h')
+			return usage(stdout, EXIT_SUCCESS);
 		if (option != 'f' || (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0))
-			return usage();
+			return usage(stderr, EXIT_USAGE);
 		d.text = optarg[0] == 't';
 	}
 	if (argc - optind != 1)
-		return usage();
+		return usage(stderr, EXIT_USAGE);
 	r = run(&d, argv[optind], &err);
 	nt_pair_free(d.pair);
 	nt_names_free(d.names);

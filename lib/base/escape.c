@@ -144,3 +144,10 @@ void nt_escape_prometheus(struct nt_buf *out, struct nt_slice s)
 		i += n ? n : 1;
 	}
 }
+
+void nt_escape_ascii(char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+}

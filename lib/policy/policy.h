@@ -24,11 +24,18 @@ struct nt_policy_problem {
 	char msg[256];
 };
 
-/* Checks the object. 0, or -EINVAL with *ret_problem. Unknown fields of spec are refused: a rule
- * that is not understood must not be half in force. */
+/* A policy is one entry of the kernel's table per name and more, and its status has to be read. */
+#define NT_POLICY_ALLOW_MAX 10000
+
+/* Checks the object. 0, or -EINVAL (-ENOMEM) with *ret_problem. Unknown fields of spec are refused:
+ * a rule that is not understood must not be half in force. */
 int nt_policy_parse(const struct nt_object *object, struct nt_policy **ret_policy,
 		    struct nt_policy_problem *ret_problem) NT_MUSTCHECK;
 void nt_policy_free(struct nt_policy *p);
+static inline void nt_policy_freep(struct nt_policy **p)
+{
+	nt_policy_free(*p);
+}
 
 /* Strings live as long as the policy. */
 struct nt_slice nt_policy_namespace(const struct nt_policy *p);
@@ -42,7 +49,8 @@ bool nt_policy_selects(const struct nt_policy *p, struct nt_slice namespace_,
 /* True when the selector has no terms: it takes pods whose labels are not known, too. */
 bool nt_policy_selects_all(const struct nt_policy *p);
 size_t nt_policy_allow_len(const struct nt_policy *p);
-/* As written in the policy, lower case, A-label form. */
+/* In the order of the policy, each once, lower case, A-label form, no final dot, with octets other
+ * than letters, digits, '-' and '_' as \DDD. index < nt_policy_allow_len. */
 struct nt_slice nt_policy_allow_at(const struct nt_policy *p, size_t index);
 
 /* Does this policy's allow list name it? */
@@ -50,8 +58,8 @@ bool nt_policy_allows(const struct nt_policy *p, const struct nt_name *name);
 
 /* What a pod's names are judged against, besides policies. */
 struct nt_policy_scope {
-	struct nt_name cluster_domain; /* it and all below it stay allowed; len 0: none */
-	struct nt_name searches[6]; /* trusted search domains outside the cluster domain */
+	struct nt_name cluster_domain; /* it and all below it stay allowed; len 0, root: none */
+	struct nt_name searches[6]; /* trusted, outside the cluster domain; the root is none */
 	size_t searches_len;
 };
 
@@ -72,8 +80,10 @@ uint8_t nt_policy_judge(const struct nt_policy *const *policies, size_t policies
 struct nt_policy_rule {
 	uint64_t hash;
 	uint32_t flags; /* enum nt_rule_flag of dataplane/abi.h */
+	uint32_t reserved;
 };
 /* The rules under `key`, one per suffix of each name: appended as struct nt_policy_rule, each hash
- * once. -EEXIST when two suffixes collide under this key (the caller takes another key). */
+ * once. 0, -ENOMEM, or -EEXIST when two suffixes collide under this key (the caller takes another
+ * key). */
 int nt_policy_compile(const struct nt_policy *p, const uint8_t key[16],
 		      struct nt_buf *out) NT_MUSTCHECK;

@@ -154,7 +154,7 @@ unit-san: ## unit tests under ASan and UBSan, built with clang
 bpf-test: $(BPF_TESTS) ## BPF programs on built packets (root)
 	$(Q)$(run_tests) bpf $(BPF_TESTS)
 
-golden: $(BUILD)/nametapctl ## pcap in, text out
+golden: $(BUILD)/nametapctl $(HELPERS) ## pcap in, text out; verdicts against an oracle
 	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
 
 netns-test: binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)

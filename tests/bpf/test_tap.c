@@ -6,6 +6,8 @@
 #include <linux/bpf.h>
 #include <time.h>
 
+#include "tests/unit/suite.h"
+
 #define EP_ID 4711
 #define IFINDEX 1 /* loopback: where BPF_PROG_TEST_RUN says that packets are */
 
@@ -638,8 +640,6 @@ int main(void)
 {
 	Suite *s = suite_create("tap");
 	TCase *t = tcase_create("packets");
-	SRunner *runner;
-	int failed;
 
 	lab_enter();
 	tcase_set_timeout(t, 60);
@@ -671,9 +671,5 @@ int main(void)
 	tcase_add_test(t, endpoint_without_counters);
 	tcase_add_test(t, ports_are_configuration);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -7,6 +7,8 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include "tests/unit/suite.h"
+
 static struct nt_taps *taps;
 
 static const struct nt_taps_config lab_config = { .pin_root = LAB_ROOT, .state_dir = LAB_STATE };
@@ -629,8 +631,6 @@ int main(void)
 {
 	Suite *s = suite_create("taps");
 	TCase *t = tcase_create("taps");
-	SRunner *runner;
-	int failed;
 
 	lab_enter();
 	tcase_set_timeout(t, 120);
@@ -658,9 +658,5 @@ int main(void)
 	tcase_add_test(t, killed_while_attaching);
 	tcase_add_test(t, lock_is_not_waited_for_for_ever);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "tests/unit/suite.h"
+
 #define NOBODY 65534
 
 static struct nt_taps *taps;
@@ -258,8 +260,6 @@ int main(void)
 {
 	Suite *s = suite_create("veth");
 	TCase *t = tcase_create("veth");
-	SRunner *runner;
-	int failed;
 
 	lab_enter();
 	tcase_set_timeout(t, 60);
@@ -271,9 +271,5 @@ int main(void)
 	tcase_add_loop_test(t, both_directions, 0, 2);
 	tcase_add_test(t, detached_is_silent);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 /*
  * A story is a list of words, all of endpoint 1, epoch 1, direction 0:
@@ -201,16 +202,11 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_account");
 	TCase *tc = tcase_create("account");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, story, 0, sizeof(stories) / sizeof(stories[0]));
 	tcase_add_test(tc, ranges);
 	tcase_add_test(tc, complete);
 	tcase_add_test(tc, other_cpus);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return nt_suite_run(suite);
 }

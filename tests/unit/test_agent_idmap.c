@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
+
 #define IDS 500
 
 START_TEST(like_an_array)
@@ -57,14 +59,9 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_idmap");
 	TCase *tc = tcase_create("idmap");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, like_an_array, 0, 7);
 	tcase_add_test(tc, empty);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return nt_suite_run(suite);
 }

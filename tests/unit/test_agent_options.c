@@ -6,6 +6,8 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 static struct nt_options o;
 static struct nt_err err;
 
@@ -91,15 +93,10 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_options");
 	TCase *tc = tcase_create("options");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, values);
 	tcase_add_loop_test(tc, mistake, 0, sizeof(mistakes) / sizeof(mistakes[0]));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return nt_suite_run(suite);
 }

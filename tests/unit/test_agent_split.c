@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 static const struct nt_event good = {
 	.version = NT_ABI_VERSION,
 	.dir = NT_DIR_FROM_POD,
@@ -135,16 +137,11 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_split");
 	TCase *tc = tcase_create("split");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, one_datagram);
 	tcase_add_loop_test(tc, refused, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tc, too_short);
 	tcase_add_loop_test(tc, segments, 0, sizeof(gso) / sizeof(gso[0]));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return nt_suite_run(suite);
 }

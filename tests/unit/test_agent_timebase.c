@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
+
 static struct nt_timebase *t;
 
 static void setup(void)
@@ -75,16 +77,11 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_timebase");
 	TCase *tc = tcase_create("timebase");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, of_its_own_second);
 	tcase_add_test(tc, steps);
 	tcase_add_test(tc, oldest_go);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return nt_suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/record/codec.h"
 #include "tests/unit/record_random.h"
+#include "tests/unit/suite.h"
 
 static struct nt_arena arena = { .max_bytes = 64 << 20 };
 
@@ -473,8 +474,6 @@ int main(void)
 {
 	Suite *s = suite_create("aggregate");
 	TCase *t = tcase_create("aggregate");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, NULL, teardown);
@@ -491,9 +490,5 @@ int main(void)
 	tcase_add_test(t, test_sums_agree_with_a_plain_count);
 	tcase_add_test(t, test_the_table_is_as_agreed);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

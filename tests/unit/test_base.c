@@ -14,6 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/base/loop.h"
 #include "lib/base/metrics.h"
+#include "tests/unit/suite.h"
 
 START_TEST(errors_gain_context_on_the_way_up)
 {
@@ -223,8 +224,6 @@ int main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("base");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, errors_gain_context_on_the_way_up);
 	tcase_add_test(t, long_errors_are_cut_not_overrun);
@@ -236,9 +235,5 @@ int main(void)
 	tcase_add_test(t, loop_runs_timers_signals_and_descriptors);
 	tcase_add_test(t, metrics_are_prometheus_text);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

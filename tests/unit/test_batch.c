@@ -7,6 +7,7 @@
 
 #include "lib/record/codec.h"
 #include "tests/unit/record_random.h"
+#include "tests/unit/suite.h"
 
 enum { RECORDS = 50 };
 
@@ -308,8 +309,6 @@ int main(void)
 {
 	Suite *s = suite_create("batch");
 	TCase *t = tcase_create("batch");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, NULL, teardown);
@@ -323,9 +322,5 @@ int main(void)
 	tcase_add_test(t, test_unknown_fields_are_skipped);
 	tcase_add_test(t, test_bounds);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/names/names.h"
 #include "tests/unit/dns_build.h"
+#include "tests/unit/suite.h"
 
 #define MS 1000000LL
 
@@ -382,8 +383,6 @@ int main(void)
 {
 	Suite *s = suite_create("build");
 	TCase *t = tcase_create("build");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_answered);
@@ -399,9 +398,5 @@ int main(void)
 	tcase_add_test(t, test_without_a_question);
 	tcase_add_test(t, test_full_arena);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

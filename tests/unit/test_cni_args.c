@@ -8,6 +8,7 @@
 
 #include "cni/config.h"
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 static const struct {
 	const char *args;
@@ -134,17 +135,11 @@ int main(void)
 {
 	Suite *s = suite_create("cni_args");
 	TCase *t = tcase_create("args");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(t, identity, 0, NT_ARRAY_LEN(good));
 	tcase_add_test(t, no_pair);
 	tcase_add_loop_test(t, longest_names, 0, 3);
 	tcase_add_loop_test(t, environment, 0, NT_ARRAY_LEN(cases));
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "lib/base/addr.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
+#include "tests/unit/suite.h"
 
 #define RECORDED "tests/unit/data/cni"
 
@@ -373,8 +374,6 @@ int main(void)
 {
 	Suite *s = suite_create("cni_config");
 	TCase *t = tcase_create("config");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, recorded_ones_pass);
@@ -391,9 +390,5 @@ int main(void)
 	tcase_add_test(t, dns_in_lower_case);
 	tcase_add_test(t, odd_descriptions);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include "cni/config.h"
 #include "cni/result.h"
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 /* Runs a verb and decodes what it printed; owned by the caller. */
 static json_t *run(const struct nt_cni_env *env, const char *input, int *ret_code)
@@ -190,8 +191,6 @@ int main(void)
 {
 	Suite *s = suite_create("cni_verbs");
 	TCase *t = tcase_create("verbs");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(t, wrong_calls, 0, NT_ARRAY_LEN(wrong));
 	tcase_add_loop_test(t, version, 0, 4);
@@ -199,9 +198,5 @@ int main(void)
 	tcase_add_test(t, error_of_any_octets);
 	tcase_add_test(t, result_as_it_came);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

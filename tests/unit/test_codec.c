@@ -12,6 +12,7 @@
 #include "lib/dns/message.h"
 #include "lib/record/wire.h"
 #include "tests/unit/record_random.h"
+#include "tests/unit/suite.h"
 
 enum { ROUNDS = 3000 };
 
@@ -547,8 +548,6 @@ int main(void)
 {
 	Suite *s = suite_create("codec");
 	TCase *t = tcase_create("codec");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, NULL, teardown);
@@ -565,9 +564,5 @@ int main(void)
 	tcase_add_test(t, test_columns);
 	tcase_add_test(t, test_column_of_a_huge_number_is_the_largest);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 static char folder[] = "/tmp/nt-enrich-XXXXXX"; /* made and removed by the parent */
 static char path[64];
@@ -281,8 +282,6 @@ int main(void)
 {
 	Suite *s = suite_create("enrich");
 	TCase *t = tcase_create("enrich");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_unchecked_fixture(t, make_folder, remove_folder);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -293,8 +292,5 @@ int main(void)
 	tcase_add_test(t, test_follows_the_objects);
 	tcase_add_test(t, test_full_arena_is_told);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
+
 static struct nt_slice all_octets(void)
 {
 	static char octets[256];
@@ -134,8 +136,6 @@ int main(void)
 {
 	Suite *s = suite_create("escape");
 	TCase *t = tcase_create("sinks");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, json_of_all_octets_parses_and_keeps_their_values);
 	tcase_add_test(t, json_passes_utf8_as_it_is);
@@ -144,9 +144,5 @@ int main(void)
 	tcase_add_test(t, prometheus_label_has_no_bare_quote_or_newline);
 	tcase_add_loop_test(t, utf8_length, 0, sizeof(utf8_cases) / sizeof(utf8_cases[0]));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

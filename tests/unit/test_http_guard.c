@@ -6,6 +6,7 @@
 #include "api/http/guard.h"
 #include "api/http/listen.h"
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 static const struct nt_guard guard = { .listen = "127.0.0.5", .port = 8053 };
 
@@ -222,8 +223,6 @@ int main(void)
 {
 	Suite *suite = suite_create("http_guard");
 	TCase *tc = tcase_create("guard");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, host_is_ours, 0, NT_ARRAY_LEN(hosts));
 	tcase_add_test(tc, host_without_port_is_port_80);
@@ -237,9 +236,5 @@ int main(void)
 	tcase_add_loop_test(tc, time_is_written, 0, NT_ARRAY_LEN(json_times));
 	tcase_add_test(tc, commas_and_escapes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(suite);
 }

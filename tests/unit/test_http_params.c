@@ -4,6 +4,7 @@
 
 #include "api/http/params.h"
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 #define NOW_US 1795413600000000LL /* 2026-11-23T06:00:00Z */
 
@@ -203,8 +204,6 @@ int main(void)
 {
 	Suite *suite = suite_create("http_params");
 	TCase *tc = tcase_create("params");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, time_is_read_or_refused, 0, NT_ARRAY_LEN(times));
 	tcase_add_loop_test(tc, width_is_the_smallest_that_fits, 0, NT_ARRAY_LEN(widths));
@@ -214,9 +213,5 @@ int main(void)
 	tcase_add_loop_test(tc, number_is_in_range, 0, NT_ARRAY_LEN(numbers));
 	tcase_add_loop_test(tc, fields_to_group_by, 0, NT_ARRAY_LEN(bys));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(suite);
 }

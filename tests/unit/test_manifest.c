@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 struct row {
 	const char *text;
@@ -130,15 +131,10 @@ int main(void)
 {
 	Suite *s = suite_create("manifest");
 	TCase *t = tcase_create("manifest");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, test_manifest, 0, (int)NT_ARRAY_LEN(rows));
 	tcase_add_test(t, test_labels_and_uid);
 	tcase_add_test(t, test_problems_are_bounded);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/base/cleanup.h"
 #include "tests/unit/dns_build.h"
+#include "tests/unit/suite.h"
 
 #define QUESTION NT_SLICE_LIT("\xc0\x0c")
 #define ROOT NT_SLICE_LIT("\0")
@@ -382,8 +383,6 @@ int main(void)
 {
 	Suite *s = suite_create("message");
 	TCase *t = tcase_create("message");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, test_query);
 	tcase_add_test(t, test_sections);
@@ -397,8 +396,5 @@ int main(void)
 	tcase_add_test(t, test_mnemonics);
 	tcase_add_loop_test(t, test_mnemonics_from_text, 0, (int)NT_ARRAY_LEN(words));
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

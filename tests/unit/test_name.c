@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 #define L63 "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"
 
@@ -236,8 +237,6 @@ int main(void)
 {
 	Suite *s = suite_create("name");
 	TCase *t = tcase_create("name");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, test_read, 0, (int)NT_ARRAY_LEN(reads));
 	tcase_add_test(t, test_read_length);
@@ -248,8 +247,5 @@ int main(void)
 	tcase_add_test(t, test_parse_length);
 	tcase_add_test(t, test_format_bounded);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
+
 #define DEMO "demo.svc.cluster.local svc.cluster.local cluster.local"
 
 enum outcome { FOUND, NXDOMAIN, NO_REPLY };
@@ -237,8 +239,6 @@ int main(void)
 {
 	Suite *s = suite_create("names");
 	TCase *t = tcase_create("names");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, test_classify, 0, (int)(sizeof(rows) / sizeof(rows[0])));
@@ -248,8 +248,5 @@ int main(void)
 			    (int)(sizeof(bad_domains) / sizeof(bad_domains[0])));
 	tcase_add_test(t, test_no_allocation);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

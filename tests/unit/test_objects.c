@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 static char folder[] = "/tmp/nt-objects-XXXXXX"; /* of all tests; made and removed by the parent */
 static char root[56]; /* of this test */
@@ -541,8 +542,6 @@ int main(void)
 {
 	Suite *s = suite_create("objects");
 	TCase *t = tcase_create("objects");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_unchecked_fixture(t, make_folder, remove_folder);
 	tcase_add_checked_fixture(t, make_root, close_objects);
@@ -561,8 +560,5 @@ int main(void)
 	tcase_add_loop_test(t, test_service_selects, 0, (int)NT_ARRAY_LEN(selections));
 	tcase_add_loop_test(t, test_addresses, 0, (int)NT_ARRAY_LEN(addresses));
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "lib/base/parse.h"
 #include "lib/dns/siphash.h"
 #include "tests/unit/dns_build.h"
+#include "tests/unit/suite.h"
 
 /*
  * A story has one line per event, "MS VERB ARGUMENTS":
@@ -345,8 +346,6 @@ int main(void)
 {
 	Suite *s = suite_create("pair");
 	TCase *t = tcase_create("pair");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, test_story, 0, (int)NT_ARRAY_LEN(stories));
 	tcase_add_test(t, test_flow_is_key);
@@ -355,8 +354,5 @@ int main(void)
 	tcase_add_test(t, test_defaults);
 	tcase_add_test(t, test_siphash);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

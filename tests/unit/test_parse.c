@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
+
 static const struct {
 	const char *text;
 	int r;
@@ -154,8 +156,6 @@ int main(void)
 {
 	Suite *s = suite_create("parse");
 	TCase *t = tcase_create("text");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, u64, 0, LEN(u64_cases));
 	tcase_add_test(t, u64_above_max_is_out_of_range);
@@ -164,9 +164,5 @@ int main(void)
 	tcase_add_loop_test(t, duration, 0, LEN(duration_cases));
 	tcase_add_loop_test(t, time_of_day, 0, LEN(time_cases));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

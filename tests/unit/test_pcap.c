@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
 
 #define V4 "\x45\0\0\x20\0\1\0\0\x40\x11\0\0\x0a\0\0\5\x0a\0\0\x35"
 #define V6 "\x60\0\0\0\0\x0c\x11\x40" V6_ADDRESSES
@@ -225,8 +226,6 @@ int main(void)
 {
 	Suite *s = suite_create("pcap");
 	TCase *t = tcase_create("pcap");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, test_frame, 0, (int)NT_ARRAY_LEN(frames));
 	tcase_add_loop_test(t, test_cut, 0, (int)NT_ARRAY_LEN(frames));
@@ -235,8 +234,5 @@ int main(void)
 	tcase_add_test(t, test_file_faults);
 	tcase_add_test(t, test_file_times);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

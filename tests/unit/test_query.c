@@ -9,6 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/dns/message.h"
 #include "lib/record/record.h"
+#include "tests/unit/suite.h"
 
 static struct nt_slice rdata[] = { NT_SLICE_LIT("10.2.0.7"), NT_SLICE_LIT("10.2.0.8") };
 static struct nt_rrset rrsets[] = {
@@ -449,8 +450,6 @@ int main(void)
 {
 	Suite *s = suite_create("query");
 	TCase *t = tcase_create("query");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_meaning, 0, (int)NT_ARRAY_LEN(meanings));
@@ -462,9 +461,5 @@ int main(void)
 	tcase_add_test(t, test_schema);
 	tcase_add_test(t, test_sql_binds_all_text);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -12,6 +12,7 @@
 #include "lib/base/escape.h"
 #include "lib/dns/message.h"
 #include "tests/unit/record_random.h"
+#include "tests/unit/suite.h"
 
 enum { RECORDS = 160, QUERIES = 4000, DEPTH = 4 };
 
@@ -612,8 +613,6 @@ int main(void)
 {
 	Suite *s = suite_create("query_differential");
 	TCase *t = tcase_create("differential");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 240);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -622,9 +621,5 @@ int main(void)
 	tcase_add_loop_test(t, test_the_largest_queries_run, 0, 4);
 	tcase_add_loop_test(t, test_the_largest_sets_run, 0, 8);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/dns/text.h"
 #include "tests/unit/dns_build.h"
+#include "tests/unit/suite.h"
 
 /* \xc0\x0c is example.com, \xc0\x14 com. */
 static const struct {
@@ -308,8 +309,6 @@ int main(void)
 {
 	Suite *s = suite_create("rdata");
 	TCase *t = tcase_create("rdata");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, test_rdata, 0, (int)NT_ARRAY_LEN(cases));
 	tcase_add_loop_test(t, test_cut, 0, (int)NT_ARRAY_LEN(cases));
@@ -318,8 +317,5 @@ int main(void)
 	tcase_add_test(t, test_bounded_buffer);
 	tcase_add_test(t, test_room);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/query/query.h"
 #include "tests/unit/store_build.h"
+#include "tests/unit/suite.h"
 
 static struct nt_query *parse(const char *text, bool weaken)
 {
@@ -100,19 +101,25 @@ START_TEST(no_possible_match_is_lost)
 }
 END_TEST
 
+START_TEST(fields_that_a_query_is_about)
+{
+	_cleanup_(nt_query_freep) struct nt_query *q =
+		parse("qname = a AND NOT (rcode = NOERROR OR (side = server))", false);
+	_cleanup_(nt_query_freep) struct nt_query *none = parse("", false);
+
+	ck_assert(nt_query_mentions(q, "side") && nt_query_mentions(q, "qname"));
+	ck_assert(!nt_query_mentions(q, "role") && !nt_query_mentions(none, "side"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("weaken");
 	TCase *tc = tcase_create("weaken");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, unlogged_row_matches_when_it_might, 0, NT_ARRAY_LEN(cases));
 	tcase_add_test(tc, no_possible_match_is_lost);
+	tcase_add_test(tc, fields_that_a_query_is_about);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/base/buf.h"
+#include "tests/unit/suite.h"
 
 struct documents {
 	struct nt_buf json; /* the documents as compact JSON, one per line */
@@ -223,8 +224,6 @@ int main(void)
 {
 	Suite *s = suite_create("yaml");
 	TCase *t = tcase_create("yaml");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_loop_test(t, test_values, 0, (int)(sizeof(values) / sizeof(values[0])));
@@ -233,8 +232,5 @@ int main(void)
 	tcase_add_test(t, test_bounds);
 	tcase_add_test(t, test_json);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return nt_suite_run(s);
 }

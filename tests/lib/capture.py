@@ -85,9 +85,10 @@ def record(path):
 
 
 class Datagram:
-    """One DNS datagram at one device. from_pod: the device is the host side of a veth and got it."""
+    """One DNS datagram at one device. from_pod: the device is the host side of a veth and got
+    it; edns: it has an OPT record; error: the info code of its extended DNS error."""
     __slots__ = ("time", "ifindex", "from_pod", "src", "dst", "sport", "dport", "octets", "ident", "reply",
-                 "rcode", "qname", "qtype", "truncated", "broken")
+                 "rcode", "qname", "qtype", "truncated", "broken", "edns", "error")
 
 
 def ip_payload(family, packet):
@@ -134,6 +135,7 @@ def datagrams_of(time, ifindex, from_pod, family, packet):
         d.octets, d.broken = len(octets), parsed is None
         d.truncated = parsed is not None and bool(octets[2] & 2)
         d.ident, d.reply, d.rcode, d.qname, d.qtype = parsed[:5] if parsed else (None, sport == 53, None, None, None)
+        d.edns, d.error = dnswire.edns(octets) if parsed else (False, None)
         yield d
 
 

@@ -6,6 +6,7 @@ import struct
 TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
          35: "NAPTR", 43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY", 257: "CAA"}
 NUMBERS = {name: number for number, name in TYPES.items()}
+OPT, EXTENDED_ERROR = 41, 15
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 
 
@@ -57,3 +58,35 @@ def message(data):
         raise Broken("the question is cut off")
     qtype = struct.unpack("!H", data[at:at + 2])[0]
     return ident, bool(flags & 0x8000), RCODES.get(flags & 15, str(flags & 15)), qname, type_name(qtype), at + 4
+
+
+def skip_name(data, at):
+    """Where a name ends; a pointer is its end."""
+    while at < len(data) and 0 < data[at] < 64:
+        at += 1 + data[at]
+    return at + (2 if at < len(data) and data[at] else 1)
+
+
+def edns(data):
+    """(has an OPT record, info code of its extended error or None); of a message that message() reads."""
+    at = message(data)[5]
+    try:
+        for _ in range(sum(struct.unpack("!3H", data[6:12]))):
+            at = skip_name(data, at)
+            rtype, _, _, length = struct.unpack_from("!HHIH", data, at)
+            at += 10 + length
+            if rtype == OPT:
+                return True, extended_error(data[at - length:at])
+    except struct.error:
+        pass
+    return False, None
+
+
+def extended_error(options):
+    at = 0
+    while at + 4 <= len(options):
+        code, length = struct.unpack_from("!HH", options, at)
+        if code == EXTENDED_ERROR and length >= 2:
+            return struct.unpack_from("!H", options, at + 4)[0]
+        at += 4 + length
+    return None

@@ -4,17 +4,20 @@
  * Needs no privilege.
  *
  *	client_raw --server ADDRESS [--port 53] [--name NAME] [--type A] [--count 1]
- *		   [--interval MS] [--timeout MS] [--id N] [--gso | --malformed] [--once]
+ *		   [--interval MS] [--timeout MS] [--id N] [--gso | --malformed] [--once] [--edns]
  *
  * --interval  between sends, default 10; 0: as fast as it goes
  * --timeout   how long to wait for replies after the last send, default 2000
  * --gso       two messages (A, then AAAA; ids N, N + 1) in one send with UDP_SEGMENT: two datagrams
  * --malformed a header that promises a question and a label that runs out of the packet
  * --once      one query, and out as soon as its reply is there
+ * --edns      with an OPT record: a server that blocks a name can say so
  *
  * The last line is {"sent":N,"received":N,"strange":N,"refused":N,"bytes_sent":N,
- * "bytes_received":N}. strange: no reply to anything sent (they are in received too); refused: ICMP
- * errors that the socket told. Exit 0 when everything could be sent, 2 on wrong use.
+ * "bytes_received":N,"nxdomain":N,"blocked":N,"slowest_us":N}. strange: no reply to anything sent
+ * (they are in received too); refused: ICMP errors that the socket told; blocked: replies with the
+ * extended DNS error 15 (RFC 8914); slowest: the longest wait for a reply. SIGTERM ends sending;
+ * replies may come for another 200 ms. Exit 0 when everything could be sent, 2 on wrong use.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,20 +38,33 @@
 #define UDP_SEGMENT 103
 #endif
 
-enum { MESSAGE_MAX = 512, HEADER = 12, TYPE_A = 1, TYPE_AAAA = 28 };
+enum {
+	MESSAGE_MAX = 512,
+	HEADER = 12,
+	TYPE_A = 1,
+	TYPE_AAAA = 28,
+	TYPE_OPT = 41,
+	RCODE_NXDOMAIN = 3,
+	OPTION_ERROR = 15, /* RFC 8914 */
+	ERROR_BLOCKED = 15,
+	LAST_REPLIES_MS = 200,
+};
 
 struct options {
 	struct nt_addr server;
 	uint64_t port, count, interval_ms, timeout_ms, id;
 	struct nt_name name;
 	uint16_t type;
-	bool gso, malformed, once;
+	bool gso, malformed, once, edns;
 };
 
 struct totals {
 	uint64_t sent, received, strange, refused, bytes_sent, bytes_received;
+	uint64_t nxdomain, blocked, slowest_us;
 	uint64_t failed; /* sends that the kernel refused */
 };
+
+static int64_t sent_at_us[UINT16_MAX + 1]; /* by message id */
 
 static volatile sig_atomic_t stopped;
 
@@ -58,12 +74,22 @@ static void stop(int signal_number)
 	stopped = 1;
 }
 
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+	return now_us() / 1000;
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 static void put16(uint8_t *p, uint16_t v)
@@ -89,7 +115,16 @@ static size_t build_query(uint8_t *out, const struct options *o, uint16_t id, ui
 	len += o->name.len;
 	put16(out + len, type);
 	put16(out + len + 2, 1);
-	return len + 4;
+	len += 4;
+	if (o->edns) {
+		static const uint8_t opt[] = { 0, 0, TYPE_OPT, 1232 >> 8, 1232 & 255, 0,
+					       0, 0, 0,	       0,	  0 };
+
+		out[11] = 1; /* ARCOUNT */
+		memcpy(out + len, opt, sizeof(opt));
+		len += sizeof(opt);
+	}
+	return len;
 }
 
 static int open_socket(const struct options *o)
@@ -140,6 +175,7 @@ static bool send_next(int fd, const struct options *o, uint16_t id, struct total
 	size_t len = build_query(message, o, id, o->gso ? TYPE_A : o->type);
 	int segment = (int)len;
 
+	sent_at_us[id] = sent_at_us[(uint16_t)(id + 1)] = now_us();
 	if (!o->gso)
 		return send_datagrams(fd, message, len, 1, t);
 	len += build_query(message + len, o, (uint16_t)(id + 1), TYPE_AAAA);
@@ -148,6 +184,55 @@ static bool send_next(int fd, const struct options *o, uint16_t id, struct total
 		exit(1);
 	}
 	return send_datagrams(fd, message, len, 2, t);
+}
+
+/* Where a name ends, a pointer being its end; len when it runs out of the message. */
+static size_t skip_name(const uint8_t *p, size_t len, size_t at)
+{
+	while (at < len && p[at] && p[at] < 64)
+		at += 1U + p[at];
+	return at < len ? at + (p[at] ? 2 : 1) : len;
+}
+
+/* Does the OPT record's data say that the name is blocked? */
+static bool says_blocked(const uint8_t *p, size_t len)
+{
+	for (size_t at = 0; at + 4 <= len; at += 4U + get16(p + at + 2))
+		if (get16(p + at) == OPTION_ERROR && get16(p + at + 2) >= 2 && at + 6 <= len)
+			return get16(p + at + 4) == ERROR_BLOCKED;
+	return false;
+}
+
+static bool is_blocked(const uint8_t *p, size_t len)
+{
+	unsigned int records = get16(p + 6) + get16(p + 8) + get16(p + 10);
+	size_t at = skip_name(p, len, HEADER) + 4;
+
+	while (records-- && at < len) {
+		at = skip_name(p, len, at);
+		if (at + 10 > len || at + 10 + get16(p + at + 8) > len)
+			return false;
+		if (get16(p + at) == TYPE_OPT)
+			return says_blocked(p + at + 10, get16(p + at + 8));
+		at += 10U + get16(p + at + 8);
+	}
+	return false;
+}
+
+static void count_reply(const uint8_t *p, size_t len, struct totals *t)
+{
+	uint64_t took_us;
+
+	t->received++;
+	t->bytes_received += len;
+	if (len < HEADER || !(p[2] & 0x80)) {
+		t->strange++;
+		return;
+	}
+	took_us = (uint64_t)(now_us() - sent_at_us[get16(p)]);
+	t->slowest_us = took_us > t->slowest_us ? took_us : t->slowest_us;
+	t->nxdomain += (p[3] & 15) == RCODE_NXDOMAIN;
+	t->blocked += is_blocked(p, len);
 }
 
 /* Takes what arrives until the time comes, or until all that was sent has its reply. */
@@ -168,15 +253,13 @@ static void receive(int fd, int64_t until, bool stop_when_all, struct totals *t)
 			t->refused += errno == ECONNREFUSED || errno == EHOSTUNREACH;
 			continue;
 		}
-		t->received++;
-		t->bytes_received += (uint64_t)n;
-		t->strange += n < HEADER || !(reply[2] & 0x80);
+		count_reply(reply, (size_t)n, t);
 	}
 }
 
 static void run(int fd, const struct options *o, struct totals *t)
 {
-	int64_t due = now_ms();
+	int64_t due = now_ms(), wait_ms;
 	uint16_t id = (uint16_t)o->id;
 
 	for (uint64_t i = 0; i < o->count && !stopped; i++) {
@@ -187,7 +270,9 @@ static void run(int fd, const struct options *o, struct totals *t)
 		if (i + 1 < o->count)
 			receive(fd, due, false, t);
 	}
-	receive(fd, now_ms() + (int64_t)o->timeout_ms, true, t);
+	wait_ms = stopped ? LAST_REPLIES_MS : (int64_t)o->timeout_ms;
+	stopped = 0; /* a second signal ends the waiting, too */
+	receive(fd, now_ms() + wait_ms, true, t);
 }
 
 static bool parse_type(const char *text, uint16_t *ret_type)
@@ -241,8 +326,9 @@ static bool take_flag(const char *name, struct options *o)
 	o->gso |= strcmp(name, "--gso") == 0;
 	o->malformed |= strcmp(name, "--malformed") == 0;
 	o->once |= strcmp(name, "--once") == 0;
+	o->edns |= strcmp(name, "--edns") == 0;
 	return strcmp(name, "--gso") == 0 || strcmp(name, "--malformed") == 0 ||
-	       strcmp(name, "--once") == 0;
+	       strcmp(name, "--once") == 0 || strcmp(name, "--edns") == 0;
 }
 
 static void parse_options(int argc, char **argv, struct options *o)
@@ -285,7 +371,8 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	run(open_socket(&o), &o, &t);
 	printf("{\"sent\":%lu,\"received\":%lu,\"strange\":%lu,\"refused\":%lu,\"bytes_sent\":%lu,"
-	       "\"bytes_received\":%lu}\n",
-	       t.sent, t.received, t.strange, t.refused, t.bytes_sent, t.bytes_received);
+	       "\"bytes_received\":%lu,\"nxdomain\":%lu,\"blocked\":%lu,\"slowest_us\":%lu}\n",
+	       t.sent, t.received, t.strange, t.refused, t.bytes_sent, t.bytes_received, t.nxdomain,
+	       t.blocked, t.slowest_us);
 	return t.failed ? 1 : 0;
 }

@@ -19,8 +19,8 @@ void nt_escape_terminal(struct nt_buf *out, struct nt_slice s);
 void nt_escape_csv(struct nt_buf *out, struct nt_slice s);
 /* A Prometheus label value: backslash, quote, newline; octets that are not UTF-8 become U+FFFD. */
 void nt_escape_prometheus(struct nt_buf *out, struct nt_slice s);
-/* Messages about somebody's text that were cut to fit: in place, what is not printable ASCII becomes
- * `?`, so that no half of a character is left. */
+/* Messages about somebody's text that were cut to fit: what is not printable ASCII becomes `?`, in
+ * place, so that no half of a character is left. */
 void nt_escape_ascii(char *s);
 /* Length of the UTF-8 sequence at s.p (1 to 4), 0 when it is not valid (RFC 3629). */
 size_t nt_utf8_len(struct nt_slice s);

@@ -32,7 +32,6 @@ static const char *const modes[] = { "Audit", "Enforce", NULL };
 static const struct {
 	const char *wrong, *hint;
 } known[] = {
-	{ "selector", "podSelector" },
 	{ "matchLabels", "podSelector.matchLabels" },
 	{ "matchExpressions", "podSelector.matchExpressions" },
 	{ "names", "allow" },

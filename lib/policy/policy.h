@@ -66,7 +66,7 @@ struct nt_policy_scope {
 /*
  * The verdict over all policies that select a pod (enum nt_verdict of dataplane/abi.h):
  *  - below the cluster domain: ALLOW;
- *  - a name X.S below a search domain S (the longest) is judged as X, or as written: either will do;
+ *  - a name X.S below a search domain S (the longest) is judged as X and as written: one will do;
  *  - allowed by any Enforce policy (where there are Enforce policies) or else DENY, by the first;
  *  - then allowed by any Audit policy (where there are some) or else AUDIT, by the first;
  *  - else ALLOW; NONE without policies.

@@ -22,7 +22,7 @@ static const struct {
 	{ "podselector", "podSelector" },
 	{ "podSelctor", "podSelector" },
 	{ "pod_selector", "podSelector" },
-	{ "mdoe", "mode" },
+	{ "omde", "mode" },
 	{ "modus", "mode" },
 	{ "in", "In" },
 	{ "deny", NULL },

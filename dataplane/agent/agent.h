@@ -35,6 +35,9 @@ struct nt_agent_config {
 	int64_t timeout_ns; /* an unanswered query is given up */
 	bool merge; /* false: each transaction its own row */
 	uint16_t ports[NT_PORTS_MAX]; /* DNS ports; all 0: 53 */
+	/* The policy of a slot as "namespace/name", empty when it is not known; NULL: no names. */
+	struct nt_slice (*policy_name)(void *ctx, uint32_t slot);
+	void *policy_ctx;
 	/* Bounds; 0: the defaults above. */
 	uint32_t flush_rows, hold_rows;
 };

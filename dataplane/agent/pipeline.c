@@ -56,6 +56,7 @@ static void not_logged(struct nt_agent *a, struct nt_agent_pod *pod, const struc
 static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_event *e,
 			 const struct nt_datagram *d)
 {
+	struct nt_pair_mark mark = { 0 };
 	struct nt_dns_msg msg;
 	struct nt_flow flow;
 	int r;
@@ -74,7 +75,11 @@ static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const str
 		a->stats.replies++;
 	else
 		a->stats.queries++;
-	nt_pair_message(a->pair, &flow, &msg, (int64_t)e->time_ns);
+	/* Segments of one GSO packet pass or are dropped together, so they share its verdict. */
+	if (flow.side == NT_SIDE_CLIENT)
+		mark = (struct nt_pair_mark){ .verdict = e->verdict,
+					      .policy_slot = e->policy_slot };
+	nt_pair_marked(a->pair, &flow, &msg, &mark, (int64_t)e->time_ns);
 }
 
 /* True while rows cannot be written and memory for them is used up. */
@@ -167,6 +172,15 @@ static void not_stored(struct nt_agent *a, struct nt_agent_pod *pod, const struc
 	a->stats.lost[NT_REASON_NO_MEMORY] += packets;
 }
 
+/* No policy decided where there is no slot: an allowed name, a message that nobody could judge. */
+static struct nt_slice policy_of(const struct nt_agent *a, const struct nt_pair_mark *mark)
+{
+	if (!mark->verdict || !mark->policy_slot || !a->config.policy_name)
+		return (struct nt_slice){ 0 };
+	return a->config.policy_name(a->config.policy_ctx,
+				     mark->policy_slot & ~(uint32_t)NT_SLOT_AUDIT);
+}
+
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
 	struct nt_identity identity =
@@ -182,6 +196,7 @@ static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const stru
 	nt_arena_reset(&a->scratch);
 	if (nt_record_from_txn(txn, &identity, &time, a->names, &a->scratch, &record) < 0)
 		return 0;
+	record.policy = policy_of(a, &txn->query->mark);
 	id = nt_aggregate_add(a->rows, &record);
 	nt_agent_row_owned(a, id, pod->pod.ep_id);
 	return id;

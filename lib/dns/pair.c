@@ -306,6 +306,8 @@ static void retry(struct nt_pair *p, struct entry *e, const struct nt_pair_query
 {
 	e->q.queries += q->queries;
 	e->q.bytes += q->bytes;
+	if (q->mark.verdict > e->q.mark.verdict)
+		e->q.mark = q->mark;
 	if (q->first_ns < e->q.first_ns) /* CPUs deliver out of order */
 		e->q.first_ns = q->first_ns;
 	if (q->last_ns <= e->q.last_ns || q->last_ns - e->q.first_ns > p->config.late_ns)
@@ -347,7 +349,7 @@ static void take_reply(struct nt_pair *p, const struct nt_pair_query *synthetic,
 }
 
 static struct nt_pair_query query_of(const struct nt_flow *flow, const struct nt_dns_msg *msg,
-				     int64_t now_ns)
+				     const struct nt_pair_mark *mark, int64_t now_ns)
 {
 	bool is_query = !(msg->flags & NT_DNS_QR);
 	struct nt_pair_query q = {
@@ -367,13 +369,22 @@ static struct nt_pair_query query_of(const struct nt_flow *flow, const struct nt
 	q.edns = msg->edns;
 	q.queries = 1;
 	q.bytes = (uint32_t)msg->wire.len;
+	q.mark = *mark;
 	return q;
 }
 
 void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
 		     int64_t now_ns)
 {
-	struct nt_pair_query q = query_of(flow, msg, now_ns);
+	static const struct nt_pair_mark none;
+
+	nt_pair_marked(p, flow, msg, &none, now_ns);
+}
+
+void nt_pair_marked(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
+		    const struct nt_pair_mark *mark, int64_t now_ns)
+{
+	struct nt_pair_query q = query_of(flow, msg, mark, now_ns);
 	bool is_reply = msg->flags & NT_DNS_QR;
 	uint64_t hash;
 

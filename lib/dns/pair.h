@@ -26,6 +26,13 @@ struct nt_flow {
 	struct nt_addr server;
 };
 
+/* What the caller knows of a query packet besides the message; kept as it is. */
+struct nt_pair_mark {
+	uint8_t verdict; /* 0: none; of a query's packets the greatest one stays */
+	uint8_t reserved[3];
+	uint32_t policy_slot;
+};
+
 /* What is kept of a query. Plain data: it is written to the spool and read back as it is. */
 struct nt_pair_query {
 	struct nt_flow flow;
@@ -40,6 +47,7 @@ struct nt_pair_query {
 	uint64_t tag; /* what the callback returned when the entry was reported, 0 before */
 	uint32_t queries; /* packets */
 	uint32_t bytes; /* octets of DNS messages */
+	struct nt_pair_mark mark; /* the greatest verdict of the query packets */
 };
 
 enum nt_txn_kind {
@@ -85,6 +93,9 @@ void nt_pair_free(struct nt_pair *p);
  * reply unpaired. The same query again after its entry was reported is a new transaction. */
 void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
 		     int64_t now_ns);
+/* The same with a mark, which the transaction's query then bears; a reply's is not looked at. */
+void nt_pair_marked(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
+		    const struct nt_pair_mark *mark, int64_t now_ns);
 /* Reports what waited longer than the timeout; forgets what may no longer be late. */
 void nt_pair_expire(struct nt_pair *p, int64_t now_ns);
 /* Reports all that waits as unanswered, of one owner (gone) or, with owner 0, of all. */

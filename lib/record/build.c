@@ -42,6 +42,7 @@ static void set_counts(const struct nt_txn *txn, const struct nt_time_base *time
 	r->start_us = real_us(time, first_ns);
 	r->end_us = real_us(time, last_ns);
 	r->clock_step = time->clock_step;
+	r->verdict = q->mark.verdict;
 }
 
 static void set_latency(const struct nt_txn *txn, struct nt_record *r)

@@ -34,6 +34,7 @@ static struct {
 	uint64_t logged, unlogged, count, unanswered, late, batches, endpoints;
 	uint64_t by_reason[NT_REASON_MAX];
 	uint64_t resolver_rows, stepped_rows;
+	char verdicts[256]; /* "verdict policy rcode count," of each row */
 	uint64_t seen, endpoint_logged, endpoint_unlogged; /* of the latest entry of pod 0 */
 	enum nt_endpoint_state state; /* of pod 0 */
 	char error[128], name[64];
@@ -128,11 +129,15 @@ struct packet {
 	const char *name; /* one label; NULL: octets that are no message */
 	unsigned copies; /* datagrams in one GSO packet, 0: 1 */
 	uint16_t sport, dport; /* 0: as it must be */
+	uint8_t verdict;
+	uint32_t slot;
 };
 
 static size_t build(const struct packet *p, struct dns_build *b)
 {
 	put_header(b, p->id, p->reply ? 0x8180 : 0x0100, 1, 0, 0, 0);
+	if (p->reply && p->verdict) /* what the kernel makes of a denied query */
+		b->wire[3] |= 3;
 	if (!p->name) /* and no question */
 		return b->len;
 	b->wire[b->len++] = (uint8_t)strlen(p->name);
@@ -161,6 +166,8 @@ static void put_event(const struct packet *p, struct nt_event *e, size_t one, un
 		.seq = c->seq[dir],
 		.epoch = 1,
 		.cpu = p->cpu,
+		.verdict = p->reply ? NT_VERDICT_NONE : p->verdict,
+		.policy_slot = p->reply ? 0 : p->slot,
 		.payload_len = (__u32)(one * copies),
 		.cap_len = (__u32)(one * copies),
 		.gso_size = copies > 1 ? (__u16)one : 0,
@@ -216,6 +223,11 @@ static void take_record(const struct nt_record *r)
 		store.late += r->late;
 		store.resolver_rows += r->role == NT_ROLE_RESOLVER;
 		store.stepped_rows += r->clock_step;
+		if (r->verdict)
+			snprintf(store.verdicts + strlen(store.verdicts),
+				 sizeof(store.verdicts) - strlen(store.verdicts), "%d %.*s %d %d,",
+				 r->verdict, NT_SLICE_ARG(r->policy), r->answered ? r->rcode : -1,
+				 (int)r->count);
 	} else {
 		store.unlogged += r->count;
 		ck_assert_int_le(r->start_us, r->end_us);
@@ -309,6 +321,12 @@ static void stop(void)
 	agent = NULL;
 }
 
+static struct nt_slice policy_name(void *ctx, uint32_t slot)
+{
+	(void)ctx;
+	return slot == 7 ? NT_SLICE_LIT("shop/p") : NT_SLICE_LIT("");
+}
+
 static void setup(void)
 {
 	memset(&kernel, 0, sizeof(kernel));
@@ -322,6 +340,7 @@ static void setup(void)
 					   .cluster_domain = "cluster.local",
 					   .spool_max_bytes = 64 << 20,
 					   .timeout_ns = 5 * NT_NS_PER_S,
+					   .policy_name = policy_name,
 					   .merge = true };
 	memset(&source, 0, sizeof(source));
 	add_pod(0);
@@ -611,6 +630,41 @@ START_TEST(ports_decide)
 }
 END_TEST
 
+START_TEST(verdicts)
+{
+	Q(.verdict = NT_VERDICT_ALLOW);
+	R();
+	Q(.id = 2, .verdict = NT_VERDICT_DENY, .slot = 7);
+	R(.id = 2, .verdict = NT_VERDICT_DENY);
+	Q(.id = 3, .verdict = NT_VERDICT_AUDIT, .slot = 7 | NT_SLOT_AUDIT);
+	R(.id = 3);
+	Q(.id = 4, .verdict = NT_VERDICT_DENY, .slot = 9); /* nobody knows that one any more */
+	R(.id = 4, .verdict = NT_VERDICT_DENY);
+	Q(.id = 5);
+	R(.id = 5);
+	flush();
+	ship();
+	ck_assert_str_eq(store.verdicts, "1  0 1,3 shop/p 3 1,2 shop/p 0 1,3  3 1,");
+	settle();
+}
+END_TEST
+
+/* Dropped, so nothing answers; both segments bear the verdict of their packet. It survives a
+ * restart, and a retry never makes it milder. */
+START_TEST(verdict_of_what_was_dropped)
+{
+	Q(.copies = 2, .verdict = NT_VERDICT_UNJUDGEABLE);
+	Q(.id = 2, .verdict = NT_VERDICT_DENY, .slot = 7);
+	Q(.id = 2, .verdict = NT_VERDICT_ALLOW);
+	flush();
+	stop();
+	start();
+	settle();
+	ck_assert_str_eq(store.verdicts, "4  -1 1,3 shop/p -1 1,");
+	ck_assert_uint_eq(store.unanswered, 2);
+}
+END_TEST
+
 START_TEST(two_in_one_send)
 {
 	Q(.copies = 2);
@@ -871,6 +925,8 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, ring_full);
 	tcase_add_test(tc, no_message);
 	tcase_add_test(tc, ports_decide);
+	tcase_add_test(tc, verdicts);
+	tcase_add_test(tc, verdict_of_what_was_dropped);
 	tcase_add_test(tc, two_in_one_send);
 	tcase_add_test(tc, role_of_the_whole_interval);
 	tcase_add_test(tc, late_reply);

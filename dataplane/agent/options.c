@@ -25,6 +25,9 @@ const char nt_options_usage[] =
 	"  --timeout TIME        a query without a reply is given up after it (default 6s)\n"
 	"  --ship-timeout TIME   one upload (default 30s)\n"
 	"  --cluster-domain NAME (default cluster.local)\n"
+	"  --objects DIR         manifests (Pod, DNSPolicy): policies are put in force (default: "
+	"none)\n"
+	"  --node-resolv-conf FILE  its search domains are trusted (default /etc/resolv.conf)\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";
@@ -41,6 +44,8 @@ enum option_code {
 	OPT_TIMEOUT,
 	OPT_SHIP_TIMEOUT,
 	OPT_CLUSTER_DOMAIN,
+	OPT_OBJECTS,
+	OPT_NODE_RESOLV_CONF,
 	OPT_LISTEN,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -59,6 +64,8 @@ static const struct option longopts[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "ship-timeout", required_argument, NULL, OPT_SHIP_TIMEOUT },
 	{ "cluster-domain", required_argument, NULL, OPT_CLUSTER_DOMAIN },
+	{ "objects", required_argument, NULL, OPT_OBJECTS },
+	{ "node-resolv-conf", required_argument, NULL, OPT_NODE_RESOLV_CONF },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -130,6 +137,12 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_CLUSTER_DOMAIN:
 		o->cluster_domain = value;
 		return 0;
+	case OPT_OBJECTS:
+		o->objects = value;
+		return value[0] ? 0 : nt_err_set(err, EINVAL, "--objects: the name is empty");
+	case OPT_NODE_RESOLV_CONF:
+		o->node_resolv_conf = value;
+		return 0;
 	case OPT_LISTEN:
 		o->listen = value;
 		return nt_status_check(value, err);
@@ -162,6 +175,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.state_dir = NT_STATE_DIR_DEFAULT,
 		.spool = "/var/lib/nametap/spool",
 		.cluster_domain = "cluster.local",
+		.node_resolv_conf = "/etc/resolv.conf",
 		.flush_ns = 5 * NT_NS_PER_S,
 		.timeout_ns = 6 * NT_NS_PER_S,
 		.ship_timeout_ns = 30 * NT_NS_PER_S,

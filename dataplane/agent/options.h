@@ -10,6 +10,8 @@
 struct nt_options {
 	const char *pin_root, *state_dir, *spool, *controller, *token_file, *node, *cluster_domain;
 	const char *listen; /* NULL: no /metrics */
+	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */
+	const char *node_resolv_conf;
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;
 	uint64_t spool_max_bytes;
 	enum nt_log_level log_level;

@@ -58,8 +58,7 @@ static struct nt_agent_pod *add(struct nt_podtable *p, uint64_t ep_id)
 	return pod;
 }
 
-/* A NUL at the end of each string, whoever wrote the map. */
-static void terminate(struct nt_pod *pod)
+void nt_pod_terminate(struct nt_pod *pod)
 {
 	pod->namespace_[sizeof(pod->namespace_) - 1] = '\0';
 	pod->name[sizeof(pod->name) - 1] = '\0';
@@ -80,7 +79,7 @@ struct nt_agent_pod *nt_podtable_put(struct nt_podtable *p, const struct nt_pod 
 	if (!entry || pod->version != NT_ABI_VERSION)
 		return entry;
 	entry->pod = *pod;
-	terminate(&entry->pod);
+	nt_pod_terminate(&entry->pod);
 	entry->known = true;
 	return entry;
 }

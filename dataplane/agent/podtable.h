@@ -62,6 +62,9 @@ struct nt_podtable {
 	const struct nt_tapsource *source; /* borrowed */
 };
 
+/* A NUL at the end of each string, whoever wrote the map. */
+void nt_pod_terminate(struct nt_pod *pod);
+
 void nt_podtable_done(struct nt_podtable *p);
 /* Finds, else asks the source, else makes an entry without identity; NULL: no memory. */
 struct nt_agent_pod *nt_podtable_get(struct nt_podtable *p, uint64_t ep_id);

@@ -33,6 +33,8 @@ START_TEST(defaults)
 	ck_assert_int_eq(o.flush_ns, 5000000000);
 	ck_assert_uint_eq(o.spool_max_bytes, 256 << 20);
 	ck_assert_ptr_null(o.listen);
+	ck_assert_ptr_null(o.objects);
+	ck_assert_str_eq(o.node_resolv_conf, "/etc/resolv.conf");
 	ck_assert_str_ne(o.node, "");
 }
 END_TEST
@@ -41,7 +43,8 @@ START_TEST(values)
 {
 	ck_assert_int_eq(parse("--controller https://c:1/x --pin-root /p --state-dir /s --spool /q "
 			       "--spool-max 3M --token-file /t --node n --flush 0 --timeout 250ms "
-			       "--cluster-domain k8s.test --listen [::1]:9 --log-level debug"),
+			       "--cluster-domain k8s.test --objects /o --node-resolv-conf /r "
+			       "--listen [::1]:9 --log-level debug"),
 			 NT_OPTIONS_RUN);
 	ck_assert_str_eq(o.pin_root, "/p");
 	ck_assert_str_eq(o.state_dir, "/s");
@@ -49,6 +52,8 @@ START_TEST(values)
 	ck_assert_str_eq(o.token_file, "/t");
 	ck_assert_str_eq(o.node, "n");
 	ck_assert_str_eq(o.cluster_domain, "k8s.test");
+	ck_assert_str_eq(o.objects, "/o");
+	ck_assert_str_eq(o.node_resolv_conf, "/r");
 	ck_assert_str_eq(o.listen, "[::1]:9");
 	ck_assert_int_eq(o.flush_ns, 0);
 	ck_assert_int_eq(o.timeout_ns, 250000000);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's socket: questions over a real one, deadlines, strangers, and the file itself. */
+#include "dataplane/agent/asksock.h"
+
+#include <check.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "lib/base/cleanup.h"
+#include "tests/unit/suite.h"
+
+#define STRANGER 65534
+
+static char base[] = "/tmp/nt-asksock-XXXXXX"; /* made and removed by main */
+static char dir[64], path[96];
+static struct nt_clock now;
+static struct nt_loop *loop;
+static struct nt_timer *stop_timer;
+static struct nt_asksock *asksock;
+static struct nt_asksock_config config;
+static struct nt_err err;
+static enum nt_answer_status status;
+static unsigned questions;
+static uint64_t asked_for;
+
+static void answer(void *ctx, uint64_t ep_id, struct nt_answer *ret_answer)
+{
+	(void)ctx;
+	questions++;
+	asked_for = ep_id;
+	ret_answer->status = (uint32_t)status;
+	ret_answer->slots = 3;
+}
+
+static void stop(void *ctx)
+{
+	nt_loop_stop(ctx);
+}
+
+/* Whatever happens within ms. */
+static void turn(int64_t ms)
+{
+	nt_loop_timer_set(stop_timer, ms * NT_NS_PER_MS);
+	ck_assert_int_eq(nt_loop_run(loop, &err), 0);
+}
+
+static void setup(void)
+{
+	snprintf(dir, sizeof(dir), "%s/%d", base, (int)getpid());
+	snprintf(path, sizeof(path), "%s/" NT_ASK_SOCKET, dir);
+	now = nt_clock_system();
+	ck_assert_int_eq(nt_loop_new(&loop, &err), 0);
+	stop_timer = nt_loop_timer_new(loop, 0, stop, loop, &err);
+	config = (struct nt_asksock_config){ .state_dir = dir,
+					     .loop = loop,
+					     .clock = &now,
+					     .fn = answer,
+					     .read_ns = 200 * NT_NS_PER_MS,
+					     .unknown_ns = 200 * NT_NS_PER_MS };
+	ck_assert_msg(nt_asksock_open(&config, &asksock, &err) == 0, "%s", err.msg);
+}
+
+static void teardown(void)
+{
+	nt_asksock_close(asksock);
+	nt_loop_free(loop);
+}
+
+static int try_connect(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int ask(uint32_t version, uint32_t op)
+{
+	struct nt_ask a = { .version = version, .op = op, .ep_id = 77 };
+	int fd = try_connect();
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(send(fd, &a, sizeof(a), 0), sizeof(a));
+	return fd;
+}
+
+/* 1: an answer, 0: closed, -1: nothing yet. */
+static int take(int fd, struct nt_answer *ret_answer)
+{
+	ssize_t n = recv(fd, ret_answer, sizeof(*ret_answer), MSG_DONTWAIT);
+
+	if (n > 0)
+		ck_assert_int_eq(n, sizeof(*ret_answer));
+	return n > 0 ? 1 : n == 0 || errno == ECONNRESET ? 0 : -1;
+}
+
+START_TEST(answered)
+{
+	struct nt_answer a;
+	struct stat st;
+	int fd = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
+
+	turn(20);
+	ck_assert_int_eq(take(fd, &a), 1);
+	ck_assert_uint_eq(a.version, NT_ASK_VERSION);
+	ck_assert_uint_eq(a.status, NT_ANSWER_IN_FORCE);
+	ck_assert_uint_eq(a.slots, 3);
+	ck_assert_uint_eq(asked_for, 77);
+	ck_assert_int_eq(take(fd, &a), 0);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	close(fd);
+}
+END_TEST
+
+/* The manifest is on its way. */
+START_TEST(unknown_waits)
+{
+	struct nt_answer a;
+	int fd;
+
+	status = NT_ANSWER_UNKNOWN;
+	fd = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
+	turn(20);
+	ck_assert_int_eq(take(fd, &a), -1);
+	status = NT_ANSWER_IN_FORCE;
+	nt_asksock_retry(asksock);
+	ck_assert_int_eq(take(fd, &a), 1);
+	ck_assert_uint_eq(a.status, NT_ANSWER_IN_FORCE);
+	ck_assert_uint_eq(questions, 2);
+	close(fd);
+}
+END_TEST
+
+START_TEST(unknown_in_the_end)
+{
+	struct nt_answer a;
+	int fd, quick;
+
+	status = NT_ANSWER_UNKNOWN;
+	fd = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
+	turn(100);
+	ck_assert_int_eq(take(fd, &a), -1);
+	status = NT_ANSWER_UNKNOWN;
+	quick = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
+	close(quick); /* gives up */
+	turn(200);
+	ck_assert_int_eq(take(fd, &a), 1);
+	ck_assert_uint_eq(a.status, NT_ANSWER_UNKNOWN);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).unknown, 1);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(versions_and_operations)
+{
+	static const struct nt_ask bad[] = { { .version = 2, .op = 1 }, { .version = 1, .op = 9 } };
+	struct nt_answer a;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(bad); i++) {
+		int fd = ask(bad[i].version, bad[i].op);
+
+		turn(20);
+		ck_assert_int_eq(take(fd, &a), 1);
+		ck_assert_uint_eq(a.status, NT_ANSWER_FAILED);
+		ck_assert_str_ne(a.msg, "");
+		close(fd);
+	}
+	ck_assert_uint_eq(questions, 0);
+}
+END_TEST
+
+START_TEST(lengths)
+{
+	static char octets[4096] = { 1 };
+	static const size_t sizes[] = { 1, 15, 17, 4096 };
+	struct nt_answer a;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(sizes); i++) {
+		int fd = try_connect();
+
+		ck_assert_int_eq(send(fd, octets, sizes[i], 0), (ssize_t)sizes[i]);
+		turn(20);
+		ck_assert_int_eq(take(fd, &a), 1);
+		ck_assert_uint_eq(a.status, NT_ANSWER_FAILED);
+		close(fd);
+	}
+	ck_assert_uint_eq(questions, 0);
+}
+END_TEST
+
+START_TEST(says_nothing)
+{
+	struct nt_answer a;
+	int fd = try_connect();
+
+	turn(100);
+	ck_assert_int_eq(take(fd, &a), -1);
+	turn(250);
+	ck_assert_int_eq(take(fd, &a), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(not_too_many)
+{
+	int fds[NT_ASKSOCK_CONNECTIONS + 8], refused = 0;
+	struct nt_answer a;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++) {
+		fds[i] = try_connect();
+		turn(1);
+	}
+	turn(20);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, NT_ASKSOCK_CONNECTIONS);
+	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++)
+		refused += take(fds[i], &a) == 0;
+	ck_assert_int_eq(refused, 8);
+	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	turn(50);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, 0);
+}
+END_TEST
+
+/* The file's mode keeps others out; were it open, their credentials would. */
+START_TEST(strangers)
+{
+	pid_t child;
+	int fd, code;
+
+	if (getuid() != 0) /* only root can become somebody else */
+		return;
+	ck_assert_int_eq(chmod(base, 0755) | chmod(dir, 0755) | chmod(path, 0666), 0);
+	child = fork();
+	if (child == 0) {
+		if (setgid(STRANGER) == -1 || setuid(STRANGER) == -1)
+			_exit(3);
+		fd = try_connect();
+		_exit(fd == -1 ? 2 : 0);
+	}
+	ck_assert_int_eq(waitpid(child, &code, 0), child);
+	ck_assert_int_eq(code, 0);
+	turn(20);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).refused, 1);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, 0);
+}
+END_TEST
+
+START_TEST(the_file)
+{
+	struct nt_asksock *second = NULL;
+	struct stat st;
+	int fd;
+
+	ck_assert_int_eq(nt_asksock_open(&config, &second, &err), -EADDRINUSE);
+	ck_assert_int_eq(stat(path, &st), 0); /* the first one's stays */
+	nt_asksock_close(asksock);
+	ck_assert_int_eq(stat(path, &st), -1);
+
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd); /* stale: of an agent that was killed */
+	ck_assert_msg(nt_asksock_open(&config, &asksock, &err) == 0, "%s", err.msg);
+	status = NT_ANSWER_IN_FORCE;
+	fd = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
+	turn(20);
+	ck_assert_uint_eq(questions, 1);
+	close(fd);
+	nt_asksock_close(asksock);
+
+	fclose(fopen(path, "we"));
+	ck_assert_int_eq(nt_asksock_open(&config, &asksock, &err), -EEXIST);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(nt_asksock_open(&config, &asksock, &err), 0);
+	ck_assert_int_eq(unlink(path), 0); /* and a successor's is not removed by us */
+	fclose(fopen(path, "we"));
+	nt_asksock_close(asksock);
+	asksock = NULL;
+	ck_assert_int_eq(stat(path, &st), 0);
+}
+END_TEST
+
+static int remove_path(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(name);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("agent_asksock");
+	TCase *tc = tcase_create("asksock");
+	int r;
+
+	if (!mkdtemp(base))
+		return 1;
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, answered);
+	tcase_add_test(tc, unknown_waits);
+	tcase_add_test(tc, unknown_in_the_end);
+	tcase_add_test(tc, versions_and_operations);
+	tcase_add_test(tc, lengths);
+	tcase_add_test(tc, says_nothing);
+	tcase_add_test(tc, not_too_many);
+	tcase_add_test(tc, strangers);
+	tcase_add_test(tc, the_file);
+	suite_add_tcase(suite, tc);
+	r = nt_suite_run(suite);
+	(void)nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
+	return r;
+}

@@ -25,6 +25,7 @@ struct nt_policy {
 	struct nt_policy_entry *entries; /* by nt_policy_entry_compare, each once */
 	struct nt_slice *texts; /* in the order of the policy */
 	size_t len; /* of both */
+	size_t rules_len;
 	uint8_t digest[16];
 };
 

@@ -221,6 +221,33 @@ static void sort_entries(struct nt_policy *policy)
 	policy->len = kept;
 }
 
+/* Labels of the entry that the one before it does not share, counted from the right: what
+ * nt_policy_compile adds for it. */
+static size_t new_suffixes(const struct nt_policy_entry *before, const struct nt_policy_entry *e)
+{
+	size_t count = 0;
+	bool shared = before != NULL;
+
+	for (size_t at = 0; at < e->reversed_len;) {
+		size_t end = at + e->reversed[at] + 1u;
+
+		shared = shared && end <= before->reversed_len &&
+			 memcmp(before->reversed + at, e->reversed + at, end - at) == 0;
+		count += !shared;
+		at = end;
+	}
+	return count;
+}
+
+static size_t count_suffixes(const struct nt_policy *policy)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->len; i++)
+		count += new_suffixes(i ? &policy->entries[i - 1] : NULL, &policy->entries[i]);
+	return count;
+}
+
 static int take_allow(struct parse *p, const json_t *allow)
 {
 	struct nt_policy *policy = p->policy;
@@ -247,6 +274,12 @@ static int take_allow(struct parse *p, const json_t *allow)
 			return r;
 	}
 	sort_entries(policy);
+	policy->rules_len = count_suffixes(policy);
+	if (policy->rules_len > NT_POLICY_RULES_MAX)
+		return refuse(p, "spec.allow",
+			      "has %zu different suffixes, and the kernel's table takes %d of one "
+			      "policy: use a wildcard where names share a parent",
+			      policy->rules_len, NT_POLICY_RULES_MAX);
 	return 0;
 }
 
@@ -359,6 +392,11 @@ bool nt_policy_selects(const struct nt_policy *p, struct nt_slice namespace_,
 {
 	return nt_slice_eq(p->namespace_, namespace_) &&
 	       (!p->selector || nt_selector_matches(p->selector, labels, labels_len));
+}
+
+size_t nt_policy_rules_len(const struct nt_policy *p)
+{
+	return p->rules_len;
 }
 
 size_t nt_policy_allow_len(const struct nt_policy *p)

@@ -26,6 +26,9 @@ struct nt_policy_problem {
 
 /* A policy is one entry of the kernel's table per name and more, and its status has to be read. */
 #define NT_POLICY_ALLOW_MAX 10000
+/* Suffixes of all names together: one policy must not take the whole of the node's table
+ * (NT_RULES_MAX), and 10,000 names of six labels stay below it. */
+#define NT_POLICY_RULES_MAX 65536
 
 /* Checks the object. 0, or -EINVAL (-ENOMEM) with *ret_problem. Unknown fields of spec are refused:
  * a rule that is not understood must not be half in force. */
@@ -82,6 +85,8 @@ struct nt_policy_rule {
 	uint32_t flags; /* enum nt_rule_flag of dataplane/abi.h */
 	uint32_t reserved;
 };
+/* How many there will be, under any key. */
+size_t nt_policy_rules_len(const struct nt_policy *p);
 /* The rules under `key`, one per suffix of each name: appended as struct nt_policy_rule, each hash
  * once. 0, -ENOMEM, or -EEXIST when two suffixes collide under this key (the caller takes another
  * key). */

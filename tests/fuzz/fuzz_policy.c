@@ -67,7 +67,8 @@ static void check(const struct nt_policy *p, struct nt_slice names)
 	struct walk w = { .key = "key of a fuzzer" };
 
 	take_scope(&names, &scope);
-	if (walk_add(&w, p) < 0)
+	if (walk_add(&w, p) < 0 ||
+	    w.tables[0].rules.len != nt_policy_rules_len(p) * sizeof(struct nt_policy_rule))
 		abort();
 	judge_own_names(p);
 	for (int i = 0; names.len && i < NAMES_MAX; i++) {

@@ -184,6 +184,34 @@ START_TEST(test_bound_of_names)
 }
 END_TEST
 
+/* n names of `labels` labels without a common suffix. */
+static int with_labels(size_t names, size_t labels, struct nt_policy_problem *ret_problem)
+{
+	_cleanup_buf_ struct nt_buf spec = { 0 };
+	_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
+
+	nt_buf_puts(&spec, "{mode: Enforce, allow: [");
+	for (size_t i = 0; i < names; i++) {
+		for (size_t k = 1; k < labels; k++)
+			nt_buf_puts(&spec, "a.");
+		nt_buf_printf(&spec, "n%zu,", i);
+	}
+	nt_buf_puts(&spec, "]}");
+	return build_policy_of(BUILD_POLICY_HEAD, nt_buf_str(&spec), &p, ret_problem);
+}
+
+START_TEST(test_bound_of_suffixes)
+{
+	struct nt_policy_problem problem = { .msg = "" };
+
+	ck_assert_int_eq(with_labels(NT_POLICY_ALLOW_MAX, 6, &problem), 0);
+	ck_assert_int_eq(with_labels(1024, 64, &problem), 0);
+	ck_assert_int_eq(with_labels(1025, 64, &problem), -EINVAL);
+	ck_assert_str_eq(problem.field, "spec.allow");
+	ck_assert_msg(strstr(problem.msg, "65600 different suffixes"), "%s", problem.msg);
+}
+END_TEST
+
 /* 10,000 names as long as names are, each octet as \DDD: no bound of memory below what is taken. */
 START_TEST(test_largest_policy)
 {
@@ -247,6 +275,7 @@ int main(void)
 	tcase_add_loop_test(t, test_heads, 0, (int)NT_ARRAY_LEN(heads));
 	tcase_add_test(t, test_without_spec);
 	tcase_add_test(t, test_bound_of_names);
+	tcase_add_test(t, test_bound_of_suffixes);
 	tcase_add_test(t, test_largest_policy);
 	tcase_add_loop_test(t, test_digests, 0, (int)NT_ARRAY_LEN(digests));
 	suite_add_tcase(s, t);

@@ -76,6 +76,7 @@ START_TEST(test_tables)
 				      tables[_i].rules[wanted].flags,
 			      "%s", tables[_i].rules[wanted].suffix);
 	ck_assert_uint_eq(len, wanted);
+	ck_assert_uint_eq(nt_policy_rules_len(p), wanted);
 	for (size_t i = 0; i < len; i++)
 		ck_assert_uint_eq(rule_at(&out, i)->reserved, 0);
 }

@@ -3,8 +3,8 @@
 labels: the third reading beside lib/policy and the BPF program, and sharing nothing with them. And
 what a pod that was denied a name must have got instead.
 
-What the demo does not use is refused, not guessed: matchExpressions, search domains outside of the
-cluster's."""
+What the demo does not use is refused, not guessed: matchExpressions. Search domains below the
+cluster's are left out, since all names there are allowed."""
 import os
 import re
 from collections import Counter
@@ -43,11 +43,21 @@ def allows(entry, labels):
     return labels == labels_of(entry)
 
 
+def node_searches(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [word for line in f if line.startswith("search ") for word in line.split()[1:]]
+
+
 class Policies:
-    def __init__(self, folder):
+    def __init__(self, evidence, pods):
+        """pods: each with its key and its resolv.conf's search list."""
         self.policies, self.labels = [], {}
-        for o in objects(folder, "Pod", "DNSPolicy"):
+        for o in objects(f"{evidence}/objects", "Pod", "DNSPolicy"):
             self.take(o)
+        node = node_searches(f"{evidence}/node-resolv.conf")
+        self.trusted = {p.key: [labels_of(s) for s in p.searches if s in node] for p in pods}
 
     def take(self, o):
         meta = o["metadata"]
@@ -65,14 +75,22 @@ class Policies:
         return [(f"{namespace}/{name}", spec) for namespace, name, wanted, spec in self.policies
                 if spec["mode"] == mode and pod.startswith(f"{namespace}/") and wanted.items() <= labels.items()]
 
+    def readings(self, pod, qname):
+        """The name as it is, and what is left of it below the longest trusted search domain."""
+        labels = labels_of(qname)
+        yield labels
+        found = [s for s in self.trusted.get(pod, ()) if len(labels) > len(s) and ends_with(labels, s)]
+        if found:
+            yield labels[:-len(max(found, key=len))]
+
     def judge(self, pod, qname):
         """(verdict, policy that decided) as the log should have them; "" where no policy selects the pod."""
-        labels, selected = labels_of(qname), False
+        names, selected = list(self.readings(pod, qname)), False
         for mode, verdict in (("Enforce", "deny"), ("Audit", "audit")):
             policies = self.of(pod, mode)
             selected |= bool(policies)
-            if policies and not ends_with(labels, CLUSTER) and \
-                    not any(allows(e, labels) for _, spec in policies for e in spec["allow"]):
+            if policies and not ends_with(names[0], CLUSTER) and \
+                    not any(allows(e, n) for n in names for _, spec in policies for e in spec["allow"]):
                 return verdict, policies[0][0]
         return ("allow" if selected else ""), ""
 

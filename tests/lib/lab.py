@@ -188,9 +188,10 @@ class Lab:
 
     # --- pods ----------------------------------------------------------------------------------
     def add_pod(self, namespace, name, uid=None, network="bridge", servers=SERVICE_IPS[:1],
-                options=("ndots:5",)):
-        dns = {"Servers": list(servers), "Options": list(options),
-               "Searches": [f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local"]}
+                options=("ndots:5",), searches=()):
+        """searches: after the cluster's, as a kubelet adds those of the node's own resolv.conf."""
+        dns = {"Servers": list(servers), "Options": list(options), "Searches":
+               [f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local", *searches]}
         pod = Pod(namespace, name, uid or str(uuid.uuid4()), f"{self.prefix}-{namespace}-{name}", network, dns)
         self.make_netns(pod.netns)
         self.pods.append(pod)
@@ -219,7 +220,8 @@ class Lab:
         links = json.loads(self.run("ip", "-n", pod.netns, "-j", "addr", "show", "dev", "eth0").stdout)
         pod.ips = [a["local"] for a in links[0]["addr_info"] if a.get("scope") == "global"]
         pod.host_ifindex = links[0]["link_index"]
-        line = {"netns": pod.netns, "namespace": pod.namespace, "name": pod.name, "uid": pod.uid, "links": links}
+        line = {"netns": pod.netns, "namespace": pod.namespace, "name": pod.name, "uid": pod.uid, "links": links,
+                "searches": pod.dns["Searches"]}
         with self.lock, open(f"{self.evidence}/pods.jsonl", "a") as f:
             f.write(json.dumps(line) + "\n")
 
@@ -259,13 +261,20 @@ class Lab:
             raise Failed(f"{child.name} {how}:\n{child.tail()}")
         return line.strip()
 
-    def start_controller(self, listen="127.0.0.1:0", name="controller"):
+    def start_controller(self, listen="127.0.0.1:0", name="controller", extra=()):
         child = self.spawn(name, [f"{self.build}/nametap-controller", "--data", f"{self.work}/data", "--listen", listen,
-                                  "--objects", f"{self.work}/objects", "--token-file", self.token_file])
+                                  "--objects", f"{self.work}/objects", "--token-file", self.token_file, *extra])
         line = self.wait_for(child, "listening on http://")
         self.controller_url = "http://" + line.split("http://", 1)[1].split()[0].rstrip("/")
         self.api = Api(self.controller_url)
         return child
+
+    def write_node_resolv_conf(self, *searches):
+        """The node's own, which is evidence too: only these search domains are trusted."""
+        path = f"{self.evidence}/node-resolv.conf"
+        with open(path, "w") as f:
+            f.write(f"nameserver {SERVICE_IPS[0]}\nsearch {' '.join(searches)}\n")
+        return path
 
     def start_agent(self, flush="1s", name="agent", extra=()):
         os.makedirs(f"{self.work}/spool", exist_ok=True)
@@ -276,6 +285,12 @@ class Lab:
                                  f"{self.work}/state", "--spool", f"{self.work}/spool", "--controller",
                                  self.controller_url, "--token-file", self.token_file, "--node", "node1",
                                  "--flush", flush, *extra], netns=self.node)
+
+    def wait_for_agent(self, seconds=10.0):
+        """Until the plugin can ask it."""
+        if not until(lambda: self.dead() or os.path.exists(f"{self.work}/state/agent.sock"), seconds, 0.02):
+            raise Failed("the agent has no socket for the plugin")
+        self.dead_is_failure()
 
     # --- the end ---------------------------------------------------------------------------------
     def close(self):

@@ -84,7 +84,8 @@ static bool parse_logs(const struct nt_params *p, struct logs_params *lp, struct
 		nt_reply_problem(reply, 400, "%s", err.msg);
 		return false;
 	}
-	lp->figures.range.unlogged = type == NT_RECORD_UNLOGGED;
+	if (type == NT_RECORD_UNLOGGED) /* the rows that the figures' loss is the sum of */
+		lp->figures.range = lp->figures.lost;
 	return true;
 }
 

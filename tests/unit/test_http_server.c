@@ -231,6 +231,11 @@ static const struct {
 } routes[] = {
 	{ "GET", "/api/v1/summary", NULL, 0 },
 	{ "HEAD", "/metrics", NULL, 0 },
+	{ "GET", "/", NULL, 0 },
+	{ "GET", "/alerts", NULL, 0 },
+	{ "HEAD", "/policies", NULL, 0 },
+	{ "POST", "/policies", "GET, HEAD", 405 },
+	{ "GET", "/alerts/", NULL, 404 },
 	{ "POST", "/ingest/v1/batches", NULL, 0 },
 	{ "GET", "/ingest/v1/batches", "POST", 405 },
 	{ "POST", "/api/v1/summary", "GET, HEAD", 405 },
@@ -254,7 +259,7 @@ START_TEST(path_and_method_are_an_operation)
 		ck_assert_str_eq(allow, routes[_i].allow);
 	else
 		ck_assert_ptr_null(allow);
-	ck_assert_int_eq(route.handler || route.ingest, routes[_i].status == 0);
+	ck_assert_int_eq(route.handler || route.ingest || route.asset, routes[_i].status == 0);
 }
 END_TEST
 

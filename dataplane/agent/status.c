@@ -140,6 +140,21 @@ static void put_export(struct nt_buf *out, const struct nt_export *export)
 	    NT_METRIC_COUNTER, s.duplicates);
 }
 
+static void put_rules(struct nt_buf *out, const struct nt_rules *rules)
+{
+	struct nt_rules_stats s = nt_rules_stats(rules);
+
+	one(out, "nametap_agent_policies", "Policies in the objects", NT_METRIC_GAUGE, s.policies);
+	one(out, "nametap_agent_policies_refused", "Of these, whose newest form is refused",
+	    NT_METRIC_GAUGE, s.refused);
+	one(out, "nametap_agent_policy_slots", "Compiled policies in the kernel", NT_METRIC_GAUGE,
+	    s.slots);
+	one(out, "nametap_agent_endpoint_writes_total", "Pods whose policies were changed",
+	    NT_METRIC_COUNTER, s.written);
+	one(out, "nametap_agent_endpoint_failures_total",
+	    "Pods whose policies could not be changed", NT_METRIC_COUNTER, s.failures);
+}
+
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
 {
 	put_packets(out, source->agent);
@@ -149,6 +164,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_ring(out, source->ring);
 	if (source->export)
 		put_export(out, source->export);
+	if (source->rules)
+		put_rules(out, source->rules);
 }
 
 /* --- the port --------------------------------------------------------------------------------- */

@@ -9,15 +9,17 @@
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/ring.h"
+#include "dataplane/agent/rules.h"
 #include "lib/base/loop.h"
 
 struct nt_status;
 
-/* Everything that the page is made of; borrowed. ring and export may be NULL. */
+/* Everything that the page is made of; borrowed. All but agent may be NULL. */
 struct nt_status_source {
 	const struct nt_agent *agent;
 	const struct nt_ring *ring;
 	const struct nt_export *export;
+	const struct nt_rules *rules;
 };
 
 /* 0 when nt_status_open would take it; -EINVAL. */

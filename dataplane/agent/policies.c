@@ -110,6 +110,25 @@ static int compare(struct nt_slice namespace_, struct nt_slice name,
 	return r || name.len == len ? r : (name.len < len ? -1 : 1);
 }
 
+const struct nt_agent_policy *nt_policies_find(const struct nt_policies *p, const char *namespace_,
+					       const char *name)
+{
+	size_t low = 0, high = p->len;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int r = compare(nt_slice_str(namespace_), nt_slice_str(name), p->items[mid]);
+
+		if (r == 0)
+			return p->items[mid];
+		if (r < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
 static struct nt_agent_policy *new_policy(const struct nt_object *o)
 {
 	struct nt_agent_policy *a = calloc(1, sizeof(*a));

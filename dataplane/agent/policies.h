@@ -32,4 +32,7 @@ struct nt_policies {
 /* Reads what changed; true when something may be another than before. Without memory it stays as
  * it is and the next call tries again. */
 bool nt_policies_load(struct nt_policies *p, const struct nt_objects *objects);
+/* NULL when there is none. */
+const struct nt_agent_policy *nt_policies_find(const struct nt_policies *p, const char *namespace_,
+					       const char *name);
 void nt_policies_done(struct nt_policies *p);

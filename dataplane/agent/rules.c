@@ -129,21 +129,48 @@ static void want(struct wanted *w, uint32_t slot)
 		w->slots[w->len++] = slot;
 }
 
-/* A policy that was refused before this agent ever saw a good form of it: what an earlier agent put
- * in force stays. */
-static void want_inherited(const struct nt_rules *r, const struct nt_agent_policy *p,
-			   enum nt_policy_mode mode, const struct nt_endpoint *in_force,
-			   struct wanted *w)
+/*
+ * Slots of an earlier agent whose policy cannot be read by this one: it is refused, or its file may
+ * be among those with a mistake. Where they are in force they stay; a mistake must not free a pod.
+ */
+static void mark_kept(struct nt_rules *r)
+{
+	bool problems = nt_objects_problem_at(r->config.objects, 0) != NULL;
+
+	for (size_t i = 0; i < r->slots.len; i++) {
+		struct nt_slotentry *e = &r->slots.entries[i];
+		const struct nt_agent_policy *p =
+			nt_policies_find(&r->policies, e->value.namespace_, e->value.name);
+
+		if (p)
+			e->inherited = false;
+		e->kept = p ? !p->good : e->inherited && problems;
+	}
+}
+
+static void want_kept(const struct nt_rules *r, const struct nt_pod *pod, enum nt_policy_mode mode,
+		      const struct nt_endpoint *in_force, struct wanted *w)
 {
 	for (size_t i = 0; i < in_force->slots_len && i < NT_POLICY_SLOTS; i++) {
 		const struct nt_slotentry *e =
 			nt_slottable_find(&r->slots, in_force->slots[i] & ~(uint32_t)NT_SLOT_AUDIT);
 
-		if (e && !e->removed && e->value.mode == (uint32_t)mode &&
-		    strcmp(e->value.namespace_, p->namespace_) == 0 &&
-		    strcmp(e->value.name, p->name) == 0)
+		if (e && !e->removed && e->kept && e->value.mode == (uint32_t)mode)
 			want(w, in_force->slots[i]);
 	}
+	/* Whether it selects a pod that does not have it, nobody can tell. */
+	for (size_t i = 0; i < r->slots.len; i++) {
+		const struct nt_slotentry *e = &r->slots.entries[i];
+
+		if (e->kept && !e->removed && strcmp(e->value.namespace_, pod->namespace_) == 0)
+			w->unknown = true;
+	}
+}
+
+static void load_policies(struct nt_rules *r)
+{
+	(void)nt_policies_load(&r->policies, r->config.objects);
+	mark_kept(r); /* problems come and go without a change of the objects */
 }
 
 static int want_mode(struct nt_rules *r, const struct nt_pod *pod, enum nt_policy_mode mode,
@@ -158,11 +185,7 @@ static int want_mode(struct nt_rules *r, const struct nt_pod *pod, enum nt_polic
 
 		if (strcmp(p->namespace_, pod->namespace_) != 0)
 			continue;
-		if (!p->good) {
-			want_inherited(r, p, mode, in_force, w);
-			continue;
-		}
-		if (nt_policy_mode(p->good) != mode || !selects(p, pod, object, w))
+		if (!p->good || nt_policy_mode(p->good) != mode || !selects(p, pod, object, w))
 			continue;
 		if (w->selected >= NT_POLICY_SLOTS) {
 			w->selected++;
@@ -173,6 +196,7 @@ static int want_mode(struct nt_rules *r, const struct nt_pod *pod, enum nt_polic
 			return e;
 		want(w, mode == NT_POLICY_AUDIT ? slot | NT_SLOT_AUDIT : slot);
 	}
+	want_kept(r, pod, mode, in_force, w);
 	return 0;
 }
 
@@ -273,7 +297,7 @@ void nt_rules_reconcile(struct nt_rules *r)
 	struct nt_err err;
 	int e;
 
-	(void)nt_policies_load(&r->policies, r->config.objects);
+	load_policies(r);
 	read_resolv_conf(r);
 	nt_slottable_begin(&r->slots);
 	e = r->config.source->pods(r->config.source->ctx, reconcile_pod, &c, &err);
@@ -311,7 +335,7 @@ void nt_rules_enforce(struct nt_rules *r, uint64_t ep_id, struct nt_answer *ret_
 
 	*ret_answer = (struct nt_answer){ .version = NT_ASK_VERSION };
 	(void)nt_rules_poll(r);
-	(void)nt_policies_load(&r->policies, r->config.objects);
+	load_policies(r);
 	e = r->config.source->pod_get(r->config.source->ctx, ep_id, &pod);
 	if (e < 0 || pod.version != NT_ABI_VERSION || pod.state != NT_POD_ATTACHED) {
 		answer(ret_answer, NT_ANSWER_FAILED, "no pod is attached under this number");
@@ -328,7 +352,8 @@ void nt_rules_enforce(struct nt_rules *r, uint64_t ep_id, struct nt_answer *ret_
 		       "more policies select the pod than it may have");
 	else if (w.unknown)
 		answer(ret_answer, NT_ANSWER_UNKNOWN,
-		       "a policy selects by labels, and the pod's manifest is not known");
+		       "whether a policy selects the pod is not known: no manifest of the pod, or "
+		       "a policy that cannot be read");
 }
 
 struct nt_slice nt_rules_policy_name(void *ctx, uint32_t slot)

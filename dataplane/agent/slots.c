@@ -90,7 +90,7 @@ static bool loaded(void *ctx, uint32_t slot, const struct nt_slot *value)
 
 	l->failed = !make_room(l->t);
 	if (!l->failed)
-		insert(l->t, slot, value);
+		insert(l->t, slot, value)->inherited = true;
 	return !l->failed;
 }
 

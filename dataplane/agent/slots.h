@@ -28,6 +28,8 @@ struct nt_rulesink {
 struct nt_slotentry {
 	uint32_t id;
 	bool removed, referenced;
+	bool inherited; /* of an agent before us, and its policy was not seen since the start */
+	bool kept; /* the owner: stays where it is in force, its policy cannot be read */
 	int64_t idle_ns; /* since when no endpoint refers to it; 0: one does */
 	int64_t removed_ns;
 	struct nt_slot value;

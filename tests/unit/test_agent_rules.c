@@ -444,6 +444,35 @@ START_TEST(refused_keeps_the_last_good_form)
 }
 END_TEST
 
+/* The file with the policy has a mistake, and the agent that knew better is gone. */
+START_TEST(unreadable_over_a_restart)
+{
+	struct nt_endpoint before;
+	struct nt_answer a;
+
+	policy("p", "{}", "Enforce", "'example.com'");
+	ck_assert(nt_rules_poll(rules));
+	before = kernel.endpoints[0];
+	put("p.yaml", "kind: [");
+	nt_rules_free(rules);
+	nt_objects_free(objects);
+	ck_assert_int_eq(nt_objects_open_dir(dir, &objects, &err), 0);
+	start();
+	pass(5000);
+	pass(5000);
+	ck_assert_mem_eq(&kernel.endpoints[0], &before, sizeof(before));
+	attach(3, "shop", "late", "");
+	nt_rules_enforce(rules, 103, &a);
+	ck_assert_uint_eq(a.status, NT_ANSWER_UNKNOWN);
+	drop("p.yaml");
+	(void)nt_rules_poll(rules);
+	pass(500);
+	ck_assert_str_eq(in_force(0), "");
+	nt_rules_enforce(rules, 103, &a);
+	ck_assert_uint_eq(a.status, NT_ANSWER_IN_FORCE);
+}
+END_TEST
+
 START_TEST(restart_writes_nothing)
 {
 	policy("p", "{}", "Enforce", "'example.com'");
@@ -535,6 +564,7 @@ int main(void)
 	tcase_add_test(tc, change_and_removal);
 	tcase_add_test(tc, back_again);
 	tcase_add_test(tc, refused_keeps_the_last_good_form);
+	tcase_add_test(tc, unreadable_over_a_restart);
 	tcase_add_test(tc, restart_writes_nothing);
 	tcase_add_test(tc, repaired);
 	tcase_add_test(tc, more_than_there_is_room_for);

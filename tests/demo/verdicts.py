@@ -168,9 +168,9 @@ class Denials:
     def compare_client(self, report, said):
         """What a client itself says it got."""
         if said["names"] and "blocked" in said and all(self.policies.denied(said["pod"], n) for n in said["names"]):
-            for what in ("received", "nxdomain", "blocked"):
-                report.same(f"{said['pod']}: {' '.join(said['names'])}: denied ({what}), its client says",
-                            said[what], said["sent"])
+            if {said[what] for what in ("received", "nxdomain", "blocked")} != {said["sent"]}:
+                report.differ(f"{said['pod']}: {' '.join(said['names'])} is denied; its client sent {said['sent']}, "
+                              f"got {said['received']}: {said['nxdomain']} NXDOMAIN, {said['blocked']} with error 15")
             if said["slowest_us"] > LOOKUP_NEVER_US:
                 report.differ(f"{said['pod']}: its client waited {said['slowest_us']} us for a denied name")
         self.compare_lookups(report, said["pod"], said.get("results", ()))

@@ -204,17 +204,18 @@ static int read_ports(const json_t *root, __u16 *ret_ports, struct nt_err *err)
 	return 0;
 }
 
-static int read_on_error(const json_t *root, enum nt_cni_on_error *ret_what, struct nt_err *err)
+static int read_on_error(const json_t *root, const char *key, enum nt_cni_on_error *ret_what,
+			 struct nt_err *err)
 {
 	bool bad = false;
-	const char *text = get_string(root, "onAttachError", &bad);
+	const char *text = get_string(root, key, &bad);
 
 	if (!bad && (!text || strcmp(text, "Ignore") == 0))
 		*ret_what = NT_CNI_IGNORE;
 	else if (!bad && strcmp(text, "Fail") == 0)
 		*ret_what = NT_CNI_FAIL;
 	else
-		return fail(err, NT_CNI_CONFIG, "\"onAttachError\" must be \"Ignore\" or \"Fail\"");
+		return nt_err_set(err, NT_CNI_CONFIG, "\"%s\" must be \"Ignore\" or \"Fail\"", key);
 	return 0;
 }
 
@@ -228,7 +229,11 @@ static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 		r = read_ring(c->root, &c->ring_bytes, err);
 	if (r == 0)
 		r = read_ports(c->root, c->ports, err);
-	return r < 0 ? r : read_on_error(c->root, &c->on_attach_error, err);
+	if (r == 0)
+		r = read_on_error(c->root, "onAttachError", &c->on_attach_error, err);
+	if (r == 0)
+		r = read_on_error(c->root, "onUnknownPolicy", &c->on_unknown_policy, err);
+	return r;
 }
 
 /* --- the whole --- */

@@ -45,6 +45,7 @@ struct nt_cni_config {
 	__u32 ring_bytes; /* 0: default */
 	__u16 ports[NT_PORTS_MAX]; /* all 0: default */
 	enum nt_cni_on_error on_attach_error;
+	enum nt_cni_on_error on_unknown_policy; /* policies that the agent cannot put in force */
 };
 
 /* input: borrowed, must outlive ret_config. Returns 0 or minus a code of enum nt_cni_code, with the

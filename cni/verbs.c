@@ -10,6 +10,7 @@
 #include "cni/config.h"
 #include "cni/hostlink.h"
 #include "cni/result.h"
+#include "dataplane/taps/ask.h"
 #include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -93,8 +94,58 @@ static void forget_failure(const struct call *c)
 
 /* --- verbs: 0, or minus a code of enum nt_cni_code --- */
 
-static int attach(struct call *c, struct nt_pod *pod, struct nt_err *err)
+/* Has the agent put the pod's policies in force? -ENOENT or -ECONNREFUSED: there is no agent. */
+static int ask_policies(const struct call *c, const struct nt_pod *pod, struct nt_err *err)
 {
+	const struct nt_ask ask = { NT_ASK_VERSION, NT_ASK_ENFORCE, pod->ep_id };
+	struct nt_answer answer;
+	int r = nt_ask_agent(c->config.state_dir, &ask, NT_ASK_TIMEOUT_MS, &answer, err);
+
+	if (r < 0)
+		return r;
+	if (answer.status == NT_ANSWER_UNKNOWN)
+		return nt_err_set(err, EAGAIN, "the pod's policies are not known: %s", answer.msg);
+	if (answer.status == NT_ANSWER_FAILED)
+		return nt_err_set(err, EIO, "the agent cannot enforce: %s", answer.msg);
+	return 0;
+}
+
+/* The record goes too when this ADD made it: the pod has not run yet. */
+static void undo(struct call *c, struct nt_taps *taps, const struct nt_pod *pod, bool is_ours)
+{
+	struct nt_err err;
+
+	if (nt_taps_detach(taps, c->env->container_id, c->env->ifname, pod->netns_ino, &err) < 0 ||
+	    (is_ours && nt_taps_forget(taps, pod->ep_id, &err) < 0))
+		nt_log_warn("%s %s stays attached: %s", pod->container_id, pod->ifname, err.msg);
+}
+
+/* After the attachment, so that no policy can be missed in between (T16). */
+static int enforce(struct call *c, struct nt_taps *taps, const struct nt_pod *pod, bool is_ours,
+		   struct nt_err *err)
+{
+	int r = ask_policies(c, pod, err);
+
+	if (r == 0)
+		return 0;
+	if (c->config.on_unknown_policy == NT_CNI_FAIL) {
+		undo(c, taps, pod, is_ours);
+		nt_err_wrap(err, "the pod's DNS policies are not in force (start nametap-agent and "
+				 "see that it knows the pod, or set \"onUnknownPolicy\": "
+				 "\"Ignore\")");
+		return -NT_CNI_TRY_AGAIN;
+	}
+	if (r != -ENOENT && r != -ECONNREFUSED)
+		nt_log_warn("%s %s starts without its DNS policies: %s", pod->container_id,
+			    pod->ifname, err->msg);
+	return 0;
+}
+
+/* *ret_code: what ADD must fail with although the pod could be tapped. */
+static int attach(struct call *c, struct nt_pod *pod, int *ret_code, struct nt_err *err)
+{
+	struct nt_clock clock = nt_clock_system();
+	__u64 started = (__u64)nt_clock_boot(&clock);
 	_cleanup_(taps_closep) struct nt_taps *taps = NULL;
 	struct nt_hostlink link;
 	int r = nt_hostlink_find(c->env->netns, c->env->ifname, &link, err);
@@ -108,7 +159,10 @@ static int attach(struct call *c, struct nt_pod *pod, struct nt_err *err)
 	pod->netns_ino = link.netns_ino;
 	pod->netns_dev = link.netns_dev;
 	memcpy(pod->host_ifname, link.ifname, sizeof(pod->host_ifname));
-	return nt_taps_attach(taps, pod, err);
+	r = nt_taps_attach(taps, pod, err);
+	if (r == 0)
+		*ret_code = enforce(c, taps, pod, pod->attach_boot_ns >= started, err);
+	return r;
 }
 
 /* A runtime that names no real namespace is told so whatever onAttachError says: nothing that we
@@ -127,7 +181,7 @@ static int check_netns(const struct call *c, struct nt_err *err)
 static int add(struct call *c, struct nt_err *err)
 {
 	struct nt_pod pod = {};
-	int r;
+	int r, refused = 0;
 
 	if (!c->config.prev_result.p)
 		return nt_err_set(err, NT_CNI_CONFIG,
@@ -142,8 +196,10 @@ static int add(struct call *c, struct nt_err *err)
 	memcpy(pod.container_id, c->env->container_id, strlen(c->env->container_id));
 	memcpy(pod.ifname, c->env->ifname, strlen(c->env->ifname));
 	nt_cni_config_describe(&c->config, c->env->ifname, &pod);
-	if (attach(c, &pod, err) == 0) {
+	if (attach(c, &pod, &refused, err) == 0) {
 		forget_failure(c);
+		if (refused < 0)
+			return refused;
 	} else if (c->config.on_attach_error == NT_CNI_FAIL) {
 		nt_err_wrap(err, "the pod's DNS cannot be tapped");
 		return -NT_CNI_TRY_AGAIN;

@@ -250,7 +250,7 @@ struct nt_meta {
 	__u64 tombstones_evicted; /* pods forgotten before the agent read their last numbers */
 	__u64 tombstones_evicted_packets; /* DNS packets that those pods had seen */
 	__u32 ring_bytes;
-	__u32 reserved;
+	__u32 last_slot; /* given out last: numbers go up over restarts of the agent */
 };
 _Static_assert(sizeof(struct nt_meta) == 72, "struct nt_meta is part of the contract");
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Both directions of a pod's host link: each DNS packet over UDP becomes an event or a loss. */
 #include "dataplane/bpf/emit.bpf.h"
+#include "dataplane/bpf/judge.bpf.h"
 
 /* TC_ACT_UNSPEC and TCX_NEXT: the next program sees the packet too. 0 would cut it off. */
 #define NT_NEXT (-1)
@@ -22,7 +23,7 @@ struct {
 	__type(value, struct nt_counters);
 } counters SEC(".maps");
 
-/* The next three are for userspace alone; they are here so that one load makes all maps. */
+/* The next five are for userspace alone; they are here so that one load makes all maps. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -38,6 +39,21 @@ struct {
 	__type(key, struct nt_live_key);
 	__type(value, __u64);
 } live SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_rules_key);
+} rules_key SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NT_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct nt_slot);
+} slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

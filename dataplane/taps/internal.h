@@ -22,6 +22,10 @@ struct nt_taps {
 	int pods_fd;
 	int live_fd;
 	int meta_fd;
+	int rules_fd;
+	int slots_fd;
+	int scopes_fd;
+	int rules_key_fd;
 	int prog_fd[NT_DIR_MAX];
 	__u32 prog_id[NT_DIR_MAX];
 	int cpus;

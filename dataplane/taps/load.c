@@ -2,6 +2,7 @@
 /* Loads the BPF objects and pins them: the one file that includes the skeleton. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -125,6 +126,24 @@ static int configure(struct nt_tap_bpf *skel, const struct nt_taps_config *confi
 	return bpf_map__set_max_entries(skel->maps.events, ring);
 }
 
+/* Nobody but root may know it: a pod could make names that collide with allowed ones (T14). */
+static int make_key(struct nt_tap_bpf *skel, struct nt_rules_key *ret_key, struct nt_err *err)
+{
+	if (getrandom(ret_key, sizeof(*ret_key), 0) != (ssize_t)sizeof(*ret_key))
+		return nt_err_sys(err, errno ? errno : EIO, "take random octets");
+	memcpy((void *)&skel->rodata->nt_key, ret_key, sizeof(*ret_key));
+	return 0;
+}
+
+static int write_key(struct nt_tap_bpf *skel, const struct nt_rules_key *key, struct nt_err *err)
+{
+	__u32 zero = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.rules_key), &zero, key, BPF_ANY) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_RULES_KEY);
+	return 0;
+}
+
 static int write_meta(struct nt_tap_bpf *skel, const struct nt_meta *meta, struct nt_err *err)
 {
 	__u32 zero = 0;
@@ -169,6 +188,7 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 	_cleanup_(skel_freep) struct nt_tap_bpf *skel = NULL;
 	struct nt_meta meta = { .version = NT_ABI_VERSION, .epoch = 1 };
 	struct nt_clock clock = nt_clock_system();
+	struct nt_rules_key key;
 	int r = nt_taps_owner(&meta, err);
 
 	if (r < 0)
@@ -179,6 +199,8 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 	if (!skel)
 		return nt_err_sys(err, errno, "open the built-in object");
 	r = configure(skel, config, &meta, err);
+	if (r == 0)
+		r = make_key(skel, &key, err);
 	if (r < 0)
 		return r;
 	last_complaint[0] = '\0';
@@ -186,5 +208,7 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 	if (r < 0)
 		return nt_err_sys(err, -r, "kernel refuses it (%s)", last_complaint);
 	r = write_meta(skel, &meta, err);
+	if (r == 0)
+		r = write_key(skel, &key, err);
 	return r < 0 ? r : pin_all(t, skel, err);
 }

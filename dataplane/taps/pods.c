@@ -157,6 +157,7 @@ static int evict(struct nt_taps *t, struct nt_err *err)
 	if (bpf_map_update_elem(t->meta_fd, &zero, &meta, BPF_EXIST) < 0)
 		return nt_err_sys(err, errno, "count evicted pods");
 	for (unsigned i = 0; i < o.len; i++) {
+		(void)bpf_map_delete_elem(t->scopes_fd, &o.pods[i].ep_id);
 		(void)bpf_map_delete_elem(t->counters_fd, &o.pods[i].ep_id);
 		(void)bpf_map_delete_elem(t->pods_fd, &o.pods[i].ep_id);
 	}
@@ -258,6 +259,7 @@ void nt_pods_unwrite(struct nt_taps *t, const struct nt_pod *pod)
 {
 	if (nt_pods_at(t, pod->ifindex) == pod->ep_id)
 		(void)bpf_map_delete_elem(t->endpoints_fd, &pod->ifindex);
+	(void)bpf_map_delete_elem(t->scopes_fd, &pod->ep_id);
 	(void)bpf_map_delete_elem(t->counters_fd, &pod->ep_id);
 	(void)bpf_map_delete_elem(t->pods_fd, &pod->ep_id);
 	drop_live(t, pod);
@@ -292,6 +294,8 @@ int nt_taps_forget(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
 	if (nt_taps_pod_get(t, ep_id, &pod) == 0 && pod.state == NT_POD_ATTACHED)
 		return nt_err_set(err, EBUSY, "endpoint %llu is attached",
 				  (unsigned long long)ep_id);
+	if (bpf_map_delete_elem(t->scopes_fd, &ep_id) < 0 && errno != ENOENT)
+		return nt_err_sys(err, errno, "delete from map %s", NT_PIN_SCOPES);
 	if (bpf_map_delete_elem(t->counters_fd, &ep_id) < 0 && errno != ENOENT)
 		return nt_err_sys(err, errno, "delete from map %s", NT_PIN_COUNTERS);
 	if (bpf_map_delete_elem(t->pods_fd, &ep_id) < 0 && errno != ENOENT)

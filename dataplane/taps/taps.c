@@ -32,6 +32,10 @@ static const struct {
 	{ NT_PIN_LIVE, offsetof(struct nt_taps, live_fd) },
 	{ NT_PIN_EVENTS, offsetof(struct nt_taps, events_fd) },
 	{ NT_PIN_DRAIN, offsetof(struct nt_taps, drain_fd) },
+	{ NT_PIN_RULES, offsetof(struct nt_taps, rules_fd) },
+	{ NT_PIN_SLOTS, offsetof(struct nt_taps, slots_fd) },
+	{ NT_PIN_SCOPES, offsetof(struct nt_taps, scopes_fd) },
+	{ NT_PIN_RULES_KEY, offsetof(struct nt_taps, rules_key_fd) },
 	{ NT_PIN_FROM_POD, offsetof(struct nt_taps, prog_fd[NT_DIR_FROM_POD]) },
 	{ NT_PIN_TO_POD, offsetof(struct nt_taps, prog_fd[NT_DIR_TO_POD]) },
 };

@@ -43,6 +43,8 @@ static inline void nt_query_freep(struct nt_query **q)
 }
 
 bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
+/* Does any term ask for this field of the record ("side")? For defaults that a query overrides. */
+bool nt_query_mentions(const struct nt_query *q, const char *field);
 
 /* Leaves of q what an UNLOGGED row can tell: terms about client, node, role, times and reason.
  * Every UNLOGGED row that stands for packets which q might match still matches; for figures of
@@ -86,3 +88,5 @@ struct nt_query_field {
 };
 const struct nt_query_field *nt_query_field_at(size_t index);
 const struct nt_query_field *nt_query_field_find(struct nt_slice name);
+/* The field that is nearest to a name that is none, NULL when none is near. */
+const char *nt_query_suggest_field(struct nt_slice wrong);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A query weakened to what an UNLOGGED row can tell. Such a row has a client and no name, type or
- * code: a term about those may hold or not, so it is taken for what lets more rows match.
+ * code: a term about those may hold or not, so it is taken for what lets more rows match. And which
+ * fields a query is about.
  */
 #include "lib/query/ast.h"
 
@@ -67,4 +68,20 @@ void nt_query_weaken_to_unlogged(struct nt_query *q)
 		q->root = keep(q->root, true);
 	if (q->root)
 		q->root->next = NULL;
+}
+
+/* As deep as the parser went. */
+static bool mentions(const struct nt_query_node *node, const char *field)
+{
+	if (node->kind == NT_NODE_TERM)
+		return strcmp(node->path.field->name, field) == 0;
+	for (const struct nt_query_node *n = node->first; n; n = n->next)
+		if (mentions(n, field))
+			return true;
+	return false;
+}
+
+bool nt_query_mentions(const struct nt_query *q, const char *field)
+{
+	return q->root && mentions(q->root, field);
 }

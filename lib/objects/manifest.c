@@ -29,6 +29,7 @@ static const struct kind {
 	{ "DNSPolicy", "nametap.io", true },
 	{ "ClusterDNSPolicy", "nametap.io", false },
 	{ "GlobalAlert", "nametap.io", false },
+	{ "GlobalAlert", "projectcalico.org", false }, /* the same spec: rules port as they are */
 	{ "DomainFeed", "nametap.io", false },
 	{ "ClusterRole", NULL, false },
 	{ "ClusterRoleBinding", NULL, false },
@@ -149,12 +150,19 @@ static struct nt_slice group_of(struct nt_slice api_version)
 	return nt_slice_mem(api_version.p, slash ? (size_t)(slash - api_version.p) : 0);
 }
 
-static const struct kind *find_kind(struct nt_slice name)
+/* The one of that group, else any of that name. */
+static const struct kind *find_kind(struct nt_slice name, struct nt_slice group)
 {
-	for (size_t i = 0; i < NT_ARRAY_LEN(kinds); i++)
-		if (nt_slice_eq(name, nt_slice_str(kinds[i].name)))
+	const struct kind *other = NULL;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(kinds); i++) {
+		if (!nt_slice_eq(name, nt_slice_str(kinds[i].name)))
+			continue;
+		if (!kinds[i].group || nt_slice_eq(group, nt_slice_str(kinds[i].group)))
 			return &kinds[i];
-	return NULL;
+		other = &kinds[i];
+	}
+	return other;
 }
 
 /* Fills *object; false when the document is no object that can be taken. */
@@ -171,7 +179,7 @@ static bool check_object(struct parse *p, json_t *json, struct nt_object *object
 	object->uid = string_member(p, metadata, "uid", "metadata.uid", false);
 	if (!version.len || !object->kind.len || !object->name.len)
 		return false;
-	kind = find_kind(object->kind);
+	kind = find_kind(object->kind, group_of(version));
 	/* A Service of Knative is no Service. */
 	if (kind && kind->group && !nt_slice_eq(group_of(version), nt_slice_str(kind->group)))
 		return false;

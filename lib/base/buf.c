@@ -94,6 +94,23 @@ void nt_buf_i64(struct nt_buf *b, int64_t v)
 	nt_buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
+void nt_buf_double(struct nt_buf *b, double v)
+{
+	const double exact = 9007199254740992.0; /* every whole number below is one */
+	char text[32];
+
+	if (v > -exact && v < exact && (double)(int64_t)v == v) {
+		nt_buf_i64(b, (int64_t)v);
+		return;
+	}
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	nt_buf_puts(b, text);
+}
+
 void nt_buf_printf(struct nt_buf *b, const char *fmt, ...)
 {
 	va_list ap, again;

@@ -30,6 +30,8 @@ void nt_buf_puts(struct nt_buf *b, const char *s);
 void nt_buf_slice(struct nt_buf *b, struct nt_slice s);
 void nt_buf_u64(struct nt_buf *b, uint64_t v);
 void nt_buf_i64(struct nt_buf *b, int64_t v);
+/* Finite; the shortest decimal text that reads back as v. */
+void nt_buf_double(struct nt_buf *b, double v);
 void nt_buf_printf(struct nt_buf *b, const char *fmt, ...) NT_PRINTF(2, 3);
 
 static inline bool nt_buf_ok(const struct nt_buf *b)

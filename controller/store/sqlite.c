@@ -28,6 +28,8 @@ static int errno_of(sqlite3 *db)
 		return ETIMEDOUT;
 	case SQLITE_NOMEM:
 		return ENOMEM;
+	case SQLITE_CONSTRAINT:
+		return EEXIST;
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		/* A quota, or the shared memory of the log, fails this way on a full disk. */

@@ -14,7 +14,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 1
+#define NT_SQLITE_LAYOUT 2
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -32,7 +32,11 @@ enum nt_sqlite_write {
 	NT_WRITE_SPOOL = 5,
 	NT_WRITE_EXPIRE = 6,
 	NT_WRITE_EXPIRE_ENDPOINTS = 7,
-	NT_WRITE_MAX = 8,
+	NT_WRITE_EVENT_NEW = 8,
+	NT_WRITE_EVENT = 9,
+	NT_WRITE_EVENTS_CAP = 10,
+	NT_WRITE_EXPIRE_EVENTS = 11,
+	NT_WRITE_MAX = 12,
 };
 
 struct nt_store {
@@ -59,7 +63,7 @@ static inline void nt_sqlite_finalizep(sqlite3_stmt **stmt)
 #define _cleanup_stmt_ __attribute__((cleanup(nt_sqlite_finalizep)))
 
 /* The error of db's last call as ours: ENOSPC, EUCLEAN (damaged), EBUSY, ETIMEDOUT (deadline),
- * ENOMEM, else EIO. Names the file. */
+ * EEXIST (a key that is there), ENOMEM, else EIO. Names the file. */
 int nt_sqlite_err(sqlite3 *db, const char *path, const char *what, struct nt_err *err);
 /* Runs SQL without results. */
 int nt_sqlite_exec(sqlite3 *db, const char *path, const char *sql, struct nt_err *err) NT_MUSTCHECK;
@@ -96,6 +100,13 @@ int nt_sqlite_sums_register(sqlite3 *db);
 extern const char nt_sqlite_sums_call[];
 /* Compact form of a histogram: (bucket, count as LEB128) for each bucket that is not zero. */
 void nt_sqlite_histogram(const uint64_t *histogram, struct nt_buf *out);
+
+/* The writer's statement, prepared at its first use. */
+int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,
+		    struct nt_err *err) NT_MUSTCHECK;
+/* Runs a statement that gives no row, and makes it ready for the next time. */
+int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
+		  struct nt_err *err) NT_MUSTCHECK;
 
 /* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
  * condition, or "". */

@@ -50,10 +50,23 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 			    " LIMIT ?2)",
 	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE state <> ?1 AND"
 				      " max(since_us, until_us, created_us) < ?2",
+	[NT_WRITE_EVENT_NEW] =
+		"INSERT INTO events (rule, grp, summary, query, metric, condition, severity,"
+		" threshold, value, peak, first_seen_us, last_seen_us, from_us, resolved_us)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+	[NT_WRITE_EVENT] =
+		"UPDATE events SET rule = ?1, grp = ?2, summary = ?3, query = ?4, metric = ?5,"
+		" condition = ?6, severity = ?7, threshold = ?8, value = ?9, peak = ?10,"
+		" first_seen_us = ?11, last_seen_us = ?12, from_us = ?13, resolved_us = ?14"
+		" WHERE id = ?15",
+	/* Of what is so old only open ones are left, so this looks at few. */
+	[NT_WRITE_EVENTS_CAP] = "DELETE FROM events WHERE id <= ?1 AND resolved_us > 0",
+	[NT_WRITE_EXPIRE_EVENTS] = "DELETE FROM events WHERE resolved_us > 0 AND"
+				   " resolved_us < ?1",
 };
 
-static int get_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,
-		     struct nt_err *err)
+int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,
+		    struct nt_err *err)
 {
 	if (!s->writes[which]) {
 		_cleanup_buf_ struct nt_buf insert = { 0 };
@@ -73,8 +86,7 @@ static int get_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stm
 	return 0;
 }
 
-/* Runs a statement that gives no row, and makes it ready for the next time. */
-static int run(struct nt_store *s, sqlite3_stmt *stmt, const char *what, struct nt_err *err)
+int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what, struct nt_err *err)
 {
 	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, what, err);
 
@@ -86,7 +98,7 @@ static int add_to_ledger(struct nt_store *s, const struct nt_batch *b, int64_t n
 			 bool *ret_new, struct nt_err *err)
 {
 	sqlite3_stmt *stmt;
-	int r = get_write(s, NT_WRITE_LEDGER, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_LEDGER, &stmt, err);
 
 	if (r < 0)
 		return r;
@@ -94,7 +106,7 @@ static int add_to_ledger(struct nt_store *s, const struct nt_batch *b, int64_t n
 	nt_sqlite_bind_text(stmt, 2, b->spool);
 	(void)sqlite3_bind_int64(stmt, 3, (int64_t)b->seq);
 	(void)sqlite3_bind_int64(stmt, 4, now_us);
-	r = run(s, stmt, "write the ledger", err);
+	r = nt_sqlite_run(s, stmt, "write the ledger", err);
 	if (r == 0)
 		*ret_new = sqlite3_changes(s->db) == 1;
 	return r;
@@ -103,14 +115,14 @@ static int add_to_ledger(struct nt_store *s, const struct nt_batch *b, int64_t n
 static int apply_late(struct nt_store *s, const struct nt_record *rec, struct nt_err *err)
 {
 	sqlite3_stmt *stmt;
-	int r = get_write(s, NT_WRITE_LATE_APPLY, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_LATE_APPLY, &stmt, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)rec->replies);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)rec->late_of);
 	nt_sqlite_bind_text(stmt, 3, rec->node);
-	return run(s, stmt, "note a late reply", err);
+	return nt_sqlite_run(s, stmt, "note a late reply", err);
 }
 
 static int find_late(struct nt_store *s, const struct nt_record *rec, uint64_t *ret_replies,
@@ -118,7 +130,7 @@ static int find_late(struct nt_store *s, const struct nt_record *rec, uint64_t *
 {
 	sqlite3_stmt *stmt;
 	double replies;
-	int r = get_write(s, NT_WRITE_LATE_FIND, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_LATE_FIND, &stmt, err);
 
 	if (r < 0)
 		return r;
@@ -190,7 +202,7 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, const struct
 	uint64_t late_replies = 0;
 	sqlite3_stmt *stmt;
 	size_t record_len;
-	int r = get_write(s, NT_WRITE_ROW, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_ROW, &stmt, err);
 
 	if (r == 0 && rec->unanswered && rec->id)
 		r = find_late(s, rec, &late_replies, err);
@@ -207,7 +219,7 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, const struct
 	if (!nt_buf_ok(wire))
 		return nt_err_set(err, ENOMEM, "no memory for a row");
 	bind_own(stmt, b, rec, late_replies, wire, record_len);
-	r = run(s, stmt, "write a row", err);
+	r = nt_sqlite_run(s, stmt, "write a row", err);
 	(void)sqlite3_clear_bindings(stmt);
 	return r;
 }
@@ -233,7 +245,7 @@ static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
 	unsigned char ips[4 * 17];
 	sqlite3_stmt *stmt;
 	int ips_len;
-	int r = get_write(s, NT_WRITE_ENDPOINT, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_ENDPOINT, &stmt, err);
 
 	if (r < 0)
 		return r;
@@ -254,7 +266,7 @@ static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
 	(void)sqlite3_bind_int64(stmt, 19, (int64_t)e->logged);
 	(void)sqlite3_bind_int64(stmt, 20, (int64_t)e->unlogged);
 	nt_sqlite_bind_text(stmt, 21, e->reason);
-	r = run(s, stmt, "write an endpoint", err);
+	r = nt_sqlite_run(s, stmt, "write an endpoint", err);
 	(void)sqlite3_clear_bindings(stmt);
 	return r;
 }
@@ -263,7 +275,7 @@ static int update_spool(struct nt_store *s, const struct nt_batch *b, int64_t no
 			struct nt_err *err)
 {
 	sqlite3_stmt *stmt;
-	int r = get_write(s, NT_WRITE_SPOOL, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_SPOOL, &stmt, err);
 
 	if (r < 0)
 		return r;
@@ -271,7 +283,7 @@ static int update_spool(struct nt_store *s, const struct nt_batch *b, int64_t no
 	nt_sqlite_bind_text(stmt, 2, b->spool);
 	(void)sqlite3_bind_int64(stmt, 3, (int64_t)b->seq);
 	(void)sqlite3_bind_int64(stmt, 4, now_us);
-	return run(s, stmt, "write the spool's counters", err);
+	return nt_sqlite_run(s, stmt, "write the spool's counters", err);
 }
 
 static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now_us, bool *ret_new,
@@ -351,30 +363,36 @@ static int expire_some(struct nt_store *s, int64_t before_us, uint64_t *ret_rows
 {
 	enum { EXPIRE_ROWS = 5000 };
 	sqlite3_stmt *stmt;
-	int r = get_write(s, NT_WRITE_EXPIRE, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_EXPIRE, &stmt, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, before_us);
 	(void)sqlite3_bind_int64(stmt, 2, EXPIRE_ROWS);
-	r = run(s, stmt, "remove old rows", err);
+	r = nt_sqlite_run(s, stmt, "remove old rows", err);
 	if (r == 0)
 		*ret_rows = (uint64_t)sqlite3_changes(s->db);
 	return r;
 }
 
-/* Endpoints that are no more, and the pages that have become free. */
+/* Endpoints that are no more, events that ended, and the pages that have become free. */
 static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err)
 {
 	sqlite3_stmt *stmt;
 	int64_t oldest = 0, newest = 0;
-	int r = get_write(s, NT_WRITE_EXPIRE_ENDPOINTS, &stmt, err);
+	int r = nt_sqlite_write(s, NT_WRITE_EXPIRE_ENDPOINTS, &stmt, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, NT_ENDPOINT_TAPPED);
 	(void)sqlite3_bind_int64(stmt, 2, before_us);
-	r = run(s, stmt, "remove old endpoints", err);
+	r = nt_sqlite_run(s, stmt, "remove old endpoints", err);
+	if (r == 0)
+		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_EVENTS, &stmt, err);
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, before_us);
+	r = nt_sqlite_run(s, stmt, "remove old events", err);
 	if (r == 0)
 		r = nt_sqlite_exec(s->db, s->path, "PRAGMA incremental_vacuum", err);
 	if (r == 0)

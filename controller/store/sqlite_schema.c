@@ -70,14 +70,39 @@ static const char layout_1[] =
 	" PRIMARY KEY (node, ep_id)) WITHOUT ROWID;"
 	"CREATE INDEX endpoints_since ON endpoints (since_us);";
 
+/* Events of alerts. At most one of a rule and group is open. */
+static const char layout_2[] =
+	"CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL,"
+	" grp TEXT NOT NULL, summary TEXT NOT NULL, query TEXT NOT NULL, metric TEXT NOT NULL,"
+	" condition TEXT NOT NULL, severity INTEGER NOT NULL, threshold REAL NOT NULL,"
+	" value REAL NOT NULL, peak REAL NOT NULL, first_seen_us INTEGER NOT NULL,"
+	" last_seen_us INTEGER NOT NULL, from_us INTEGER NOT NULL, resolved_us INTEGER NOT NULL);"
+	"CREATE UNIQUE INDEX events_open ON events (rule, grp) WHERE resolved_us = 0;"
+	"CREATE INDEX events_last ON events (last_seen_us);"
+	"CREATE INDEX events_rule ON events (rule, last_seen_us);"
+	"CREATE INDEX events_resolved ON events (resolved_us);";
+
+/* What each layout adds to the one before; [0] is made by create(). */
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "", layout_2 };
+
+static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
+{
+	char pragma[64];
+	int r = 0;
+
+	for (; layout < NT_SQLITE_LAYOUT && r == 0; layout++)
+		r = nt_sqlite_exec(db, path, migrations[layout], err);
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", NT_SQLITE_LAYOUT);
+	return r == 0 ? nt_sqlite_exec(db, path, pragma, err) : r;
+}
+
 static int create(sqlite3 *db, const char *path, struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf sql = { 0 };
 
 	rows_table_sql(&sql);
 	nt_buf_puts(&sql, layout_1);
-	nt_buf_printf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-		      NT_SQLITE_APPLICATION_ID, NT_SQLITE_LAYOUT);
+	nt_buf_printf(&sql, "PRAGMA application_id = %d;", NT_SQLITE_APPLICATION_ID);
 	if (!nt_buf_ok(&sql))
 		return nt_err_set(err, ENOMEM, "no memory to make the tables");
 	return nt_sqlite_exec(db, path, sql.p, err);
@@ -135,6 +160,8 @@ int nt_sqlite_schema_open(sqlite3 *db, const char *path, struct nt_err *err)
 	if (r < 0)
 		return r;
 	r = layout == 0 ? create(db, path, err) : add_columns(db, path, err);
+	if (r == 0 && layout < NT_SQLITE_LAYOUT)
+		r = migrate(db, path, layout, err);
 	if (r == 0)
 		r = nt_sqlite_exec(db, path, "COMMIT", err);
 	if (r < 0 && !sqlite3_get_autocommit(db))

@@ -113,3 +113,34 @@ struct nt_store_node {
 typedef bool nt_store_node_fn(void *ctx, const struct nt_store_node *node);
 int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
+
+/* --- alert events (controller/alerts) ---------------------------------------------------------- */
+
+/* One firing of a rule for a group: open until its condition ends. Borrowed strings. */
+struct nt_store_event {
+	int64_t id; /* given by the store; 0: new */
+	struct nt_slice rule;
+	struct nt_slice group; /* JSON object, keys in the rule's order: {"client_name":"web-1"} */
+	struct nt_slice summary; /* the rule's summary with its ${fields} filled in */
+	struct nt_slice query; /* filter that gives the rows behind it: rule's query and group */
+	struct nt_slice metric, condition;
+	uint32_t severity;
+	double threshold, value, peak; /* value: at last_seen */
+	int64_t first_seen_us, last_seen_us; /* ends of windows, event time */
+	int64_t from_us; /* start of the first window that fired: where its rows begin */
+	int64_t resolved_us; /* 0 while open */
+};
+
+/* Resolved events beyond so many newer ones are dropped: a rule that groups by what the network
+ * chooses must not fill the disk. Open ones stay. */
+#define NT_STORE_EVENTS_MAX 100000
+
+/* Inserts (id 0) or replaces all of them in one transaction; ids[i] is set to the i-th event's.
+ * Durable as a batch is. -EEXIST: an event of that rule and group is open already; nothing was
+ * written then, nor after any other error. Events that ended expire with rows (nt_store_expire). */
+int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
+			int64_t *ids, struct nt_err *err) NT_MUSTCHECK;
+/* Events newest first by last_seen; open: 1 only open, 0 only resolved, -1 all; rule empty: all. */
+typedef bool nt_store_event_fn(void *ctx, const struct nt_store_event *event);
+int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, uint32_t limit,
+		    nt_store_event_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;

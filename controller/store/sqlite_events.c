@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events of alerts in the SQLite store. */
+#include "controller/store/sqlite.h"
+
+#include "lib/base/cleanup.h"
+#include "lib/query/query.h"
+
+static int put_event(struct nt_store *s, const struct nt_store_event *e, int64_t *ret_id,
+		     struct nt_err *err)
+{
+	const struct nt_slice texts[] = { e->rule,  e->group,  e->summary,
+					  e->query, e->metric, e->condition };
+	const double figures[] = { e->threshold, e->value, e->peak };
+	const int64_t times[] = { e->first_seen_us, e->last_seen_us, e->from_us, e->resolved_us };
+	sqlite3_stmt *stmt;
+	int at = 1;
+	int r = nt_sqlite_write(s, e->id ? NT_WRITE_EVENT : NT_WRITE_EVENT_NEW, &stmt, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < NT_ARRAY_LEN(texts); i++)
+		nt_sqlite_bind_text(stmt, at++, texts[i]);
+	(void)sqlite3_bind_int64(stmt, at++, e->severity);
+	for (size_t i = 0; i < NT_ARRAY_LEN(figures); i++)
+		(void)sqlite3_bind_double(stmt, at++, figures[i]);
+	for (size_t i = 0; i < NT_ARRAY_LEN(times); i++)
+		(void)sqlite3_bind_int64(stmt, at++, times[i]);
+	if (e->id)
+		(void)sqlite3_bind_int64(stmt, at, e->id);
+	r = nt_sqlite_run(s, stmt, "write an event", err);
+	(void)sqlite3_clear_bindings(stmt);
+	if (r == 0)
+		*ret_id = e->id ?: sqlite3_last_insert_rowid(s->db);
+	return r;
+}
+
+static int cap(struct nt_store *s, struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int64_t newest = 0;
+	int r = nt_sqlite_int(s->db, s->path, "SELECT max(id) FROM events", &newest, err);
+
+	if (r == 0)
+		r = nt_sqlite_write(s, NT_WRITE_EVENTS_CAP, &stmt, err);
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, newest - NT_STORE_EVENTS_MAX);
+	return nt_sqlite_run(s, stmt, "drop old events", err);
+}
+
+static int put_locked(struct nt_store *s, const struct nt_store_event *events, size_t len,
+		      int64_t *ids, struct nt_err *err)
+{
+	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < len && r == 0; i++)
+		r = put_event(s, &events[i], &ids[i], err);
+	if (r == 0)
+		r = cap(s, err);
+	if (r == 0)
+		r = nt_sqlite_exec(s->db, s->path, "COMMIT", err);
+	if (r < 0 && !sqlite3_get_autocommit(s->db))
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
+			int64_t *ids, struct nt_err *err)
+{
+	int r;
+
+	if (!len)
+		return 0;
+	pthread_mutex_lock(&s->write_lock);
+	r = put_locked(s, events, len, ids, err);
+	pthread_mutex_unlock(&s->write_lock);
+	return r;
+}
+
+static struct nt_store_event event_of(sqlite3_stmt *stmt)
+{
+	return (struct nt_store_event){
+		.id = sqlite3_column_int64(stmt, 0),
+		.rule = nt_sqlite_column_text(stmt, 1),
+		.group = nt_sqlite_column_text(stmt, 2),
+		.summary = nt_sqlite_column_text(stmt, 3),
+		.query = nt_sqlite_column_text(stmt, 4),
+		.metric = nt_sqlite_column_text(stmt, 5),
+		.condition = nt_sqlite_column_text(stmt, 6),
+		.severity = (uint32_t)sqlite3_column_int64(stmt, 7),
+		.threshold = sqlite3_column_double(stmt, 8),
+		.value = sqlite3_column_double(stmt, 9),
+		.peak = sqlite3_column_double(stmt, 10),
+		.first_seen_us = sqlite3_column_int64(stmt, 11),
+		.last_seen_us = sqlite3_column_int64(stmt, 12),
+		.from_us = sqlite3_column_int64(stmt, 13),
+		.resolved_us = sqlite3_column_int64(stmt, 14),
+	};
+}
+
+int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, uint32_t limit,
+		    nt_store_event_fn *fn, void *ctx, struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_buf_ struct nt_buf sql = { 0 };
+	const struct nt_query_sql none = { 0 };
+	int result;
+
+	nt_buf_puts(&sql, "SELECT id, rule, grp, summary, query, metric, condition, severity,"
+			  " threshold, value, peak, first_seen_us, last_seen_us, from_us,"
+			  " resolved_us FROM events WHERE 1");
+	if (open >= 0)
+		nt_buf_printf(&sql, " AND resolved_us %s 0", open ? "=" : ">");
+	nt_buf_puts(&sql, rule.len ? " AND rule = ?1" : "");
+	nt_buf_printf(&sql, " ORDER BY last_seen_us DESC, id DESC LIMIT %u", limit);
+	result = nt_sqlite_prepare(r, &sql, &none, &stmt, err);
+	if (result < 0)
+		return result;
+	if (rule.len)
+		nt_sqlite_bind_text(stmt, 1, rule);
+	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct nt_store_event e = event_of(stmt);
+
+		if (!fn(ctx, &e))
+			return 0;
+	}
+	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+}

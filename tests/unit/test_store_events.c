@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events of alerts in a store, written against store.h only: another backend runs the same cases. */
+#include <sqlite3.h>
+
+#include "tests/unit/store_fixture.h"
+
+static struct nt_store_event event(const char *rule, const char *group, int64_t last_us)
+{
+	return (struct nt_store_event){ .rule = nt_slice_str(rule),
+					.group = nt_slice_str(group),
+					.summary = NT_SLICE_LIT("what \"happened\"\n"),
+					.query = NT_SLICE_LIT("qname = \"a\""),
+					.metric = NT_SLICE_LIT("count"),
+					.condition = NT_SLICE_LIT("gt"),
+					.severity = 70,
+					.threshold = 2.5,
+					.value = 1e15 + 0.25,
+					.peak = -7,
+					.first_seen_us = last_us - 5,
+					.last_seen_us = last_us,
+					.from_us = last_us - 10 };
+}
+
+static int64_t put(struct nt_store_event e)
+{
+	int64_t id = 0;
+
+	ck_assert_msg(nt_store_events_put(store, &e, 1, &id, &err) == 0, "%s", err.msg);
+	ck_assert_int_gt(id, 0);
+	return id;
+}
+
+struct list {
+	struct nt_store_event at[8];
+	char rules[8][32], groups[8][32];
+	size_t len, stop_at;
+};
+
+static bool keep_event(void *ctx, const struct nt_store_event *e)
+{
+	struct list *l = ctx;
+
+	ck_assert_uint_lt(l->len, 8);
+	l->at[l->len] = *e;
+	snprintf(l->rules[l->len], 32, "%.*s", NT_SLICE_ARG(e->rule));
+	snprintf(l->groups[l->len++], 32, "%.*s", NT_SLICE_ARG(e->group));
+	return l->len != l->stop_at;
+}
+
+static struct list list(int open, const char *rule, uint32_t limit)
+{
+	struct list l = { 0 };
+
+	ck_assert_msg(nt_store_events(reader, open, nt_slice_str(rule), limit, keep_event, &l,
+				      &err) == 0,
+		      "%s", err.msg);
+	return l;
+}
+
+static bool same_event(void *ctx, const struct nt_store_event *e)
+{
+	const struct nt_store_event *wanted = ctx;
+
+	ck_assert(nt_slice_eq(e->rule, wanted->rule) && nt_slice_eq(e->group, wanted->group));
+	ck_assert(nt_slice_eq(e->summary, wanted->summary) && nt_slice_eq(e->query, wanted->query));
+	ck_assert(nt_slice_eq(e->metric, wanted->metric) &&
+		  nt_slice_eq(e->condition, wanted->condition));
+	ck_assert_uint_eq(e->severity, wanted->severity);
+	ck_assert(e->threshold == wanted->threshold && e->value == wanted->value &&
+		  e->peak == wanted->peak);
+	ck_assert_int_eq(e->first_seen_us, wanted->first_seen_us);
+	ck_assert_int_eq(e->last_seen_us, wanted->last_seen_us);
+	ck_assert_int_eq(e->from_us, wanted->from_us);
+	ck_assert_int_eq(e->resolved_us, wanted->resolved_us);
+	return true;
+}
+
+START_TEST(event_comes_back_as_it_was_put)
+{
+	struct nt_store_event e = event("r", "{\"client_name\":\"web-1\"}", T0_US);
+
+	(void)put(e);
+	close_store();
+	open_store();
+	ck_assert_int_eq(
+		nt_store_events(reader, -1, (struct nt_slice){ 0 }, 10, same_event, &e, &err), 0);
+}
+END_TEST
+
+START_TEST(newest_first_by_state_and_rule)
+{
+	struct nt_store_event done = event("a", "{}", T0_US + 30);
+	struct list l;
+
+	done.resolved_us = T0_US + 40;
+	(void)put(event("a", "{}", T0_US + 20));
+	(void)put(event("b", "{}", T0_US + 10));
+	(void)put(done);
+	l = list(-1, "", 10);
+	ck_assert_uint_eq(l.len, 3);
+	ck_assert_int_eq(l.at[0].last_seen_us, T0_US + 30);
+	ck_assert_int_eq(l.at[2].last_seen_us, T0_US + 10);
+	l = list(1, "", 10);
+	ck_assert(l.len == 2 && strcmp(l.rules[0], "a") == 0 && strcmp(l.rules[1], "b") == 0);
+	l = list(0, "", 10);
+	ck_assert(l.len == 1 && l.at[0].resolved_us == T0_US + 40);
+	ck_assert_uint_eq(list(-1, "a", 10).len, 2);
+	ck_assert_uint_eq(list(1, "a", 10).len, 1);
+	ck_assert_uint_eq(list(-1, "A", 10).len, 0);
+	ck_assert_uint_eq(list(-1, "", 2).len, 2);
+	ck_assert_uint_eq(list(0, "b", 10).len, 0);
+}
+END_TEST
+
+START_TEST(replacing_keeps_the_id)
+{
+	struct nt_store_event e = event("a", "{}", T0_US);
+	struct list l;
+
+	e.id = put(e);
+	e.peak = 99;
+	e.resolved_us = T0_US + 1;
+	ck_assert_int_eq(put(e), e.id);
+	l = list(-1, "", 10);
+	ck_assert(l.len == 1 && l.at[0].peak == 99 && l.at[0].id == e.id);
+}
+END_TEST
+
+/* Two processes, or a mistake of ours, must not show one thing twice. */
+START_TEST(one_open_event_per_rule_and_group)
+{
+	struct nt_store_event two[2] = { event("b", "{}", T0_US), event("a", "{}", T0_US + 1) };
+	struct nt_store_event first = event("a", "{}", T0_US);
+	int64_t ids[2];
+
+	first.id = put(first);
+	ck_assert_int_eq(nt_store_events_put(store, two, 2, ids, &err), -EEXIST);
+	ck_assert_uint_eq(list(-1, "", 10).len, 1); /* all or nothing */
+	(void)put(event("a", "{\"x\":\"\"}", T0_US));
+	/* The end of the first and the beginning of the next, in one transaction. */
+	first.resolved_us = T0_US + 1;
+	two[0] = first;
+	ck_assert_int_eq(nt_store_events_put(store, two, 2, ids, &err), 0);
+	ck_assert_int_eq(ids[0], first.id);
+	ck_assert_int_gt(ids[1], first.id);
+	ck_assert_uint_eq(list(1, "a", 10).len, 2);
+}
+END_TEST
+
+START_TEST(events_expire_with_rows_but_open_ones_stay)
+{
+	struct nt_store_event old = event("a", "{}", T0_US), recent = old;
+	uint64_t rows;
+
+	old.resolved_us = T0_US + 10;
+	recent.resolved_us = T0_US + 20;
+	(void)put(old);
+	(void)put(recent);
+	(void)put(event("a", "{}", T0_US - 1000));
+	ck_assert_int_eq(nt_store_expire(store, T0_US + 15, &rows, &err), 0);
+	ck_assert_uint_eq(rows, 0);
+	ck_assert_uint_eq(list(0, "", 10).len, 1);
+	ck_assert_uint_eq(list(1, "", 10).len, 1);
+}
+END_TEST
+
+static bool count_event(void *ctx, const struct nt_store_event *e)
+{
+	(void)e;
+	++*(size_t *)ctx;
+	return true;
+}
+
+START_TEST(resolved_events_are_bounded)
+{
+	enum { SOME = 10000 };
+	static struct nt_store_event many[SOME];
+	static int64_t ids[SOME];
+	size_t n = 0;
+
+	(void)put(event("open", "{}", T0_US));
+	for (int i = 0; i < SOME; i++) {
+		many[i] = event("a", "{}", T0_US + i);
+		many[i].resolved_us = T0_US + i + 1;
+	}
+	for (int i = 0; i < NT_STORE_EVENTS_MAX / SOME + 2; i++)
+		ck_assert_int_eq(nt_store_events_put(store, many, SOME, ids, &err), 0);
+	ck_assert_int_eq(nt_store_events(reader, -1, (struct nt_slice){ 0 }, UINT32_MAX,
+					 count_event, &n, &err),
+			 0);
+	ck_assert_uint_eq(n, NT_STORE_EVENTS_MAX + 1);
+	ck_assert_uint_eq(list(1, "", 10).len, 1);
+}
+END_TEST
+
+/* A file of the build before events: opening it adds them and keeps its rows. */
+START_TEST(file_without_events_is_migrated)
+{
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_store_range range = everything();
+	_cleanup_buf_ struct nt_buf path = { 0 };
+	sqlite3 *db;
+
+	append_records(1, &r, 1);
+	close_store();
+	nt_buf_printf(&path, "%s/records.db", folder);
+	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "DROP TABLE events; PRAGMA user_version = 1", NULL, NULL,
+				      NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	open_store();
+	(void)put(event("a", "{}", T0_US));
+	close_store();
+	open_store();
+	ck_assert_uint_eq(list(1, "", 10).len, 1);
+	ck_assert_uint_eq(total(&range).rows, 1);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("store_events");
+
+	tcase_add_test(tc, event_comes_back_as_it_was_put);
+	tcase_add_test(tc, newest_first_by_state_and_rule);
+	tcase_add_test(tc, replacing_keeps_the_id);
+	tcase_add_test(tc, one_open_event_per_rule_and_group);
+	tcase_add_test(tc, events_expire_with_rows_but_open_ones_stay);
+	tcase_add_test(tc, resolved_events_are_bounded);
+	tcase_add_test(tc, file_without_events_is_migrated);
+	return store_run("store_events", tc);
+}

@@ -24,7 +24,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/inclu
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap lib/policy
 DATAPLANE := dataplane/taps dataplane/agent
-CONTROLLER := controller controller/store controller/ingest controller/enrich
+CONTROLLER := controller controller/store controller/alerts controller/ingest controller/enrich
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
 objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
@@ -183,7 +183,7 @@ fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
 
 FUZZ_OUT ?= $(BUILD)/fuzz
 fuzz-build: $(patsubst tests/fuzz/%.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni dataplane/taps)
+$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni dataplane/taps controller/alerts controller/store)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -fsanitize=fuzzer $(NT_LDFLAGS) -o $@ $< \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)

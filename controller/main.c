@@ -4,10 +4,9 @@
 #include <stdio.h>
 
 #include "api/http/server.h"
-#include "controller/enrich/enrich.h"
 #include "controller/ingest/ingest.h"
-#include "controller/ingest/token.h"
-#include "controller/options.h"
+#include "controller/parts.h"
+#include "controller/report.h"
 #include "controller/store/store.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -18,23 +17,17 @@
 struct controller {
 	struct nt_options options;
 	struct nt_loop *loop;
-	struct nt_objects *objects;
-	struct nt_enrich *enrich;
-	struct nt_store *store;
-	struct nt_ingest *ingest;
+	struct nt_parts parts;
+	struct nt_report report;
 	struct nt_http *http;
-	struct nt_buf token;
 };
 
 static void controller_done(struct controller *c)
 {
 	nt_http_stop(c->http);
-	nt_ingest_free(c->ingest);
-	nt_store_close(c->store);
-	nt_enrich_free(c->enrich);
-	nt_objects_free(c->objects);
+	nt_parts_close(&c->parts);
+	nt_report_done(&c->report);
 	nt_loop_free(c->loop);
-	nt_buf_done(&c->token);
 }
 
 static void on_signal(void *ctx, int signal_number)
@@ -45,9 +38,14 @@ static void on_signal(void *ctx, int signal_number)
 
 static void on_objects(void *ctx, int fd, uint32_t events)
 {
+	struct controller *c = ctx;
+	struct nt_err err = { 0 };
+
 	(void)fd;
 	(void)events;
-	nt_ingest_poll_objects(ctx);
+	if (nt_ingest_poll_objects(c->parts.ingest, &err) < 0)
+		nt_log_error("%s", err.msg);
+	nt_report_mistakes(&c->report, c->parts.ingest);
 }
 
 static void on_hour(void *ctx)
@@ -58,7 +56,7 @@ static void on_hour(void *ctx)
 	struct nt_err err = { 0 };
 	uint64_t rows = 0;
 
-	if (nt_store_expire(c->store, before_ns / NT_NS_PER_US, &rows, &err) < 0)
+	if (nt_store_expire(c->parts.store, before_ns / NT_NS_PER_US, &rows, &err) < 0)
 		nt_log_error("old rows stay for another hour: %s", err.msg);
 	else if (rows)
 		nt_log_info("%llu rows were older than the retention", (unsigned long long)rows);
@@ -66,26 +64,13 @@ static void on_hour(void *ctx)
 
 static void on_second(void *ctx)
 {
-	nt_http_tick(ctx);
-}
+	struct nt_clock clock = nt_clock_system();
+	struct controller *c = ctx;
+	struct nt_err err = { 0 };
 
-static int open_all(struct controller *c, struct nt_err *err)
-{
-	const struct nt_options *o = &c->options;
-	_cleanup_buf_ struct nt_buf token_path = { 0 };
-	int r;
-
-	nt_buf_printf(&token_path, "%s/token", o->data);
-	r = nt_store_open(o->data, &c->store, err);
-	if (r == 0)
-		r = nt_token_open(o->token_file ?: nt_buf_str(&token_path), &c->token, err);
-	if (r == 0 && o->objects)
-		r = nt_objects_open_dir(o->objects, &c->objects, err);
-	if (r == 0 && c->objects)
-		r = nt_enrich_new(c->objects, &c->enrich, err);
-	if (r == 0)
-		r = nt_ingest_new(c->store, c->objects, c->enrich, &c->ingest, err);
-	return r;
+	nt_http_tick(c->http);
+	if (nt_ingest_tick(c->parts.ingest, nt_clock_real(&clock) / NT_NS_PER_US, &err) < 0)
+		nt_log_error("%s", err.msg);
 }
 
 static int start(struct controller *c, struct nt_err *err)
@@ -100,19 +85,20 @@ static int start(struct controller *c, struct nt_err *err)
 	if (r == 0)
 		r = nt_loop_signals(c->loop, signals, on_signal, c->loop, err);
 	if (r == 0)
-		r = open_all(c, err);
-	if (r == 0 && c->objects)
-		r = nt_loop_watch(c->loop, nt_objects_fd(c->objects), EPOLLIN, on_objects,
-				  c->ingest, err);
+		r = nt_parts_open(&c->options, &c->parts, err);
+	if (r == 0 && c->parts.objects)
+		r = nt_loop_watch(c->loop, nt_objects_fd(c->parts.objects), EPOLLIN, on_objects, c,
+				  err);
 	if (r < 0)
 		return r;
+	nt_report_mistakes(&c->report, c->parts.ingest);
 	on_hour(c);
-	config.token = nt_slice_mem(c->token.p, c->token.len);
-	config.store = c->store;
-	config.ingest = c->ingest;
+	config.token = nt_slice_mem(c->parts.token.p, c->parts.token.len);
+	config.store = c->parts.store;
+	config.ingest = c->parts.ingest;
 	r = nt_http_start(&config, &c->http, err);
 	if (r == 0 && (!nt_loop_timer_new(c->loop, 3600 * NT_NS_PER_S, on_hour, c, err) ||
-		       !nt_loop_timer_new(c->loop, NT_NS_PER_S, on_second, c->http, err)))
+		       !nt_loop_timer_new(c->loop, NT_NS_PER_S, on_second, c, err)))
 		r = -err->code;
 	return r;
 }

@@ -16,6 +16,7 @@ static const char usage[] =
 	"  --objects DIR         Kubernetes objects as YAML, watched for changes\n"
 	"  --token-file FILE     the agents' token, made when it is not there (DIR/token)\n"
 	"  --retention DURATION  rows are kept this long, as 36h or 8d (8d)\n"
+	"  --alert-delay TIME    rows may be under way so long before alerts look at them (15s)\n"
 	"  --log-level LEVEL     error, warn, info, debug (info)\n"
 	"  --help, --version\n";
 
@@ -26,20 +27,17 @@ enum option_value {
 	OPT_TOKEN_FILE = 3,
 	OPT_RETENTION = 4,
 	OPT_LOG_LEVEL = 5,
-	OPT_HELP = 6,
-	OPT_VERSION = 7,
+	OPT_ALERT_DELAY = 6,
+	OPT_HELP = 7,
+	OPT_VERSION = 8,
 };
 
 static const struct option names[] = {
-	{ "data", 1, NULL, OPT_DATA },
-	{ "listen", 1, NULL, OPT_LISTEN },
-	{ "objects", 1, NULL, OPT_OBJECTS },
-	{ "token-file", 1, NULL, OPT_TOKEN_FILE },
-	{ "retention", 1, NULL, OPT_RETENTION },
-	{ "log-level", 1, NULL, OPT_LOG_LEVEL },
-	{ "help", 0, NULL, OPT_HELP },
-	{ "version", 0, NULL, OPT_VERSION },
-	{ 0 },
+	{ "data", 1, NULL, OPT_DATA },		 { "listen", 1, NULL, OPT_LISTEN },
+	{ "objects", 1, NULL, OPT_OBJECTS },	 { "token-file", 1, NULL, OPT_TOKEN_FILE },
+	{ "retention", 1, NULL, OPT_RETENTION }, { "alert-delay", 1, NULL, OPT_ALERT_DELAY },
+	{ "log-level", 1, NULL, OPT_LOG_LEVEL }, { "help", 0, NULL, OPT_HELP },
+	{ "version", 0, NULL, OPT_VERSION },	 { 0 },
 };
 
 /* An option that takes a value. */
@@ -50,6 +48,9 @@ static bool set(struct nt_options *o, int option, const char *value)
 	if (option == OPT_RETENTION)
 		return nt_parse_duration_ns(nt_slice_str(value), &o->retention_ns) == 0 &&
 		       o->retention_ns > 0;
+	if (option == OPT_ALERT_DELAY)
+		return nt_parse_duration_ns(nt_slice_str(value), &o->alert_delay_ns) == 0 &&
+		       o->alert_delay_ns > 0;
 	if (option == OPT_LOG_LEVEL)
 		return nt_log_level_parse(value, &o->log_level) == 0;
 	*texts[option] = value;
@@ -60,6 +61,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
 {
 	struct nt_options o = { .listen = "127.0.0.1:8053",
 				.retention_ns = 8 * 86400 * NT_NS_PER_S,
+				.alert_delay_ns = 15 * NT_NS_PER_S,
 				.log_level = NT_LOG_INFO };
 	int option, at = 0;
 

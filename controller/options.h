@@ -12,6 +12,7 @@ struct nt_options {
 	const char *objects; /* NULL: none */
 	const char *token_file; /* NULL: in data */
 	int64_t retention_ns;
+	int64_t alert_delay_ns;
 	enum nt_log_level log_level;
 };
 

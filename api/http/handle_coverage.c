@@ -56,11 +56,7 @@ static void write_endpoint(struct nt_json *j, struct nt_slice node,
 	write_ips(j, e);
 	nt_json_key_str(j, "role", nt_slice_str(role));
 	nt_json_key_time(j, "since", e->since_us);
-	nt_json_key(j, "until");
-	if (e->until_us)
-		nt_json_time(j, e->until_us);
-	else
-		nt_json_null(j);
+	nt_json_key_time_or_null(j, "until", e->until_us);
 	nt_json_key_u64(j, "seen", e->seen);
 	nt_json_key_u64(j, "logged", e->logged);
 	nt_json_key_u64(j, "unlogged", e->unlogged);

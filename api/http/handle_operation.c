@@ -89,6 +89,33 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
 }
 
+static void write_alert_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_alerts_stats s = nt_ingest_alerts_stats(api->ingest);
+	const struct metric metrics[] = {
+		{ "nametap_controller_alert_rules", "GlobalAlert objects.", NT_METRIC_GAUGE,
+		  s.rules },
+		{ "nametap_controller_alert_rules_refused", "GlobalAlert objects with a mistake.",
+		  NT_METRIC_GAUGE, s.rules_refused },
+		{ "nametap_controller_alert_groups", "Groups of rules in memory.", NT_METRIC_GAUGE,
+		  s.groups },
+		{ "nametap_controller_alert_over_total",
+		  "Rows and events of alerts for which there was no room within the bounds.",
+		  NT_METRIC_COUNTER, s.groups_over },
+		{ "nametap_controller_alert_evaluations_total", "Windows that were evaluated.",
+		  NT_METRIC_COUNTER, s.evaluations },
+		{ "nametap_controller_alert_events_opened_total", "Events opened.",
+		  NT_METRIC_COUNTER, s.events_opened },
+		{ "nametap_controller_alert_events_resolved_total", "Events that ended.",
+		  NT_METRIC_COUNTER, s.events_resolved },
+		{ "nametap_controller_alert_late_rows_total",
+		  "Rows that came when their window was closed, or outside of all windows.",
+		  NT_METRIC_COUNTER, s.late_rows },
+	};
+
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
 static void write_store_metrics(struct nt_api *api, struct nt_buf *out)
 {
 	struct nt_store_stats s = nt_store_stats(api->store);
@@ -140,6 +167,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	nt_reply_text(reply, "text/plain; version=0.0.4; charset=utf-8");
 	write_ingest_metrics(api, &reply->body);
 	write_store_metrics(api, &reply->body);
+	write_alert_metrics(api, &reply->body);
 	write_http_metrics(&api->counters, &reply->body);
 }
 

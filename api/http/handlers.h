@@ -31,7 +31,8 @@ struct nt_api {
 typedef void nt_handler_fn(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply);
 
 nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_logs,
-	nt_handle_fields, nt_handle_coverage, nt_handle_healthz, nt_handle_metrics;
+	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
+	nt_handle_policies, nt_handle_healthz, nt_handle_metrics;
 
 /* POST /ingest/v1/batches: body is one batch. */
 void nt_handle_ingest(struct nt_api *api, struct nt_slice body, struct nt_reply *reply);

@@ -51,6 +51,12 @@ void nt_json_u64(struct nt_json *j, uint64_t v)
 	nt_buf_u64(j->out, v);
 }
 
+void nt_json_double(struct nt_json *j, double v)
+{
+	nt_json_value(j);
+	nt_buf_double(j->out, v);
+}
+
 void nt_json_bool(struct nt_json *j, bool v)
 {
 	nt_json_value(j);
@@ -96,4 +102,13 @@ void nt_json_key_time(struct nt_json *j, const char *key, int64_t us)
 {
 	nt_json_key(j, key);
 	nt_json_time(j, us);
+}
+
+void nt_json_key_time_or_null(struct nt_json *j, const char *key, int64_t us)
+{
+	nt_json_key(j, key);
+	if (us)
+		nt_json_time(j, us);
+	else
+		nt_json_null(j);
 }

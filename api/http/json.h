@@ -24,6 +24,8 @@ void nt_json_key(struct nt_json *j, const char *key);
 void nt_json_key_slice(struct nt_json *j, struct nt_slice key);
 void nt_json_str(struct nt_json *j, struct nt_slice s);
 void nt_json_u64(struct nt_json *j, uint64_t v);
+/* Finite; the shortest text that reads back as v. */
+void nt_json_double(struct nt_json *j, double v);
 void nt_json_bool(struct nt_json *j, bool v);
 void nt_json_null(struct nt_json *j);
 /* RFC 3339 in UTC with microseconds, as a string. */
@@ -35,3 +37,5 @@ void nt_json_value(struct nt_json *j);
 void nt_json_key_str(struct nt_json *j, const char *key, struct nt_slice s);
 void nt_json_key_u64(struct nt_json *j, const char *key, uint64_t v);
 void nt_json_key_time(struct nt_json *j, const char *key, int64_t us);
+/* 0: null. */
+void nt_json_key_time_or_null(struct nt_json *j, const char *key, int64_t us);

@@ -9,10 +9,17 @@ static const struct {
 	const char *path;
 	nt_handler_fn *handler;
 } operations[] = {
-	{ "/api/v1/summary", nt_handle_summary }, { "/api/v1/timeseries", nt_handle_timeseries },
-	{ "/api/v1/top", nt_handle_top },	  { "/api/v1/logs", nt_handle_logs },
-	{ "/api/v1/fields", nt_handle_fields },	  { "/api/v1/coverage", nt_handle_coverage },
-	{ "/healthz", nt_handle_healthz },	  { "/metrics", nt_handle_metrics },
+	{ "/api/v1/summary", nt_handle_summary },
+	{ "/api/v1/timeseries", nt_handle_timeseries },
+	{ "/api/v1/top", nt_handle_top },
+	{ "/api/v1/logs", nt_handle_logs },
+	{ "/api/v1/fields", nt_handle_fields },
+	{ "/api/v1/coverage", nt_handle_coverage },
+	{ "/api/v1/alerts", nt_handle_alerts },
+	{ "/api/v1/alerts/events", nt_handle_alert_events },
+	{ "/api/v1/policies", nt_handle_policies },
+	{ "/healthz", nt_handle_healthz },
+	{ "/metrics", nt_handle_metrics },
 };
 
 static const char ingest_path[] = "/ingest/v1/batches";

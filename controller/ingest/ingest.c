@@ -20,8 +20,10 @@ struct nt_ingest {
 	struct nt_store *store;
 	struct nt_enrich *enrich;
 	/* One batch at a time. Covers objects and enrich, too: an enriched record points into the
-	 * index until it is stored. */
+	 * index until it is stored. And alerts: what a tick reads from the store it must not get
+	 * once more as a batch. */
 	pthread_mutex_t lock;
+	struct nt_alerts *alerts;
 	struct nt_objects *objects;
 	pthread_mutex_t stats_lock; /* covers stats; taken last */
 	struct nt_ingest_stats stats;
@@ -157,6 +159,8 @@ int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_out
 		enrich(i, &batch, &arena);
 		r = nt_store_append(i->store, &batch, &outcome, err);
 	}
+	if (r == 0 && i->alerts && outcome == NT_STORE_APPENDED)
+		nt_alerts_records(i->alerts, batch.records, batch.records_len);
 	pthread_mutex_unlock(&i->lock);
 	count(i, &batch, wire.len, r, outcome);
 	if (r == 0)
@@ -174,12 +178,23 @@ struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i)
 	return stats;
 }
 
-void nt_ingest_poll_objects(struct nt_ingest *i)
+int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err)
 {
+	int r = 0;
+
 	if (!i->objects)
-		return;
+		return 0;
 	pthread_mutex_lock(&i->lock);
-	(void)nt_objects_poll(i->objects);
+	if (nt_objects_poll(i->objects) && i->alerts)
+		r = nt_alerts_objects(i->alerts, i->objects, err);
+	pthread_mutex_unlock(&i->lock);
+	return r;
+}
+
+void nt_ingest_objects(struct nt_ingest *i, nt_ingest_objects_fn *fn, void *ctx)
+{
+	pthread_mutex_lock(&i->lock);
+	fn(ctx, i->objects);
 	pthread_mutex_unlock(&i->lock);
 }
 
@@ -193,4 +208,40 @@ void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx
 	for (size_t k = 0; (problem = nt_objects_problem_at(i->objects, k)); k++)
 		fn(ctx, problem);
 	pthread_mutex_unlock(&i->lock);
+}
+
+int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts, struct nt_err *err)
+{
+	i->alerts = alerts;
+	return i->objects ? nt_alerts_objects(alerts, i->objects, err) : 0;
+}
+
+int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&i->lock);
+	if (i->alerts)
+		r = nt_alerts_tick(i->alerts, now_us, err);
+	pthread_mutex_unlock(&i->lock);
+	return r;
+}
+
+void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx)
+{
+	pthread_mutex_lock(&i->lock);
+	if (i->alerts)
+		nt_alerts_rules(i->alerts, fn, ctx);
+	pthread_mutex_unlock(&i->lock);
+}
+
+struct nt_alerts_stats nt_ingest_alerts_stats(struct nt_ingest *i)
+{
+	struct nt_alerts_stats stats = { 0 };
+
+	pthread_mutex_lock(&i->lock);
+	if (i->alerts)
+		stats = nt_alerts_stats(i->alerts);
+	pthread_mutex_unlock(&i->lock);
+	return stats;
 }

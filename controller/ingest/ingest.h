@@ -2,11 +2,12 @@
 /*
  * From an agent's octets to rows: decode, check, enrich with what the Kubernetes objects say,
  * append to the store exactly once. Any thread may call; one batch is worked on at a time, which
- * bounds the memory. The objects are looked at under a lock of their own. Store and objects outlive
- * it.
+ * bounds the memory. What needs the objects or sees the batches in order (enriching, alerts) is
+ * reached through here, under the one lock. Store, objects and alerts outlive it.
  */
 #pragma once
 
+#include "controller/alerts/alerts.h"
 #include "controller/store/store.h"
 
 struct nt_ingest;
@@ -33,8 +34,20 @@ int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_out
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
 
 /* Takes in what changed in the objects; for the loop that watches their descriptor. */
-void nt_ingest_poll_objects(struct nt_ingest *i);
+int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err) NT_MUSTCHECK;
+/* The objects as they are now, NULL when there are none; the lock is held. */
+typedef void nt_ingest_objects_fn(void *ctx, const struct nt_objects *objects);
+void nt_ingest_objects(struct nt_ingest *i, nt_ingest_objects_fn *fn, void *ctx);
 /* Objects that could not be taken, each borrowed for the call; the objects' lock is held. */
 struct nt_objects_problem;
 typedef void nt_ingest_problem_fn(void *ctx, const struct nt_objects_problem *problem);
 void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx);
+
+/* From now on alerts (borrowed) get the objects and each batch that was appended. Once, before the
+ * first batch. */
+int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts,
+			 struct nt_err *err) NT_MUSTCHECK;
+/* nt_alerts_tick, nt_alerts_rules and nt_alerts_stats under the lock; nothing without alerts. */
+int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
+void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx);
+struct nt_alerts_stats nt_ingest_alerts_stats(struct nt_ingest *i);

@@ -68,6 +68,8 @@ class Contract:
         if wanted is None:
             return []
         for t in wanted if isinstance(wanted, list) else [wanted]:
+            if t == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
+                return []
             if t == "integer" and isinstance(value, int) and not isinstance(value, bool):
                 return []
             if t in TYPES and isinstance(value, TYPES[t]):

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET alerts, alerts/events: the rules with their mistakes, and what fired. */
+#include "api/http/handlers.h"
+
+#include "api/http/json.h"
+#include "controller/ingest/ingest.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+
+enum { EVENTS_MAX = 1000, EVENTS_DEFAULT = 100 };
+
+static void write_problem(struct nt_json *j, const struct nt_alert_rule *rule)
+{
+	nt_json_key(j, "problem");
+	if (rule->accepted) {
+		nt_json_null(j);
+		return;
+	}
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "field", rule->problem_field);
+	nt_json_key_str(j, "message", rule->problem_msg);
+	nt_json_close(j, '}');
+}
+
+static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
+{
+	struct nt_json *j = ctx;
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "name", rule->name);
+	nt_json_key_str(j, "description", rule->description);
+	nt_json_key_str(j, "summary", rule->summary);
+	nt_json_key_u64(j, "severity", rule->severity);
+	nt_json_key_u64(j, "period", (uint64_t)(rule->period_us * NT_NS_PER_US));
+	nt_json_key_u64(j, "lookback", (uint64_t)(rule->lookback_us * NT_NS_PER_US));
+	nt_json_key_str(j, "query", rule->query);
+	nt_json_key(j, "aggregate_by");
+	nt_json_open(j, '[');
+	for (size_t i = 0; i < rule->aggregate_by_len; i++)
+		nt_json_str(j, rule->aggregate_by[i]);
+	nt_json_close(j, ']');
+	nt_json_key_str(j, "field", rule->field);
+	nt_json_key_str(j, "metric", rule->metric);
+	nt_json_key_str(j, "condition", rule->condition);
+	nt_json_key(j, "threshold");
+	if (rule->metric.len)
+		nt_json_double(j, rule->threshold);
+	else
+		nt_json_null(j);
+	nt_json_key(j, "accepted");
+	nt_json_bool(j, rule->accepted);
+	write_problem(j, rule);
+	nt_json_key_time_or_null(j, "last_evaluated", rule->last_evaluated_us);
+	nt_json_key_u64(j, "open_events", rule->open_events);
+	nt_json_close(j, '}');
+	return true;
+}
+
+void nt_handle_alerts(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	struct nt_json j = NT_JSON(&reply->body);
+	struct nt_err err = { 0 };
+
+	if (nt_params_check(p, "", &err) < 0) {
+		nt_reply_problem(reply, 400, "%s", err.msg);
+		return;
+	}
+	nt_reply_json(reply);
+	nt_json_open(&j, '{');
+	nt_json_key(&j, "rules");
+	nt_json_open(&j, '[');
+	nt_ingest_alert_rules(api->ingest, add_rule, &j);
+	nt_json_close(&j, ']');
+	nt_json_close(&j, '}');
+}
+
+struct events {
+	struct nt_json j;
+	uint32_t limit, listed;
+	bool more;
+};
+
+static void write_event(struct nt_json *j, const struct nt_store_event *e)
+{
+	nt_json_open(j, '{');
+	nt_json_key(j, "id");
+	nt_json_value(j);
+	nt_buf_printf(j->out, "\"%lld\"", (long long)e->id);
+	nt_json_key_str(j, "rule", e->rule);
+	nt_json_key(j, "group");
+	nt_json_value(j);
+	nt_buf_slice(j->out, e->group); /* JSON as it is stored */
+	nt_json_key_str(j, "summary", e->summary);
+	nt_json_key_u64(j, "severity", e->severity);
+	nt_json_key_str(j, "state", nt_slice_str(e->resolved_us ? "resolved" : "open"));
+	nt_json_key_str(j, "metric", e->metric);
+	nt_json_key_str(j, "condition", e->condition);
+	nt_json_key(j, "threshold");
+	nt_json_double(j, e->threshold);
+	nt_json_key(j, "value");
+	nt_json_double(j, e->value);
+	nt_json_key(j, "peak");
+	nt_json_double(j, e->peak);
+	nt_json_key_time(j, "first_seen", e->first_seen_us);
+	nt_json_key_time(j, "last_seen", e->last_seen_us);
+	nt_json_key_time_or_null(j, "resolved", e->resolved_us);
+	nt_json_key_str(j, "query", e->query);
+	nt_json_key_time(j, "from", e->from_us);
+	nt_json_key_time(j, "to", e->last_seen_us);
+	nt_json_close(j, '}');
+}
+
+static bool add_event(void *ctx, const struct nt_store_event *e)
+{
+	struct events *all = ctx;
+
+	all->more = all->listed == all->limit;
+	if (all->more)
+		return false;
+	all->listed++;
+	write_event(&all->j, e);
+	return true;
+}
+
+static int write_events(struct nt_api *api, int state, struct nt_slice rule, uint32_t limit,
+			struct nt_reply *reply, struct nt_err *err)
+{
+	struct events all = { .j = NT_JSON(&reply->body), .limit = limit };
+	struct nt_store_reader *reader = NULL;
+	int r = nt_readers_take(&api->readers, &reader, err);
+
+	nt_json_open(&all.j, '{');
+	nt_json_key(&all.j, "events");
+	nt_json_open(&all.j, '[');
+	/* One more than asked for says whether there is more. */
+	if (r == 0)
+		r = nt_store_events(reader, state, rule, limit + 1, add_event, &all, err);
+	nt_readers_give(&api->readers, reader);
+	nt_json_close(&all.j, ']');
+	nt_json_key(&all.j, "more");
+	nt_json_bool(&all.j, all.more);
+	nt_json_close(&all.j, '}');
+	return r;
+}
+
+void nt_handle_alert_events(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	static const char *const states[] = { "resolved", "open", "all", NULL };
+	const struct nt_slice *rule = nt_params_find(p, "rule");
+	struct nt_err err = { 0 };
+	uint32_t limit;
+	int state;
+
+	if (nt_params_check(p, "state rule limit", &err) < 0 ||
+	    nt_params_word(p, "state", states, 2, &state, &err) < 0 ||
+	    nt_params_u32(p, "limit", EVENTS_MAX, EVENTS_DEFAULT, &limit, &err) < 0) {
+		nt_reply_problem(reply, 400, "%s", err.msg);
+		return;
+	}
+	nt_reply_json(reply);
+	if (write_events(api, state == 2 ? -1 : state, rule ? *rule : (struct nt_slice){ 0 }, limit,
+			 reply, &err) < 0)
+		nt_reply_store_problem(reply, &err);
+}

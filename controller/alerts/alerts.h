@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GlobalAlert: rules over the log, evaluated in event time while batches arrive, one open event per
+ * rule and group. Events are kept in the store; accumulators live here, bounded, and are rebuilt
+ * from stored rows at start. One thread at a time (the caller's lock).
+ *
+ * Time: a window [end - lookback, end) is closed when end <= now - delay; ends are multiples of the
+ * rule's period. Rows that come later than that re-evaluate nothing that is resolved; they may only
+ * raise (T29).
+ */
+#pragma once
+
+#include "controller/store/store.h"
+#include "lib/objects/objects.h"
+
+struct nt_alerts;
+
+struct nt_alerts_config {
+	int64_t delay_ns; /* how long rows may be under way: flush interval + 10 s; default 15 s */
+	uint32_t max_groups; /* per rule, default 10,000; more are counted, not evaluated */
+};
+
+struct nt_alerts_stats {
+	uint64_t rules, rules_refused, groups; /* now */
+	uint64_t groups_over; /* times that a row or an event found no room within the bounds */
+	uint64_t evaluations, events_opened, events_resolved;
+	uint64_t late_rows; /* whose window was closed; and those too old, or ahead, to count */
+};
+
+/* store and reader are borrowed and must outlive the result. */
+int nt_alerts_new(const struct nt_alerts_config *config, struct nt_store *store,
+		  struct nt_store_reader *reader, struct nt_alerts **ret_alerts,
+		  struct nt_err *err) NT_MUSTCHECK;
+void nt_alerts_free(struct nt_alerts *a);
+
+/* Takes the GlobalAlert objects as they are now; a rule with a mistake is listed with its reason
+ * and its last good form goes on. An event whose rule is gone is resolved. */
+int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects,
+		      struct nt_err *err) NT_MUSTCHECK;
+/* The records of a batch that the store has just taken (never of a duplicate). */
+void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, size_t len);
+/* Evaluates what is due at now_us (CLOCK_REALTIME). */
+int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
+
+/* A rule as it is listed. Borrowed for the call. */
+struct nt_alert_rule {
+	struct nt_slice name, description, summary, query, metric, field, condition;
+	const struct nt_slice *aggregate_by;
+	size_t aggregate_by_len;
+	double threshold;
+	uint32_t severity;
+	int64_t period_us, lookback_us;
+	bool accepted; /* else problem_* say why */
+	struct nt_slice problem_field, problem_msg;
+	int64_t last_evaluated_us; /* end of the newest closed window; 0: none yet */
+	uint64_t open_events;
+};
+typedef bool nt_alert_rule_fn(void *ctx, const struct nt_alert_rule *rule);
+void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx);
+struct nt_alerts_stats nt_alerts_stats(const struct nt_alerts *a);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tick changed about events. */
+#include "controller/alerts/pending.h"
+
+#include <stdlib.h>
+
+#include "controller/alerts/text.h"
+#include "lib/base/cleanup.h"
+
+void nt_pending_done(struct nt_pending *p)
+{
+	nt_arena_done(&p->arena);
+	free(p->items);
+	*p = (struct nt_pending){ 0 };
+}
+
+static struct nt_pending_item *push(struct nt_pending *p)
+{
+	if (p->len == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 64;
+		struct nt_pending_item *items = reallocarray(p->items, cap, sizeof(*items));
+
+		if (!items) {
+			p->failed = true;
+			return NULL;
+		}
+		p->items = items;
+		p->cap = cap;
+	}
+	p->items[p->len] = (struct nt_pending_item){ 0 };
+	return &p->items[p->len++];
+}
+
+void nt_pending_note(struct nt_pending *p, struct nt_window *w, struct nt_window_group *g,
+		     int64_t resolved_us)
+{
+	struct nt_pending_item *item = g->pending ? &p->items[g->pending - 1] : push(p);
+	const struct nt_window_event *e = &g->event;
+
+	if (!item)
+		return;
+	*item = (struct nt_pending_item){ .rule = w->rule, .group = g, .window = w };
+	item->event = (struct nt_store_event){ .id = e->id,
+					       .value = e->value,
+					       .peak = e->peak,
+					       .first_seen_us = e->first_us,
+					       .last_seen_us = e->last_us,
+					       .from_us = e->from_us,
+					       .resolved_us = resolved_us };
+	/* What comes behind the end is another event. */
+	g->pending = resolved_us ? 0 : (size_t)(item - p->items) + 1;
+}
+
+static struct nt_slice keep(struct nt_pending *p, struct nt_slice s)
+{
+	struct nt_slice copy = nt_arena_copy(&p->arena, s);
+
+	p->failed |= !copy.p;
+	return copy;
+}
+
+void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, int64_t now_us)
+{
+	struct nt_pending_item *item = push(p);
+
+	if (!item)
+		return;
+	item->event = *event;
+	item->event.rule = keep(p, event->rule);
+	item->event.group = keep(p, event->group);
+	item->event.summary = keep(p, event->summary);
+	item->event.query = keep(p, event->query);
+	item->event.metric = keep(p, event->metric);
+	item->event.condition = keep(p, event->condition);
+	item->event.resolved_us = now_us > event->last_seen_us ? now_us : event->last_seen_us;
+}
+
+/* What the event says, by its rule. */
+static void fill(struct nt_pending *p, struct nt_pending_item *item)
+{
+	_cleanup_buf_ struct nt_buf group = { 0 }, summary = { 0 }, query = { 0 };
+	const struct nt_rule *r = item->rule;
+	struct nt_slice values[NT_STORE_GROUP_KEYS];
+
+	nt_window_values(item->window, item->group, values);
+	nt_text_group(r, values, &group);
+	nt_text_summary(r, values, item->event.value, &summary);
+	nt_text_filter(r, values, &query);
+	p->failed |= !nt_buf_ok(&group) || !nt_buf_ok(&summary) || !nt_buf_ok(&query);
+	item->event.rule = r->name;
+	item->event.group = keep(p, nt_slice_mem(group.p, group.len));
+	item->event.summary = keep(p, nt_slice_mem(summary.p, summary.len));
+	item->event.query = keep(p, nt_slice_mem(query.p, query.len));
+	item->event.metric = nt_slice_str(nt_rule_metric_name(r));
+	item->event.condition = nt_slice_str(nt_rule_condition_name(r));
+	item->event.severity = r->severity;
+	item->event.threshold = r->threshold;
+}
+
+static int write_all(struct nt_pending *p, struct nt_store *store, int64_t *ids, struct nt_err *err)
+{
+	_cleanup_free_ struct nt_store_event *events = calloc(p->len, sizeof(*events));
+
+	for (size_t i = 0; i < p->len && events && !p->failed; i++) {
+		if (p->items[i].rule)
+			fill(p, &p->items[i]);
+		events[i] = p->items[i].event;
+	}
+	if (!events || p->failed)
+		return nt_err_set(err, ENOMEM, "no memory for the events of alerts");
+	return nt_store_events_put(store, events, p->len, ids, err);
+}
+
+int nt_pending_write(struct nt_pending *p, struct nt_store *store, uint64_t *ret_opened,
+		     uint64_t *ret_resolved, struct nt_err *err)
+{
+	_cleanup_free_ int64_t *ids = calloc(p->len + 1, sizeof(*ids));
+	uint64_t opened = 0, resolved = 0;
+	int r = 0;
+
+	if (!ids)
+		r = nt_err_set(err, ENOMEM, "no memory for the events of alerts");
+	else if (p->len || p->failed)
+		r = write_all(p, store, ids, err);
+	for (size_t i = 0; i < p->len; i++) {
+		struct nt_pending_item *item = &p->items[i];
+
+		if (item->group && item->group->pending == i + 1) {
+			item->group->event.id = r == 0 ? ids[i] : item->group->event.id;
+			item->group->pending = 0;
+		}
+		opened += !item->event.id;
+		resolved += item->event.resolved_us != 0;
+	}
+	p->len = 0;
+	p->failed = false;
+	nt_arena_reset(&p->arena);
+	if (r == 0) {
+		*ret_opened = opened;
+		*ret_resolved = resolved;
+	}
+	return r;
+}

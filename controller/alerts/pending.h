@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a tick changed about events, until it is written in one transaction. An event that opens and
+ * ends within a tick is one entry. Lives for one tick: when the store does not take it, everything
+ * is built anew from the store. For controller/alerts only.
+ */
+#pragma once
+
+#include "controller/alerts/window.h"
+
+struct nt_pending_item {
+	const struct nt_rule *rule; /* NULL: event is whole as it is */
+	struct nt_window_group *group;
+	const struct nt_window *window;
+	struct nt_store_event event; /* strings in the arena; with a rule they are filled in last */
+};
+
+struct nt_pending {
+	struct nt_pending_item *items;
+	size_t len, cap;
+	struct nt_arena arena;
+	bool failed; /* no memory: nothing may be written */
+};
+
+void nt_pending_done(struct nt_pending *p);
+/* Notes the group's event as it is now; resolved_us 0: it is open. */
+void nt_pending_note(struct nt_pending *p, struct nt_window *w, struct nt_window_group *g,
+		     int64_t resolved_us);
+/* Ends an event that no rule watches any more. */
+void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, int64_t now_us);
+/* Writes all of it; groups get their events' ids. The list is empty afterwards, also after a
+ * failure. *ret_opened, *ret_resolved: events that are new, that ended. */
+int nt_pending_write(struct nt_pending *p, struct nt_store *store, uint64_t *ret_opened,
+		     uint64_t *ret_resolved, struct nt_err *err) NT_MUSTCHECK;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A GlobalAlert after checking: what it looks for, in which groups, over which time, and what it
+ * says. Immutable after parsing and without a link to the object; no I/O, no globals. The language
+ * in words is in controller/alerts/README.md. For controller/alerts only.
+ */
+#pragma once
+
+#include "controller/store/store.h"
+#include "lib/base/arena.h"
+#include "lib/objects/objects.h"
+#include "lib/record/fields.h"
+
+/* A window has at most so many buckets: 1% of a lookback is a fine enough step, and it bounds what
+ * a group takes. */
+#define NT_RULE_BUCKETS_MAX 120
+
+enum nt_rule_metric {
+	NT_RULE_ANY = 0, /* whether there are rows at all */
+	NT_RULE_COUNT = 1, /* transactions: the sum of `count` (T29) */
+	NT_RULE_SUM = 2,
+	NT_RULE_MIN = 3,
+	NT_RULE_MAX = 4,
+	NT_RULE_AVG = 5,
+};
+
+enum nt_rule_condition {
+	NT_RULE_EQ = 0,
+	NT_RULE_NOT_EQ = 1,
+	NT_RULE_LT = 2,
+	NT_RULE_LTE = 3,
+	NT_RULE_GT = 4,
+	NT_RULE_GTE = 5,
+};
+
+/* A field of the record or, with member, of each of its servers. */
+struct nt_rule_key {
+	struct nt_slice name; /* the schema's spelling */
+	const struct nt_field *field, *member;
+};
+
+struct nt_rule {
+	struct nt_arena arena; /* all strings */
+	struct nt_slice name, description, summary, query_text;
+	struct nt_query *query;
+	int side, role; /* -1: any, because the query says which */
+	bool late; /* the query is about late replies: they count as rows */
+	struct nt_rule_key keys[NT_STORE_GROUP_KEYS];
+	struct nt_slice key_names[NT_STORE_GROUP_KEYS];
+	size_t keys_len;
+	enum nt_rule_metric metric;
+	struct nt_slice field_name;
+	const struct nt_field *field; /* of SUM, MIN, MAX, AVG */
+	enum nt_rule_condition condition;
+	double threshold;
+	uint32_t severity;
+	int64_t period_us, lookback_us;
+	int64_t width_us; /* of a bucket; divides lookback_us and step_us */
+	int64_t step_us; /* between two evaluations: the period, or more (NT_RULE_BUCKETS_MAX) */
+};
+
+/* Why a rule is refused: the field's path ("spec.aggregateBy[1]") and a sentence; ASCII. */
+struct nt_rule_problem {
+	char field[96];
+	char msg[256];
+};
+
+/* 0, or -EINVAL (-ENOMEM) with *ret_problem. */
+int nt_rule_parse(const struct nt_object *object, struct nt_rule **ret_rule,
+		  struct nt_rule_problem *ret_problem) NT_MUSTCHECK;
+void nt_rule_free(struct nt_rule *r);
+static inline void nt_rule_freep(struct nt_rule **r)
+{
+	nt_rule_free(*r);
+}
+
+/* The spec's words; "" for NT_RULE_ANY, and for a condition without a metric. */
+const char *nt_rule_metric_name(const struct nt_rule *r);
+const char *nt_rule_condition_name(const struct nt_rule *r);
+bool nt_rule_holds(const struct nt_rule *r, double value);
+/* Is `value` further from peace than `than`? For the peak. */
+bool nt_rule_worse(const struct nt_rule *r, double value, double than);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens and closes what a controller is made of below its API. */
+#include "controller/parts.h"
+
+#include "controller/alerts/alerts.h"
+#include "controller/enrich/enrich.h"
+#include "controller/ingest/ingest.h"
+#include "controller/ingest/token.h"
+#include "controller/store/store.h"
+#include "lib/objects/objects.h"
+
+static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
+{
+	struct nt_alerts_config config = { .delay_ns = o->alert_delay_ns };
+	int r = nt_store_reader_open(p->store, &p->alerts_reader, err);
+
+	if (r == 0)
+		r = nt_alerts_new(&config, p->store, p->alerts_reader, &p->alerts, err);
+	return r == 0 ? nt_ingest_use_alerts(p->ingest, p->alerts, err) : r;
+}
+
+int nt_parts_open(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf token_path = { 0 };
+	int r;
+
+	nt_buf_printf(&token_path, "%s/token", o->data);
+	r = nt_store_open(o->data, &p->store, err);
+	if (r == 0)
+		r = nt_token_open(o->token_file ?: nt_buf_str(&token_path), &p->token, err);
+	if (r == 0 && o->objects)
+		r = nt_objects_open_dir(o->objects, &p->objects, err);
+	if (r == 0 && p->objects)
+		r = nt_enrich_new(p->objects, &p->enrich, err);
+	if (r == 0)
+		r = nt_ingest_new(p->store, p->objects, p->enrich, &p->ingest, err);
+	return r == 0 ? open_alerts(o, p, err) : r;
+}
+
+void nt_parts_close(struct nt_parts *p)
+{
+	nt_ingest_free(p->ingest);
+	nt_alerts_free(p->alerts);
+	nt_store_reader_close(p->alerts_reader);
+	nt_store_close(p->store);
+	nt_enrich_free(p->enrich);
+	nt_objects_free(p->objects);
+	nt_buf_done(&p->token);
+}

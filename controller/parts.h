@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a controller is made of below its API: store, objects, ingest, alerts, opened in their order
+ * and closed in the reverse one. Plain data that main wires to the loop and to the API.
+ */
+#pragma once
+
+#include "controller/options.h"
+#include "lib/base/buf.h"
+
+struct nt_parts {
+	struct nt_objects *objects; /* NULL: no folder was given */
+	struct nt_enrich *enrich;
+	struct nt_store *store;
+	struct nt_store_reader *alerts_reader;
+	struct nt_alerts *alerts;
+	struct nt_ingest *ingest;
+	struct nt_buf token; /* the agents' */
+};
+
+/* Zero-initialise; what was opened before a failure is for nt_parts_close, too. */
+int nt_parts_open(const struct nt_options *o, struct nt_parts *p, struct nt_err *err) NT_MUSTCHECK;
+void nt_parts_close(struct nt_parts *p);

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GlobalAlert objects: what is taken, what is refused and in which words; texts of events. */
+#include <check.h>
+
+#include "controller/alerts/rule.h"
+#include "controller/alerts/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/objects/manifest.h"
+#include "lib/query/query.h"
+#include "tests/unit/store_build.h"
+
+static struct nt_manifest manifest;
+static struct nt_rule_problem problem;
+
+static void free_manifest(void)
+{
+	nt_manifest_done(&manifest);
+}
+
+/* NULL when it is refused. spec: flow or block YAML behind "spec:". */
+static struct nt_rule *parse_as(const char *version, const char *spec)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	struct nt_rule *rule = NULL;
+
+	nt_manifest_done(&manifest);
+	manifest = (struct nt_manifest){ 0 };
+	problem = (struct nt_rule_problem){ 0 };
+	nt_buf_printf(&text, "apiVersion: %s\nkind: GlobalAlert\nmetadata: {name: r}\nspec: %s\n",
+		      version, spec);
+	ck_assert_int_eq(
+		nt_manifest_parse(nt_slice_mem(text.p, text.len), NT_MANIFEST_YAML, &manifest), 0);
+	ck_assert_msg(manifest.objects_len == 1, "%s: %s", spec,
+		      manifest.problems_len ? manifest.problems[0].msg : "no object");
+	if (nt_rule_parse(&manifest.objects[0].object, &rule, &problem) == 0)
+		ck_assert_ptr_nonnull(rule);
+	return rule;
+}
+
+static struct nt_rule *parse(const char *spec)
+{
+	return parse_as("nametap.io/v1alpha1", spec);
+}
+
+static struct nt_rule *must_parse(const char *spec)
+{
+	struct nt_rule *rule = parse(spec);
+
+	ck_assert_msg(rule != NULL, "%s: %s: %s", spec, problem.field, problem.msg);
+	return rule;
+}
+
+static const char *const accepted[] = {
+	"{severity: 1}",
+	"{severity: 100, type: RuleBased, dataSet: dns}",
+	"{severity: 5, metric: count, condition: gt, threshold: 0}",
+	"{severity: 5, metric: count, condition: not_eq, threshold: -1.5e3}",
+	"{severity: 5, metric: sum, field: count, condition: gte, threshold: 100, aggregateBy: "
+	"[qname]}",
+	"{severity: 5, metric: avg, field: latency_mean, condition: lt, threshold: 5}",
+	"{severity: 5, metric: max, field: hop_network_ns, condition: lte, threshold: 5}",
+	"{severity: 5, metric: min, field: edns.udp_size_max, condition: eq, threshold: 5}",
+	"{severity: 5, aggregateBy: [client_namespace, servers.ip, service.name, rcode]}",
+	"{severity: 5, period: 1s, lookback: 1s}",
+	"{severity: 5, period: 5m0s, lookback: 1h30m}",
+	"{severity: 5, summary: \"x ${client_name} ${count} $ {}\", metric: count, condition: gt,"
+	" threshold: 1, aggregateBy: [client_name]}",
+	"{severity: 5, summary: '${QNAME}', aggregateBy: [QName]}",
+	"{severity: 5, query: \"rcode='SERVFAIL' AND \\\"servers.ip\\\" = 127.0.0.1\"}",
+	"{severity: 5, query: '   '}",
+	"{severity: 5, field: null, metric: null, query: null, aggregateBy: []}",
+};
+
+START_TEST(rules_that_are_taken)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule = must_parse(accepted[_i]);
+	_cleanup_(nt_rule_freep) struct nt_rule *same =
+		parse_as("projectcalico.org/v3", accepted[_i]);
+
+	ck_assert_int_eq(rule->lookback_us % rule->width_us, 0);
+	ck_assert_int_eq(rule->step_us % rule->width_us, 0);
+	ck_assert(same != NULL);
+}
+END_TEST
+
+static const struct {
+	const char *spec, *field, *says;
+} refused[] = {
+	{ "{}", "spec.severity", "missing" },
+	{ "3", "spec", "a mapping is wanted" },
+	{ "null", "spec", "a mapping is wanted" },
+	{ "{severity: 0}", "spec.severity", "1 to 100" },
+	{ "{severity: 101}", "spec.severity", "1 to 100" },
+	{ "{severity: 5.5}", "spec.severity", "1 to 100" },
+	{ "{severity: '5'}", "spec.severity", "1 to 100" },
+	{ "{severity: 5, dataSet: flows}", "spec.dataSet", "one of dns" },
+	{ "{severity: 5, type: AnomalyDetection}", "spec.type", "one of RuleBased" },
+	{ "{severity: 5, detector: {name: dga}}", "spec.detector", "no such field" },
+	{ "{severity: 5, treshold: 5}", "spec.treshold", "did you mean threshold?" },
+	{ "{severity: 5, substitutions: [{name: d, values: [a]}]}", "spec.substitutions",
+	  "not yet" },
+	{ "{severity: 5, summary: 7}", "spec.summary", "must be a text" },
+	{ "{severity: 5, period: 5}", "spec.period", "a duration" },
+	{ "{severity: 5, period: 5 min}", "spec.period", "a duration" },
+	{ "{severity: 5, period: 500ms}", "spec.period", "whole seconds" },
+	{ "{severity: 5, period: 0}", "spec.period", "a duration" },
+	{ "{severity: 5, period: 0s}", "spec.period", "from 1s" },
+	{ "{severity: 5, lookback: 31d}", "spec.lookback", "a duration" },
+	{ "{severity: 5, lookback: 20d20d20d20d20d20d}", "spec.lookback", "a duration" },
+	{ "{severity: 5, lookback: m}", "spec.lookback", "a duration" },
+	{ "{severity: 5, period: 10m, lookback: 5m}", "spec.lookback", "shorter than the period" },
+	{ "{severity: 5, lookback: 1m}", "spec.lookback", "shorter than the period" },
+	{ "{severity: 5, aggregateBy: qname}", "spec.aggregateBy", "must be a list" },
+	{ "{severity: 5, aggregateBy: [qname, 3]}", "spec.aggregateBy[1]", "name of a field" },
+	{ "{severity: 5, aggregateBy: [qnme]}", "spec.aggregateBy[0]", "did you mean qname?" },
+	{ "{severity: 5, aggregateBy: [source_namespace]}", "spec.aggregateBy[0]", "not a field" },
+	{ "{severity: 5, aggregateBy: [qname, QNAME]}", "spec.aggregateBy[1]", "twice" },
+	{ "{severity: 5, aggregateBy: [count]}", "spec.aggregateBy[0]", "not a field to group by" },
+	{ "{severity: 5, aggregateBy: [client_labels.app]}", "spec.aggregateBy[0]", "to group by" },
+	{ "{severity: 5, aggregateBy: [qname, qtype, node, side, role]}", "spec.aggregateBy",
+	  "at most 4" },
+	{ "{severity: 5, metric: cout, condition: gt, threshold: 1}", "spec.metric",
+	  "did you mean count?" },
+	{ "{severity: 5, metric: ''}", "spec.metric", "one of count, sum" },
+	{ "{severity: 5, metric: 3}", "spec.metric", "one of count, sum" },
+	{ "{severity: 5, field: count}", "spec.field", "needs spec.metric" },
+	{ "{severity: 5, metric: count, field: count, condition: gt, threshold: 1}", "spec.field",
+	  "metric count has no field" },
+	{ "{severity: 5, metric: sum, condition: gt, threshold: 1}", "spec.field", "metric sum" },
+	{ "{severity: 5, metric: sum, field: qname, condition: gt, threshold: 1}", "spec.field",
+	  "no number" },
+	{ "{severity: 5, metric: sum, field: servers.port, condition: gt, threshold: 1}",
+	  "spec.field", "no number" },
+	{ "{severity: 5, metric: max, field: start_time, condition: gt, threshold: 1}",
+	  "spec.field", "no number" },
+	{ "{severity: 5, metric: max, field: edns.options, condition: gt, threshold: 1}",
+	  "spec.field", "no number" },
+	{ "{severity: 5, metric: max, field: latency_mx, condition: gt, threshold: 1}",
+	  "spec.field", "did you mean latency_max?" },
+	{ "{severity: 5, metric: count}", "spec.condition", "one of eq, not_eq" },
+	{ "{severity: 5, metric: count, condition: '>', threshold: 1}", "spec.condition",
+	  "one of eq" },
+	{ "{severity: 5, metric: count, condition: gt}", "spec.threshold", "missing" },
+	{ "{severity: 5, metric: count, condition: gt, threshold: many}", "spec.threshold",
+	  "a number" },
+	{ "{severity: 5, condition: gt}", "spec.condition", "needs spec.metric" },
+	{ "{severity: 5, threshold: 1}", "spec.threshold", "needs spec.metric" },
+	{ "{severity: 5, query: 'rcode = NOERROR AND qnme = x'}", "spec.query",
+	  "at octet 20: qnme is not a field; did you mean qname?" },
+	{ "{severity: 5, query: 'qname IN ${domains}'}", "spec.query", "at octet" },
+	{ "{severity: 5, query: '((((((((((((((((((((((((qname = a))))))))))))))))))))))))',"
+	  " aggregateBy: [qname]}",
+	  "spec.query", "too many brackets" },
+	{ "{severity: 5, query: [a]}", "spec.query", "must be a text" },
+	{ "{severity: 5, summary: '${qname}'}", "spec.summary", "only fields of aggregateBy" },
+	{ "{severity: 5, description: '${qname'}", "spec.description", "not closed" },
+	{ "{severity: 5, summary: '${sum}', metric: count, condition: gt, threshold: 1}",
+	  "spec.summary", "${count}" },
+	{ "{severity: 5, summary: \"\\x1b${\\xe9}\"}", "spec.summary", "${??}" },
+};
+
+START_TEST(rules_that_are_refused)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule = parse(refused[_i].spec);
+
+	ck_assert_msg(!rule, "%s was taken", refused[_i].spec);
+	ck_assert_msg(strcmp(problem.field, refused[_i].field) == 0, "%s: field %s: %s",
+		      refused[_i].spec, problem.field, problem.msg);
+	ck_assert_msg(strstr(problem.msg, refused[_i].says), "%s: %s", refused[_i].spec,
+		      problem.msg);
+	for (const char *p = problem.msg; *p; p++)
+		ck_assert_msg(*p >= ' ' && *p <= '~', "%s", problem.msg);
+}
+END_TEST
+
+START_TEST(another_version_is_refused)
+{
+	ck_assert(!parse_as("nametap.io/v2", "{severity: 1}"));
+	ck_assert_str_eq(problem.field, "apiVersion");
+}
+END_TEST
+
+static const struct {
+	const char *times;
+	int64_t width_s, step_s;
+} times[] = {
+	{ "", 300, 300 },
+	{ ", period: 1m", 60, 60 },
+	{ ", period: 1s, lookback: 1s", 1, 1 },
+	{ ", period: 7s, lookback: 1m", 1, 7 },
+	{ ", period: 1s, lookback: 2m", 1, 1 },
+	/* A finer step than a 120th would not tell more. */
+	{ ", period: 1s, lookback: 4m", 2, 2 },
+	{ ", period: 1m, lookback: 1d", 720, 720 },
+	{ ", period: 1s, lookback: 10m", 5, 5 },
+};
+
+START_TEST(buckets_divide_both_times)
+{
+	_cleanup_buf_ struct nt_buf spec = { 0 };
+	_cleanup_(nt_rule_freep) struct nt_rule *rule = NULL;
+
+	nt_buf_printf(&spec, "{severity: 1%s}", times[_i].times);
+	rule = must_parse(spec.p);
+	ck_assert_int_eq(rule->width_us, times[_i].width_s * 1000000);
+	ck_assert_int_eq(rule->step_us, times[_i].step_s * 1000000);
+	ck_assert_int_eq(rule->lookback_us % rule->width_us, 0);
+	ck_assert_int_le(rule->lookback_us / rule->width_us, NT_RULE_BUCKETS_MAX);
+}
+END_TEST
+
+START_TEST(sides_are_the_defaults_of_figures_unless_asked_for)
+{
+	static const struct {
+		const char *query;
+		int side, role;
+		bool late;
+	} cases[] = {
+		{ "", NT_SIDE_CLIENT, NT_ROLE_WORKLOAD, false },
+		{ ", query: 'NOT (qname = a OR side = server)'", -1, NT_ROLE_WORKLOAD, false },
+		{ ", query: 'role = resolver AND late = true'", NT_SIDE_CLIENT, -1, true },
+	};
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct nt_buf spec = { 0 };
+		_cleanup_(nt_rule_freep) struct nt_rule *rule = NULL;
+
+		nt_buf_printf(&spec, "{severity: 1%s}", cases[i].query);
+		rule = must_parse(spec.p);
+		ck_assert_int_eq(rule->side, cases[i].side);
+		ck_assert_int_eq(rule->role, cases[i].role);
+		ck_assert(rule->late == cases[i].late);
+	}
+}
+END_TEST
+
+START_TEST(summary_is_filled_in)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule =
+		must_parse("{severity: 1, metric: sum, field: count, condition: gt, threshold: 1,"
+			   " aggregateBy: [client_name, qname],"
+			   " summary: '${Client_Name} asked ${sum} times for ${qname}, $${sum}'}");
+	const struct nt_slice values[] = { NT_SLICE_LIT("web ${sum}"), NT_SLICE_LIT("") };
+	_cleanup_buf_ struct nt_buf text = { 0 };
+
+	nt_text_summary(rule, values, 2.5, &text);
+	ck_assert_str_eq(nt_buf_str(&text), "web ${sum} asked 2.5 times for (none), $2.5");
+}
+END_TEST
+
+/* --- the filter that leads back to the rows --------------------------------------------------- */
+
+static const char *const odd_values[] = {
+	"web-1",
+	"",
+	"it's",
+	"say \"hi\"",
+	"\"",
+	"\\",
+	"AND",
+	"IN",
+	"a b",
+	"{x}",
+	"*",
+	"?",
+	"*.a.test",
+	"ends.",
+	".",
+	"tab\there",
+	"line\nbreak\"",
+	"\x7f",
+	"\xc3\xa9t\xc3\xa9",
+	"EMPTY",
+	"'",
+	"\x01",
+};
+
+START_TEST(filter_matches_the_row_that_it_was_made_from)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule =
+		must_parse("{severity: 1, query: 'node = n1 OR node = n2',"
+			   " aggregateBy: [client_name, qname, rcode, servers.ip]}");
+	struct nt_record r = store_record(1, T0_US, odd_values[_i]), other = r;
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	_cleanup_(nt_query_freep) struct nt_query *q = NULL;
+	struct nt_query_error mistake;
+	struct nt_slice values[4] = { nt_slice_str(odd_values[_i]), nt_slice_str(odd_values[_i]),
+				      NT_SLICE_LIT("NOERROR"), NT_SLICE_LIT("10.96.0.10") };
+
+	r.client_name = values[0];
+	nt_text_filter(rule, values, &text);
+	ck_assert_msg(nt_query_parse(nt_slice_mem(text.p, text.len), &q, &mistake) == 0, "%s: %s",
+		      text.p, mistake.msg);
+	ck_assert_msg(nt_query_eval(q, &r), "%s", text.p);
+	other = r;
+	other.client_name = NT_SLICE_LIT("somebody-else");
+	ck_assert_msg(!nt_query_eval(q, &other) || strcmp(odd_values[_i], "*") == 0, "%s", text.p);
+	other = r;
+	other.node = NT_SLICE_LIT("n3");
+	ck_assert_msg(!nt_query_eval(q, &other), "%s", text.p);
+}
+END_TEST
+
+START_TEST(group_comes_back_from_its_text)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule =
+		must_parse("{severity: 1, aggregateBy: [client_name, service.name]}");
+	_cleanup_(nt_rule_freep) struct nt_rule *other =
+		must_parse("{severity: 1, aggregateBy: [client_name, qname]}");
+	_cleanup_arena_ struct nt_arena arena = NT_ARENA(1 << 20);
+	_cleanup_buf_ struct nt_buf json = { 0 };
+	struct nt_slice values[4] = { nt_slice_str(odd_values[_i]), NT_SLICE_LIT("x") }, back[4];
+
+	nt_text_group(rule, values, &json);
+	ck_assert(nt_text_group_parse(rule, nt_slice_mem(json.p, json.len), &arena, back));
+	ck_assert(nt_slice_eq(back[0], values[0]) && nt_slice_eq(back[1], values[1]));
+	ck_assert(!nt_text_group_parse(other, nt_slice_mem(json.p, json.len), &arena, back));
+	ck_assert(!nt_text_group_parse(rule, NT_SLICE_LIT("{\"client_name\":1}"), &arena, back));
+	ck_assert(!nt_text_group_parse(rule, NT_SLICE_LIT(""), &arena, back));
+}
+END_TEST
+
+START_TEST(filter_of_the_longest_values_is_a_query)
+{
+	_cleanup_buf_ struct nt_buf spec = { 0 }, text = { 0 };
+	_cleanup_(nt_rule_freep) struct nt_rule *rule = NULL;
+	_cleanup_(nt_query_freep) struct nt_query *q = NULL;
+	struct nt_query_error mistake;
+	struct nt_slice values[4];
+	static char longest[4000];
+
+	memset(longest, '"', sizeof(longest));
+	nt_buf_puts(&spec, "{severity: 1, aggregateBy: [client_name, qname, policy, error], "
+			   "query: 'qname IN {a");
+	while (spec.len < 2900)
+		nt_buf_puts(&spec, ", \"b.example.com\"");
+	nt_buf_puts(&spec, "}'}");
+	rule = must_parse(spec.p);
+	for (size_t i = 0; i < 4; i++)
+		values[i] = nt_slice_mem(longest, sizeof(longest));
+	nt_text_filter(rule, values, &text);
+	ck_assert_msg(nt_query_parse(nt_slice_mem(text.p, text.len), &q, &mistake) == 0, "%zu: %s",
+		      text.len, mistake.msg);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("alert_rule");
+	TCase *tc = tcase_create("alert_rule");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, NULL, free_manifest);
+	tcase_add_loop_test(tc, rules_that_are_taken, 0, NT_ARRAY_LEN(accepted));
+	tcase_add_loop_test(tc, rules_that_are_refused, 0, NT_ARRAY_LEN(refused));
+	tcase_add_test(tc, another_version_is_refused);
+	tcase_add_loop_test(tc, buckets_divide_both_times, 0, NT_ARRAY_LEN(times));
+	tcase_add_test(tc, sides_are_the_defaults_of_figures_unless_asked_for);
+	tcase_add_test(tc, summary_is_filled_in);
+	tcase_add_loop_test(tc, filter_matches_the_row_that_it_was_made_from, 0,
+			    NT_ARRAY_LEN(odd_values));
+	tcase_add_loop_test(tc, group_comes_back_from_its_text, 0, NT_ARRAY_LEN(odd_values));
+	tcase_add_test(tc, filter_of_the_longest_values_is_a_query);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "dataplane/agent/agent.h"
+#include "dataplane/agent/enforcer.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
@@ -29,6 +30,7 @@
 struct daemon {
 	struct nt_clock clock;
 	struct nt_loop *loop;
+	struct nt_enforcer *enforcer;
 	struct nt_agent *agent;
 	struct nt_ring *ring;
 	struct nt_export *export;
@@ -113,6 +115,7 @@ static void on_flush_timer(void *ctx)
 	struct daemon *d = ctx;
 
 	(void)flush(d, drain_all(d));
+	nt_enforcer_reconcile(d->enforcer);
 }
 
 static void on_second(void *ctx)
@@ -169,6 +172,8 @@ static int open_agent(struct daemon *d, const struct nt_options *o, struct nt_ta
 		.spool_max_bytes = o->spool_max_bytes,
 		.timeout_ns = o->timeout_ns,
 		.merge = o->flush_ns > 0,
+		.policy_name = nt_enforcer_policy_name,
+		.policy_ctx = d->enforcer,
 	};
 	struct nt_tapsource source = nt_source_of_taps(taps);
 
@@ -192,6 +197,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 		return r;
 	status.ring = d->ring;
 	status.export = d->export;
+	status.rules = nt_enforcer_rules(d->enforcer);
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
 }
 
@@ -214,6 +220,7 @@ static void done(struct daemon *d)
 	nt_export_free(d->export);
 	nt_ring_close(d->ring);
 	nt_agent_free(d->agent);
+	nt_enforcer_free(d->enforcer);
 	nt_loop_free(d->loop);
 }
 
@@ -225,6 +232,8 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 
 	if (r == 0)
 		r = nt_loop_signals(d->loop, signals, on_signal, d, err);
+	if (r == 0)
+		r = nt_enforcer_new(o, taps, d->loop, &d->clock, &d->enforcer, err);
 	if (r == 0)
 		r = open_agent(d, o, taps, err);
 	if (r == 0)
@@ -244,7 +253,9 @@ int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, struct
 	/* Before the ring is touched: the counters of now tell what an agent before us had read,
 	 * and a first batch on disk makes the next start know that there was one. */
 	(void)flush(&d, true);
-	r = nt_loop_run(d.loop, err);
+	r = nt_enforcer_start(d.enforcer, err);
+	if (r == 0)
+		r = nt_loop_run(d.loop, err);
 	if (r == 0 && d.result < 0)
 		r = nt_err_set(err, -d.result, "the last batch could not be written");
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods and counters from the pinned maps. */
+/* Pods, counters and rules in the pinned maps. */
 #include "dataplane/agent/source.h"
 
 static int pod_get(void *ctx, uint64_t ep_id, struct nt_pod *ret_pod)
@@ -34,4 +34,53 @@ struct nt_tapsource nt_source_of_taps(struct nt_taps *taps)
 		.counters = counters,
 		.forget = forget,
 	};
+}
+
+static int publish(void *ctx, const struct nt_slot *slot, const struct nt_taps_rule *rules,
+		   size_t rules_len, uint32_t *ret_slot, struct nt_err *err)
+{
+	return nt_taps_slot_publish(ctx, slot, rules, rules_len, ret_slot, err);
+}
+
+static int remove_slot(void *ctx, uint32_t slot, struct nt_err *err)
+{
+	return nt_taps_slot_remove(ctx, slot, err);
+}
+
+static int slots(void *ctx, nt_taps_slot_fn *fn, void *fn_ctx, struct nt_err *err)
+{
+	return nt_taps_slots(ctx, fn, fn_ctx, err);
+}
+
+static int sweep(void *ctx, struct nt_err *err)
+{
+	return nt_taps_slots_sweep(ctx, err);
+}
+
+static int set(void *ctx, uint64_t ep_id, const uint32_t *endpoint_slots, size_t slots_len,
+	       const struct nt_scope_set *scope, struct nt_err *err)
+{
+	return nt_taps_endpoint_set(ctx, ep_id, endpoint_slots, slots_len, scope, err);
+}
+
+static int get(void *ctx, uint64_t ep_id, struct nt_endpoint *ret_endpoint,
+	       struct nt_scope_set *ret_scope)
+{
+	return nt_taps_endpoint_get(ctx, ep_id, ret_endpoint, ret_scope);
+}
+
+int nt_sink_of_taps(struct nt_taps *taps, struct nt_rulesink *ret_sink, struct nt_err *err)
+{
+	*ret_sink = (struct nt_rulesink){
+		.ctx = taps,
+		.publish = publish,
+		.remove = remove_slot,
+		.slots = slots,
+		.sweep = sweep,
+		.set = set,
+		.get = get,
+	};
+	if (nt_taps_rules_key(taps, &ret_sink->key) < 0)
+		return nt_err_set(err, EIO, "the key of the rules cannot be read");
+	return 0;
 }

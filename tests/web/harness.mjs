@@ -2,7 +2,7 @@
 // What the test runs on: the real controller with a store of its own, the real browser, TAP lines.
 // Ends only what it started, by pid, also when the test fails.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -40,23 +40,27 @@ export async function step(name, run) {
   }
 }
 
+let encoder = "";
+
 function compile() {
+  if (encoder) return encoder;
   const out = join(WORK, "make-batch");
   const lib = (n) => join(BUILD, "lib", `lib_${n}.a`);
   execFileSync("gcc", ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I.", "-o", out, "tests/web/make-batch.c", "-Wl,--start-group",
     lib("record"), lib("dns"), lib("base"), "-Wl,--end-group", "-ljansson", "-lz", "-lm"], { cwd: ROOT, stdio: "pipe" });
-  return out;
+  return encoder = out;
 }
 
 export class Controller {
   #data = mkdtempSync(join(WORK, "data-"));
   #encoder = compile();
   #process = null;
+  #objects = mkdtempSync(join(WORK, "objects-"));
 
   /** Port 0 first; after a stop the same address again. */
   async start() {
     const listen = this.url ? this.url.replace("http://", "").replace(/\/$/, "") : "127.0.0.1:0";
-    const p = spawn(join(BUILD, "nametap-controller"), ["--data", this.#data, "--listen", listen, "--log-level", "warn"],
+    const p = spawn(join(BUILD, "nametap-controller"), ["--data", this.#data, "--objects", this.#objects, "--listen", listen, "--log-level", "warn"],
       { stdio: ["ignore", "pipe", "inherit"] });
     running.add(p);
     this.#process = p;
@@ -78,6 +82,9 @@ export class Controller {
     p.kill("SIGTERM");
     await gone;
   }
+
+  /** A manifest in the objects directory; JSON is YAML. */
+  put(name, object) { writeFileSync(join(this.#objects, `${name}.json`), JSON.stringify(object)); }
 
   async send(batch) {
     const body = execFileSync(this.#encoder, { input: JSON.stringify(batch), maxBuffer: 64 << 20 });

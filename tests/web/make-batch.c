@@ -134,6 +134,7 @@ static void set_client(const json_t *o, struct nt_record *r)
 static void set_name(const json_t *o, struct nt_record *r)
 {
 	static const char *const names[] = { "", "cluster", "external", "reverse", "search", NULL };
+	static const char *const verdicts[] = { "", "allow", "audit", "deny", "unjudgeable", NULL };
 	struct nt_slice rcode = text(o, "rcode");
 
 	r->qname = text(o, "qname");
@@ -142,6 +143,8 @@ static void set_name(const json_t *o, struct nt_record *r)
 	r->answered = rcode.len > 0;
 	must(!r->answered || nt_dns_rcode_parse(rcode, &r->rcode) == 0, "a response code is none");
 	r->scope = (enum nt_scope)one_of(text(o, "scope"), names);
+	r->verdict = (uint8_t)one_of(text(o, "verdict"), verdicts);
+	r->policy = text(o, "policy");
 	r->logical_qname = text(o, "logical_qname");
 	r->domain = text(o, "domain");
 }

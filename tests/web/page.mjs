@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page as a person sees it against the API's answers and the known input. TAP on stdout.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { AXE, browse, Controller, main, ok, same, SHOTS, step } from "./harness.mjs";
+import { browse, Controller, main, ok, same, SHOTS, step } from "./harness.mjs";
+import { alerts, blocked, burst, MANIFESTS, navigation, nothingYet, policies } from "./rules.mjs";
+import { accessible, bars, big, figure, iso, latency, loaded, text, wider } from "./seen.mjs";
 import { fresh, groups, HOSTILE_NAMES, HOSTILE_POD, LONG_NAME, RTL_NAMESPACE, sums, world } from "./world.mjs";
 
 const MINUTE = 60_000_000;
-const iso = (us) => new Date(us / 1000).toISOString();
-const figure = (n) => n.toLocaleString("en");
-
-/** Latency in three figures, written here a second time on purpose. */
-function latency(ns) {
-  const [v, unit] = ns < 1e6 ? [ns / 1e3, "µs"] : ns < 1e9 ? [ns / 1e6, "ms"] : [ns / 1e9, "s"];
-  return `${v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)} ${unit}`;
-}
 
 /** An hour ago, on a bucket's border, so that the whole range is over. */
 const w = world(Math.floor((Date.now() * 1000 - 75 * MINUTE) / (15 * MINUTE)) * 15 * MINUTE);
@@ -21,19 +14,10 @@ const range = { from: iso(w.from_us), to: iso(w.to_us) };
 const controller = new Controller();
 const urlOf = (more = {}) => `${controller.url}/?${new URLSearchParams({ ...more, ...range })}`;
 
-const loaded = (page) => page.waitForFunction(() => !document.querySelector(".skeleton") && document.querySelector("#tile-queries") && !document.querySelector(".spin"));
-
 async function open(page, more) {
   await page.goto(urlOf(more));
   await loaded(page);
 }
-
-const text = async (page, selector) => (await page.locator(selector).innerText()).trim();
-const big = async (page, id) => (await text(page, `#${id} .big`)).replace("*", "");
-
-/** Rows of a list panel: label as written, figure as shown, tooltip. */
-const bars = (page, id) => page.locator(`#${id} .bars > li:not(.more)`).evaluateAll((all) => all.map((li) => ({
-  label: [...li.querySelectorAll(".label a")].map((a) => a.textContent), figure: li.querySelector(".figure").textContent, title: li.title })));
 
 async function table(page, id) {
   await page.locator(`#${id} .legend button`).click();
@@ -277,17 +261,21 @@ async function states(page) {
   ok((await page.locator("#outcome .error button").count()) === 1, "with a button to try again");
 }
 
-async function live({ page, said }) {
+/** On a store of its own, so that it need not wait for the others, nor they for it. */
+async function live() {
+  const controller = new Controller();
+  await controller.start();
+  const { context, page, asked } = await browse();
   await page.goto(controller.url);
   await loaded(page);
   await page.mouse.move(5, 5);
   const now = () => Date.now() * 1000;
-  await controller.send(fresh(w.pods[0], now(), 2, 7));
+  await controller.send(fresh(w.pods[0], now(), 1, 7));
   await page.waitForFunction(() => document.querySelector("#tile-queries .big")?.textContent.trim() === "7", null, { timeout: 15_000 });
   ok(true, "new records appear without a reload");
   const first = await page.locator("table.log tbody tr").first().getAttribute("data-row");
   await page.locator("table.log tbody tr").first().hover();
-  await controller.send(fresh(w.pods[1], now(), 3, 5));
+  await controller.send(fresh(w.pods[1], now(), 2, 5));
   await page.locator(".pending button").waitFor({ timeout: 15_000 });
   same([await page.locator("table.log tbody tr").first().getAttribute("data-row"), (await text(page, ".pending")).startsWith("5 new rows")], [first, true], "no row moves under the pointer; the new ones are counted");
   await page.locator(".pending button").click();
@@ -299,14 +287,21 @@ async function live({ page, said }) {
   await controller.start();
   await page.locator("#strip-offline").waitFor({ state: "detached", timeout: 15_000 });
   ok(true, "and the page finds back by itself");
-  said.length = 0; // the browser reports each refused connection by itself
+  same(asked.filter((u) => !u.startsWith(controller.url)), [], "nothing but our own origin is asked while it is gone");
+  await context.close();
+  await controller.stop();
 }
 
-async function accessible(page, where) {
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  const bad = found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target.join(" ")} ${n.failureSummary.split("\n").slice(1, 2)}`).slice(0, 4).join(" | ")}`);
-  same(bad, [], `axe finds nothing serious: ${where}`);
+async function routes(page, colorScheme) {
+  for (const name of ["alerts", "policies"]) for (const [width, height] of [[390, 844], [1280, 900], [1920, 1080]]) {
+    await page.setViewportSize({ width, height });
+    await page.goto(`${controller.url}/${name}?${new URLSearchParams(range)}`);
+    await loaded(page);
+    await page.locator(".things").first().waitFor();
+    await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    same(await wider(page), 0, `nothing of ${name} is wider than ${width} px, ${colorScheme}`);
+    if (width !== 1920) await accessible(page, `${name}, ${width} px, ${colorScheme}`);
+  }
 }
 
 /** One theme: widths, pictures, accessibility with everything open. */
@@ -316,31 +311,31 @@ async function theme(colorScheme) {
     await page.setViewportSize({ width, height });
     await open(page, {});
     await page.screenshot({ path: join(SHOTS, `overview-${width}-${colorScheme}.png`), fullPage: width > 390 });
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    same(over, 0, `nothing is wider than ${width} px, ${colorScheme}`);
+    same(await wider(page), 0, `nothing is wider than ${width} px, ${colorScheme}`);
     await page.locator("table.log tbody tr:not(.gap) .c-time a").nth(1).click();
     await page.locator(".detail").waitFor();
     await page.screenshot({ path: join(SHOTS, `detail-${width}-${colorScheme}.png`) });
-    if (width !== 1280) await accessible(page, `detail, ${width} px, ${colorScheme}`);
+    if (width === 390) await accessible(page, `detail, ${width} px, ${colorScheme}`);
   }
+  await routes(page, colorScheme);
   await page.setViewportSize({ width: 1280, height: 900 });
   await open(page, {});
   await accessible(page, `overview, ${colorScheme}`);
   await page.locator("#filter").fill("client_namespace = ");
   await page.locator("#filter-list [role=option]", { hasText: "shop" }).first().waitFor();
   await page.screenshot({ path: join(SHOTS, `completion-1280-${colorScheme}.png`) });
-  await accessible(page, `completion open, ${colorScheme}`);
+  await accessible(page, `completion open, ${colorScheme}`, ".top");
   await page.locator("#filter").fill("rtype = A");
   await page.keyboard.press("Escape");
   await page.keyboard.press("Enter");
   await page.locator(".mistake").waitFor();
   await page.screenshot({ path: join(SHOTS, `mistake-1280-${colorScheme}.png`) });
-  await accessible(page, `a mistake in the filter, ${colorScheme}`);
+  await accessible(page, `a mistake in the filter, ${colorScheme}`, ".top");
   await page.keyboard.press("Escape");
   await page.locator("#strip-coverage").click();
   await page.locator(".sheet", { hasText: "no such device" }).waitFor();
   await page.screenshot({ path: join(SHOTS, `coverage-1280-${colorScheme}.png`) });
-  await accessible(page, `coverage open, ${colorScheme}`);
+  await accessible(page, `coverage open, ${colorScheme}`, ".sheet");
   await page.setViewportSize({ width: 320, height: 700 });
   await open(page, {});
   same(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, `no sideways scroll at 320 px, ${colorScheme}`);
@@ -378,18 +373,23 @@ await main(async () => {
   await loaded(empty.page);
   ok((await text(empty.page, "#outcome")).includes("No record yet."), "a fresh install says that nothing came yet");
   await empty.page.screenshot({ path: join(SHOTS, "empty-1280-light.png") });
+  await nothingYet(empty.page, controller.url);
   await empty.context.close();
+  for (const [name, object] of Object.entries(MANIFESTS)) controller.put(name, object);
   await controller.send(w.batch);
-  const browser = await browse();
-  const { page, said, asked } = browser;
-  const steps = { still, totals, strip, lists, charts, log, filter, mistake, completion, clicks, detail, hostile, states, policy };
+  await controller.send({ ...w.batch, seq: 2, records: burst(w.pods[2], Date.now() * 1000), endpoints: [] });
+  const aside = step("live", live);
+  const { context, page, said, asked } = await browse();
+  const steps = { still, totals, strip, lists, charts, log, filter, mistake, completion, clicks, detail, hostile, states, policy,
+    blocked: () => blocked(page, w, range, controller.url), policies: () => policies(page, w, range, controller.url, controller),
+    navigation: () => navigation(page, range, controller.url), alerts: () => alerts(page, w, controller, controller.url) };
   for (const [name, run] of Object.entries(steps)) {
     await step(name, async () => { if (!["states", "policy", "still"].includes(name)) await open(page, {}); await run(page); });
   }
   same(said.filter((s) => !s.includes("400 (Bad Request)")), [], "the console is empty");
   same(asked.filter((u) => !u.startsWith(controller.url)), [], "nothing but our own origin is asked");
-  await step("live", () => live(browser));
-  await browser.context.close();
+  await context.close();
+  await aside;
   await step("light", () => theme("light"));
   await step("dark", () => theme("dark"));
   await controller.stop();

@@ -38,6 +38,19 @@ function row(pod, start_us, more) {
 
 const address = (name, data) => [{ name, type: "A", ttl: 30, rdata: data }];
 
+/** What policies made of some queries: denied ones got NXDOMAIN on their own node, audited ones went on. */
+function judged(all, at, external) {
+  const egress = "shop/cart-egress", audit = "shop/web-egress", out = [];
+  const denied = (qname, domain, more) => external(qname, domain, { rcode: "NXDOMAIN", verdict: "deny", policy: egress, latencies: [40_000], ...more });
+  for (let i = 0; i < 9; i++) out.push(row(all[0], at(600 + i * 7), denied(`t${i % 3}.evil.example`, "evil.example", { count: 1 + (i % 2) })));
+  out.push(row(all[0], at(660), { ...denied("evil.example.corp.example.net", "evil.example"), scope: "search", logical_qname: "evil.example" }));
+  for (let i = 0; i < 2; i++) out.push(row(all[0], at(670 + i), external("two-questions.example", "two-questions.example", { rcode: "", verdict: "unjudgeable", policy: egress })));
+  for (let i = 0; i < 7; i++) out.push(row(all[1], at(610 + i * 9), external(i % 2 ? "api.segment.example" : "cdn.assets.example", i % 2 ? "segment.example" : "assets.example",
+    { verdict: "audit", policy: audit, count: 3, latencies: [1_500_000, 1_500_000, 1_500_000], rrsets: address("cdn.assets.example", ["192.0.2.7"]) })));
+  for (let i = 0; i < 5; i++) out.push(row(all[0], at(620 + i), external("api.stripe.com", "stripe.com", { verdict: "allow", policy: egress, latencies: [900_000] })));
+  return out;
+}
+
 /** One row of every kind that panels tell apart, many times over: 15 minutes from start_us. */
 function rows(all, start_us) {
   const out = [];
@@ -61,6 +74,7 @@ function rows(all, start_us) {
       logical_qname: "4.4.96.10.in-addr.arpa", latencies: [600_000] }));
   }
   for (let i = 0; i < 11; i++) out.push(row(all[2], at(300 + i), external(`www.site-${i}.example`, `site-${i}.example`, { qtype: "HTTPS", latencies: [9_000_000], server: SERVERS[2] })));
+  out.push(...judged(all, at, external));
   HOSTILE_NAMES.forEach((qname, i) => out.push(row(all[i % 2 ? 5 : 4], at(880 + i), external(qname, qname.split(".").slice(-2).join("."), { qtype: "TXT", latencies: [1_000_000],
     rrsets: [{ name: qname, type: "TXT", ttl: 1, rdata: [`"<b onmouseover=window.owned=1>bold</b>"`] }] }))));
   return out;

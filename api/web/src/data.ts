@@ -3,8 +3,8 @@
 // range is what all other calls ask for, so that no two panels speak of different seconds.
 import { computed, effect, signal, untracked, type Signal } from "@preact/signals";
 import { get, Problem, type Params } from "./api";
-import { and, clientPart } from "./query";
-import type { Coverage, Fields, Logs, Loss, Row, Summary, Timeseries, Top } from "./types";
+import { and } from "./query";
+import type { AlertEvents, Alerts, Coverage, Fields, Logs, Loss, Policies, Row, Summary, Timeseries, Top } from "./types";
 import { view } from "./url";
 
 export interface Resource<T> { data: Signal<T | null>; problem: Signal<Problem | null> }
@@ -28,25 +28,28 @@ export const gaps = resource<Logs>();
 export const fields = resource<Fields>();
 export const coverage = resource<Coverage>();
 
-/* What was lost has no name and no code, so a filter by them would hide it: loss is asked for by the
- * filter's client part alone, and only then by calls of its own. */
-const lossSummary = resource<Summary>();
-const lossTime = resource<Timeseries>();
-const sameLoss = (): boolean => clientPart(view.value.q) === view.value.q.trim();
+export const rules = resource<Alerts>();
+export const openEvents = resource<AlertEvents>();
+export const resolvedEvents = resource<AlertEvents>();
+export const policies = resource<Policies>();
+export const blocked = resource<Top>(); // by policy and verdict: denied and would be denied
+export const blockedPods = { denied: resource<Top>(), audited: resource<Top>() };
+export const blockedNames = { denied: resource<Top>(), audited: resource<Top>() };
 
 /** Packets of the range that may be missing in the figures; null while that is not known. */
-export const loss = computed<Loss | null>(() =>
-  (sameLoss() ? summary : lossSummary).data.value?.loss ?? null);
-export const lossByTime = computed<Timeseries["loss"]>(() =>
-  (sameLoss() ? whole : lossTime).data.value?.loss ?? []);
+export const loss = computed<Loss | null>(() => summary.data.value?.loss ?? null);
+export const lossByTime = computed<Timeseries["loss"]>(() => whole.data.value?.loss ?? []);
+
+/** Queries that did not leave because of a policy, and those that only would not have. */
+export const DENIED = "verdict IN {deny, unjudgeable}";
+export const AUDITED = "verdict = audit";
 
 /** The filter's own mistake, with its text: the box shows it, the panels keep what they had. */
 export const mistake = signal<{ text: string; problem: Problem } | null>(null);
 /** Since when nobody answers; null while somebody does. */
 export const offlineSince = signal<number | null>(null);
-/** What the shown figures were asked with; `slow` once a change takes longer than two seconds. */
-export const shown = signal("");
 export const busy = signal(false);
+/** A change takes longer than two seconds. */
 export const slow = signal(false);
 /** Reasons not to touch the page now: a drag, an open list. */
 export const holds = signal(0);
@@ -66,7 +69,7 @@ export const PAGE_ROWS = 100;
 
 let current: AbortController | null = null;
 
-const keyOf = (): string => JSON.stringify([view.value.q, view.value.from, view.value.to]);
+const keyOf = (): string => JSON.stringify([view.value.page, view.value.q, view.value.from, view.value.to]);
 
 async function fill<T>(to: Resource<T>, path: string, params: Params, signal: AbortSignal): Promise<void> {
   try {
@@ -97,15 +100,14 @@ async function fillLogs(params: Params, fresh: boolean, signal: AbortSignal): Pr
   logs.problem.value = next.problem.value;
 }
 
-async function rest(range: Params, fresh: boolean, signal: AbortSignal): Promise<void> {
+const fillBlocked = (p: Params, signal: AbortSignal): Promise<void> =>
+  fill(blocked, "top", { ...p, q: and(view.value.q, "verdict IN {deny, unjudgeable, audit}"), by: "policy,verdict", limit: 1000 }, signal);
+
+async function overview(p: Params, fresh: boolean, signal: AbortSignal): Promise<void> {
   const q = view.value.q;
-  const p: Params = { ...range, q };
   const time: Params = { ...p, buckets: BUCKETS };
-  const lost = { ...range, q: clientPart(q) };
-  const lossCalls = sameLoss() ? [] : [
-    fill(lossSummary, "summary", lost, signal),
-    fill(lossTime, "timeseries", { ...lost, buckets: BUCKETS }, signal)];
-  await Promise.all([...lossCalls,
+  await Promise.all([
+    fillBlocked(p, signal), // first: the totals wait for it
     fill(outcome, "timeseries", { ...time, q: and(q, "scope != search"), by: "rcode", limit: 20 }, signal),
     fill(codes, "top", { ...p, by: "rcode,scope", limit: 100 }, signal),
     fill(whole, "timeseries", time, signal),
@@ -116,27 +118,51 @@ async function rest(range: Params, fresh: boolean, signal: AbortSignal): Promise
     fill(clients, "top", { ...p, by: "client_namespace,client_name", order: "queries", limit: 10 }, signal),
     fill(servers, "top", { ...p, by: "servers.ip,servers.name,servers.namespace,servers.service", order: "queries", limit: 10 }, signal),
     fill(traffic, "top", { ...p, by: "client_namespace,client_name", order: "bytes", limit: 10 }, signal),
-    fill(gaps, "logs", { ...lost, type: "UNLOGGED", limit: PAGE_ROWS }, signal),
+    fill(gaps, "logs", { ...p, type: "UNLOGGED", limit: PAGE_ROWS }, signal),
   ]);
+}
+
+async function denials(p: Params, signal: AbortSignal): Promise<void> {
+  const top = (to: Resource<Top>, verdict: string, by: string): Promise<void> =>
+    fill(to, "top", { ...p, q: and(view.value.q, verdict), by, limit: 10 }, signal);
+  const pod = "client_namespace,client_name";
+  await Promise.all([fillBlocked(p, signal),
+    top(blockedPods.denied, DENIED, pod), top(blockedNames.denied, DENIED, "qname"),
+    top(blockedPods.audited, AUDITED, pod), top(blockedNames.audited, AUDITED, "qname")]);
+}
+
+/** What the page shows whatever filter and range are: the rules' open events are counted everywhere. */
+function standing(signal: AbortSignal): Promise<unknown> {
+  const calls = [fill(rules, "alerts", {}, signal)];
+  if (view.value.page === "/policies") calls.push(fill(policies, "policies", {}, signal));
+  if (view.value.page === "/alerts") {
+    calls.push(fill(openEvents, "alerts/events", { state: "open", limit: 1000 }, signal),
+      fill(resolvedEvents, "alerts/events", { state: "resolved", limit: 100 }, signal));
+  }
+  return Promise.all(calls);
+}
+
+async function figures(fresh: boolean, signal: AbortSignal): Promise<void> {
+  const { page, q, from, to } = view.value;
+  await fill(summary, "summary", { q, from, to }, signal);
+  if (signal.aborted) return;
+  const problem = summary.problem.value;
+  mistake.value = problem?.body.query ? { text: q, problem } : null;
+  offlineSince.value = problem?.offline ? offlineSince.value ?? Date.now() : null;
+  if (problem?.body.query || problem?.offline) return;
+  const p: Params = { ...(problem ? { from, to } : summary.data.value?.range), q };
+  if (page === "/") await overview(p, fresh, signal);
+  if (page === "/policies") await denials(p, signal);
 }
 
 /** fresh: somebody changed the question; otherwise the same question again, in silence. */
 export async function load(fresh: boolean): Promise<void> {
   current?.abort();
   const mine = current = new AbortController();
-  const { q, from, to } = view.value;
-  const key = keyOf();
   busy.value = true;
   const late = setTimeout(() => { slow.value = true; }, 2000);
   try {
-    await fill(summary, "summary", { q, from, to }, mine.signal);
-    if (mine.signal.aborted) return;
-    const problem = summary.problem.value;
-    mistake.value = problem?.body.query ? { text: q, problem } : null;
-    offlineSince.value = problem?.offline ? offlineSince.value ?? Date.now() : null;
-    if (problem?.body.query || problem?.offline) return;
-    await rest(problem ? { from, to } : { ...summary.data.value?.range }, fresh, mine.signal);
-    if (!mine.signal.aborted) shown.value = key;
+    await Promise.all([figures(fresh, mine.signal), standing(mine.signal)]);
   } finally {
     clearTimeout(late);
     if (current === mine) { busy.value = false; slow.value = false; }
@@ -174,16 +200,19 @@ export function start(): void {
     const now = keyOf();
     if (now === key) return; // only the open row changed
     key = now;
+    reading.value = view.value.sel !== ""; // a log that is gone has no pointer in it
     untracked(() => void load(true));
   });
   let next = Date.now() + 4500;
   const again = (): void => {
     const wanted = live() || offlineSince.value !== null;
     const still = !busy.value && !holds.value && document.visibilityState === "visible" && getSelection()?.type !== "Range";
-    if (!wanted || !still || Date.now() < next) return;
+    if (!still || Date.now() < next) return;
     const began = Date.now();
+    next = Infinity;
     // A slow store is not asked more often than it can answer.
-    void load(false).finally(() => { next = began + Math.max(refreshMs.value, 4 * (Date.now() - began)) - 500; });
+    void (wanted ? load(false) : standing(new AbortController().signal))
+      .finally(() => { next = began + Math.max(refreshMs.value, 4 * (Date.now() - began)) - 500; });
   };
   setInterval(again, 1000);
   document.addEventListener("visibilitychange", again);

@@ -10,6 +10,7 @@ import { Filter, Name } from "./panel";
 import { narrow } from "./query";
 import type { Field, Row } from "./types";
 import { follow, go, href, view } from "./url";
+import { isBlocked, Shield, VerdictSentence } from "./verdict";
 
 /** Bucket i counts latencies below 2^(i + FIRST_BIT) ns (lib/record). */
 const FIRST_BIT = 14;
@@ -134,6 +135,7 @@ export function Detail(): JSX.Element | null {
   return (
     <Frame title={`${day(t)} ${clock(t)} UTC`} close={shut}>
       <p class="headline"><Name value={row.record.qname ?? "not parsed"} /></p>
+      {isBlocked(row.record) && <p class="verdict-note"><Shield verdict={row.record.verdict ?? ""} /> <VerdictSentence r={row.record} /></p>}
       <Copy row={row} />
       <Fields row={row} />
     </Frame>

@@ -84,8 +84,10 @@ export function visible(s: string): string {
   return s.replace(UNSEEN, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** Cuts a long name for a middle ellipsis: the tail keeps the registrable domain readable. */
-export function halves(s: string): [string, string] {
+/** Cuts a name for a middle ellipsis: the tail keeps the registrable domain readable where it is known. */
+export function halves(s: string, domain = ""): [string, string] {
+  const head = s.length - domain.length - 1;
+  if (domain !== "" && domain.length <= 40 && head >= 3 && s.endsWith(`.${domain}`)) return [s.slice(0, head), s.slice(head)];
   const max = 22;
   if (s.length <= max + 6) return [s, ""];
   const dot = s.indexOf(".", s.length - max);

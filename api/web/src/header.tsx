@@ -6,9 +6,9 @@ import { useEffect, useRef } from "preact/hooks";
 import * as d from "./data";
 import { ago, clock, count, day, exact, share } from "./format";
 import { FilterBox, Chips } from "./filter";
-import { Name, ProblemNote, TermLink } from "./panel";
+import { Name, ProblemNote, TermLink, To } from "./panel";
 import type { Summary } from "./types";
-import { follow, go, href, view } from "./url";
+import { follow, href, ROUTES, view, type Route } from "./url";
 import { reasonWords } from "./words";
 
 const PRESETS = [["5 m", "now-5m"], ["15 m", "now-15m"], ["1 h", "now-1h"], ["6 h", "now-6h"],
@@ -146,12 +146,29 @@ function CoverageDialog({ box }: { box: { current: HTMLDialogElement | null } })
 }
 
 function RefreshMark(): JSX.Element {
-  const on = d.live();
+  const on = d.live() || view.value.page === "/alerts";
   const every = `${d.refreshMs.value / 1000} s`;
   return (
-    <button type="button" class="quiet refresh" onClick={() => void d.load(false)}
+    <button type="button" class="quiet refresh" aria-label={on ? `Refresh, every ${every}` : "Refresh"} onClick={() => void d.load(false)}
       title={on ? `Refreshed every ${every} while this tab is visible` : "The range has ended; click to ask again"}>
-      <span class={d.busy.value ? "spin" : ""} aria-hidden="true">⟳</span> {on ? every : "refresh"}</button>
+      <span class={d.busy.value ? "spin" : ""} aria-hidden="true">⟳</span><span class="every">{on ? every : "refresh"}</span></button>
+  );
+}
+
+/** The routes; filter and range travel along. */
+function Pages(): JSX.Element {
+  const open = d.rules.data.value?.rules.reduce((n, r) => n + r.open_events, 0) ?? 0;
+  return (
+    <nav class="pages" aria-label="Pages">
+      {(Object.keys(ROUTES) as Route[]).map((page) => {
+        const on = view.value.page === page;
+        return (
+          <a key={page} href={href({ page, sel: "" })} class={on ? "on" : ""} aria-current={on ? "page" : undefined}
+            onClick={(e) => follow(e, { page, sel: "" })}>{ROUTES[page]}
+            {page === "/alerts" && open > 0 && <b class="count" title={`${exact(open)} open ${open === 1 ? "event" : "events"}`}> {count(open)}</b>}</a>
+        );
+      })}
+    </nav>
   );
 }
 
@@ -159,7 +176,8 @@ export function Header(): JSX.Element {
   return (
     <header class="top">
       <div class="top-bar">
-        <h1><a href="/" onClick={(e) => { e.preventDefault(); go({ q: "", from: "now-15m", to: "now", sel: "" }); }}>nametap</a></h1>
+        <h1><To change={{ page: "/", q: "", from: "now-15m", to: "now" }}>nametap</To></h1>
+        <Pages />
         <FilterBox />
         <RangeChooser />
         <RefreshMark />

@@ -9,6 +9,7 @@ import { clock, count, day, exact, latency, visible } from "./format";
 import { Filter, Name, Panel, State } from "./panel";
 import type { LogRecord, Logs, Row } from "./types";
 import { follow, href, view } from "./url";
+import { isBlocked, isStopped, Verdict } from "./verdict";
 import { outcomeLook, reasonWords } from "./words";
 
 const text = (v: unknown): string => (v === undefined || v === null ? "" : String(v));
@@ -36,7 +37,7 @@ function Time({ row, dated }: { row: Row; dated: boolean }): JSX.Element {
 function Answers({ record }: { record: LogRecord }): JSX.Element {
   const all = (record.rrsets ?? []).flatMap((s) => (s.rdata ?? []).map((data) => ({ type: text(s.type), data })));
   if (record.error) return <span class="bad-packet">{visible(record.error)}</span>;
-  if (!all.length) return <span class="none">{text(record.rcode) === "NOERROR" ? "no data" : "–"}</span>;
+  if (!all.length) return <span class="none">{text(record.rcode) === "NOERROR" ? "no data" : isStopped(record) ? "" : "–"}</span>;
   return (
     <>
       {all.slice(0, 3).map((a, i) => (
@@ -48,13 +49,19 @@ function Answers({ record }: { record: LogRecord }): JSX.Element {
   );
 }
 
+/** Letters that the search list put behind the name that was meant. */
+function added(r: LogRecord): number {
+  const name = text(r.qname), meant = text(r.logical_qname);
+  return r.scope === "search" && meant !== "" && name.startsWith(`${meant}.`) ? name.length - meant.length : 0;
+}
+
 function Asked({ r }: { r: LogRecord }): JSX.Element {
   return (
-    <>
+    <span class="asked">
       {r.scope === "search" && <span class="glyph o-search" title={`Made by the search list from ${visible(text(r.logical_qname))}`}>↳</span>}
       {r.qname === undefined ? <span class="none">not parsed</span>
-        : <Filter field="qname" value={r.qname}><Name dns value={r.qname} /></Filter>}
-    </>
+        : <Filter field="qname" value={r.qname}><Name dns value={r.qname} domain={text(r.domain)} added={added(r)} /></Filter>}
+    </span>
   );
 }
 
@@ -79,7 +86,7 @@ function LogRow({ row, dated }: { row: Row; dated: boolean }): JSX.Element {
         <Filter field="rcode" value={text(r.rcode)}>{visible(look.label)}</Filter></td>
       <td class="c-lat" title={n > 1 && r.latency_max !== undefined ? `mean; longest ${latency(r.latency_max)}` : undefined}>{latency(r.latency_mean)}</td>
       <td class="c-server">{server?.ip ? <Filter field="servers.ip" value={server.ip}>{server.ip}</Filter> : <span class="none">–</span>}</td>
-      <td class="c-answers"><Answers record={r} /></td>
+      <td class={`c-answers${isBlocked(r) ? " judged" : ""}`}>{isBlocked(r) && <Verdict r={r} />}<Answers record={r} /></td>
     </tr>
   );
 }

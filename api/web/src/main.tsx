@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the page: header, panels, log, detail; keys that work outside of inputs.
+import { effect } from "@preact/signals";
 import { render, type JSX } from "preact";
+import { Alerts } from "./alerts";
 import { load, start } from "./data";
 import { Detail } from "./detail";
 import { Header } from "./header";
 import { LogPanel } from "./log";
 import { Overview } from "./overview";
+import { Policies } from "./policies";
 import "./style.css";
+import { go, ROUTES, view, type Route } from "./url";
 
 /** Fills of SVG marks that are not one colour; they are looked up by id in the whole document. */
 function Patterns(): JSX.Element {
@@ -25,23 +29,34 @@ function Patterns(): JSX.Element {
 }
 
 function App(): JSX.Element {
+  const { page } = view.value;
   return (
     <>
-      <a class="skip" href="#log-title">Skip to the log</a>
+      <a class="skip" href="#main">Skip to the content</a>
       <Patterns />
       <Header />
-      <main><Overview /><LogPanel /></main>
-      <Detail />
+      <main id="main" tabIndex={-1}>
+        {page === "/alerts" ? <Alerts /> : page === "/policies" ? <Policies /> : <><Overview /><LogPanel /></>}
+      </main>
+      {page === "/" && <Detail />}
     </>
   );
 }
+
+/** The second key after `g`. */
+const GO: Record<string, Route> = { o: "/", a: "/alerts", y: "/policies" };
+let before = "";
 
 document.addEventListener("keydown", (e) => {
   const inside = (e.target as Element).closest("input,textarea,select,dialog");
   if (inside || e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.key === "/") { e.preventDefault(); document.querySelector<HTMLInputElement>("#filter")?.focus(); }
   if (e.key === "r") void load(false);
+  const page = before === "g" ? GO[e.key] : undefined;
+  if (page) go({ page, sel: "" });
+  before = e.key;
 });
 
+effect(() => { document.title = view.value.page === "/" ? "nametap" : `${ROUTES[view.value.page]} · nametap`; });
 start();
 render(<App />, document.getElementById("app")!);

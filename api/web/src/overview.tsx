@@ -5,9 +5,10 @@ import { Bars, type Bar } from "./bars";
 import * as d from "./data";
 import { bytes, count, exact, latency, share } from "./format";
 import { LatencyLines } from "./lines";
-import { Filter, Name, Panel, State, TermLink } from "./panel";
+import { Filter, Name, Panel, Skeleton, State, TermLink } from "./panel";
 import { Stack, type Series } from "./stack";
 import type { Group, Latency, Summary, Sums, Timeseries, Top } from "./types";
+import { blockedSums } from "./verdict";
 import { NO_ANSWER, OUTCOME_ORDER, SEARCH, outcomeLook, scopeLook, typeClass, type Look } from "./words";
 
 const NOTHING = "Nothing in this range.";
@@ -56,10 +57,22 @@ function misses(): number {
   return s?.points.reduce((n, p) => n + p.queries, 0) ?? 0;
 }
 
+const isBlocking = (): boolean => (d.blocked.data.value?.groups.length ?? 0) > 0;
+
+/** Only where a policy stopped something, or would have. */
+function BlockedTile({ lost }: { lost: boolean }): JSX.Element | null {
+  const { denied, audited } = blockedSums();
+  if (!isBlocking()) return null;
+  return (
+    <Tile id="tile-blocked" label="Blocked by policy" sub={<>would deny <b><Figure n={audited} term={d.AUDITED} lost={false} /></b></>}>
+      <Figure n={denied} term={d.DENIED} lost={lost} /></Tile>
+  );
+}
+
 function TileRow({ data }: { data: Summary }): JSX.Element {
   const s = data.sums, l = s.latency, lost = (d.loss.value?.packets ?? 0) > 0, search = misses();
   return (
-    <dl class="tiles">
+    <dl class={`tiles${isBlocking() ? " eight" : ""}`}>
       <Tile id="tile-queries" label="Queries" sub={<>retries <b><Figure n={s.retries} term="retries > 0" lost={false} /></b></>}>
         <Figure n={s.queries} lost={lost} /></Tile>
       <Tile id="tile-replies" label="Replies" sub={<>truncated <b><Figure n={s.truncated} term="truncated > 0" lost={false} /></b></>}>
@@ -75,15 +88,20 @@ function TileRow({ data }: { data: Summary }): JSX.Element {
           : <span title="At most: the upper bound of its bucket">≤ {latency(l.p95)}</span>}</Tile>
       <Tile id="tile-bytes" label="Bytes in" sub={<>out <b title={`${exact(s.bytes_out)} octets`}>{bytes(s.bytes_out)}</b></>}>
         <span title={`${exact(s.bytes_in)} octets of DNS messages that the pods got`}>{bytes(s.bytes_in)}</span></Tile>
+      <BlockedTile lost={lost} />
     </dl>
   );
 }
+
+/** One more tile must not push the others aside later: how many there are is known before they come. */
+const tiled = (): boolean => d.blocked.data.value !== null || d.blocked.problem.value !== null;
 
 export function Totals(): JSX.Element {
   return (
     <section class="totals" aria-labelledby="totals-title">
       <h2 id="totals-title" class="away">Totals</h2>
-      <State of={d.summary} isEmpty={() => false} empty="" skeleton="tiles">{(data) => <TileRow data={data} />}</State>
+      <State of={d.summary} isEmpty={() => false} empty="" skeleton="tiles">
+        {(data) => tiled() ? <TileRow data={data} /> : <Skeleton kind="tiles" />}</State>
     </section>
   );
 }
@@ -256,7 +274,7 @@ function Domains(): JSX.Element {
   );
 }
 
-function Client({ g }: { g: Group }): JSX.Element {
+export function Client({ g }: { g: Group }): JSX.Element {
   const ns = g.key["client_namespace"] ?? "", name = g.key["client_name"] ?? "";
   return (
     <span class="pair">
@@ -267,7 +285,7 @@ function Client({ g }: { g: Group }): JSX.Element {
   );
 }
 
-const clientId = (g: Group): string => JSON.stringify(g.key);
+export const clientId = (g: Group): string => JSON.stringify(g.key);
 
 function Clients(): JSX.Element {
   return (

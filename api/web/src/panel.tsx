@@ -6,29 +6,32 @@ import type { Problem } from "./api";
 import { load, mistake, slow, summary, type Resource } from "./data";
 import { exact, halves, visible } from "./format";
 import { equals, narrow, withTerm } from "./query";
-import { follow, go, href, view } from "./url";
+import { follow, go, href, view, type Route, type View } from "./url";
 
 /** A hostile name: text nodes only, direction fixed, invisible characters written out. A DNS name
- * that is too long loses its middle, anything else its end. */
-export function Name({ value, none = "none", dns }: { value: string; none?: string; dns?: boolean }): JSX.Element {
+ * that is too long loses its middle, anything else its end; what a search list put behind it goes first. */
+export function Name({ value, none = "none", dns, domain, added = 0 }: {
+  value: string; none?: string; dns?: boolean; domain?: string; added?: number;
+}): JSX.Element {
   if (value === "") return <span class="none">{none}</span>;
-  const shown = visible(value);
-  const [head, tail] = dns ? halves(shown) : [shown, ""];
+  const shown = visible(value.slice(0, value.length - added));
+  const suffix = visible(value.slice(value.length - added));
+  const [head, tail] = dns ? halves(shown, domain) : [shown, ""];
   return (
-    <bdi dir="ltr" class="name" title={shown}>
-      <span class="head">{head}</span>{tail && <span class="tail">{tail}</span>}
+    <bdi dir="ltr" class="name" title={shown + suffix}>
+      <span class="head">{head}</span>{tail && <span class="tail">{tail}</span>}{suffix && <span class="suffix">{suffix}</span>}
     </bdi>
   );
 }
 
-interface FilterProps { field: string; value: string; children: ComponentChildren; class?: string; title?: string }
+interface FilterProps { field: string; value: string; children: ComponentChildren; class?: string; title?: string; page?: Route }
 
 /** A value that edits the filter: click adds it, Alt-click excludes it. */
-export function Filter({ field, value, children, class: cls, title }: FilterProps): JSX.Element {
+export function Filter({ field, value, children, class: cls, title, page = view.value.page }: FilterProps): JSX.Element {
   const q = narrow(view.value.q, field, value);
   return (
-    <a class={cls} href={href({ q, sel: "" })} title={title ?? visible(equals(field, value))} draggable={false}
-      onClick={(e) => follow(e, { q: e.altKey ? narrow(view.value.q, field, value, true) : q, sel: "" })}>
+    <a class={cls} href={href({ page, q, sel: "" })} title={title ?? visible(equals(field, value))} draggable={false}
+      onClick={(e) => follow(e, { page, q: e.altKey ? narrow(view.value.q, field, value, true) : q, sel: "" })}>
       {children}
     </a>
   );
@@ -43,6 +46,14 @@ export function TermLink({ term, children, class: cls, title }: {
     <a class={cls} href={href({ q, sel: "" })} title={title ?? term} draggable={false}
       onClick={(e) => follow(e, { q, sel: "" })}>{children}</a>
   );
+}
+
+/** A link to another state of the page: another route, an event's own filter and range. */
+export function To({ change, children, class: cls, title }: {
+  change: Partial<View>; children: ComponentChildren; class?: string; title?: string;
+}): JSX.Element {
+  const c = { sel: "", ...change };
+  return <a class={cls} href={href(c)} title={title} onClick={(e) => follow(e, c)}>{children}</a>;
 }
 
 interface PanelProps {
@@ -97,8 +108,13 @@ function FirstSteps(): JSX.Element {
   );
 }
 
+type Kind = "chart" | "list" | "tiles" | "table";
+
+export const Skeleton = ({ kind }: { kind: Kind }): JSX.Element =>
+  <div class={`skeleton ${kind}`} aria-hidden="true"><i /><i /><i /><i /></div>;
+
 interface StateProps<T> {
-  of: Resource<T>; isEmpty: (data: T) => boolean; empty: string; skeleton: "chart" | "list" | "tiles" | "table";
+  of: Resource<T>; isEmpty: (data: T) => boolean; empty: string; skeleton: Kind;
   first?: boolean; // the panel that explains a fresh install
   children: (data: T) => ComponentChildren;
 }
@@ -111,7 +127,7 @@ export function State<T>({ of, isEmpty, empty, skeleton, first, children }: Stat
     if (problem && !problem.body.query) return <ProblemNote problem={problem} />;
     if (mistake.value) return <div class="note"><p>Nothing was counted: the filter has a mistake.</p></div>;
     if (summary.problem.value?.offline) return <ProblemNote problem={summary.problem.value} />;
-    return <div class={`skeleton ${skeleton}`} aria-hidden="true"><i /><i /><i /><i /></div>;
+    return <Skeleton kind={skeleton} />;
   }
   const note = problem && <div class="stale" role="status">Not refreshed: {visible(problem.message)}</div>;
   return <>{note}{isEmpty(data) ? <Empty words={empty} first={first} /> : children(data)}</>;

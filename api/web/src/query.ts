@@ -97,15 +97,6 @@ export function without(text: string, term: Term): string {
   return rest.map((t) => t.text).join(" AND ");
 }
 
-/**
- * The part of a filter that lost packets can be asked by: nobody knows their names and codes, only
- * whose they were. A text with OR at its top has no such part.
- */
-export function clientPart(text: string): string {
-  const about = (t: Term): boolean => t.key.startsWith("client_") || t.key === "node";
-  return (terms(text) ?? []).filter(about).map((t) => t.text).join(" AND ");
-}
-
 /** An offset in octets of UTF-8 as an index of the string. */
 export function indexOfOctet(text: string, octets: number): number {
   let n = 0;

@@ -52,6 +52,7 @@ export interface LogRecord {
   client_name?: string; client_ip?: string; servers?: Server[]; qname?: string; qtype?: string;
   rcode?: string; rrsets?: RRset[]; scope?: string; logical_qname?: string; domain?: string;
   latency_mean?: number; latency_max?: number; reason?: string; error?: string;
+  verdict?: string; policy?: string;
   [field: string]: unknown;
 }
 export interface Row { row: string; record: LogRecord }
@@ -79,3 +80,28 @@ export interface Coverage {
   endpoints: Endpoint[];
   problems: { path: string; line: number; message: string }[];
 }
+
+/** What is wrong with an object that was refused. */
+export interface Refusal { field: string; message: string }
+
+export interface Rule {
+  name: string; description: string; summary: string; severity: number; period: number;
+  lookback: number; query: string; aggregate_by: string[]; field: string; metric: string;
+  condition: string; threshold: number | null; accepted: boolean; problem: Refusal | null;
+  last_evaluated: string | null; open_events: number;
+}
+export interface Alerts { rules: Rule[] }
+
+export interface AlertEvent {
+  id: string; rule: string; group: Record<string, string>; summary: string; severity: number;
+  state: "open" | "resolved"; metric: string; condition: string; threshold: number; value: number;
+  peak: number; first_seen: string; last_seen: string; resolved: string | null;
+  query: string; from: string; to: string;
+}
+export interface AlertEvents { events: AlertEvent[]; more: boolean }
+
+export interface Policy {
+  namespace: string; name: string; mode: string; allow: string[]; accepted: boolean;
+  problem: Refusal | null; pods: number;
+}
+export interface Policies { policies: Policy[] }

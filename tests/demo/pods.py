@@ -6,19 +6,35 @@ import re
 
 # Asked for by the programs that count their datagrams, and by nobody else.
 COUNTED = "dns-version.cluster.local"
+# scratch's TXT lookups of a name that does not exist: 20 per second for 4 s, so often.
+BURST_EVERY = 45.0
+# In the node's resolv.conf.
+NODE_SEARCH = "corp.example"
 SERVICE4, SERVICE6 = "10.96.0.10", "fd00:10:96::a"
 
 
 class Cast:
-    """counted: client_raw's arguments; a program beside the traffic that counts its own datagrams."""
+    """counted: programs beside the traffic that say what they got: (names that only they ask for, or
+    none, command)."""
 
-    def __init__(self, namespace, name, network, servers, traffic, counted=None):
+    def __init__(self, namespace, name, network, servers, traffic, counted=(), searches=()):
         self.namespace, self.name, self.network, self.servers = namespace, name, network, servers
-        self.traffic, self.counted = traffic, counted
+        self.traffic, self.counted, self.searches = traffic, counted, searches
 
 
 def dig(*words):
     return ["dig", "+tries=1", "+time=2", "+noall", *words]
+
+
+def raw(build, server, interval_ms, name, *options):
+    """A program that counts its own datagrams of this name."""
+    return [name], [f"{build}/demo/client_raw", "--server", server, "--interval", str(interval_ms), "--name", name,
+                    "--count", "1000000000", *options]
+
+
+def steady(build, program, interval_ms, *names):
+    """A real resolver over and over, with what became of each lookup."""
+    return [], [f"{build}/demo/{program}", "--seconds", "1000000", "--interval", str(interval_ms), *names]
 
 
 def clients(build):
@@ -48,20 +64,32 @@ def cast(build):
             [1.5, 0.4, *dig("_http._tcp.web.shop.svc.cluster.local", "SRV")],
             [2.5, 0.8, *dig("-x", "10.96.0.21")],
             [3.0, 0.2, *glibc("logs.example.net")],
-        ], counted=["--server", SERVICE4, "--interval", "500", "--type", "TXT", "--name", COUNTED]),
+        ], counted=[raw(build, SERVICE4, 500, COUNTED, "--type", "TXT")]),
         Cast("shop", "payments-5d8c7b9f6d-lm2zq", "bridge", [SERVICE4, SERVICE6], [
             [0.7, 0.0, *musl("api.payments.example")],
             [1.4, 0.3, *musl("gateway")],
             [2.3, 0.9, *musl("hooks.payments.example")],
             [3.1, 0.5, *dig("_api._tcp.payments.example", "SRV")],
         ]),
+        # Under an enforced policy: of each pair of names one is allowed. The second search domain is
+        # none of the node's: a pod may not widen its policy by it.
+        Cast("shop", "checkout-84b6d7c9f5-tk4wd", "bridge", [SERVICE4, SERVICE6], [
+            [2.0, 0.3, *dig("api.example.com", "A")],
+            [2.4, 0.8, *dig("example.com", "A")],
+            [2.9, 1.1, *dig(f"@{SERVICE6}", "telemetry.cdn.example", "A")],
+        ], counted=[steady(build, "client_resolv", 400, "www.example.com", "telemetry.cdn.example"),
+                    steady(build, "client_resolv_musl", 500, "api.payments.example", "ads.cdn.example"),
+                    raw(build, SERVICE4, 500, "pixel.example.net", "--edns"),
+                    raw(build, SERVICE6, 700, "tags.example.net", "--edns", "--type", "AAAA"),
+                    raw(build, SERVICE4, 600, "v4only.example.com", "--edns")],
+            searches=[NODE_SEARCH, "wide.example"]),
         Cast("monitoring", "prometheus-0", "ptp", [SERVICE6], [
             [1.0, 0.2, *dig("_web._tcp.prometheus.monitoring.svc.cluster.local", "SRV")],
             [1.2, 0.3, *dig("_dns._udp.kube-dns.kube-system.svc.cluster.local", "SRV")],
             [1.6, 0.6, *dig("-x", "10.96.0.10")],
             [2.2, 0.5, *dig("-x", "2001:db8::10")],
             [1.9, 0.8, *glibc("metrics.example.net")],
-        ], counted=["--server", SERVICE6, "--interval", "2000", "--gso", "--name", COUNTED]),
+        ], counted=[raw(build, SERVICE6, 2000, COUNTED, "--gso")]),
         Cast("dev", "toolbox", "ptp", [SERVICE4], [
             [2.0, 0.2, *dig("example.com", "MX")],
             [2.2, 0.6, *dig("example.com", "TXT")],
@@ -79,6 +107,11 @@ def cast(build):
             [2.5, 0.9, *dig("dangling.example.com", "A")],
             [3.0, 0.3, "dig", "+tries=2", "+time=1", "+noall", "void.example.net", "A"],
             [9.0, 1.0, *glibc("void.example.net.")],
+        ]),
+        Cast("dev", "scratch", "ptp", [SERVICE4], [
+            [BURST_EVERY, 3.0, f"{build}/demo/client_raw", "--server", SERVICE4, "--name", "orders.updates.example",
+             "--type", "TXT", "--count", "80", "--interval", "50"],
+            [5.0, 0.6, *dig("www.example.com", "A")],
         ]),
     ]
 

@@ -121,7 +121,8 @@ class Denials:
         for r in rows:
             if r["type"] != "LOG" or r["side"] != "client" or not r.get("queries"):
                 continue
-            key = f"{r.get('client_namespace', '')}/{r.get('client_name', '')}"
+            # by its address: a row that bears another pod's name is that fault, and not this one too
+            key = self.owner.get(r.get("client_ip"), f"{r.get('client_namespace', '')}/{r.get('client_name', '')}")
             verdict, policy = self.policies.judge(key, r["qname"])
             theirs, their_policy = r.get("verdict") or "", r.get("policy") or ""
             if (theirs, their_policy if policy else "") != (verdict, policy):

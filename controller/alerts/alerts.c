@@ -52,6 +52,8 @@ struct nt_alerts {
 	uint64_t bytes; /* of all windows */
 	struct nt_pending pending;
 	int64_t now_us; /* of the last tick; 0 before the first */
+	int64_t start_us; /* the first tick */
+	int64_t known_us; /* since when there is a log */
 	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
 	int64_t retry_us; /* the store failed: nothing before that */
 	bool check_orphans; /* rules went: look for their events */
@@ -414,6 +416,16 @@ static bool end_orphan(void *ctx, const struct nt_store_event *event)
 
 /* --- evaluation ------------------------------------------------------------------------------- */
 
+/* A rule that fires when there is too little. It has to wait for a window that lies in the time of
+ * which the log tells, and that was not open while this process was away. */
+static bool knows_too_little(const struct nt_alerts *a, const struct nt_rule *r, int64_t end_us)
+{
+	bool of_little = !r->keys_len && (r->metric == NT_RULE_COUNT || r->metric == NT_RULE_SUM) &&
+			 nt_rule_holds(r, 0);
+
+	return of_little && (end_us - r->lookback_us < a->known_us || end_us <= a->start_us);
+}
+
 static void open_event(struct nt_alerts *a, struct entry *e, struct nt_window_group *g,
 		       int64_t end_us, double value)
 {
@@ -466,7 +478,8 @@ static void evaluate(struct nt_alerts *a, struct entry *e, struct nt_window_grou
 		g->event = (struct nt_window_event){ 0 };
 		g->settled_us = end_us;
 		e->open_events--;
-	} else if (!g->event.open && fires && end_us > g->settled_us) {
+	} else if (!g->event.open && fires && end_us > g->settled_us &&
+		   !knows_too_little(a, e->rule, end_us)) {
 		open_event(a, e, g, end_us, value);
 	}
 }
@@ -504,8 +517,13 @@ static void start_over(struct nt_alerts *a, bool catch_up)
 
 static void set_now(struct nt_alerts *a, int64_t now_us)
 {
-	if (!a->now_us)
+	if (!a->now_us) {
+		int64_t oldest_us = nt_store_stats(a->store).oldest_us;
+
+		a->start_us = now_us;
+		a->known_us = oldest_us && oldest_us < now_us ? oldest_us : now_us;
 		a->ready_us = now_us + delay_us(a);
+	}
 	if (now_us < a->now_us - AHEAD_US) {
 		start_over(a, false);
 		a->ready_us = a->retry_us = 0;

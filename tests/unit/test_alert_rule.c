@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GlobalAlert objects: what is taken, what is refused and in which words; texts of events. */
-#include <check.h>
-
 #include "controller/alerts/rule.h"
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/manifest.h"
 #include "lib/query/query.h"
 #include "tests/unit/store_build.h"
+#include "tests/unit/suite.h"
 
 static struct nt_manifest manifest;
 static struct nt_rule_problem problem;
@@ -348,8 +347,6 @@ int main(void)
 {
 	Suite *suite = suite_create("alert_rule");
 	TCase *tc = tcase_create("alert_rule");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, NULL, free_manifest);
 	tcase_add_loop_test(tc, rules_that_are_taken, 0, NT_ARRAY_LEN(accepted));
@@ -363,9 +360,5 @@ int main(void)
 	tcase_add_loop_test(tc, group_comes_back_from_its_text, 0, NT_ARRAY_LEN(odd_values));
 	tcase_add_test(tc, filter_of_the_longest_values_is_a_query);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(suite);
 }

@@ -206,9 +206,9 @@ START_TEST(says_nothing)
 	struct nt_answer a;
 	int fd = try_connect();
 
-	turn(100);
+	turn(10);
 	ck_assert_int_eq(take(fd, &a), -1);
-	turn(250);
+	turn(500);
 	ck_assert_int_eq(take(fd, &a), 0);
 	close(fd);
 }
@@ -219,6 +219,10 @@ START_TEST(not_too_many)
 	int fds[NT_ASKSOCK_CONNECTIONS + 8], refused = 0;
 	struct nt_answer a;
 
+	/* On a busy machine the first ones would time out while the last ones connect. */
+	nt_asksock_close(asksock);
+	config.read_ns = 60 * NT_NS_PER_S;
+	ck_assert_msg(nt_asksock_open(&config, &asksock, &err) == 0, "%s", err.msg);
 	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++) {
 		fds[i] = try_connect();
 		turn(1);

@@ -56,7 +56,7 @@ static const struct {
 	size_t offset, len;
 	uint64_t value;
 } bad[] = {
-	{ "version", offsetof(struct nt_event, version), 1, 2 },
+	{ "version", offsetof(struct nt_event, version), 1, NT_ABI_VERSION + 1 },
 	{ "direction", offsetof(struct nt_event, dir), 1, 2 },
 	{ "IP version", offsetof(struct nt_event, ip_version), 1, 5 },
 	{ "header length", offsetof(struct nt_event, hdr_len), 2, 95 },

@@ -114,7 +114,7 @@ typedef bool nt_store_node_fn(void *ctx, const struct nt_store_node *node);
 int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
 
-/* --- alert events (controller/alerts) ---------------------------------------------------------- */
+/* --- alert events (controller/alerts) --- */
 
 /* One firing of a rule for a group: open until its condition ends. Borrowed strings. */
 struct nt_store_event {

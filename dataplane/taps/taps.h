@@ -87,7 +87,7 @@ int nt_taps_pods(struct nt_taps *t, nt_taps_pod_fn *fn, void *ctx, struct nt_err
 /* The counters of one endpoint, one value per possible CPU (nt_taps_cpus of them); -ENOENT. */
 int nt_taps_counters(struct nt_taps *t, __u64 ep_id, struct nt_counters *ret_values) NT_MUSTCHECK;
 
-/* --- policies: the agent is the only writer ----------------------------------------------------- */
+/* --- policies: the agent is the only writer --- */
 
 /* The secret of the suffix hash (lib/policy/suffix.h), made at load. */
 int nt_taps_rules_key(struct nt_taps *t, struct nt_rules_key *ret_key) NT_MUSTCHECK;

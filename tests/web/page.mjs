@@ -101,6 +101,8 @@ async function log(page) {
   const first = await controller.get("logs", { ...range, limit: 100 });
   const shown = await page.locator("table.log tbody tr:not(.gap)").evaluateAll((all) => all.map((tr) => [tr.dataset.row, tr.querySelector(".c-name a").textContent, tr.querySelector(".c-type").textContent]));
   same(shown, first.rows.map((r) => [r.row, r.record.qname, r.record.qtype]), "the log's first page holds the API's rows in order");
+  const tails = await page.locator("table.log .c-name .tail").evaluateAll((all) => all.map((t) => [t.textContent, t.scrollWidth <= t.clientWidth]));
+  ok(tails.some(([t]) => t === ".registrable-domain.example") && tails.every(([, whole]) => whole), "a long name, also under a search list, keeps its registrable domain", tails);
   const gap = page.locator("table.log tr.gap");
   ok((await gap.count()) === 1 && (await gap.textContent()).includes("14 packets of shop/web-5c9d8f7b6-k1l2m on node-1"), "a gap stands between the rows, with pod and number");
   for (let pages = 0; pages < 20 && await page.locator("#load-more").count(); pages++) {

@@ -4,6 +4,7 @@
 
 const SECOND = 1_000_000; // µs
 export const LONG_NAME = [63, 63, 63, 41].map((n, i) => String.fromCharCode(97 + i).repeat(n)).join(".") + ".long-domain.example";
+const LONG_HOST = "a-rather-long-host-name-of-a-shard-17.eu-central-1.registrable-domain.example";
 export const HOSTILE_POD = `<script>window.owned=1</script>"'&`;
 export const RTL_NAMESPACE = "ab\u202egnp.exe";
 export const HOSTILE_NAMES = [
@@ -75,6 +76,8 @@ function rows(all, start_us) {
   }
   for (let i = 0; i < 11; i++) out.push(row(all[2], at(300 + i), external(`www.site-${i}.example`, `site-${i}.example`, { qtype: "HTTPS", latencies: [9_000_000], server: SERVERS[2] })));
   out.push(...judged(all, at, external));
+  out.push(row(all[3], at(878), { qname: `${LONG_HOST}.observability-and-monitoring-of-the-shop.svc.cluster.local`, qtype: "A", rcode: "NXDOMAIN",
+    scope: "search", logical_qname: LONG_HOST, domain: "registrable-domain.example", latencies: [300_000] }));
   HOSTILE_NAMES.forEach((qname, i) => out.push(row(all[i % 2 ? 5 : 4], at(880 + i), external(qname, qname.split(".").slice(-2).join("."), { qtype: "TXT", latencies: [1_000_000],
     rrsets: [{ name: qname, type: "TXT", ttl: 1, rdata: [`"<b onmouseover=window.owned=1>bold</b>"`] }] }))));
   return out;

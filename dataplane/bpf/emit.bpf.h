@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "dataplane/bpf/packet.bpf.h"
+#include "dataplane/bpf/ports.bpf.h"
 
 struct nt_scratch {
 	struct nt_event event;
@@ -96,8 +96,6 @@ static __always_inline void nt_emit_header(struct __sk_buff *skb, const struct n
 	e->gso_segs = segs;
 	e->sport = p->sport;
 	e->dport = p->dport;
-	e->verdict = NT_VERDICT_NONE;
-	e->policy_slot = 0;
 	e->vlan = p->vlan;
 }
 
@@ -126,7 +124,7 @@ static __always_inline __u64 nt_emit_payload(struct __sk_buff *skb, const struct
 }
 
 static __always_inline void nt_emit(struct __sk_buff *skb, const struct nt_packet *p, __u64 ep_id,
-				    struct nt_counters *c, __u32 dir)
+				    struct nt_counters *c, __u32 dir, __u8 verdict, __u32 slot)
 {
 	__u32 zero = 0, segs = nt_emit_segments(skb, p);
 	struct nt_scratch *s = bpf_map_lookup_elem(&scratch, &zero);
@@ -140,6 +138,8 @@ static __always_inline void nt_emit(struct __sk_buff *skb, const struct nt_packe
 		goto unreadable;
 	nt_emit_header(skb, p, &s->event, segs);
 	s->event.dir = dir;
+	s->event.verdict = verdict;
+	s->event.policy_slot = slot;
 	s->event.ep_id = ep_id;
 	s->event.seq = seq;
 	if (nt_emit_addresses(skb, p, &s->event) < 0)

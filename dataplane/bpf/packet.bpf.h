@@ -35,6 +35,7 @@ enum nt_kind {
 	NT_KIND_LATER_FRAGMENT = 3, /* of UDP; the ports are elsewhere */
 	NT_KIND_UNPARSABLE = 4, /* ports known, but the lengths lie */
 	NT_KIND_ENDLESS = 5, /* more extension headers than are followed */
+	NT_KIND_TCP = 6, /* ports known; `off` at its header, `end` 0 for a fragment */
 };
 
 struct nt_packet {
@@ -52,25 +53,6 @@ struct nt_packet {
 static __always_inline int nt_read(struct __sk_buff *skb, __u32 off, void *to, __u32 len)
 {
 	return bpf_skb_load_bytes(skb, off, to, len);
-}
-
-/* Most packets are TCP: they leave after a few loads and without a helper call. */
-static __always_inline int nt_surely_not_udp(struct __sk_buff *skb)
-{
-	const __u8 *d = (const __u8 *)(long)skb->data;
-
-	if (d + sizeof(struct ethhdr) + sizeof(struct iphdr) > (const __u8 *)(long)skb->data_end)
-		return 0;
-	switch (*(const __be16 *)(d + 12)) {
-	case bpf_htons(ETH_P_IP):
-		return d[14 + 9] != IPPROTO_UDP;
-	case bpf_htons(ETH_P_IPV6):
-		return d[14 + 6] == IPPROTO_TCP || d[14 + 6] == IPPROTO_ICMPV6;
-	case bpf_htons(ETH_P_8021Q):
-	case bpf_htons(ETH_P_8021AD):
-		return 0;
-	}
-	return 1;
 }
 
 /* Ethernet and at most one tag; the EtherType behind it, 0 when there is none. */
@@ -103,7 +85,7 @@ static __always_inline int nt_packet_ipv4(struct __sk_buff *skb, struct nt_packe
 	__u16 frag;
 
 	if (nt_read(skb, p->off, &ip, sizeof(ip)) < 0 || ip.version != 4 || ip.ihl < 5 ||
-	    ip.protocol != IPPROTO_UDP)
+	    (ip.protocol != IPPROTO_UDP && ip.protocol != IPPROTO_TCP))
 		return NT_KIND_OTHER;
 	header_len = ip.ihl * 4;
 	p->ip_version = 4;
@@ -111,6 +93,11 @@ static __always_inline int nt_packet_ipv4(struct __sk_buff *skb, struct nt_packe
 	p->end = p->off + bpf_ntohs(ip.tot_len);
 	p->off += header_len;
 	frag = bpf_ntohs(ip.frag_off);
+	if (ip.protocol == IPPROTO_TCP) {
+		if (frag & NT_IP_MORE_FRAGMENTS)
+			p->end = 0;
+		return frag & NT_IP_OFFSET ? NT_KIND_OTHER : NT_KIND_TCP;
+	}
 	if (frag & NT_IP_OFFSET)
 		return NT_KIND_LATER_FRAGMENT;
 	return frag & NT_IP_MORE_FRAGMENTS ? NT_KIND_FIRST_FRAGMENT : NT_KIND_WHOLE;
@@ -166,6 +153,11 @@ static __always_inline int nt_packet_ipv6(struct __sk_buff *skb, struct nt_packe
 
 		if (next == IPPROTO_UDP)
 			return kind;
+		if (next == IPPROTO_TCP) {
+			if (kind == NT_KIND_FIRST_FRAGMENT)
+				p->end = 0;
+			return NT_KIND_TCP;
+		}
 		if (next == NT_NEXT_FRAGMENT) {
 			if (nt_read(skb, p->off, &frag, sizeof(frag)) < 0)
 				return NT_KIND_OTHER;
@@ -194,7 +186,7 @@ static __always_inline int nt_packet_udp(struct __sk_buff *skb, struct nt_packet
 
 	if (nt_read(skb, p->off, &udp, sizeof(udp)) < 0 &&
 	    nt_read(skb, p->off, &udp, 2 * sizeof(udp.source)) < 0)
-		return NT_KIND_OTHER;
+		return kind == NT_KIND_FIRST_FRAGMENT ? NT_KIND_LATER_FRAGMENT : NT_KIND_OTHER;
 	p->sport = bpf_ntohs(udp.source);
 	p->dport = bpf_ntohs(udp.dest);
 	if (kind != NT_KIND_WHOLE)
@@ -222,7 +214,7 @@ static __always_inline int nt_packet_parse(struct __sk_buff *skb, struct nt_pack
 	default:
 		return NT_KIND_OTHER;
 	}
-	if (kind == NT_KIND_WHOLE || kind == NT_KIND_FIRST_FRAGMENT)
+	if (kind == NT_KIND_WHOLE || kind == NT_KIND_FIRST_FRAGMENT || kind == NT_KIND_TCP)
 		return nt_packet_udp(skb, p, kind);
 	return kind;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Both directions of a pod's host link: each DNS packet over UDP becomes an event or a loss. */
 #include "dataplane/bpf/emit.bpf.h"
-#include "dataplane/bpf/judge.bpf.h"
+#include "dataplane/bpf/reset.bpf.h"
 
 /* TC_ACT_UNSPEC and TCX_NEXT: the next program sees the packet too. 0 would cut it off. */
 #define NT_NEXT (-1)
+/* What one skb may hold to be judged (T1). */
+#define NT_SEGMENTS_MAX 8
 
 /* Entries are made by userspace only, so memory follows the number of pods, not the capacity. */
 struct {
@@ -62,24 +64,153 @@ struct {
 	__type(value, struct nt_meta);
 } meta SEC(".maps");
 
-/* Host byte order, 0 is unused; set before loading. */
-const volatile __u16 nt_ports[NT_PORTS_MAX] = { 53 };
-
-static __always_inline int is_dns_port(__u16 port)
-{
-	if (port == 0)
-		return 0;
-	for (int i = 0; i < NT_PORTS_MAX; i++) {
-		if (port == nt_ports[i])
-			return 1;
-	}
-	return 0;
-}
-
 static __always_inline void lose(struct nt_counters *c, __u32 dir, enum nt_loss reason)
 {
 	c->seq[dir]++;
 	c->lost[dir][reason]++;
+}
+
+/* What is not one whole datagram. Fragments are counted apart; a chain of headers that nobody
+ * sends by chance is taken for DNS rather than overlooked. */
+static __always_inline void tap_other(struct nt_counters *c, __u32 dir, int kind)
+{
+	if (kind == NT_KIND_FIRST_FRAGMENT)
+		lose(c, dir, NT_LOSS_FRAGMENT);
+	else if (kind == NT_KIND_LATER_FRAGMENT)
+		c->fragments[dir]++;
+	else
+		lose(c, dir, NT_LOSS_UNPARSABLE);
+}
+
+/* A fragment without ports may be of anything, and DNS is what it would hide. */
+static __always_inline int has_ports(int kind)
+{
+	return kind != NT_KIND_LATER_FRAGMENT && kind != NT_KIND_ENDLESS;
+}
+
+/* The endpoint's policies are read once, so that all of a packet is judged by the same (T14). */
+static __always_inline void load_policies(const struct nt_endpoint *ep, struct nt_judging *j,
+					  __u32 *first_enforce)
+{
+	struct nt_endpoint copy = *ep;
+	struct nt_scope_set *scope = bpf_map_lookup_elem(&scopes, &copy.ep_id);
+
+	*first_enforce = 0;
+	j->slots_len = copy.slots_len < NT_POLICY_SLOTS ? copy.slots_len : NT_POLICY_SLOTS;
+	for (__u32 i = 0; i < NT_POLICY_SLOTS; i++) {
+		j->slots[i] = copy.slots[i];
+		if (i < j->slots_len && !(copy.slots[i] & NT_SLOT_AUDIT) && !*first_enforce)
+			*first_enforce = copy.slots[i];
+	}
+	j->scope.len = 0;
+	if (scope)
+		j->scope = *scope;
+}
+
+/* One datagram of the payload at `at`. An answer of a server (which a resolver may get on its own
+ * DNS port) asks for nothing. */
+__noinline int nt_judge_one(struct __sk_buff *skb, __u32 at, __u32 len)
+{
+	struct nt_judging *j = nt_judging();
+	const struct nt_packet *p;
+	__u64 size = len;
+
+	if (!j)
+		return NT_VERDICT_UNJUDGEABLE;
+	p = &j->packet;
+	j->slot = 0;
+	if (size < 12 || size > NT_QUERY_MAX)
+		return NT_VERDICT_UNJUDGEABLE;
+	size -= 1;
+	NT_MASK(size, NT_QUERY_MAX - 1);
+	size += 1;
+	__builtin_memset(j->query, 0, NT_QUERY_MAX);
+	if (nt_read(skb, p->off + at, j->query, size) < 0)
+		return NT_VERDICT_UNJUDGEABLE;
+	if (j->query[2] & 0x80 && nt_is_dns_port(p->sport))
+		return NT_VERDICT_NONE;
+	return nt_judge(size);
+}
+
+/* The worst of all datagrams; j->worst_slot: who decided that. IPv4 options and IPv6 extension
+ * headers are not judged: a reply would have to carry them back. */
+__noinline int nt_judge_all(struct __sk_buff *skb)
+{
+	struct nt_judging *j = nt_judging();
+	__u32 size, segs, worst = NT_VERDICT_NONE;
+	const struct nt_packet *p;
+
+	if (!j)
+		return NT_VERDICT_UNJUDGEABLE;
+	p = &j->packet;
+	segs = j->segs;
+	size = j->segment_len;
+	j->worst_slot = 0;
+	if (segs > NT_SEGMENTS_MAX || p->off != p->addrs_off + (p->ip_version == 4 ? 8 : 32) + 8)
+		return NT_VERDICT_UNJUDGEABLE;
+	for (__u32 i = 0; i < NT_SEGMENTS_MAX; i++) {
+		__u32 at = i * size, left = p->payload_len - at, verdict;
+
+		if (i >= segs)
+			break;
+		verdict = nt_judge_one(skb, at, left < size ? left : size);
+		if (verdict > worst) {
+			worst = verdict;
+			j->worst_slot = j->slot;
+		}
+	}
+	return worst;
+}
+
+/* What cannot be judged and no event can say. */
+static __always_inline int enforce_other(struct __sk_buff *skb, int kind, struct nt_counters *c)
+{
+	if (kind == NT_KIND_TCP) {
+		lose(c, NT_DIR_FROM_POD, NT_LOSS_TCP_RESET);
+		return nt_reset(skb);
+	}
+	if (kind == NT_KIND_LATER_FRAGMENT)
+		c->fragments[NT_DIR_FROM_POD]++;
+	else
+		lose(c, NT_DIR_FROM_POD, NT_LOSS_DROPPED);
+	return NT_DROP;
+}
+
+/* Judges what a pod with policies sends to a DNS port; first logs it, then changes it. */
+static __always_inline int enforce(struct __sk_buff *skb, const struct nt_packet *p, int kind,
+				   const struct nt_endpoint *ep, struct nt_counters *c)
+{
+	struct nt_judging *j = nt_judging();
+	__u32 first_enforce, segs, verdict, slot;
+	__u64 ep_id = ep->ep_id;
+
+	if (!j)
+		return NT_DROP;
+	j->packet = *p;
+	load_policies(ep, j, &first_enforce);
+	if (kind != NT_KIND_WHOLE) {
+		if (first_enforce)
+			return enforce_other(skb, kind, c);
+		if (kind != NT_KIND_TCP)
+			tap_other(c, NT_DIR_FROM_POD, kind);
+		return NT_NEXT;
+	}
+	segs = nt_emit_segments(skb, p);
+	j->segs = segs;
+	j->segment_len = p->payload_len;
+	if (segs > 1)
+		j->segment_len = skb->gso_size;
+	verdict = nt_judge_all(skb);
+	slot = j->worst_slot;
+	/* Nobody enforces, so this is what an Audit policy has to say: it would not pass. */
+	if (!first_enforce && verdict == NT_VERDICT_UNJUDGEABLE) {
+		verdict = NT_VERDICT_AUDIT;
+		slot = j->slots[0] & ~NT_SLOT_AUDIT;
+	}
+	nt_emit(skb, p, ep_id, c, NT_DIR_FROM_POD, verdict, slot);
+	if (verdict < NT_VERDICT_DENY)
+		return NT_NEXT;
+	return verdict == NT_VERDICT_DENY && segs == 1 ? nt_reply(skb) : NT_DROP;
 }
 
 static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
@@ -91,15 +222,12 @@ static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
 	__u64 ep_id;
 	int kind;
 
-	if (nt_surely_not_udp(skb))
+	if (nt_surely_not_dns(skb, dir))
 		return NT_NEXT;
 	kind = nt_packet_parse(skb, &p);
-	if (kind == NT_KIND_OTHER)
+	if (kind == NT_KIND_OTHER || (kind == NT_KIND_TCP && dir != NT_DIR_FROM_POD))
 		return NT_NEXT;
-	/* These two have no ports to look at. Fragments are counted apart; a chain of headers that
-	 * nobody sends by chance is taken for DNS rather than overlooked. */
-	if (kind != NT_KIND_LATER_FRAGMENT && kind != NT_KIND_ENDLESS && !is_dns_port(p.dport) &&
-	    !is_dns_port(p.sport))
+	if (has_ports(kind) && !nt_is_dns_port(p.dport) && !nt_is_dns_port(p.sport))
 		return NT_NEXT;
 	ifindex = skb->ifindex;
 	ep = bpf_map_lookup_elem(&endpoints, &ifindex);
@@ -109,19 +237,13 @@ static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
 	c = bpf_map_lookup_elem(&counters, &ep_id);
 	if (!c)
 		return NT_NEXT;
-	switch (kind) {
-	case NT_KIND_WHOLE:
-		nt_emit(skb, &p, ep_id, c, dir);
-		break;
-	case NT_KIND_FIRST_FRAGMENT:
-		lose(c, dir, NT_LOSS_FRAGMENT);
-		break;
-	case NT_KIND_LATER_FRAGMENT:
-		c->fragments[dir]++;
-		break;
-	default:
-		lose(c, dir, NT_LOSS_UNPARSABLE);
-	}
+	if (dir == NT_DIR_FROM_POD && ep->slots_len &&
+	    (!has_ports(kind) || nt_is_dns_port(p.dport)))
+		return enforce(skb, &p, kind, ep, c);
+	if (kind == NT_KIND_WHOLE)
+		nt_emit(skb, &p, ep_id, c, dir, NT_VERDICT_NONE, 0);
+	else if (kind != NT_KIND_TCP)
+		tap_other(c, dir, kind);
 	return NT_NEXT;
 }
 

@@ -132,6 +132,13 @@ static int parse_query(const struct nt_params *p, struct nt_figures *f,
 	return 0;
 }
 
+/* A filter that says which side it means is not cut by the default. Alert rules do the same, so
+ * that an event's query gives the event's rows. */
+static bool is_overridden(const struct nt_params *p, const struct nt_figures *f, const char *field)
+{
+	return f->query && !nt_params_find(p, field) && nt_query_mentions(f->query, field);
+}
+
 int nt_figures_parse(const struct nt_params *p, int64_t now_us, struct nt_figures *ret_figures,
 		     struct nt_query_error *query_error, struct nt_err *err)
 {
@@ -155,9 +162,9 @@ int nt_figures_parse(const struct nt_params *p, int64_t now_us, struct nt_figure
 	if (r < 0)
 		return r;
 	/* The third word is "any". */
-	if (f.range.side > NT_SIDE_SERVER)
+	if (f.range.side > NT_SIDE_SERVER || is_overridden(p, &f, "side"))
 		f.range.side = -1;
-	if (f.range.role > NT_ROLE_RESOLVER)
+	if (f.range.role > NT_ROLE_RESOLVER || is_overridden(p, &f, "role"))
 		f.range.role = -1;
 	f.range.filter = f.query;
 	f.lost = f.range;

@@ -132,6 +132,22 @@ START_TEST(figures_default_to_workloads_of_the_last_hour)
 }
 END_TEST
 
+START_TEST(filter_that_names_a_side_is_not_cut_by_the_default)
+{
+	const char *const asked[] = { "q", "side = server OR qname = a", NULL };
+	const char *const both[] = { "q", "role = resolver", "role", "workload", NULL };
+	const struct nt_params p = params_of(asked), explicit_role = params_of(both);
+	_cleanup_figures_ struct nt_figures f = { 0 }, g = { 0 };
+	struct nt_query_error mistake;
+
+	ck_assert_int_eq(nt_figures_parse(&p, NOW_US, &f, &mistake, NULL), 0);
+	ck_assert_int_eq(f.range.side, -1);
+	ck_assert_int_eq(f.range.role, NT_ROLE_WORKLOAD);
+	ck_assert_int_eq(nt_figures_parse(&explicit_role, NOW_US, &g, &mistake, NULL), 0);
+	ck_assert_int_eq(g.range.role, NT_ROLE_WORKLOAD);
+}
+END_TEST
+
 START_TEST(unknown_and_doubled_parameters_are_named)
 {
 	const char *const unknown[] = { "q", "", "qq", "", NULL };
@@ -209,6 +225,7 @@ int main(void)
 	tcase_add_loop_test(tc, width_is_the_smallest_that_fits, 0, NT_ARRAY_LEN(widths));
 	tcase_add_loop_test(tc, figures_are_read_or_refused, 0, NT_ARRAY_LEN(figures));
 	tcase_add_test(tc, figures_default_to_workloads_of_the_last_hour);
+	tcase_add_test(tc, filter_that_names_a_side_is_not_cut_by_the_default);
 	tcase_add_test(tc, unknown_and_doubled_parameters_are_named);
 	tcase_add_loop_test(tc, number_is_in_range, 0, NT_ARRAY_LEN(numbers));
 	tcase_add_loop_test(tc, fields_to_group_by, 0, NT_ARRAY_LEN(bys));

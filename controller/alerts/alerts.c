@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GlobalAlerts over what the store receives: which windows are due, and what that does to events. */
+/* GlobalAlerts over what the store receives: which windows are due, and what comes of that. */
 #include "controller/alerts/alerts.h"
 
 #include <jansson.h>
@@ -26,7 +26,7 @@
 #define DELAY_NS (15 * NT_NS_PER_S)
 #define GROUPS_MAX 10000
 
-/* A GlobalAlert: the last form of it that was right, and what is wrong with the one that is there. */
+/* A GlobalAlert: the last form of it that was right, and what is wrong with the present one. */
 struct entry {
 	char *name, *spec; /* owned; spec: the object's text, to know whether it changed */
 	struct nt_rule *rule; /* NULL: it never was right */

@@ -19,7 +19,7 @@ bool nt_text_placeholder(struct nt_slice text, size_t *at, struct nt_slice *ret_
 void nt_text_summary(const struct nt_rule *r, const struct nt_slice *values, double value,
 		     struct nt_buf *out);
 void nt_text_group(const struct nt_rule *r, const struct nt_slice *values, struct nt_buf *out);
-/* As nt_text_group wrote it, back into values (in arena). False when it is no group of this rule. */
+/* As nt_text_group wrote it, back into values (in arena). False: it is no group of this rule. */
 bool nt_text_group_parse(const struct nt_rule *r, struct nt_slice json, struct nt_arena *arena,
 			 struct nt_slice *ret_values);
 /* "(rule's query) AND client_name = \"web-1\"", which lib/query parses. */

@@ -343,6 +343,30 @@ START_TEST(filter_of_the_longest_values_is_a_query)
 }
 END_TEST
 
+/* --- the stock rules -------------------------------------------------------------------------- */
+
+static const char *const folders[] = { "manifests/examples/alerts", "manifests/examples/demo" };
+
+START_TEST(examples_are_taken)
+{
+	struct nt_objects *objects;
+	const struct nt_object *object;
+	struct nt_err err = { 0 };
+	size_t n = 0;
+
+	ck_assert_msg(nt_objects_open_dir(folders[_i], &objects, &err) == 0, "%s", err.msg);
+	ck_assert_ptr_null(nt_objects_problem_at(objects, 0));
+	for (; (object = nt_objects_at(objects, NT_SLICE_LIT("GlobalAlert"), n)); n++) {
+		_cleanup_(nt_rule_freep) struct nt_rule *rule = NULL;
+
+		ck_assert_msg(nt_rule_parse(object, &rule, &problem) == 0, "%.*s: %s: %s",
+			      NT_SLICE_ARG(object->name), problem.field, problem.msg);
+	}
+	ck_assert_uint_ge(n, _i == 0 ? 7 : 1);
+	nt_objects_free(objects);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alert_rule");
@@ -358,6 +382,7 @@ int main(void)
 	tcase_add_loop_test(tc, filter_matches_the_row_that_it_was_made_from, 0,
 			    NT_ARRAY_LEN(odd_values));
 	tcase_add_loop_test(tc, group_comes_back_from_its_text, 0, NT_ARRAY_LEN(odd_values));
+	tcase_add_loop_test(tc, examples_are_taken, 0, NT_ARRAY_LEN(folders));
 	tcase_add_test(tc, filter_of_the_longest_values_is_a_query);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

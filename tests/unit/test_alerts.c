@@ -211,7 +211,8 @@ static bool check_words(void *ctx, const struct nt_store_event *e)
 {
 	(void)ctx;
 	ck_assert(nt_slice_eq(e->rule, NT_SLICE_LIT("r")));
-	ck_assert(nt_slice_eq(e->summary, NT_SLICE_LIT("it's \"a\": 5")));
+	ck_assert_msg(nt_slice_eq(e->summary, NT_SLICE_LIT("it's \"a\": 5")), "%.*s",
+		      NT_SLICE_ARG(e->summary));
 	ck_assert(nt_slice_eq(
 		e->query, NT_SLICE_LIT("(rcode = NXDOMAIN) AND client_name = \"it's \"\"a\"\"\"")));
 	ck_assert(nt_slice_eq(e->metric, NT_SLICE_LIT("count")));
@@ -243,7 +244,7 @@ START_TEST(event_leads_to_its_rows)
 
 	begin(RULE);
 	asks("it's \"a\"", 41, 5);
-	asks("b", 41, 5);
+	asks("b", 41, 4);
 	tick_to(85);
 	ck_assert_int_eq(nt_store_events(reader, 0, NT_SLICE_LIT("r"), 1, check_words, NULL, &err),
 			 0);

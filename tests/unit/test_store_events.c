@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events of alerts in a store, written against store.h only: another backend runs the same cases. */
+/* Events of alerts in a store, against store.h only: another backend runs the same cases. */
 #include <sqlite3.h>
 
 #include "tests/unit/store_fixture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A million random (name, rules) pairs: the program in the kernel says what nt_policy_judge says. */
+/* A million random (name, rules) pairs: the kernel says what nt_policy_judge says. */
 #include "tests/bpf/lab.h"
 #include "tests/bpf/packet.h"
 

@@ -109,7 +109,6 @@ START_TEST(header_that_trickles_is_cut_off)
 	fd = dial();
 	say_head(fd, "GET /healthz", "X: ");
 	for (int i = 0; i < 60 && !closed; i++) {
-		_cleanup_buf_ struct nt_buf out = { 0 };
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 
 		(void)!send(fd, "x", 1, MSG_NOSIGNAL);

@@ -9,12 +9,13 @@
  *
  * Version 2: policy_slot is the slot itself (32 bits), so that an event names its policy even when
  * the pod's slots changed while it was in the ring; maps of rules, slots and scopes.
+ * Version 3: TCP segments, first fragments and packets of host sockets are events too.
  */
 #pragma once
 
 #include <linux/types.h>
 
-#define NT_ABI_VERSION 2
+#define NT_ABI_VERSION 3
 
 /* Names of the pins below the pin root (default /sys/fs/bpf/nametap). */
 #define NT_PIN_ROOT_DEFAULT "/sys/fs/bpf/nametap"
@@ -129,18 +130,20 @@ enum nt_event_flag {
 	NT_EV_TRUNCATED = 1 << 0, /* cap_len < payload_len */
 	NT_EV_GSO = 1 << 1, /* gso_size and gso_segs are set: several datagrams (T1) */
 	NT_EV_VLAN = 1 << 2, /* an 802.1Q tag was skipped */
+	NT_EV_FRAGMENT = 1 << 3, /* first fragment: the payload goes on in others */
 };
 
 /*
- * One captured skb, followed by cap_len octets of UDP payload. gso_segs datagrams took the sequence
- * numbers seq .. seq + gso_segs - 1 (gso_segs is 1 where the skb was one datagram). The sequence is
- * given per (ep_id, dir, cpu) before the ring is reserved, so that a gap is a proof of loss (T8).
+ * One captured skb, followed by cap_len octets of UDP or TCP payload. gso_segs datagrams took the
+ * sequence numbers seq .. seq + gso_segs - 1 (gso_segs is 1 where the skb was one datagram). The
+ * sequence is given per (ep_id, dir, cpu) before the ring is reserved, so that a gap is a proof of
+ * loss (T8).
  */
 struct nt_event {
 	__u8 version; /* NT_ABI_VERSION */
 	__u8 dir; /* enum nt_dir */
 	__u8 ip_version; /* 4 or 6 */
-	__u8 l4proto; /* IPPROTO_UDP; IPPROTO_TCP later */
+	__u8 l4proto; /* IPPROTO_UDP or IPPROTO_TCP */
 	__u16 hdr_len; /* sizeof(struct nt_event): where the payload begins */
 	__u16 flags; /* enum nt_event_flag */
 	__u64 ep_id;
@@ -156,14 +159,15 @@ struct nt_event {
 	__u16 sport; /* host byte order */
 	__u16 dport; /* host byte order */
 	__u8 verdict; /* enum nt_verdict */
-	__u8 reserved;
+	__u8 tcp_flags; /* octet 13 of the TCP header; 0 for UDP */
 	__u16 vlan; /* 802.1Q identifier, 0: none */
 	__u8 saddr[16]; /* IPv4 in the first four octets, rest zero */
 	__u8 daddr[16];
 	__u32 policy_slot; /* the slot that decided; 0: none did */
-	__u32 reserved2;
+	__u32 tcp_seq; /* host byte order, of the first octet of payload; 0 for UDP */
+	__u64 cookie; /* of the socket (host network); 0 on a veth */
 };
-_Static_assert(sizeof(struct nt_event) == 104, "struct nt_event is part of the contract");
+_Static_assert(sizeof(struct nt_event) == 112, "struct nt_event is part of the contract");
 
 /* What the programs know about a host link. Written by the plugin, read by the programs. */
 struct nt_endpoint {

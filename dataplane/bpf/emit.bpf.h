@@ -97,6 +97,9 @@ static __always_inline void nt_emit_header(struct __sk_buff *skb, const struct n
 	e->sport = p->sport;
 	e->dport = p->dport;
 	e->vlan = p->vlan;
+	e->tcp_flags = 0;
+	e->tcp_seq = 0;
+	e->cookie = 0;
 }
 
 /* The payload behind the header; the length of both, or 0. */

@@ -16,6 +16,9 @@
 #include <linux/types.h>
 
 #define NT_ABI_VERSION 3
+/* Goes up with each release that changes the programs but not the layout of the maps: the agent
+ * replaces older ones in place, and leaves newer ones alone. */
+#define NT_OBJECT_VERSION 1
 
 /* Names of the pins below the pin root (default /sys/fs/bpf/nametap). */
 #define NT_PIN_ROOT_DEFAULT "/sys/fs/bpf/nametap"
@@ -32,6 +35,7 @@
 #define NT_PIN_RULES_KEY "rules_key" /* ARRAY[1]: struct nt_rules_key */
 #define NT_PIN_FROM_POD "from_pod" /* program, tc ingress of the host link */
 #define NT_PIN_TO_POD "to_pod" /* program, tc egress of the host link */
+#define NT_PIN_LINKS "links" /* folder of tcx links: <ep_id>-<NT_PIN_FROM_POD or _TO_POD> */
 
 /* 65,536 pods and tombstones: what a node may collect while the agent is away (T8). */
 #define NT_PODS_MAX 65536
@@ -169,10 +173,17 @@ struct nt_event {
 };
 _Static_assert(sizeof(struct nt_event) == 112, "struct nt_event is part of the contract");
 
+/* Two hooks can run the programs of a link: tcx links, pinned below NT_PIN_LINKS, and clsact
+ * filters. While a link is taken over from one to the other both do (T13). */
+enum nt_endpoint_flag {
+	NT_EP_TCX = 1 << 0, /* tcx links are pinned; the filters are gone, or about to go */
+	NT_EP_YIELD = 1 << 1, /* both may run: who finds the stamp of the other lets it pass */
+};
+
 /* What the programs know about a host link. Written by the plugin, read by the programs. */
 struct nt_endpoint {
 	__u64 ep_id;
-	__u32 flags;
+	__u32 flags; /* enum nt_endpoint_flag */
 	__u32 slots_len;
 	__u32 slots[NT_POLICY_SLOTS];
 };
@@ -255,8 +266,14 @@ struct nt_meta {
 	__u64 tombstones_evicted_packets; /* DNS packets that those pods had seen */
 	__u32 ring_bytes;
 	__u32 last_slot; /* given out last: numbers go up over restarts of the agent */
+	/* Random, the same for all generations: what one hook writes into skb->cb for the other. */
+	__u64 stamp[NT_DIR_MAX];
+	__u16 ports[NT_PORTS_MAX]; /* DNS ports, host byte order, 0: none */
+	__u32 object_version; /* NT_OBJECT_VERSION of the pinned programs */
+	__u32 reserved;
+	__u8 object_build[16]; /* digest of the object file that they come from */
 };
-_Static_assert(sizeof(struct nt_meta) == 72, "struct nt_meta is part of the contract");
+_Static_assert(sizeof(struct nt_meta) == 120, "struct nt_meta is part of the contract");
 
 /* Wake-up once per drain: the agent sets armed, the program that crosses half clears and wakes. */
 struct nt_drain {

@@ -3,6 +3,7 @@
 #include "dataplane/bpf/emit.bpf.h"
 #include "dataplane/bpf/reset.bpf.h"
 #include "dataplane/bpf/segments.bpf.h"
+#include "dataplane/bpf/yield.bpf.h"
 
 /* TC_ACT_UNSPEC and TCX_NEXT: the next program sees the packet too. 0 would cut it off. */
 #define NT_NEXT (-1)
@@ -175,7 +176,7 @@ static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
 		return NT_NEXT;
 	ifindex = skb->ifindex;
 	ep = bpf_map_lookup_elem(&endpoints, &ifindex);
-	if (!ep)
+	if (!ep || ((ep->flags & NT_EP_YIELD) && nt_yield(skb, dir)))
 		return NT_NEXT;
 	ep_id = ep->ep_id;
 	c = bpf_map_lookup_elem(&counters, &ep_id);

@@ -107,8 +107,9 @@ static void skel_freep(struct nt_tap_bpf **skel)
 	nt_tap_bpf__destroy(*skel);
 }
 
-static int configure(struct nt_tap_bpf *skel, const struct nt_taps_config *config,
-		     struct nt_meta *meta, struct nt_err *err)
+/* What the first load decides and all later ones keep. */
+static int decide(const struct nt_taps_config *config, struct nt_meta *meta,
+		  struct nt_rules_key *ret_key, struct nt_err *err)
 {
 	__u32 ring = config->ring_bytes ? config->ring_bytes : NT_RING_BYTES_DEFAULT;
 	bool any = false;
@@ -116,23 +117,48 @@ static int configure(struct nt_tap_bpf *skel, const struct nt_taps_config *confi
 	if (ring < RING_BYTES_MIN || ring > RING_BYTES_MAX || (ring & (ring - 1)))
 		return nt_err_set(err, EINVAL, "ring of %u octets: a power of two from %d to %d",
 				  ring, RING_BYTES_MIN, RING_BYTES_MAX);
+	meta->ring_bytes = ring;
 	for (int i = 0; i < NT_PORTS_MAX; i++)
 		any |= config->ports[i] != 0;
-	for (int i = 0; any && i < NT_PORTS_MAX; i++)
-		skel->rodata->nt_ports[i] = config->ports[i];
-	skel->rodata->nt_epoch = meta->epoch;
-	skel->rodata->nt_ring_half = ring / 2;
-	meta->ring_bytes = ring;
-	return bpf_map__set_max_entries(skel->maps.events, ring);
+	memcpy(meta->ports, config->ports, sizeof(meta->ports));
+	if (!any)
+		meta->ports[0] = 53;
+	/* Nobody but root may know the key: a pod could make names that collide with allowed ones
+	 * (T14). */
+	if (getrandom(ret_key, sizeof(*ret_key), 0) != (ssize_t)sizeof(*ret_key) ||
+	    getrandom(meta->stamp, sizeof(meta->stamp), 0) != (ssize_t)sizeof(meta->stamp))
+		return nt_err_sys(err, errno ? errno : EIO, "take random octets");
+	return 0;
 }
 
-/* Nobody but root may know it: a pod could make names that collide with allowed ones (T14). */
-static int make_key(struct nt_tap_bpf *skel, struct nt_rules_key *ret_key, struct nt_err *err)
+static int configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
+		     const struct nt_rules_key *key)
 {
-	if (getrandom(ret_key, sizeof(*ret_key), 0) != (ssize_t)sizeof(*ret_key))
-		return nt_err_sys(err, errno ? errno : EIO, "take random octets");
-	memcpy((void *)&skel->rodata->nt_key, ret_key, sizeof(*ret_key));
-	return 0;
+	for (int i = 0; i < NT_PORTS_MAX; i++)
+		skel->rodata->nt_ports[i] = meta->ports[i];
+	for (int dir = 0; dir < NT_DIR_MAX; dir++)
+		skel->rodata->nt_stamp[dir] = meta->stamp[dir];
+	skel->rodata->nt_epoch = meta->epoch;
+	skel->rodata->nt_ring_half = meta->ring_bytes / 2;
+	memcpy((void *)&skel->rodata->nt_key, key, sizeof(*key));
+	return bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
+}
+
+/* Tells builds apart (FNV-1a, twice); nobody has a reason to forge one. */
+static void put_identity(struct nt_meta *meta)
+{
+	static const __u64 bases[2] = { 0xcbf29ce484222325, 0x84222325cbf29ce4 };
+	size_t len;
+	const __u8 *octets = nt_tap_bpf__elf_bytes(&len);
+
+	for (int i = 0; i < 2; i++) {
+		__u64 hash = bases[i];
+
+		for (size_t at = 0; at < len; at++)
+			hash = (hash ^ octets[at]) * 0x100000001b3;
+		memcpy(meta->object_build + i * sizeof(hash), &hash, sizeof(hash));
+	}
+	meta->object_version = NT_OBJECT_VERSION;
 }
 
 static int write_key(struct nt_tap_bpf *skel, const struct nt_rules_key *key, struct nt_err *err)
@@ -191,18 +217,19 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 	struct nt_rules_key key;
 	int r = nt_taps_owner(&meta, err);
 
+	if (r == 0)
+		r = decide(config, &meta, &key, err);
 	if (r < 0)
 		return r;
+	put_identity(&meta);
 	meta.created_boot_ns = (__u64)nt_clock_boot(&clock);
 	raise_memlock();
 	skel = nt_tap_bpf__open();
 	if (!skel)
 		return nt_err_sys(err, errno, "open the built-in object");
-	r = configure(skel, config, &meta, err);
-	if (r == 0)
-		r = make_key(skel, &key, err);
+	r = configure(skel, &meta, &key);
 	if (r < 0)
-		return r;
+		return nt_err_sys(err, -r, "set the size of the ring");
 	last_complaint[0] = '\0';
 	r = nt_tap_bpf__load(skel);
 	if (r < 0)

@@ -194,7 +194,7 @@ int nt_taps_slots(struct nt_taps *t, nt_taps_slot_fn *fn, void *ctx, struct nt_e
 int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, size_t slots_len,
 			 const struct nt_scope_set *scope, struct nt_err *err)
 {
-	struct nt_endpoint ep = { .ep_id = ep_id, .slots_len = (__u32)slots_len };
+	struct nt_endpoint ep;
 	_cleanup_close_ int lock = -1;
 	struct nt_pod pod;
 	int r;
@@ -202,15 +202,17 @@ int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, siz
 	if (slots_len > NT_POLICY_SLOTS || (scope && scope->len > NT_SCOPE_SUFFIXES))
 		return nt_err_set(err, EINVAL, "%zu policies for one pod, at most %d are possible",
 				  slots_len, NT_POLICY_SLOTS);
-	if (slots_len)
-		memcpy(ep.slots, slots, slots_len * sizeof(*slots));
 	r = nt_taps_lock(t->state_dir, &lock, err);
 	if (r < 0)
 		return r;
 	if (nt_taps_pod_get(t, ep_id, &pod) < 0 || pod.state != NT_POD_ATTACHED ||
-	    nt_pods_at(t, pod.ifindex) != ep_id)
+	    bpf_map_lookup_elem(t->endpoints_fd, &pod.ifindex, &ep) < 0 || ep.ep_id != ep_id)
 		return nt_err_set(err, ENOENT, "endpoint %llu is not attached",
 				  (unsigned long long)ep_id);
+	memset(ep.slots, 0, sizeof(ep.slots));
+	if (slots_len)
+		memcpy(ep.slots, slots, slots_len * sizeof(*slots));
+	ep.slots_len = (__u32)slots_len;
 	if (scope && bpf_map_update_elem(t->scopes_fd, &ep_id, scope, BPF_ANY) < 0)
 		return nt_err_sys(err, errno, "write map %s", NT_PIN_SCOPES);
 	if (bpf_map_update_elem(t->endpoints_fd, &pod.ifindex, &ep, BPF_EXIST) < 0)

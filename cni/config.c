@@ -2,7 +2,7 @@
 /* The network configuration on stdin: checked keys and an untouched prevResult. */
 #include "cni/config.h"
 
-#include "lib/base/addr.h"
+#include "dataplane/taps/podinfo.h"
 #include "lib/base/cleanup.h"
 
 #define NETWORK_NAME_MAX (sizeof(((struct nt_pod *)0)->network) - 1)
@@ -326,88 +326,9 @@ void nt_cni_config_done(struct nt_cni_config *c)
 
 /* --- what goes into the pod's record --- */
 
-static bool read_address(const char *text, struct nt_abi_addr *ret_addr)
-{
-	size_t len = text ? strcspn(text, "/%") : 0;
-	struct nt_addr addr;
-
-	if (!text || nt_addr_parse(nt_slice_mem(text, len), &addr) < 0)
-		return false;
-	*ret_addr = (struct nt_abi_addr){ .family = addr.family };
-	memcpy(ret_addr->octets, addr.octets, sizeof(ret_addr->octets));
-	return true;
-}
-
-/* Results name an address's interface by its position; without one the address is the pod's. */
-static bool is_in_pod(const json_t *prev, const json_t *ip, const char *ifname)
-{
-	const json_t *index = json_object_get(ip, "interface");
-	const json_t *link;
-	const char *name;
-	double at;
-
-	if (!index || json_is_null(index))
-		return true;
-	if (!get_unsigned(index, 1 << 16, &at))
-		return false;
-	link = json_array_get(json_object_get(prev, "interfaces"), (size_t)at);
-	name = json_string_value(json_object_get(link, "name"));
-	return name && strcmp(name, ifname) == 0 && json_object_get(link, "sandbox");
-}
-
-static void describe_ips(const struct nt_cni_config *c, const char *ifname, struct nt_pod *pod)
-{
-	const json_t *prev = json_object_get(c->root, "prevResult");
-	const json_t *ips = json_object_get(prev, "ips");
-	unsigned n = 0;
-
-	for (size_t i = 0; i < json_array_size(ips) && n < NT_POD_IPS; i++) {
-		const json_t *ip = json_array_get(ips, i);
-
-		if (is_in_pod(prev, ip, ifname) &&
-		    read_address(json_string_value(json_object_get(ip, "address")), &pod->ips[n]))
-			n++;
-	}
-}
-
-/* containerd capitalises the keys, the CNI conventions do not. */
-static const json_t *either(const json_t *object, const char *a, const char *b)
-{
-	const json_t *v = json_object_get(object, a);
-
-	return v ? v : json_object_get(object, b);
-}
-
-static void describe_dns(const struct nt_cni_config *c, struct nt_pod *pod)
-{
-	const json_t *dns = json_object_get(json_object_get(c->root, "runtimeConfig"), "dns");
-	const json_t *servers = either(dns, "Servers", "servers");
-	const json_t *searches = either(dns, "Searches", "searches");
-	size_t len = 0;
-	unsigned n = 0;
-
-	for (size_t i = 0; i < json_array_size(servers) && n < NT_POD_SERVERS; i++) {
-		if (read_address(json_string_value(json_array_get(servers, i)), &pod->servers[n]))
-			n++;
-	}
-	for (size_t i = 0; i < json_array_size(searches); i++) {
-		const char *name = json_string_value(json_array_get(searches, i));
-		size_t need = name ? strlen(name) : 0;
-
-		/* A list that is cut is cut between names. */
-		if (!need || strpbrk(name, " \t\r\n") ||
-		    len + (len ? 1 : 0) + need >= sizeof(pod->searches))
-			continue;
-		if (len)
-			pod->searches[len++] = ' ';
-		memcpy(pod->searches + len, name, need);
-		len += need;
-	}
-}
-
 void nt_cni_config_describe(const struct nt_cni_config *c, const char *ifname, struct nt_pod *pod)
 {
 	memcpy(pod->network, c->name, strnlen(c->name, sizeof(pod->network) - 1));
-	describe_ips(c, ifname, pod);
-	describe_dns(c, pod);
+	nt_podinfo_result(json_object_get(c->root, "prevResult"), ifname, pod);
+	nt_podinfo_dns(json_object_get(json_object_get(c->root, "runtimeConfig"), "dns"), pod);
 }

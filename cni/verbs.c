@@ -2,20 +2,16 @@
 /* ADD, DEL, CHECK, VERSION; STATUS and GC for configurations that know them. */
 #include "cni/verbs.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <string.h>
 
 #include "cni/config.h"
-#include "cni/hostlink.h"
 #include "cni/result.h"
 #include "dataplane/taps/ask.h"
+#include "dataplane/taps/failures.h"
+#include "dataplane/taps/hostlink.h"
 #include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
-#include "lib/base/escape.h"
-#include "lib/base/file.h"
 #include "lib/base/log.h"
 
 struct call {
@@ -44,52 +40,22 @@ static int open_taps(const struct call *c, bool must_exist, struct nt_taps **ret
 	return nt_taps_open(&config, ret_taps, err);
 }
 
-/* --- pods without a tap --- */
-
-static void failed_path(const struct call *c, char out[PATH_MAX])
-{
-	const char *dir = c->config.state_dir ? c->config.state_dir : NT_STATE_DIR_DEFAULT;
-
-	snprintf(out, PATH_MAX, "%s/failed/%s-%s.json", dir, c->env->container_id, c->env->ifname);
-}
-
-static void put_field(struct nt_buf *b, const char *key, const char *value)
-{
-	nt_buf_printf(b, ",\"%s\":", key);
-	nt_escape_json_string(b, nt_slice_str(value));
-}
-
 /* The agent reads these: a pod that is not tapped is shown with the reason. */
 static void report_failure(const struct call *c, const struct nt_pod *pod, const struct nt_err *why)
 {
-	_cleanup_buf_ struct nt_buf text = {};
-	struct nt_clock clock = nt_clock_system();
-	char path[PATH_MAX], folder[PATH_MAX];
 	struct nt_err err;
 
-	nt_buf_printf(&text, "{\"time_ns\":%" PRId64, nt_clock_real(&clock));
-	put_field(&text, "container_id", c->env->container_id);
-	put_field(&text, "ifname", c->env->ifname);
-	put_field(&text, "netns", c->env->netns);
-	put_field(&text, "network", c->config.name);
-	put_field(&text, "namespace", pod->namespace_);
-	put_field(&text, "name", pod->name);
-	put_field(&text, "uid", pod->uid);
-	put_field(&text, "error", why->msg);
-	nt_buf_puts(&text, "}\n");
-	failed_path(c, path);
-	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
-	if (nt_file_mkdirs(folder, 0700, &err) < 0 ||
-	    nt_file_replace_at(AT_FDCWD, path, nt_slice_mem(text.p, text.len), 0600, &err) < 0)
-		nt_log_warn("cannot write %s: %s", path, err.msg);
+	if (nt_failure_put(c->config.state_dir, pod, c->env->netns, why->msg, &err) < 0)
+		nt_log_warn("cannot note that %s has no tap: %s", pod->container_id, err.msg);
 }
 
 static void forget_failure(const struct call *c)
 {
-	char path[PATH_MAX];
+	struct nt_pod pod = {};
 
-	failed_path(c, path);
-	(void)unlink(path);
+	memcpy(pod.container_id, c->env->container_id, strlen(c->env->container_id));
+	memcpy(pod.ifname, c->env->ifname, strlen(c->env->ifname));
+	nt_failure_drop(c->config.state_dir, &pod);
 }
 
 /* --- verbs: 0, or minus a code of enum nt_cni_code --- */

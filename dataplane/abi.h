@@ -208,6 +208,28 @@ enum nt_pod_state {
 	NT_POD_DETACHED = 2, /* DEL came; kept until the agent has stored the last record */
 };
 
+/* How the pod's record came to be. */
+enum nt_pod_origin {
+	NT_ORIGIN_ADD = 0, /* CNI ADD: seen from its first packet on */
+	NT_ORIGIN_ADOPTED = 1, /* it ran already: seen since attach_real_ns */
+	NT_ORIGIN_NODE = 2, /* no pod: sockets of the host's network namespace */
+};
+
+/* Where servers and searches of a pod's record come from. */
+enum nt_pod_dns {
+	NT_DNS_UNKNOWN = 0, /* both are empty */
+	NT_DNS_RUNTIME = 1, /* the runtime said so: runtimeConfig.dns, or its cache of it */
+	NT_DNS_FILE = 2, /* resolv.conf as a process in the pod has it */
+	NT_DNS_DERIVED = 3, /* computed from the Pod object's dnsPolicy; servers may be missing */
+};
+
+/* Why a record is no longer attached. */
+enum nt_pod_end {
+	NT_END_DEL = 0, /* CNI DEL, or an ADD of the same container elsewhere */
+	NT_END_LINK_GONE = 1, /* the host link went without a DEL */
+	NT_END_LINK_REUSED = 2, /* the link's index belongs to somebody else now */
+};
+
 #define NT_POD_IPS 4
 #define NT_POD_SERVERS 4
 
@@ -220,9 +242,9 @@ struct nt_abi_addr {
 _Static_assert(sizeof(struct nt_abi_addr) == 20, "struct nt_abi_addr is part of the contract");
 
 /*
- * Identity of one attachment, taken at CNI ADD, kept after DEL. ep_id is unique on the node: the
- * CLOCK_BOOTTIME ns of the attach, raised by one until free. Strings end in NUL and are empty where
- * the runtime did not say (podman gives no namespace: T18); nothing is guessed.
+ * Identity of one attachment, taken at CNI ADD or adoption and kept after DEL. ep_id is unique on
+ * the node: the CLOCK_BOOTTIME ns of the attach, raised by one until free. Strings end in NUL and
+ * are empty where the runtime did not say (podman gives no namespace: T18); nothing is guessed.
  */
 struct nt_pod {
 	__u32 version; /* NT_ABI_VERSION */
@@ -243,10 +265,14 @@ struct nt_pod {
 	char host_ifname[16]; /* on the host, at attach */
 	char network[128]; /* name of the network configuration */
 	struct nt_abi_addr ips[NT_POD_IPS];
-	struct nt_abi_addr servers[NT_POD_SERVERS]; /* resolvers by runtimeConfig.dns */
+	struct nt_abi_addr servers[NT_POD_SERVERS]; /* resolvers */
 	char searches[512]; /* search list, space separated, most specific first */
+	__u8 origin; /* enum nt_pod_origin */
+	__u8 dns; /* enum nt_pod_dns */
+	__u8 end; /* enum nt_pod_end, when detached */
+	__u8 reserved[5];
 };
-_Static_assert(sizeof(struct nt_pod) == 1472, "struct nt_pod is part of the contract");
+_Static_assert(sizeof(struct nt_pod) == 1480, "struct nt_pod is part of the contract");
 
 struct nt_live_key {
 	char container_id[192];

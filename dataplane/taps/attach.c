@@ -58,6 +58,7 @@ static int close_former_tenant(struct nt_taps *t, __u32 ifindex, struct nt_err *
 
 	if (ep_id == 0 || nt_taps_pod_get(t, ep_id, &former) < 0)
 		return 0;
+	former.end = NT_END_LINK_REUSED;
 	return nt_pods_close(t, &former, err);
 }
 
@@ -82,14 +83,11 @@ static int attach_anew(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err
 	return r;
 }
 
-int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+int nt_attach_locked(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
-	_cleanup_close_ int lock = -1;
 	struct nt_pod old;
-	int r = nt_taps_lock(t->state_dir, &lock, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (nt_pods_find_live(t, pod->container_id, pod->ifname, &old) == 0) {
 		if (is_same_place(&old, pod)) {
 			r = attach_again(t, &old, err);
@@ -105,7 +103,15 @@ int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 	return r < 0 ? r : attach_anew(t, pod, err);
 }
 
-static bool link_exists(__u32 ifindex)
+int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	int r = nt_taps_lock(t->state_dir, &lock, err);
+
+	return r < 0 ? r : nt_attach_locked(t, pod, err);
+}
+
+bool nt_link_exists(__u32 ifindex)
 {
 	char name[IF_NAMESIZE];
 
@@ -117,7 +123,7 @@ static bool link_exists(__u32 ifindex)
 static bool means(const struct nt_pod *pod, __u64 netns_ino)
 {
 	if (netns_ino == NT_NETNS_GONE)
-		return !link_exists(pod->ifindex);
+		return !nt_link_exists(pod->ifindex);
 	return netns_ino == 0 || netns_ino == pod->netns_ino;
 }
 
@@ -149,7 +155,7 @@ int nt_taps_check(struct nt_taps *t, const char *container_id, const char *ifnam
 	if (nt_pods_find_live(t, container_id, ifname, &pod) < 0)
 		return nt_err_set(err, ENOENT, "no attachment of %s %s is recorded", container_id,
 				  ifname);
-	if (!link_exists(pod.ifindex))
+	if (!nt_link_exists(pod.ifindex))
 		return nt_err_set(err, ENOENT, "host link %s (%u) is gone", pod.host_ifname,
 				  pod.ifindex);
 	if (nt_pods_at(t, pod.ifindex) != pod.ep_id)

@@ -65,6 +65,12 @@ void nt_tc_detach(__u32 ifindex, enum nt_dir dir, __u32 prog_id);
 /* The program that our filter runs; 0 when there is none. */
 __u32 nt_tc_program(__u32 ifindex, enum nt_dir dir);
 
+/* --- attach.c, for who has the lock --- */
+
+/* nt_taps_attach without taking the lock; pod's origin is the caller's. */
+int nt_attach_locked(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+bool nt_link_exists(__u32 ifindex);
+
 /* --- pods.c --- */
 
 /* The attached pod under (container id, ifname); -ENOENT. A live entry that a killed process left
@@ -78,8 +84,8 @@ int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_
 void nt_pods_unwrite(struct nt_taps *t, const struct nt_pod *pod);
 /* Writes counters and endpoint of an attached pod where they are missing, as after a kill. */
 int nt_pods_ensure(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
-/* Marks the pod as detached, removes its programs (when the link is ours), endpoint and live
- * entry; record and counters stay. */
+/* Marks the pod as detached (the caller has set pod->end), removes its programs (when the link is
+ * ours), endpoint and live entry; record and counters stay. */
 int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 /* ep_id of the endpoint at a link; 0 when there is none. */
 __u64 nt_pods_at(const struct nt_taps *t, __u32 ifindex);

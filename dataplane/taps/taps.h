@@ -58,6 +58,24 @@ int nt_taps_cpus(const struct nt_taps *t);
 int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 
 /*
+ * A pod that runs already. netns: path of its network namespace; pod: identity fields and ifname
+ * set by the caller. The host link is found and proven under the root's lock, so that neither ADD
+ * nor DEL of the same container comes in between. Returns 1 when it is attached now (origin
+ * NT_ORIGIN_ADOPTED), 0 when there is nothing to do: the link or (container id, ifname) has a live
+ * attachment, or a DEL has ended this very one. As nt_hostlink_find and nt_taps_attach otherwise.
+ */
+int nt_taps_adopt(struct nt_taps *t, const char *netns, struct nt_pod *pod,
+		  struct nt_err *err) NT_MUSTCHECK;
+
+/*
+ * Is an attached record still true? netns: a path of the record's network namespace, NULL when none
+ * can be seen (then only that the link is there is checked). Closes the record with the reason when
+ * its host link is gone or is another pod's by now, and returns 1; 0: it is true, or not attached.
+ */
+int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns,
+		   struct nt_err *err) NT_MUSTCHECK;
+
+/*
  * DEL: marks the live attachment of (container id, ifname) as detached; its counters and record
  * stay until nt_taps_forget. netns_ino 0: not known. Acts only when the netns is the recorded one
  * or not known (T18); with NT_NETNS_GONE only when the recorded link is gone too, because a netns

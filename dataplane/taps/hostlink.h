@@ -6,12 +6,12 @@
  */
 #pragma once
 
+#include "dataplane/abi.h"
 #include "lib/base/err.h"
-
-#include <linux/types.h>
 
 struct nt_hostlink {
 	__u32 ifindex; /* on the host */
+	__u32 master; /* ifindex of the bridge that it is a port of; 0: none */
 	char ifname[16];
 	__u64 netns_ino; /* of the pod */
 	__u64 netns_dev;
@@ -25,3 +25,16 @@ int nt_hostlink_netns(const char *path, __u64 *ret_ino, __u64 *ret_dev,
  * namespace or interface; -EINVAL: not a veth; -EXDEV: the peer is not in our namespace. */
 int nt_hostlink_find(const char *netns, const char *ifname, struct nt_hostlink *ret_link,
 		     struct nt_err *err) NT_MUSTCHECK;
+
+/* The same, with the interface that has the address `ip` in that namespace; its name is written to
+ * ret_ifname. -ENOENT: no veth there has it; -EEXIST: more than one. */
+int nt_hostlink_find_ip(const char *netns, const struct nt_abi_addr *ip, char ret_ifname[16],
+			struct nt_hostlink *ret_link, struct nt_err *err) NT_MUSTCHECK;
+
+/* ifindex of the link through which this namespace sends to `ip`; -ENOENT: no route. */
+int nt_hostlink_route(const struct nt_abi_addr *ip, __u32 *ret_ifindex,
+		      struct nt_err *err) NT_MUSTCHECK;
+
+/* Is the peer of the host's link `ifindex` in the namespace at `netns`, whatever it is called
+ * there? 1: yes; 0: the link is another one's; -ENOENT: no such link or namespace. */
+int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err) NT_MUSTCHECK;

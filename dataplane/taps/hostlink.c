@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From (netns, interface) to the host's veth, proven from both ends. */
-#include "cni/hostlink.h"
+#include "dataplane/taps/hostlink.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -17,8 +17,10 @@
 #include <sys/vfs.h>
 
 #include <netlink/attr.h>
+#include <netlink/cache.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 
 #include "lib/base/cleanup.h"
@@ -186,33 +188,169 @@ static int ask_host(struct nl_sock *host, int pod_fd, int ifindex, int peer,
 				  "interface",
 				  ifindex, name ? name : "?");
 	out->ifindex = (__u32)ifindex;
+	out->master = (__u32)rtnl_link_get_master(link);
 	snprintf(out->ifname, sizeof(out->ifname), "%s", name ? name : "");
 	return 0;
+}
+
+/* Both ends' namespaces, with a netlink socket in each. */
+struct ends {
+	int pod_fd, host_fd;
+	struct nl_sock *pod, *host;
+	__u64 ino, dev;
+};
+
+static void ends_done(struct ends *e)
+{
+	nl_socket_free(e->pod);
+	nl_socket_free(e->host);
+	nt_closep(&e->pod_fd);
+	nt_closep(&e->host_fd);
+}
+
+static int open_ends(const char *netns, struct ends *e, struct nt_err *err)
+{
+	int r;
+
+	e->host_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (e->host_fd == -1)
+		return nt_err_sys(err, errno, "/proc/self/ns/net");
+	r = open_netns(netns, &e->pod_fd, err);
+	if (r == 0)
+		r = identify(e->pod_fd, netns, &e->ino, &e->dev, err);
+	if (r == 0)
+		r = open_route(&e->host, err);
+	return r == 0 ? open_route_in(e->pod_fd, e->host_fd, &e->pod, err) : r;
+}
+
+static int find_in(const struct ends *e, const char *ifname, struct nt_hostlink *ret_link,
+		   struct nt_err *err)
+{
+	struct nt_hostlink out = { .netns_ino = e->ino, .netns_dev = e->dev };
+	int own = 0, peer = 0;
+	int r = ask_pod(e->pod, e->host_fd, ifname, &own, &peer, err);
+
+	if (r == 0)
+		r = ask_host(e->host, e->pod_fd, peer, own, &out, err);
+	if (r == 0)
+		*ret_link = out;
+	return r;
 }
 
 int nt_hostlink_find(const char *netns, const char *ifname, struct nt_hostlink *ret_link,
 		     struct nt_err *err)
 {
-	_cleanup_(socket_freep) struct nl_sock *pod = NULL, *host = NULL;
-	_cleanup_close_ int pod_fd = -1;
-	_cleanup_close_ int host_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct nt_hostlink out = {};
-	int own = 0, peer = 0, r;
+	_cleanup_(ends_done) struct ends e = { .pod_fd = -1, .host_fd = -1 };
+	int r = open_ends(netns, &e, err);
 
-	if (host_fd == -1)
-		return nt_err_sys(err, errno, "/proc/self/ns/net");
-	r = open_netns(netns, &pod_fd, err);
-	if (r == 0)
-		r = identify(pod_fd, netns, &out.netns_ino, &out.netns_dev, err);
+	return r == 0 ? find_in(&e, ifname, ret_link, err) : r;
+}
+
+int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err)
+{
+	_cleanup_(socket_freep) struct nl_sock *host = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	_cleanup_close_ int pod_fd = -1;
+	int r = open_netns(netns, &pod_fd, err), pod_id;
+
 	if (r == 0)
 		r = open_route(&host, err);
+	if (r < 0)
+		return r;
+	r = rtnl_link_get_kernel(host, (int)ifindex, NULL, &link);
+	if (r < 0 || !link)
+		return nt_err_set(err, r == -NLE_NODEV || r == -NLE_OBJ_NOTFOUND ? ENOENT : EIO,
+				  "link %u on the host: %s", ifindex, nl_geterror(r));
+	pod_id = netns_id(host, pod_fd);
+	return is_veth(link) && pod_id != NO_NETNSID && link_netns_id(link) == pod_id;
+}
+
+/* --- by address ----------------------------------------------------------------------------- */
+
+struct wanted {
+	const struct nt_abi_addr *ip;
+	int ifindex; /* that has it; 0: none so far */
+	unsigned found;
+};
+
+static bool is_ip(struct nl_addr *addr, const struct nt_abi_addr *ip)
+{
+	unsigned len = ip->family == 4 ? 4 : 16;
+
+	return addr && nl_addr_get_family(addr) == (ip->family == 4 ? AF_INET : AF_INET6) &&
+	       nl_addr_get_len(addr) == len &&
+	       memcmp(nl_addr_get_binary_addr(addr), ip->octets, len) == 0;
+}
+
+static void note_address(struct nl_object *object, void *ctx)
+{
+	struct rtnl_addr *addr = (struct rtnl_addr *)object;
+	struct wanted *w = ctx;
+
+	if (!is_ip(rtnl_addr_get_local(addr), w->ip) || w->ifindex == rtnl_addr_get_ifindex(addr))
+		return;
+	w->ifindex = rtnl_addr_get_ifindex(addr);
+	w->found++;
+}
+
+static void cache_freep(struct nl_cache **cache)
+{
+	nl_cache_free(*cache);
+}
+
+int nt_hostlink_find_ip(const char *netns, const struct nt_abi_addr *ip, char ret_ifname[16],
+			struct nt_hostlink *ret_link, struct nt_err *err)
+{
+	_cleanup_(ends_done) struct ends e = { .pod_fd = -1, .host_fd = -1 };
+	_cleanup_(cache_freep) struct nl_cache *addresses = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	struct wanted w = { .ip = ip };
+	int r = open_ends(netns, &e, err);
+
+	if (r < 0)
+		return r;
+	r = rtnl_addr_alloc_cache(e.pod, &addresses);
+	if (r < 0)
+		return nt_err_set(err, EIO, "addresses in %s: %s", netns, nl_geterror(r));
+	nl_cache_foreach(addresses, note_address, &w);
+	if (w.found != 1)
+		return nt_err_set(err, w.found ? EEXIST : ENOENT,
+				  "the address is on %u interfaces in %s", w.found, netns);
+	r = rtnl_link_get_kernel(e.pod, w.ifindex, NULL, &link);
+	if (r < 0 || !link)
+		return nt_err_set(err, ENOENT, "interface %d in %s: %s", w.ifindex, netns,
+				  nl_geterror(r));
+	snprintf(ret_ifname, 16, "%s", rtnl_link_get_name(link));
+	return find_in(&e, ret_ifname, ret_link, err);
+}
+
+static int read_oif(struct nl_msg *msg, void *ctx)
+{
+	struct nlattr *attr = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct rtmsg), RTA_OIF);
+
+	if (attr)
+		*(__u32 *)ctx = nla_get_u32(attr);
+	return NL_OK;
+}
+
+int nt_hostlink_route(const struct nt_abi_addr *ip, __u32 *ret_ifindex, struct nt_err *err)
+{
+	_cleanup_(socket_freep) struct nl_sock *sk = NULL;
+	struct rtmsg header = { .rtm_family = ip->family == 4 ? AF_INET : AF_INET6,
+				.rtm_dst_len = ip->family == 4 ? 32 : 128 };
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	__u32 oif = 0;
+	int r = open_route(&sk, err);
+
+	if (r == 0) {
+		nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, read_oif, &oif);
+		if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+		    nla_put(msg, RTA_DST, ip->family == 4 ? 4 : 16, ip->octets) < 0 ||
+		    nl_send_auto(sk, msg) < 0 || nl_recvmsgs_default(sk) < 0 || !oif)
+			r = nt_err_set(err, ENOENT, "the node has no route to the pod's address");
+	}
+	nlmsg_free(msg);
 	if (r == 0)
-		r = open_route_in(pod_fd, host_fd, &pod, err);
-	if (r == 0)
-		r = ask_pod(pod, host_fd, ifname, &own, &peer, err);
-	if (r == 0)
-		r = ask_host(host, pod_fd, peer, own, &out, err);
-	if (r == 0)
-		*ret_link = out;
+		*ret_ifindex = oif;
 	return r;
 }

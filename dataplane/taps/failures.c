@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Notes of pods that are not tapped. */
+#include "dataplane/taps/failures.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/taps/taps.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/escape.h"
+#include "lib/base/file.h"
+
+/* A note is some hundred octets. */
+#define NOTE_BYTES_MAX 8192
+
+static void folder_of(const char *state_dir, char out[PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%s/failed", state_dir ? state_dir : NT_STATE_DIR_DEFAULT);
+}
+
+static void path_of(const char *state_dir, const struct nt_pod *pod, char out[PATH_MAX])
+{
+	const char *dir = state_dir ? state_dir : NT_STATE_DIR_DEFAULT;
+
+	snprintf(out, PATH_MAX, "%s/failed/%s-%s.json", dir,
+		 pod->container_id[0] ? pod->container_id : pod->uid, pod->ifname);
+}
+
+static void put_field(struct nt_buf *b, const char *key, const char *value)
+{
+	nt_buf_printf(b, ",\"%s\":", key);
+	nt_escape_json_string(b, nt_slice_str(value));
+}
+
+static void put_fields(struct nt_buf *b, const struct nt_pod *pod, const char *netns,
+		       const char *why)
+{
+	put_field(b, "container_id", pod->container_id);
+	put_field(b, "ifname", pod->ifname);
+	put_field(b, "netns", netns ? netns : "");
+	put_field(b, "network", pod->network);
+	put_field(b, "namespace", pod->namespace_);
+	put_field(b, "name", pod->name);
+	put_field(b, "uid", pod->uid);
+	put_field(b, "error", why);
+	nt_buf_puts(b, "}\n");
+}
+
+/* What follows the time is the same in both. */
+static bool says_the_same(const char *path, const struct nt_buf *fields)
+{
+	_cleanup_buf_ struct nt_buf there = {};
+	const char *comma;
+
+	if (nt_file_read_at(AT_FDCWD, path, NOTE_BYTES_MAX, &there, NULL) < 0 || !nt_buf_ok(&there))
+		return false;
+	comma = there.len ? memchr(there.p, ',', there.len) : NULL;
+	return comma && nt_slice_eq(nt_slice_mem(comma, there.len - (size_t)(comma - there.p)),
+				    nt_slice_mem(fields->p, fields->len));
+}
+
+int nt_failure_put(const char *state_dir, const struct nt_pod *pod, const char *netns,
+		   const char *why, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf text = {}, fields = {};
+	struct nt_clock clock = nt_clock_system();
+	char path[PATH_MAX], folder[PATH_MAX];
+	int r;
+
+	path_of(state_dir, pod, path);
+	folder_of(state_dir, folder);
+	put_fields(&fields, pod, netns, why);
+	nt_buf_printf(&text, "{\"time_ns\":%" PRId64, nt_clock_real(&clock));
+	nt_buf_add(&text, fields.p, fields.len);
+	if (!nt_buf_ok(&fields) || !nt_buf_ok(&text))
+		return nt_err_set(err, ENOMEM, "no memory for %s", path);
+	if (says_the_same(path, &fields))
+		return 0;
+	r = nt_file_mkdirs(folder, 0700, err);
+	if (r < 0)
+		return r;
+	return nt_file_replace_at(AT_FDCWD, path, nt_slice_mem(text.p, text.len), 0600, err);
+}
+
+void nt_failure_drop(const char *state_dir, const struct nt_pod *pod)
+{
+	char path[PATH_MAX];
+
+	path_of(state_dir, pod, path);
+	(void)unlink(path);
+}

@@ -86,9 +86,13 @@ def record(path):
 
 class Datagram:
     """One DNS datagram at one device. from_pod: the device is the host side of a veth and got
-    it; edns: it has an OPT record; error: the info code of its extended DNS error."""
-    __slots__ = ("time", "ifindex", "from_pod", "src", "dst", "sport", "dport", "octets", "ident", "reply",
+    it; edns: it has an OPT record; error: the info code of its extended DNS error. ns: when, since 1970."""
+    __slots__ = ("ns", "ifindex", "from_pod", "src", "dst", "sport", "dport", "octets", "ident", "reply",
                  "rcode", "qname", "qtype", "truncated", "broken", "edns", "error")
+
+    @property
+    def time(self):
+        return self.ns / 1e9
 
 
 def ip_payload(family, packet):
@@ -119,7 +123,7 @@ def split(payload):
         at += whole
 
 
-def datagrams_of(time, ifindex, from_pod, family, packet):
+def datagrams_of(ns, ifindex, from_pod, family, packet):
     addresses = ip_payload(family, packet)
     if not addresses or len(packet) < addresses[2] + 8:
         return
@@ -131,7 +135,7 @@ def datagrams_of(time, ifindex, from_pod, family, packet):
     whole = payload and 8 <= length <= len(packet) - at
     for octets, parsed in split(payload) if whole else [(payload, None)]:
         d = Datagram()
-        d.time, d.ifindex, d.from_pod, d.src, d.dst, d.sport, d.dport = time, ifindex, from_pod, src, dst, sport, dport
+        d.ns, d.ifindex, d.from_pod, d.src, d.dst, d.sport, d.dport = ns, ifindex, from_pod, src, dst, sport, dport
         d.octets, d.broken = len(octets), parsed is None
         d.truncated = parsed is not None and bool(octets[2] & 2)
         d.ident, d.reply, d.rcode, d.qname, d.qtype = parsed[:5] if parsed else (None, sport == 53, None, None, None)
@@ -142,11 +146,11 @@ def datagrams_of(time, ifindex, from_pod, family, packet):
 class Skb:
     """One packet at one device, as the kernel handed it over: several datagrams when it is GSO."""
 
-    def __init__(self, time, ifindex, from_pod, family, packet):
-        self.time, self.ifindex, self.from_pod, self.family, self.packet = time, ifindex, from_pod, family, packet
+    def __init__(self, ns, ifindex, from_pod, family, packet):
+        self.ns, self.ifindex, self.from_pod, self.family, self.packet = ns, ifindex, from_pod, family, packet
 
     def datagrams(self):
-        return datagrams_of(self.time, self.ifindex, self.from_pod, self.family, self.packet)
+        return datagrams_of(self.ns, self.ifindex, self.from_pod, self.family, self.packet)
 
 
 def packets(path):
@@ -163,7 +167,7 @@ def packets(path):
         family, _, ifindex, _, kind, _, _ = SLL2.unpack_from(data, at + 16)
         if kept != length:
             raise ValueError(f"a packet of {length} octets was cut to {kept}")
-        yield Skb(sec + nsec / 1e9, ifindex, kind != OUTGOING, family, data[at + 16 + SLL2.size:at + 16 + kept])
+        yield Skb(sec * 1_000_000_000 + nsec, ifindex, kind != OUTGOING, family, data[at + 16 + SLL2.size:at + 16 + kept])
         at += 16 + kept
 
 

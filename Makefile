@@ -188,6 +188,29 @@ $(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni dataplane/tap
 	$(call say,FUZZ,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -fsanitize=fuzzer $(NT_LDFLAGS) -o $@ $< \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
 
+# --- bench -------------------------------------------------------------------------------------
+BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
+BENCH_BPF := $(patsubst tests/%.bpf.c,$(BUILD)/tests/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
+bench: deps deps-bench ## measured ratios, judged; BENCH="NAME..." for some of them
+	$(Q)$(MAKE) --no-print-directory binaries bench-build
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/bench $(BENCH)
+
+.PHONY: deps-bench bench-build
+deps-bench: # yardsticks: libknot, tcpdump, dnsperf
+	$(Q)tests/house/deps bench
+
+bench-build: $(BENCHES) $(BENCH_BPF)
+
+$(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c dataplane/abi.h
+	$(Q)mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/tests/bench/bench_parse: bench_libs := -lknot
+$(BUILD)/tests/bench/bench_%: tests/bench/bench_%.c $(ALL_ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,BENCH,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(bench_libs) $(ALL_LIBS)
+
 lint: deps ## format, includes, banned functions, headers' comments, shellcheck, codespell
 	$(Q)$(run_tests) lint tests/house/lint
 
@@ -204,8 +227,6 @@ install: binaries ## binaries below $(DESTDIR)$(PREFIX); the plugin into $(DESTD
 not_yet = @echo "make $@: not built yet ($(1))" >&2; exit 1
 e2e: ## the product on a real Kubernetes
 	$(call not_yet,it comes with the cluster issue)
-bench: ## measured ratios
-	$(call not_yet,it comes with the data plane issue)
 bench-store: ## the store's figures
 	$(call not_yet,it comes with the store issue)
 soak: ## hours under load

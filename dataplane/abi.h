@@ -29,6 +29,7 @@
 #define NT_PIN_LIVE "live" /* HASH: struct nt_live_key -> __u64 ep_id */
 #define NT_PIN_EVENTS "events" /* RINGBUF: struct nt_event + cap_len octets */
 #define NT_PIN_DRAIN "drain" /* ARRAY[1], mmapable: struct nt_drain */
+#define NT_PIN_SHARES "shares" /* ARRAY[NT_SHARES], mmapable: struct nt_share */
 #define NT_PIN_RULES "rules" /* HASH: struct nt_rule_key -> __u32 enum nt_rule_flag */
 #define NT_PIN_SLOTS "slots" /* HASH: __u32 slot -> struct nt_slot */
 #define NT_PIN_SCOPES "scopes" /* HASH: __u64 ep_id -> struct nt_scope_set */
@@ -56,7 +57,7 @@ enum nt_dir {
 /* Why packets that took a sequence number are not in the ring; index of nt_counters.lost. */
 enum nt_loss {
 	NT_LOSS_RING_FULL = 0,
-	NT_LOSS_SHARE_EXCEEDED = 1, /* reserved for the per-pod share of the ring (T12) */
+	NT_LOSS_SHARE_EXCEEDED = 1, /* the pod had as much in the ring as was free (T12) */
 	NT_LOSS_UNPARSABLE = 2, /* to a DNS port, but the headers or payload could not be read */
 	NT_LOSS_FRAGMENT = 3, /* first fragment of a DNS datagram: not whole, not logged yet */
 	NT_LOSS_TCP_RESET = 4, /* TCP to a DNS port from an enforced pod: reset, not logged */
@@ -301,10 +302,27 @@ struct nt_meta {
 };
 _Static_assert(sizeof(struct nt_meta) == 120, "struct nt_meta is part of the contract");
 
-/* Wake-up once per drain: the agent sets armed, the program that crosses half clears and wakes. */
+/* Wake-up once per drain: the agent sets armed, the program that crosses a quarter of the ring
+ * clears it and wakes. */
 struct nt_drain {
 	__u32 armed;
 	__u32 reserved;
 	__u64 wakeups;
 };
 _Static_assert(sizeof(struct nt_drain) == 16, "struct nt_drain is part of the contract");
+
+/*
+ * The share of the ring: octets that the links of one index (host ifindex modulo NT_SHARES) ever
+ * put in, and that the agent ever took out. Interface indexes go up one by one, so two pods of a
+ * node have the same index by rare chance only, and then they have one share. The difference is
+ * what is in flight; it may be below zero by the one event that a killed agent had counted and not
+ * passed.
+ */
+#define NT_SHARES 16384
+/* What a record of len octets takes of the ring: a header of 8, and rounded up. */
+#define NT_RING_TAKES(len) (((__u64)(len) + 8 + 7) & ~7ULL)
+struct nt_share {
+	__u64 produced; /* programs add */
+	__u64 consumed; /* the reader of the ring sets */
+};
+_Static_assert(sizeof(struct nt_share) == 16, "struct nt_share is part of the contract");

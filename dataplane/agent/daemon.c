@@ -88,7 +88,7 @@ static void on_drain_timer(void *ctx)
 	(void)drain_once(ctx);
 }
 
-static void on_ring_half(void *ctx, int fd, uint32_t events)
+static void on_ring_filling(void *ctx, int fd, uint32_t events)
 {
 	(void)fd, (void)events;
 	(void)drain_once(ctx);
@@ -188,8 +188,10 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 					   .token_file = o->token_file,
 					   .timeout_ns = o->ship_timeout_ns };
 	struct nt_status_source status = { .agent = d->agent };
-	int r = nt_ring_open(nt_taps_events_fd(taps), nt_taps_drain_fd(taps), on_event, d, &d->ring,
-			     err);
+	const struct nt_ring_maps maps = { .events_fd = nt_taps_events_fd(taps),
+					   .drain_fd = nt_taps_drain_fd(taps),
+					   .shares_fd = nt_taps_shares_fd(taps) };
+	int r = nt_ring_open(&maps, on_event, d, &d->ring, err);
 
 	if (r == 0)
 		r = nt_export_new(&export, d->loop, d->agent, &d->export, err);
@@ -211,7 +213,8 @@ static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_
 	d->end_timer = nt_loop_timer_new(d->loop, 0, end_now, d, err);
 	if (!d->drain_timer || !d->flush_timer || !d->second_timer || !d->end_timer)
 		return -err->code;
-	return nt_loop_watch(d->loop, nt_ring_fd(d->ring), EPOLLIN | EPOLLET, on_ring_half, d, err);
+	return nt_loop_watch(d->loop, nt_ring_fd(d->ring), EPOLLIN | EPOLLET, on_ring_filling, d,
+			     err);
 }
 
 static void done(struct daemon *d)

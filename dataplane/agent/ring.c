@@ -21,6 +21,7 @@ struct nt_ring {
 	void *ctx;
 	size_t page_bytes, size_bytes;
 	struct nt_drain *drain; /* mapped, shared with the programs */
+	struct nt_share *shares; /* mapped, too */
 	const volatile unsigned long *consumer, *producer; /* positions, mapped */
 	unsigned int left; /* of DRAIN_MAX */
 	uint64_t used_max_bytes;
@@ -29,8 +30,15 @@ struct nt_ring {
 static int on_sample(void *ctx, void *data, size_t len)
 {
 	struct nt_ring *r = ctx;
+	const struct nt_event *e = data;
+	struct nt_share *share;
 
 	r->fn(r->ctx, nt_slice_mem(data, len));
+	if (len >= sizeof(*e)) {
+		share = &r->shares[e->ifindex % NT_SHARES];
+		__atomic_store_n(&share->consumed, share->consumed + NT_RING_TAKES(len),
+				 __ATOMIC_RELAXED);
+	}
 	/* libbpf has moved the position behind this sample already: nothing comes twice. */
 	return --r->left ? 0 : -EAGAIN;
 }
@@ -42,8 +50,9 @@ static void *map_page(int fd, size_t len, int prot, off_t at)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static int map_positions(struct nt_ring *r, int drain_fd, struct nt_err *err)
+static int map_all(struct nt_ring *r, const struct nt_ring_maps *maps, struct nt_err *err)
 {
+	const int shared = PROT_READ | PROT_WRITE;
 	struct bpf_map_info info = { 0 };
 	unsigned int len = sizeof(info);
 
@@ -53,26 +62,27 @@ static int map_positions(struct nt_ring *r, int drain_fd, struct nt_err *err)
 	r->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	r->consumer = map_page(r->events_fd, r->page_bytes, PROT_READ, 0);
 	r->producer = map_page(r->events_fd, r->page_bytes, PROT_READ, (off_t)r->page_bytes);
-	r->drain = map_page(drain_fd, r->page_bytes, PROT_READ | PROT_WRITE, 0);
-	if (!r->consumer || !r->producer || !r->drain)
+	r->drain = map_page(maps->drain_fd, r->page_bytes, shared, 0);
+	r->shares = map_page(maps->shares_fd, NT_SHARES * sizeof(*r->shares), shared, 0);
+	if (!r->consumer || !r->producer || !r->drain || !r->shares)
 		return nt_err_sys(err, errno, "map the ring buffer's positions");
 	return 0;
 }
 
-int nt_ring_open(int events_fd, int drain_fd, nt_ring_fn *fn, void *ctx, struct nt_ring **ret_ring,
-		 struct nt_err *err)
+int nt_ring_open(const struct nt_ring_maps *maps, nt_ring_fn *fn, void *ctx,
+		 struct nt_ring **ret_ring, struct nt_err *err)
 {
 	struct nt_ring *r = calloc(1, sizeof(*r));
 	int code;
 
 	if (!r)
 		return nt_err_set(err, ENOMEM, "no memory for the ring buffer");
-	r->events_fd = events_fd;
+	r->events_fd = maps->events_fd;
 	r->fn = fn;
 	r->ctx = ctx;
-	code = map_positions(r, drain_fd, err);
+	code = map_all(r, maps, err);
 	if (code == 0) {
-		r->rb = ring_buffer__new(events_fd, on_sample, r, NULL);
+		r->rb = ring_buffer__new(maps->events_fd, on_sample, r, NULL);
 		if (!r->rb)
 			code = nt_err_sys(err, errno, "open the ring buffer");
 	}
@@ -98,6 +108,7 @@ void nt_ring_close(struct nt_ring *r)
 	unmap(r->consumer, r->page_bytes);
 	unmap(r->producer, r->page_bytes);
 	unmap(r->drain, r->page_bytes);
+	unmap(r->shares, NT_SHARES * sizeof(*r->shares));
 	free(r);
 }
 

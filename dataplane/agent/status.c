@@ -126,7 +126,7 @@ static void put_ring(struct nt_buf *out, const struct nt_ring *ring)
 	    s.used_bytes);
 	one(out, "nametap_agent_ring_used_max_bytes", "Most that a drain found", NT_METRIC_GAUGE,
 	    s.used_max_bytes);
-	one(out, "nametap_agent_ring_wakeups_total", "Wake-ups because it was half full",
+	one(out, "nametap_agent_ring_wakeups_total", "Wake-ups because a quarter was full",
 	    NT_METRIC_COUNTER, s.wakeups);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dataplane/bpf/ports.bpf.h"
+#include "dataplane/bpf/ring.bpf.h"
 
 struct nt_scratch {
 	struct nt_event event;
@@ -20,40 +21,8 @@ struct {
 	__type(value, struct nt_scratch);
 } scratch SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, NT_RING_BYTES_DEFAULT);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nt_drain);
-} drain SEC(".maps");
-
 /* Set before loading; see load.c. */
 const volatile __u32 nt_epoch = 0;
-const volatile __u32 nt_ring_half = NT_RING_BYTES_DEFAULT / 2;
-
-/* Wake-ups cost more than events: none, but one per drain when the ring is more than half full
- * (T12). The flag falls only with an event that got in, else nobody would be woken. */
-static __always_inline long nt_emit_output(struct nt_scratch *s, __u64 len)
-{
-	__u32 zero = 0;
-	struct nt_drain *d = bpf_map_lookup_elem(&drain, &zero);
-	long r;
-
-	if (!d || !d->armed || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < nt_ring_half)
-		return bpf_ringbuf_output(&events, s, len, BPF_RB_NO_WAKEUP);
-	r = bpf_ringbuf_output(&events, s, len, BPF_RB_FORCE_WAKEUP);
-	if (r == 0) {
-		d->armed = 0;
-		d->wakeups++;
-	}
-	return r;
-}
 
 static __always_inline int nt_emit_addresses(struct __sk_buff *skb, const struct nt_packet *p,
 					     struct nt_event *e)
@@ -132,6 +101,7 @@ static __always_inline void nt_emit(struct __sk_buff *skb, const struct nt_packe
 	__u32 zero = 0, segs = nt_emit_segments(skb, p);
 	struct nt_scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 	__u64 seq = c->seq[dir], len;
+	__u32 outcome;
 
 	c->seq[dir] = seq + segs;
 	c->bytes[dir] += p->payload_len;
@@ -150,7 +120,10 @@ static __always_inline void nt_emit(struct __sk_buff *skb, const struct nt_packe
 	len = nt_emit_payload(skb, p, s);
 	if (!len)
 		goto unreadable;
-	if (nt_emit_output(s, len) < 0)
+	outcome = nt_ring_output(s, len, skb->ifindex);
+	if (outcome == NT_LOSS_SHARE_EXCEEDED)
+		c->lost[dir][NT_LOSS_SHARE_EXCEEDED] += segs;
+	else if (outcome == NT_LOSS_RING_FULL)
 		c->lost[dir][NT_LOSS_RING_FULL] += segs;
 	return;
 unreadable:

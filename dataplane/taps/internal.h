@@ -17,6 +17,7 @@ struct nt_taps {
 	char state_dir[NT_ROOT_MAX];
 	int events_fd;
 	int drain_fd;
+	int shares_fd;
 	int endpoints_fd;
 	int counters_fd;
 	int pods_fd;

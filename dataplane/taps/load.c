@@ -139,7 +139,7 @@ static int configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
 	for (int dir = 0; dir < NT_DIR_MAX; dir++)
 		skel->rodata->nt_stamp[dir] = meta->stamp[dir];
 	skel->rodata->nt_epoch = meta->epoch;
-	skel->rodata->nt_ring_half = meta->ring_bytes / 2;
+	skel->rodata->nt_ring_bytes = meta->ring_bytes;
 	memcpy((void *)&skel->rodata->nt_key, key, sizeof(*key));
 	return bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
 }

@@ -32,6 +32,7 @@ static const struct {
 	{ NT_PIN_LIVE, offsetof(struct nt_taps, live_fd) },
 	{ NT_PIN_EVENTS, offsetof(struct nt_taps, events_fd) },
 	{ NT_PIN_DRAIN, offsetof(struct nt_taps, drain_fd) },
+	{ NT_PIN_SHARES, offsetof(struct nt_taps, shares_fd) },
 	{ NT_PIN_RULES, offsetof(struct nt_taps, rules_fd) },
 	{ NT_PIN_SLOTS, offsetof(struct nt_taps, slots_fd) },
 	{ NT_PIN_SCOPES, offsetof(struct nt_taps, scopes_fd) },
@@ -317,6 +318,11 @@ int nt_taps_endpoints_fd(const struct nt_taps *t)
 int nt_taps_drain_fd(const struct nt_taps *t)
 {
 	return t->drain_fd;
+}
+
+int nt_taps_shares_fd(const struct nt_taps *t)
+{
+	return t->shares_fd;
 }
 
 int nt_taps_cpus(const struct nt_taps *t)

@@ -43,6 +43,7 @@ int nt_taps_counters_fd(const struct nt_taps *t);
 int nt_taps_pods_fd(const struct nt_taps *t);
 int nt_taps_endpoints_fd(const struct nt_taps *t);
 int nt_taps_drain_fd(const struct nt_taps *t);
+int nt_taps_shares_fd(const struct nt_taps *t);
 struct nt_meta nt_taps_meta(const struct nt_taps *t);
 /* Number of possible CPUs: per-CPU values come as so many. */
 int nt_taps_cpus(const struct nt_taps *t);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -93,6 +94,7 @@ struct lab_ring {
 	unsigned len; /* events since lab_drain */
 	struct nt_event events[LAB_EVENTS];
 	__u8 payload[LAB_OCTETS]; /* of the last event */
+	struct nt_share *shares; /* mapped: what was taken out is told, as the agent does */
 };
 
 static inline int lab_take(void *ctx, void *data, size_t size)
@@ -105,6 +107,7 @@ static inline int lab_take(void *ctx, void *data, size_t size)
 	ck_assert_uint_lt(r->len, LAB_EVENTS);
 	memcpy(&r->events[r->len++], e, sizeof(*e));
 	memcpy(r->payload, (const __u8 *)data + sizeof(*e), e->cap_len);
+	r->shares[e->ifindex % NT_SHARES].consumed += NT_RING_TAKES(size);
 	return 0;
 }
 
@@ -115,12 +118,16 @@ static inline struct lab_ring *lab_ring_new(const struct nt_taps *t)
 	ck_assert_ptr_nonnull(r);
 	r->rb = ring_buffer__new(nt_taps_events_fd(t), lab_take, r, NULL);
 	ck_assert_ptr_nonnull(r->rb);
+	r->shares = mmap(NULL, NT_SHARES * sizeof(*r->shares), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 nt_taps_shares_fd(t), 0);
+	ck_assert_ptr_ne(r->shares, MAP_FAILED);
 	return r;
 }
 
 static inline void lab_ring_free(struct lab_ring *r)
 {
 	ring_buffer__free(r->rb);
+	munmap(r->shares, NT_SHARES * sizeof(*r->shares));
 	free(r);
 }
 

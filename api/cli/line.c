@@ -3,9 +3,9 @@
 #include "api/cli/line.h"
 
 #include <netinet/in.h>
-#include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/date.h"
 #include "lib/base/escape.h"
 #include "lib/dns/message.h"
 
@@ -22,40 +22,28 @@ static void put_text(struct nt_buf *out, struct nt_slice s)
 	nt_buf_slice(out, s);
 }
 
-static void put_padded(struct nt_buf *out, uint64_t v, unsigned width)
-{
-	char *at = nt_buf_reserve(out, width);
-
-	if (!at)
-		return;
-	for (unsigned i = width; i; i--, v /= 10)
-		at[i - 1] = (char)('0' + v % 10);
-	out->len += width;
-}
-
 /* RFC 3339 in UTC with microseconds. */
 static void put_time(struct nt_buf *out, int64_t us)
 {
-	time_t s = (time_t)(us / 1000000);
-	struct tm tm;
+	struct nt_date d = nt_date_of(us / 1000000);
 
-	if (us < 0 || !gmtime_r(&s, &tm)) {
+	if (us < 0) {
 		nt_buf_puts(out, "-");
 		return;
 	}
-	put_padded(out, (uint64_t)tm.tm_year + 1900, 4);
+	nt_buf_padded(out, (uint64_t)d.year, 4);
 	nt_buf_putc(out, '-');
-	put_padded(out, (uint64_t)tm.tm_mon + 1, 2);
+	nt_buf_padded(out, d.month, 2);
 	nt_buf_putc(out, '-');
-	put_padded(out, (uint64_t)tm.tm_mday, 2);
+	nt_buf_padded(out, d.day, 2);
 	nt_buf_putc(out, 'T');
-	put_padded(out, (uint64_t)tm.tm_hour, 2);
+	nt_buf_padded(out, d.hour, 2);
 	nt_buf_putc(out, ':');
-	put_padded(out, (uint64_t)tm.tm_min, 2);
+	nt_buf_padded(out, d.minute, 2);
 	nt_buf_putc(out, ':');
-	put_padded(out, (uint64_t)tm.tm_sec, 2);
+	nt_buf_padded(out, d.second, 2);
 	nt_buf_putc(out, '.');
-	put_padded(out, (uint64_t)(us % 1000000), 6);
+	nt_buf_padded(out, (uint64_t)(us % 1000000), 6);
 	nt_buf_putc(out, 'Z');
 }
 
@@ -110,7 +98,7 @@ static void put_outcome(struct nt_buf *out, const struct nt_record *r)
 	nt_buf_putc(out, ' '); /* milliseconds, to the microsecond */
 	nt_buf_u64(out, r->latency_min_ns / 1000000);
 	nt_buf_putc(out, '.');
-	put_padded(out, r->latency_min_ns / 1000 % 1000, 3);
+	nt_buf_padded(out, r->latency_min_ns / 1000 % 1000, 3);
 	nt_buf_puts(out, "ms");
 }
 

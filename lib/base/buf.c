@@ -19,13 +19,15 @@ void nt_buf_reset(struct nt_buf *b)
 	b->failed = false;
 }
 
-static bool grow(struct nt_buf *b, size_t need)
+static bool enlarge(struct nt_buf *b, size_t need)
 {
 	size_t cap = b->cap ? b->cap : BUF_FIRST;
 	char *p;
 
 	while (cap < need)
 		cap *= 2;
+	if (b->max_len && cap > b->max_len + 1)
+		cap = b->max_len + 1;
 	p = realloc(b->p, cap);
 	if (!p)
 		return false;
@@ -34,45 +36,18 @@ static bool grow(struct nt_buf *b, size_t need)
 	return true;
 }
 
-char *nt_buf_reserve(struct nt_buf *b, size_t n)
+char *nt_buf_grow(struct nt_buf *b, size_t n)
 {
 	size_t need = b->len + n + 1;
 
 	if (b->failed)
 		return NULL;
 	if ((b->max_len && b->len + n > b->max_len) || need < n ||
-	    (need > b->cap && !grow(b, need))) {
+	    (need > b->cap && !enlarge(b, need))) {
 		b->failed = true;
 		return NULL;
 	}
 	return b->p + b->len;
-}
-
-void nt_buf_add(struct nt_buf *b, const void *p, size_t len)
-{
-	char *at = nt_buf_reserve(b, len);
-
-	if (!at)
-		return;
-	if (len)
-		memcpy(at, p, len);
-	b->len += len;
-	b->p[b->len] = '\0';
-}
-
-void nt_buf_putc(struct nt_buf *b, char c)
-{
-	nt_buf_add(b, &c, 1);
-}
-
-void nt_buf_puts(struct nt_buf *b, const char *s)
-{
-	nt_buf_add(b, s, strlen(s));
-}
-
-void nt_buf_slice(struct nt_buf *b, struct nt_slice s)
-{
-	nt_buf_add(b, s.p, s.len);
 }
 
 void nt_buf_u64(struct nt_buf *b, uint64_t v)
@@ -92,6 +67,28 @@ void nt_buf_i64(struct nt_buf *b, int64_t v)
 	if (v < 0)
 		nt_buf_putc(b, '-');
 	nt_buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void nt_buf_padded(struct nt_buf *b, uint64_t v, unsigned width)
+{
+	char *at = nt_buf_reserve(b, width);
+
+	if (!at)
+		return;
+	for (unsigned i = width; i; i--, v /= 10)
+		at[i - 1] = (char)('0' + v % 10);
+	nt_buf_wrote(b, at + width);
+}
+
+void nt_buf_hex(struct nt_buf *b, uint64_t v, unsigned width)
+{
+	char *at = nt_buf_reserve(b, width);
+
+	if (!at)
+		return;
+	for (unsigned i = width; i; i--, v >>= 4)
+		at[i - 1] = "0123456789abcdef"[v & 15];
+	nt_buf_wrote(b, at + width);
 }
 
 void nt_buf_double(struct nt_buf *b, double v)

@@ -22,17 +22,59 @@ void nt_buf_done(struct nt_buf *b);
 
 /* Empties it and clears the failure; memory stays. */
 void nt_buf_reset(struct nt_buf *b);
-/* Room for n more octets behind len; NULL on failure. The caller adds to len what it wrote. */
-char *nt_buf_reserve(struct nt_buf *b, size_t n);
-void nt_buf_add(struct nt_buf *b, const void *p, size_t len);
-void nt_buf_putc(struct nt_buf *b, char c);
-void nt_buf_puts(struct nt_buf *b, const char *s);
-void nt_buf_slice(struct nt_buf *b, struct nt_slice s);
+/* nt_buf_reserve() when there is no room yet. */
+char *nt_buf_grow(struct nt_buf *b, size_t n);
 void nt_buf_u64(struct nt_buf *b, uint64_t v);
 void nt_buf_i64(struct nt_buf *b, int64_t v);
+/* `width` digits, zeros before; what is above them is left out. */
+void nt_buf_padded(struct nt_buf *b, uint64_t v, unsigned width);
+/* `width` hexadecimal digits in lower case. */
+void nt_buf_hex(struct nt_buf *b, uint64_t v, unsigned width);
 /* Finite; the shortest decimal text that reads back as v. */
 void nt_buf_double(struct nt_buf *b, double v);
+/* Costs as much as a whole record: not for what is done per packet. */
 void nt_buf_printf(struct nt_buf *b, const char *fmt, ...) NT_PRINTF(2, 3);
+
+/* Room for n more octets behind len, and one for a NUL; NULL on failure. The caller adds to len
+ * what it wrote (nt_buf_wrote). cap is never above max_len + 1, so that one comparison is enough.
+ */
+static inline char *nt_buf_reserve(struct nt_buf *b, size_t n)
+{
+	return !b->failed && n < b->cap - b->len ? b->p + b->len : nt_buf_grow(b, n);
+}
+
+/* Ends the text at `end`, which lies in what was reserved. */
+static inline void nt_buf_wrote(struct nt_buf *b, char *end)
+{
+	*end = '\0';
+	b->len = (size_t)(end - b->p);
+}
+
+static inline void nt_buf_add(struct nt_buf *b, const void *p, size_t len)
+{
+	char *at = nt_buf_reserve(b, len);
+
+	if (!at)
+		return;
+	if (len)
+		memcpy(at, p, len);
+	nt_buf_wrote(b, at + len);
+}
+
+static inline void nt_buf_putc(struct nt_buf *b, char c)
+{
+	nt_buf_add(b, &c, 1);
+}
+
+static inline void nt_buf_puts(struct nt_buf *b, const char *s)
+{
+	nt_buf_add(b, s, strlen(s));
+}
+
+static inline void nt_buf_slice(struct nt_buf *b, struct nt_slice s)
+{
+	nt_buf_add(b, s.p, s.len);
+}
 
 static inline bool nt_buf_ok(const struct nt_buf *b)
 {

@@ -38,6 +38,12 @@ size_t nt_utf8_len(struct nt_slice s)
 	return need;
 }
 
+static void put_code(struct nt_buf *out, const char *lead, unsigned char c, unsigned digits)
+{
+	nt_buf_puts(out, lead);
+	nt_buf_hex(out, c, digits);
+}
+
 static size_t escape_json_one(struct nt_buf *out, struct nt_slice rest)
 {
 	unsigned char c = (unsigned char)rest.p[0];
@@ -64,7 +70,7 @@ static size_t escape_json_one(struct nt_buf *out, struct nt_slice rest)
 		if (n)
 			nt_buf_add(out, rest.p, n);
 		else
-			nt_buf_printf(out, "\\u%04x", c);
+			put_code(out, "\\u", c, 4);
 		return n ? n : 1;
 	}
 }
@@ -107,7 +113,7 @@ void nt_escape_terminal(struct nt_buf *out, struct nt_slice s)
 		else if (c == '\t')
 			nt_buf_puts(out, "\\t");
 		else if (c < 0x20 || c >= 0x7f || c == '\\')
-			nt_buf_printf(out, "\\x%02x", c);
+			put_code(out, "\\x", c, 2);
 		else
 			nt_buf_putc(out, (char)c);
 	}

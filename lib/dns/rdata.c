@@ -2,9 +2,8 @@
 /* RDATA by type: a line of field letters per type, one walk for checking and for formatting. */
 #include "lib/dns/rdata.h"
 
-#include <time.h>
-
 #include "lib/base/cleanup.h"
+#include "lib/base/date.h"
 #include "lib/dns/text.h"
 
 /*
@@ -142,12 +141,16 @@ static void walk_type(struct nt_rdata_walk *w)
  * 2106, so that the same packet gives the same text in any year. */
 static void walk_time(struct nt_rdata_walk *w)
 {
-	time_t at = (time_t)nt_cursor_u32(&w->c);
-	struct tm tm;
+	struct nt_date d = nt_date_of(nt_cursor_u32(&w->c));
 
-	if (w->out && gmtime_r(&at, &tm))
-		nt_buf_printf(w->out, "%04d%02d%02d%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-			      tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (!w->out)
+		return;
+	nt_buf_padded(w->out, (uint64_t)d.year, 4);
+	nt_buf_padded(w->out, d.month, 2);
+	nt_buf_padded(w->out, d.day, 2);
+	nt_buf_padded(w->out, d.hour, 2);
+	nt_buf_padded(w->out, d.minute, 2);
+	nt_buf_padded(w->out, d.second, 2);
 }
 
 static void walk_address(struct nt_rdata_walk *w, char field)
@@ -254,8 +257,10 @@ static void walk_eui(struct nt_rdata_walk *w, uint16_t type)
 {
 	struct nt_slice s = nt_cursor_take(&w->c, type == 108 ? 6 : 8);
 
-	for (size_t i = 0; w->out && i < s.len; i++)
-		nt_buf_printf(w->out, "%s%02x", i ? "-" : "", (uint8_t)s.p[i]);
+	for (size_t i = 0; w->out && i < s.len; i++) {
+		nt_buf_puts(w->out, i ? "-" : "");
+		nt_buf_hex(w->out, (uint8_t)s.p[i], 2);
+	}
 }
 
 /* RFC 8659 section 4.1: at least one octet, letters and digits; others come out as \DDD. */
@@ -268,10 +273,12 @@ static void walk_caa_tag(struct nt_rdata_walk *w)
 	for (size_t i = 0; w->out && i < s.len; i++) {
 		uint8_t c = (uint8_t)s.p[i];
 
-		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) {
 			nt_buf_putc(w->out, (char)c);
-		else
-			nt_buf_printf(w->out, "\\%03u", c);
+		} else {
+			nt_buf_putc(w->out, '\\');
+			nt_buf_padded(w->out, c, 3);
+		}
 	}
 }
 

@@ -99,28 +99,20 @@ void nt_text_base32hex(struct nt_buf *out, struct nt_slice s)
 	out->len += (size_t)(at - first);
 }
 
+static void put_address(struct nt_buf *out, int family, struct nt_slice s)
+{
+	struct nt_addr addr = nt_addr_from(family, (const uint8_t *)s.p);
+	char text[NT_ADDR_TEXT_MAX];
+
+	nt_buf_puts(out, nt_addr_format(&addr, text));
+}
+
 void nt_text_ipv4(struct nt_buf *out, struct nt_slice s)
 {
-	char text[16], *at = text;
-
-	for (size_t i = 0; i < 4; i++) {
-		uint8_t v = (uint8_t)s.p[i];
-
-		if (i)
-			*at++ = '.';
-		if (v >= 100)
-			*at++ = (char)('0' + v / 100);
-		if (v >= 10)
-			*at++ = (char)('0' + v / 10 % 10);
-		*at++ = (char)('0' + v % 10);
-	}
-	nt_buf_add(out, text, (size_t)(at - text));
+	put_address(out, 4, s);
 }
 
 void nt_text_ipv6(struct nt_buf *out, struct nt_slice s)
 {
-	struct nt_addr addr = nt_addr_from(6, (const uint8_t *)s.p);
-	char text[NT_ADDR_TEXT_MAX];
-
-	nt_buf_puts(out, nt_addr_format(&addr, text));
+	put_address(out, 6, s);
 }

@@ -3,7 +3,6 @@
 #include "lib/record/fields.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
 
 #include "dataplane/abi.h"
 #include "lib/base/cleanup.h"
@@ -54,6 +53,8 @@ enum {
 
 #define FIELD(type, w, n, m, k, g, v, u, f, d)      \
 	{ .name = (n),                              \
+	  .lead = ",\"" n "\":",                    \
+	  .lead_len = sizeof(",\"" n "\":") - 1,    \
 	  .values = (v),                            \
 	  .unit = (u),                              \
 	  .description = (d),                       \
@@ -242,6 +243,13 @@ static struct nt_column_value int_value(uint64_t v)
 					 .i = v > INT64_MAX ? INT64_MAX : (int64_t)v };
 }
 
+static struct nt_column_value hex_value(uint64_t v, char small[NT_FIELD_SMALL])
+{
+	for (int i = 15; i >= 0; i--, v >>= 4)
+		small[i] = "0123456789abcdef"[v & 15];
+	return (struct nt_column_value){ .kind = NT_COLUMN_TEXT, .text = { small, 16 } };
+}
+
 static uint64_t mean_of(const struct nt_record *r)
 {
 	return r->latency_sum_ns / r->latency_count;
@@ -256,9 +264,7 @@ struct nt_column_value nt_field_scalar(const struct nt_field *f, const void *bas
 		return (struct nt_column_value){ .kind = NT_COLUMN_NULL };
 	switch (f->kind) {
 	case NT_FIELD_ID:
-		snprintf(small, NT_FIELD_SMALL, "%016llx",
-			 (unsigned long long)nt_field_uint(f, base));
-		return text_value(small);
+		return hex_value(nt_field_uint(f, base), small);
 	case NT_FIELD_ENUM:
 		return text_value(nt_enum_name(f->values, (unsigned)nt_field_uint(f, base)));
 	case NT_FIELD_TIME:

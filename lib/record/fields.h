@@ -67,10 +67,12 @@ struct nt_enum_value {
 
 struct nt_field {
 	const char *name;
+	const char *lead; /* `,"name":` */
 	const struct nt_enum_value *values; /* of ENUM and FLAGS, ends in name NULL */
 	const char *unit;
 	const char *description;
 	uint16_t offset, size; /* of the member */
+	uint8_t lead_len;
 	uint8_t wire; /* 0: not on the wire */
 	uint8_t kind; /* enum nt_field_kind */
 	uint8_t merge; /* enum nt_field_merge */

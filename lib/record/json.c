@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A record as JSON, streamed, field by field as lib/record/fields.def has them. */
+#include "lib/base/date.h"
 #include "lib/base/escape.h"
 #include "lib/record/codec.h"
 #include "lib/record/fields.h"
@@ -16,42 +17,42 @@ static void put_string(struct nt_buf *out, struct nt_slice s)
 		out->failed = true;
 }
 
-/* Days since 1970 to a date of the Gregorian calendar (proleptic), by eras of 400 years. */
-static void civil_date(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day)
+/* Four digits at least; with a minus sign three. */
+static void put_year(struct nt_buf *out, int64_t year)
 {
-	int64_t z = days + 719468;
-	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-	unsigned day_of_era = (unsigned)(z - era * 146097);
-	unsigned year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	unsigned day_of_year =
-		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	unsigned month = (5 * day_of_year + 2) / 153; /* from March */
+	if (year >= 0 && year <= 9999) {
+		nt_buf_padded(out, (uint64_t)year, 4);
+		return;
+	}
+	if (year < 0 && year > -1000) {
+		nt_buf_putc(out, '-');
+		nt_buf_padded(out, (uint64_t)-year, 3);
+		return;
+	}
+	nt_buf_i64(out, year);
+}
 
-	*ret_day = day_of_year - (153 * month + 2) / 5 + 1;
-	*ret_month = month < 10 ? month + 3 : month - 9;
-	*ret_year = (int64_t)year_of_era + era * 400 + (*ret_month <= 2);
+static void put_part(struct nt_buf *out, char before, unsigned value)
+{
+	nt_buf_putc(out, before);
+	nt_buf_padded(out, value, 2);
 }
 
 static void put_time(struct nt_buf *out, int64_t us)
 {
-	int64_t second = us / 1000000, fraction = us % 1000000, days, in_day, year;
-	unsigned month, day;
+	int64_t second = us / 1000000 - (us % 1000000 < 0);
+	struct nt_date d = nt_date_of(second);
 
-	if (fraction < 0) {
-		fraction += 1000000;
-		second--;
-	}
-	days = second / 86400;
-	in_day = second % 86400;
-	if (in_day < 0) {
-		in_day += 86400;
-		days--;
-	}
-	civil_date(days, &year, &month, &day);
-	nt_buf_printf(out, "\"%04lld-%02u-%02uT%02d:%02d:%02d.%06dZ\"", (long long)year, month, day,
-		      (int)(in_day / 3600), (int)(in_day / 60 % 60), (int)(in_day % 60),
-		      (int)fraction);
+	nt_buf_putc(out, '"');
+	put_year(out, d.year);
+	put_part(out, '-', d.month);
+	put_part(out, '-', d.day);
+	put_part(out, 'T', d.hour);
+	put_part(out, ':', d.minute);
+	put_part(out, ':', d.second);
+	nt_buf_putc(out, '.');
+	nt_buf_padded(out, (uint64_t)(us - second * 1000000), 6);
+	nt_buf_puts(out, "Z\"");
 }
 
 static void put_comma(struct nt_buf *out, bool *first)
@@ -59,6 +60,15 @@ static void put_comma(struct nt_buf *out, bool *first)
 	if (!*first)
 		nt_buf_putc(out, ',');
 	*first = false;
+}
+
+/* `,"name":`, the first time without the comma. */
+static struct nt_slice lead_of(const struct nt_field *f, bool *first)
+{
+	struct nt_slice lead = nt_slice_mem(f->lead + *first, f->lead_len - *first);
+
+	*first = false;
+	return lead;
 }
 
 /* A struct of a list, as an object. */
@@ -73,8 +83,7 @@ static void put_member(const struct nt_fields *fields, const void *base, const s
 
 		if (nt_field_missing(f, base, r))
 			continue;
-		put_comma(out, &first);
-		nt_buf_printf(out, "\"%s\":", f->name);
+		nt_buf_slice(out, lead_of(f, &first));
 		nt_field_json(f, base, r, out);
 	}
 	nt_buf_putc(out, '}');
@@ -122,7 +131,9 @@ static void put_flags(const struct nt_field *f, uint64_t flags, struct nt_buf *o
 		if (!(flags & v->value))
 			continue;
 		put_comma(out, &first);
-		nt_buf_printf(out, "\"%s\"", v->name);
+		nt_buf_putc(out, '"');
+		nt_buf_puts(out, v->name);
+		nt_buf_putc(out, '"');
 	}
 	nt_buf_putc(out, ']');
 }
@@ -194,30 +205,32 @@ static bool left_out(const struct nt_field *f, const struct nt_record *r)
 	return nt_field_missing(f, r, r) || ((f->flags & NT_FF_NZ) && !nt_field_uint(f, r));
 }
 
-/* The name up to its dot, empty without one: fields that share it are one object. */
-static struct nt_slice prefix_of(const struct nt_field *f)
-{
-	const char *dot = strchr(f->name, '.');
-
-	return nt_slice_mem(f->name, dot ? (size_t)(dot - f->name) : 0);
-}
-
-/* Writes the name, and opens and closes the object that dotted fields are in. */
+/* Writes the name, and opens and closes the object that fields with the same name up to a dot are
+ * in: `open` is that part of the name, empty when none is open. */
 static void put_name(const struct nt_field *f, struct nt_slice *open, bool *first,
 		     struct nt_buf *out)
 {
-	struct nt_slice prefix = prefix_of(f);
+	const char *dot = memchr(f->lead, '.', f->lead_len);
+	struct nt_slice lead = lead_of(f, first), prefix;
 
+	if (!dot && !open->len) {
+		nt_buf_slice(out, lead);
+		return;
+	}
+	prefix = nt_slice_mem(f->name, dot ? (size_t)(strchr(f->name, '.') - f->name) : 0);
 	if (open->len && !nt_slice_eq(*open, prefix)) {
 		nt_buf_putc(out, '}');
 		*open = (struct nt_slice){ 0 };
 	}
-	put_comma(out, first);
-	if (prefix.len && !open->len) {
-		nt_buf_printf(out, "\"%.*s\":{", NT_SLICE_ARG(prefix));
-		*open = prefix;
+	if (!prefix.len) {
+		nt_buf_slice(out, lead);
+		return;
 	}
-	nt_buf_printf(out, "\"%s\":", f->name + prefix.len + (prefix.len > 0));
+	if (!open->len)
+		nt_buf_add(out, lead.p, (size_t)(dot - lead.p));
+	nt_buf_puts(out, open->len ? ",\"" : "\":{\"");
+	nt_buf_add(out, dot + 1, (size_t)(lead.p + lead.len - dot - 1));
+	*open = prefix;
 }
 
 void nt_record_json(const struct nt_record *r, struct nt_buf *out)

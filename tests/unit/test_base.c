@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors, buffers, arenas, addresses, whole files, the event loop. */
+#include <arpa/inet.h>
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/addr.h"
 #include "lib/base/arena.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/date.h"
 #include "lib/base/file.h"
 #include "lib/base/loop.h"
 #include "lib/base/metrics.h"
@@ -67,6 +70,50 @@ START_TEST(buffer_prints_the_extreme_numbers)
 	nt_buf_putc(&b, ' ');
 	nt_buf_u64(&b, 0);
 	ck_assert_str_eq(nt_buf_str(&b), "-9223372036854775808 18446744073709551615 0");
+	nt_buf_reset(&b);
+	nt_buf_padded(&b, 7, 3);
+	nt_buf_padded(&b, 12345, 2);
+	nt_buf_hex(&b, 0xfedcba9876543210, 16);
+	nt_buf_hex(&b, 0x1f, 4);
+	ck_assert_str_eq(nt_buf_str(&b), "00745fedcba9876543210001f");
+}
+END_TEST
+
+START_TEST(dates_are_those_of_the_system)
+{
+	const int64_t day_s = 86400;
+
+	/* Every day of 1,200 years, at another time of the day each. */
+	for (int64_t day = -300000; day < 150000; day++) {
+		int64_t second = day * day_s + (day & 0x1ff) * 168;
+		struct nt_date d = nt_date_of(second);
+		time_t at = (time_t)second;
+		struct tm tm;
+
+		ck_assert_ptr_nonnull(gmtime_r(&at, &tm));
+		ck_assert(d.year == tm.tm_year + 1900 && d.month == (unsigned)tm.tm_mon + 1 &&
+			  d.day == (unsigned)tm.tm_mday && d.hour == (unsigned)tm.tm_hour &&
+			  d.minute == (unsigned)tm.tm_min && d.second == (unsigned)tm.tm_sec);
+	}
+}
+END_TEST
+
+/* Groups of zeros in every place, beside short and long ones. */
+START_TEST(ipv6_text_is_that_of_the_c_library)
+{
+	static const uint16_t values[] = { 0, 1, 0x20, 0x345, 0xffff };
+
+	for (unsigned n = 0; n < 5 * 5 * 5 * 5 * 5 * 5 * 5 * 5; n++) {
+		struct nt_addr a = { .family = 6 };
+		char ours[NT_ADDR_TEXT_MAX], theirs[INET6_ADDRSTRLEN];
+
+		for (unsigned i = 0, left = n; i < 8; i++, left /= 5) {
+			a.octets[2 * i] = (uint8_t)(values[left % 5] >> 8);
+			a.octets[2 * i + 1] = (uint8_t)values[left % 5];
+		}
+		ck_assert_str_eq(nt_addr_format(&a, ours),
+				 inet_ntop(AF_INET6, a.octets, theirs, sizeof(theirs)));
+	}
 }
 END_TEST
 
@@ -230,6 +277,8 @@ int main(void)
 	tcase_add_test(t, buffer_stops_at_its_bound_and_says_so);
 	tcase_add_test(t, buffer_prints_the_extreme_numbers);
 	tcase_add_test(t, arena_is_bounded_and_reusable);
+	tcase_add_test(t, dates_are_those_of_the_system);
+	tcase_add_test(t, ipv6_text_is_that_of_the_c_library);
 	tcase_add_loop_test(t, addresses, 0, NT_ARRAY_LEN(addr_cases));
 	tcase_add_test(t, a_file_is_replaced_whole_or_not_at_all);
 	tcase_add_test(t, loop_runs_timers_signals_and_descriptors);

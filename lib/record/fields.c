@@ -247,6 +247,7 @@ static struct nt_column_value hex_value(uint64_t v, char small[NT_FIELD_SMALL])
 {
 	for (int i = 15; i >= 0; i--, v >>= 4)
 		small[i] = "0123456789abcdef"[v & 15];
+	small[16] = '\0';
 	return (struct nt_column_value){ .kind = NT_COLUMN_TEXT, .text = { small, 16 } };
 }
 

@@ -183,22 +183,22 @@ static int read_ring(const json_t *root, __u32 *ret_bytes, struct nt_err *err)
 	return 0;
 }
 
-static int read_ports(const json_t *root, __u16 *ret_ports, struct nt_err *err)
+static int read_ports(const json_t *root, const char *key, __u16 *ret_ports, struct nt_err *err)
 {
-	const json_t *list = json_object_get(root, "ports");
+	const json_t *list = json_object_get(root, key);
 	size_t n = json_array_size(list);
 
 	if (!list)
 		return 0;
 	if (n == 0 || n > NT_PORTS_MAX)
-		return nt_err_set(err, NT_CNI_CONFIG, "\"ports\" must be a list of 1 to %d ports",
+		return nt_err_set(err, NT_CNI_CONFIG, "\"%s\" must be a list of 1 to %d ports", key,
 				  NT_PORTS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		double port;
 
 		if (!get_unsigned(json_array_get(list, i), 65535, &port) || port < 1)
-			return fail(err, NT_CNI_CONFIG,
-				    "\"ports\" must hold numbers from 1 to 65535");
+			return nt_err_set(err, NT_CNI_CONFIG,
+					  "\"%s\" must hold numbers from 1 to 65535", key);
 		ret_ports[i] = (__u16)port;
 	}
 	return 0;
@@ -228,7 +228,9 @@ static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 	if (r == 0)
 		r = read_ring(c->root, &c->ring_bytes, err);
 	if (r == 0)
-		r = read_ports(c->root, c->ports, err);
+		r = read_ports(c->root, "ports", c->ports, err);
+	if (r == 0)
+		r = read_ports(c->root, "serverPorts", c->server_ports, err);
 	if (r == 0)
 		r = read_on_error(c->root, "onAttachError", &c->on_attach_error, err);
 	if (r == 0)

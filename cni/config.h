@@ -44,6 +44,7 @@ struct nt_cni_config {
 	const char *state_dir; /* NULL: default */
 	__u32 ring_bytes; /* 0: default */
 	__u16 ports[NT_PORTS_MAX]; /* all 0: default */
+	__u16 server_ports[NT_PORTS_MAX]; /* all 0: none */
 	enum nt_cni_on_error on_attach_error;
 	enum nt_cni_on_error on_unknown_policy; /* policies that the agent cannot put in force */
 };

@@ -28,7 +28,8 @@ static void print_help(void)
 	     "specification say what to do, stdin holds the network configuration.\n\n"
 	     "In a conflist, behind the plugin that makes the pod's interface:\n"
 	     "  { \"type\": \"nametap\", \"capabilities\": { \"dns\": true } }\n"
-	     "Keys: bpffs, stateDir, ringBytes, ports, onAttachError (Ignore or Fail).");
+	     "Keys: bpffs, stateDir, ringBytes, ports, serverPorts, onAttachError (Ignore or "
+	     "Fail).");
 }
 
 /* Without a verb a person called us. */

@@ -37,6 +37,7 @@ static int open_taps(const struct call *c, bool must_exist, struct nt_taps **ret
 	};
 
 	memcpy(config.ports, c->config.ports, sizeof(config.ports));
+	memcpy(config.server_ports, c->config.server_ports, sizeof(config.server_ports));
 	return nt_taps_open(&config, ret_taps, err);
 }
 

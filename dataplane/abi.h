@@ -59,7 +59,7 @@ enum nt_loss {
 	NT_LOSS_RING_FULL = 0,
 	NT_LOSS_SHARE_EXCEEDED = 1, /* the pod had as much in the ring as was free (T12) */
 	NT_LOSS_UNPARSABLE = 2, /* to a DNS port, but the headers or payload could not be read */
-	NT_LOSS_FRAGMENT = 3, /* first fragment of a DNS datagram: not whole, not logged yet */
+	NT_LOSS_FRAGMENT = 3, /* of a DNS datagram: a later fragment; one of TCP */
 	NT_LOSS_TCP_RESET = 4, /* TCP to a DNS port from an enforced pod: reset, not logged */
 	NT_LOSS_DROPPED = 5, /* from an enforced pod, could not be judged nor logged: dropped */
 	NT_LOSS_MAX = 8,
@@ -135,7 +135,8 @@ enum nt_event_flag {
 	NT_EV_TRUNCATED = 1 << 0, /* cap_len < payload_len */
 	NT_EV_GSO = 1 << 1, /* gso_size and gso_segs are set: several datagrams (T1) */
 	NT_EV_VLAN = 1 << 2, /* an 802.1Q tag was skipped */
-	NT_EV_FRAGMENT = 1 << 3, /* first fragment: the payload goes on in others */
+	NT_EV_FRAGMENT =
+		1 << 3, /* first fragment: the payload goes on in others, which are no events */
 };
 
 /*
@@ -143,6 +144,10 @@ enum nt_event_flag {
  * sequence numbers seq .. seq + gso_segs - 1 (gso_segs is 1 where the skb was one datagram). The
  * sequence is given per (ep_id, dir, cpu) before the ring is reserved, so that a gap is a proof of
  * loss (T8).
+ *
+ * TCP: a segment with payload, or with SYN, FIN or RST. One that is longer than NT_CAP_MAX (TSO,
+ * GRO) is several events, each with a number and a tcp_seq of its own; FIN and RST are on the last,
+ * SYN on the first. gso_segs is always 1, and so nothing is ever truncated.
  */
 struct nt_event {
 	__u8 version; /* NT_ABI_VERSION */
@@ -157,7 +162,8 @@ struct nt_event {
 	__u32 epoch; /* generation of the BPF object that wrote this */
 	__u32 cpu;
 	__u32 ifindex; /* host link */
-	__u32 payload_len; /* octets of UDP payload in the skb, all segments */
+	__u32 payload_len; /* UDP: octets of the skb, all segments, or of the whole datagram where
+			    * this is its first fragment; TCP: octets in this event */
 	__u32 cap_len; /* octets that follow this header */
 	__u16 gso_size; /* octets per segment, 0: one datagram */
 	__u16 gso_segs; /* >= 1 */
@@ -191,14 +197,16 @@ struct nt_endpoint {
 _Static_assert(sizeof(struct nt_endpoint) == 48, "struct nt_endpoint is part of the contract");
 
 /*
- * Per CPU. seq is the next sequence number, that is: DNS datagrams seen so far in that direction on
- * that CPU. seq - sum(lost) datagrams are in the ring or were taken out of it.
+ * Per CPU. seq is the next sequence number, that is: DNS packets seen so far in that direction on
+ * that CPU: datagrams, fragments of them, and TCP segments that are events. seq - sum(lost) of them
+ * are in the ring or were taken out of it.
  */
 struct nt_counters {
 	__u64 seq[NT_DIR_MAX];
-	__u64 bytes[NT_DIR_MAX]; /* UDP payload octets of DNS packets */
-	__u64 gso[NT_DIR_MAX]; /* skbs that held more than one datagram */
-	__u64 fragments[NT_DIR_MAX]; /* later fragments of any UDP datagram: which flow is not known
+	__u64 bytes[NT_DIR_MAX]; /* payload octets of DNS packets */
+	__u64 gso[NT_DIR_MAX]; /* skbs that held more than one datagram or segment */
+	__u64 fragments[NT_DIR_MAX]; /* later fragments of UDP whose first one was not seen; no
+				      * numbers
 				      */
 	__u64 lost[NT_DIR_MAX][NT_LOSS_MAX];
 };
@@ -295,12 +303,15 @@ struct nt_meta {
 	__u32 last_slot; /* given out last: numbers go up over restarts of the agent */
 	/* Random, the same for all generations: what one hook writes into skb->cb for the other. */
 	__u64 stamp[NT_DIR_MAX];
-	__u16 ports[NT_PORTS_MAX]; /* DNS ports, host byte order, 0: none */
+	/* DNS ports as the programs have them, host byte order, used ones first, then 0. Both what
+	 * a pod asks and what it answers, or only what it answers. */
+	__u16 ports[NT_PORTS_MAX];
+	__u16 server_ports[NT_PORTS_MAX];
 	__u32 object_version; /* NT_OBJECT_VERSION of the pinned programs */
 	__u32 reserved;
 	__u8 object_build[16]; /* digest of the object file that they come from */
 };
-_Static_assert(sizeof(struct nt_meta) == 120, "struct nt_meta is part of the contract");
+_Static_assert(sizeof(struct nt_meta) == 128, "struct nt_meta is part of the contract");
 
 /* Wake-up once per drain: the agent sets armed, the program that crosses a quarter of the ring
  * clears it and wakes. */

@@ -15,14 +15,10 @@
  * pods are owed. */
 #define ROWS_ON_TOP (3u * 65536)
 
+#define DNS_PORT 53
+
 static void set_defaults(struct nt_agent_config *c)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < NT_PORTS_MAX; i++)
-		any = any || c->ports[i];
-	if (!any)
-		c->ports[0] = 53;
 	if (!c->flush_rows)
 		c->flush_rows = NT_AGENT_FLUSH_ROWS;
 	if (!c->hold_rows)
@@ -104,6 +100,8 @@ int nt_agent_new(const struct nt_agent_config *config, const struct nt_tapsource
 	a->node = nt_slice_str(config->node);
 	a->clock = clock;
 	a->source = *source;
+	if (!a->source.meta.ports[0])
+		a->source.meta.ports[0] = DNS_PORT;
 	a->pods.source = &a->source;
 	a->scratch = NT_ARENA(SCRATCH_BYTES);
 	a->start_us = nt_clock_real(clock) / NT_NS_PER_US;

@@ -34,7 +34,6 @@ struct nt_agent_config {
 	uint64_t spool_max_bytes;
 	int64_t timeout_ns; /* an unanswered query is given up */
 	bool merge; /* false: each transaction its own row */
-	uint16_t ports[NT_PORTS_MAX]; /* DNS ports; all 0: 53 */
 	/* The policy of a slot as "namespace/name", empty when it is not known; NULL: no names. */
 	struct nt_slice (*policy_name)(void *ctx, uint32_t slot);
 	void *policy_ctx;

@@ -6,12 +6,20 @@
 
 #include "lib/base/log.h"
 
-static bool is_dns_port(const struct nt_agent *a, uint16_t port)
+static bool is_in(const __u16 ports[NT_PORTS_MAX], uint16_t port)
 {
 	for (size_t i = 0; i < NT_PORTS_MAX; i++)
-		if (a->config.ports[i] == port && port)
+		if (ports[i] == port && port)
 			return true;
 	return false;
+}
+
+/* As the programs have it: some ports are DNS only where the pod is the one that is asked. */
+static bool is_dns_port(const struct nt_agent *a, uint16_t port, bool of_pod)
+{
+	const struct nt_meta *meta = &a->source.meta;
+
+	return is_in(meta->ports, port) || (of_pod && is_in(meta->server_ports, port));
 }
 
 static struct nt_addr address_of(const struct nt_event *e, const __u8 *octets)
@@ -30,7 +38,7 @@ static bool flow_of(const struct nt_agent *a, const struct nt_event *e, bool is_
 	bool from_client = !is_reply;
 	bool from_pod = e->dir == NT_DIR_FROM_POD;
 
-	if (!is_dns_port(a, is_reply ? e->sport : e->dport))
+	if (!is_dns_port(a, is_reply ? e->sport : e->dport, is_reply == from_pod))
 		return false;
 	*ret_flow = (struct nt_flow){
 		.owner = e->ep_id,
@@ -61,7 +69,10 @@ static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const str
 	struct nt_flow flow;
 	int r;
 
-	r = d->whole ? nt_dns_parse(d->payload, &msg) : -NT_OWED_TRUNCATED;
+	if (e->l4proto == IPPROTO_TCP)
+		r = -NT_OWED_TCP;
+	else
+		r = d->whole ? nt_dns_parse(d->payload, &msg) : -NT_OWED_TRUNCATED;
 	if (r == 0 && !flow_of(a, e, msg.flags & NT_DNS_QR, &flow))
 		r = -NT_OWED_DIRECTION;
 	if (r < 0) {

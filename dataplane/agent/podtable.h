@@ -34,6 +34,7 @@ struct nt_owed {
 enum nt_owed_error {
 	NT_OWED_TRUNCATED = 2000, /* not all of it was captured */
 	NT_OWED_DIRECTION = 2001, /* a query from a DNS port only, or a reply to one */
+	NT_OWED_TCP = 2002, /* a segment of TCP */
 };
 const char *nt_owed_strerror(int error);
 

@@ -53,7 +53,7 @@ static __always_inline void nt_emit_header(struct __sk_buff *skb, const struct n
 {
 	e->version = NT_ABI_VERSION;
 	e->ip_version = p->ip_version;
-	e->l4proto = IPPROTO_UDP;
+	e->l4proto = p->proto;
 	e->hdr_len = sizeof(*e);
 	e->flags = p->flags | (segs > 1 ? NT_EV_GSO : 0);
 	e->time_ns = bpf_ktime_get_boot_ns();
@@ -75,15 +75,15 @@ static __always_inline void nt_emit_header(struct __sk_buff *skb, const struct n
 static __always_inline __u64 nt_emit_payload(struct __sk_buff *skb, const struct nt_packet *p,
 					     struct nt_scratch *s)
 {
-	__u64 cap = p->payload_len;
+	__u64 cap = p->here;
 
 	s->event.cap_len = 0;
+	if (cap > NT_CAP_MAX)
+		cap = NT_CAP_MAX;
+	if (cap < p->payload_len)
+		s->event.flags |= NT_EV_TRUNCATED;
 	if (cap == 0)
 		return sizeof(s->event);
-	if (cap > NT_CAP_MAX) {
-		cap = NT_CAP_MAX;
-		s->event.flags |= NT_EV_TRUNCATED;
-	}
 	s->event.cap_len = cap;
 	/* In asm, because clang drops a mask that it can prove, and 5.10 and 6.1 cannot prove it;
 	 * minus one and plus one, because they do not see that it is not 0 either. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * From the Ethernet header to the UDP header: what the packet is and where its payload lies. A
- * helper reads at an offset and says where the next header begins; no pointer into the packet is
- * kept, so paged and truncated skbs are the same case. BPF only.
+ * From the Ethernet header through the IP header: what the packet is and where the next header
+ * lies. A helper reads at an offset and says where the next header begins; no pointer into the
+ * packet is kept, so paged and truncated skbs are the same case. BPF only.
  */
 #pragma once
 
@@ -29,25 +29,31 @@
 #define NT_IP_OFFSET 0x1fff
 
 enum nt_kind {
-	NT_KIND_OTHER = 0, /* not UDP, or nothing a host would accept */
-	NT_KIND_WHOLE = 1,
-	NT_KIND_FIRST_FRAGMENT = 2,
-	NT_KIND_LATER_FRAGMENT = 3, /* of UDP; the ports are elsewhere */
+	NT_KIND_OTHER = 0, /* neither UDP nor TCP, or nothing a host would accept */
+	NT_KIND_WHOLE = 1, /* of UDP */
+	NT_KIND_FIRST_FRAGMENT = 2, /* ports known */
+	NT_KIND_LATER_FRAGMENT = 3, /* the ports are elsewhere */
 	NT_KIND_UNPARSABLE = 4, /* ports known, but the lengths lie */
 	NT_KIND_ENDLESS = 5, /* more extension headers than are followed */
-	NT_KIND_TCP = 6, /* ports known; `off` at its header, `end` 0 for a fragment */
+	NT_KIND_TCP = 6, /* ports known; `tcp_header` 0: but the lengths lie */
 };
 
 struct nt_packet {
-	__u32 off; /* next octet to read, counted from the Ethernet header */
-	__u32 end; /* where the IP packet says that it ends */
+	__u32 off; /* UDP: of the payload, TCP: of its header; counted from the Ethernet header */
+	__u32 end; /* where the IP packet says that it ends; 0 in a fragment of TCP */
 	__u32 addrs_off; /* source address; the destination follows it in both families */
 	__u32 payload_len;
+	__u32 here; /* of these in this skb: fewer in a first fragment */
+	__u32 frag_id; /* as in the packet, of a fragment */
+	__u32 tcp_seq; /* host byte order, of the first octet of payload */
 	__u16 sport; /* host byte order */
 	__u16 dport;
 	__u16 vlan;
 	__u16 flags; /* enum nt_event_flag */
 	__u8 ip_version;
+	__u8 proto; /* IPPROTO_UDP or IPPROTO_TCP; 0 when it was not reached */
+	__u8 tcp_flags;
+	__u8 tcp_header; /* octets */
 };
 
 static __always_inline int nt_read(struct __sk_buff *skb, __u32 off, void *to, __u32 len)
@@ -78,6 +84,12 @@ static __always_inline __be16 nt_packet_ethernet(struct __sk_buff *skb, struct n
 	return word[1];
 }
 
+/* Above 64 KiB the length does not fit its field and is 0 (BIG TCP, kernel commit b1a78b9b9886). */
+static __always_inline __u32 nt_packet_end(struct __sk_buff *skb, __u32 off, __u16 len)
+{
+	return len == 0 && skb->gso_size ? skb->len : off + len;
+}
+
 static __always_inline int nt_packet_ipv4(struct __sk_buff *skb, struct nt_packet *p)
 {
 	struct iphdr ip;
@@ -90,14 +102,11 @@ static __always_inline int nt_packet_ipv4(struct __sk_buff *skb, struct nt_packe
 	header_len = ip.ihl * 4;
 	p->ip_version = 4;
 	p->addrs_off = p->off + 12;
-	p->end = p->off + bpf_ntohs(ip.tot_len);
+	p->end = nt_packet_end(skb, p->off, bpf_ntohs(ip.tot_len));
 	p->off += header_len;
+	p->proto = ip.protocol;
+	p->frag_id = ip.id;
 	frag = bpf_ntohs(ip.frag_off);
-	if (ip.protocol == IPPROTO_TCP) {
-		if (frag & NT_IP_MORE_FRAGMENTS)
-			p->end = 0;
-		return frag & NT_IP_OFFSET ? NT_KIND_OTHER : NT_KIND_TCP;
-	}
 	if (frag & NT_IP_OFFSET)
 		return NT_KIND_LATER_FRAGMENT;
 	return frag & NT_IP_MORE_FRAGMENTS ? NT_KIND_FIRST_FRAGMENT : NT_KIND_WHOLE;
@@ -146,24 +155,26 @@ static __always_inline int nt_packet_ipv6(struct __sk_buff *skb, struct nt_packe
 	p->ip_version = 6;
 	p->addrs_off = p->off + 8;
 	p->off += sizeof(ip);
-	p->end = p->off + bpf_ntohs(ip.payload_len);
+	p->end = nt_packet_end(skb, p->off, bpf_ntohs(ip.payload_len));
 	next = ip.nexthdr;
 	for (int i = 0; i <= NT_EXT_HEADERS_MAX; i++) {
 		__u32 len;
 
-		if (next == IPPROTO_UDP)
+		if (next == IPPROTO_UDP || next == IPPROTO_TCP) {
+			p->proto = next;
 			return kind;
-		if (next == IPPROTO_TCP) {
-			if (kind == NT_KIND_FIRST_FRAGMENT)
-				p->end = 0;
-			return NT_KIND_TCP;
 		}
 		if (next == NT_NEXT_FRAGMENT) {
 			if (nt_read(skb, p->off, &frag, sizeof(frag)) < 0)
 				return NT_KIND_OTHER;
 			next = frag.next;
-			if (frag.offset_flags & bpf_htons(0xfff8))
-				return next == IPPROTO_UDP ? NT_KIND_LATER_FRAGMENT : NT_KIND_OTHER;
+			p->frag_id = frag.id;
+			if (frag.offset_flags & bpf_htons(0xfff8)) {
+				p->proto = next;
+				return next == IPPROTO_UDP || next == IPPROTO_TCP
+					       ? NT_KIND_LATER_FRAGMENT
+					       : NT_KIND_OTHER;
+			}
 			/* Neither offset nor more to come: whole all the same (RFC 6946). */
 			if (frag.offset_flags & bpf_htons(1))
 				kind = NT_KIND_FIRST_FRAGMENT;
@@ -176,45 +187,4 @@ static __always_inline int nt_packet_ipv6(struct __sk_buff *skb, struct nt_packe
 		p->off += len;
 	}
 	return NT_KIND_ENDLESS;
-}
-
-/* Leaves `off` at the payload. Ports that cannot be read stay 0. */
-static __always_inline int nt_packet_udp(struct __sk_buff *skb, struct nt_packet *p, int kind)
-{
-	struct udphdr udp = {};
-	__u32 len;
-
-	if (nt_read(skb, p->off, &udp, sizeof(udp)) < 0 &&
-	    nt_read(skb, p->off, &udp, 2 * sizeof(udp.source)) < 0)
-		return kind == NT_KIND_FIRST_FRAGMENT ? NT_KIND_LATER_FRAGMENT : NT_KIND_OTHER;
-	p->sport = bpf_ntohs(udp.source);
-	p->dport = bpf_ntohs(udp.dest);
-	if (kind != NT_KIND_WHOLE)
-		return kind;
-	/* The sum of all segments where the skb holds several datagrams. */
-	len = bpf_ntohs(udp.len);
-	if (len < sizeof(udp) || p->off + len > p->end || p->end > skb->len)
-		return NT_KIND_UNPARSABLE;
-	p->off += sizeof(udp);
-	p->payload_len = len - sizeof(udp);
-	return NT_KIND_WHOLE;
-}
-
-static __always_inline int nt_packet_parse(struct __sk_buff *skb, struct nt_packet *p)
-{
-	int kind;
-
-	switch (nt_packet_ethernet(skb, p)) {
-	case bpf_htons(ETH_P_IP):
-		kind = nt_packet_ipv4(skb, p);
-		break;
-	case bpf_htons(ETH_P_IPV6):
-		kind = nt_packet_ipv6(skb, p);
-		break;
-	default:
-		return NT_KIND_OTHER;
-	}
-	if (kind == NT_KIND_WHOLE || kind == NT_KIND_FIRST_FRAGMENT || kind == NT_KIND_TCP)
-		return nt_packet_udp(skb, p, kind);
-	return kind;
 }

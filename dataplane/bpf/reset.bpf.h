@@ -3,16 +3,7 @@
 #pragma once
 
 #include "dataplane/bpf/reply.bpf.h"
-
-#define NT_TCP_FIN 0x01
-#define NT_TCP_SYN 0x02
-#define NT_TCP_RST 0x04
-#define NT_TCP_ACK 0x10
-
-static __always_inline __u32 nt_get32(const __u8 *at)
-{
-	return (__u32)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
-}
+#include "dataplane/bpf/transport.bpf.h"
 
 static __always_inline void nt_put32(__u8 *at, __u32 value)
 {

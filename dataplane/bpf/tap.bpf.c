@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Both directions of a pod's host link: each DNS packet over UDP becomes an event or a loss. */
+/* Both directions of a pod's host link: each DNS packet becomes an event or a loss. */
 #include "dataplane/bpf/emit.bpf.h"
+#include "dataplane/bpf/fragments.bpf.h"
 #include "dataplane/bpf/reset.bpf.h"
 #include "dataplane/bpf/segments.bpf.h"
+#include "dataplane/bpf/tcp.bpf.h"
 #include "dataplane/bpf/yield.bpf.h"
 
 /* TC_ACT_UNSPEC and TCX_NEXT: the next program sees the packet too. 0 would cut it off. */
 #define NT_NEXT (-1)
+/* Not of the kernel: nothing was decided. */
+#define NT_ONLY_LOGGED (-2)
 
 /* Entries are made by userspace only, so memory follows the number of pods, not the capacity. */
 struct {
@@ -70,15 +74,31 @@ static __always_inline void lose(struct nt_counters *c, __u32 dir, enum nt_loss 
 	c->lost[dir][reason]++;
 }
 
-/* What is not one whole datagram. Fragments are counted apart; a chain of headers that nobody
- * sends by chance is taken for DNS rather than overlooked. */
-static __always_inline void tap_other(struct nt_counters *c, __u32 dir, int kind)
+/* Later fragments of a DNS datagram are packets of its pod that no event can say. Of UDP that
+ * nobody knows yet they may be, and are counted apart. */
+static __always_inline void tap_later(struct __sk_buff *skb, const struct nt_packet *p, __u64 ep_id,
+				      struct nt_counters *c, __u32 dir)
 {
-	if (kind == NT_KIND_FIRST_FRAGMENT)
+	int flow = nt_fragment_later(skb, p, ep_id, dir);
+
+	if (flow == NT_FRAGMENT_DNS)
 		lose(c, dir, NT_LOSS_FRAGMENT);
-	else if (kind == NT_KIND_LATER_FRAGMENT)
+	else if (flow == NT_FRAGMENT_UNKNOWN && p->proto == IPPROTO_UDP)
 		c->fragments[dir]++;
-	else
+}
+
+/* What nobody judges. A chain of headers that nobody sends by chance is taken for DNS rather than
+ * overlooked. */
+static __always_inline void tap_log(struct __sk_buff *skb, const struct nt_packet *p, int kind,
+				    __u64 ep_id, struct nt_counters *c, __u32 dir)
+{
+	if (kind == NT_KIND_TCP && nt_tcp_is_event(p))
+		nt_emit_tcp(skb, p, ep_id, c, dir);
+	else if (kind == NT_KIND_WHOLE || (kind == NT_KIND_FIRST_FRAGMENT && p->end))
+		nt_emit(skb, p, ep_id, c, dir, NT_VERDICT_NONE, 0);
+	else if (kind == NT_KIND_FIRST_FRAGMENT)
+		lose(c, dir, NT_LOSS_FRAGMENT);
+	else if (kind != NT_KIND_TCP)
 		lose(c, dir, NT_LOSS_UNPARSABLE);
 }
 
@@ -86,6 +106,15 @@ static __always_inline void tap_other(struct nt_counters *c, __u32 dir, int kind
 static __always_inline int has_ports(int kind)
 {
 	return kind != NT_KIND_LATER_FRAGMENT && kind != NT_KIND_ENDLESS;
+}
+
+/* What goes to a DNS port, or may. A later fragment of TCP is nothing without its first one, which
+ * an enforced pod does not get through. */
+static __always_inline int may_be_judged(const struct nt_packet *p, int kind)
+{
+	if (kind == NT_KIND_LATER_FRAGMENT)
+		return p->proto == IPPROTO_UDP;
+	return !has_ports(kind) || nt_is_dns_port(p->dport);
 }
 
 /* The endpoint's policies are read once, so that all of a packet is judged by the same (T14). */
@@ -108,9 +137,10 @@ static __always_inline void load_policies(const struct nt_endpoint *ep, struct n
 }
 
 /* What cannot be judged and no event can say. */
-static __always_inline int enforce_other(struct __sk_buff *skb, int kind, struct nt_counters *c)
+static __always_inline int enforce_other(struct __sk_buff *skb, const struct nt_packet *p, int kind,
+					 struct nt_counters *c)
 {
-	if (kind == NT_KIND_TCP) {
+	if (p->proto == IPPROTO_TCP) {
 		lose(c, NT_DIR_FROM_POD, NT_LOSS_TCP_RESET);
 		return nt_reset(skb);
 	}
@@ -121,7 +151,8 @@ static __always_inline int enforce_other(struct __sk_buff *skb, int kind, struct
 	return NT_DROP;
 }
 
-/* Judges what a pod with policies sends to a DNS port; first logs it, then changes it. */
+/* Judges what a pod with policies sends to a DNS port; first logs it, then changes it.
+ * NT_ONLY_LOGGED: nobody enforces, and it is none that could be judged. */
 static __always_inline int enforce(struct __sk_buff *skb, const struct nt_packet *p, int kind,
 				   const struct nt_endpoint *ep, struct nt_counters *c)
 {
@@ -133,13 +164,8 @@ static __always_inline int enforce(struct __sk_buff *skb, const struct nt_packet
 		return NT_DROP;
 	j->packet = *p;
 	load_policies(ep, j, &first_enforce);
-	if (kind != NT_KIND_WHOLE) {
-		if (first_enforce)
-			return enforce_other(skb, kind, c);
-		if (kind != NT_KIND_TCP)
-			tap_other(c, NT_DIR_FROM_POD, kind);
-		return NT_NEXT;
-	}
+	if (kind != NT_KIND_WHOLE)
+		return first_enforce ? enforce_other(skb, &j->packet, kind, c) : NT_ONLY_LOGGED;
 	segs = nt_emit_segments(skb, p);
 	j->segs = segs;
 	j->segment_len = p->payload_len;
@@ -165,14 +191,15 @@ static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
 	struct nt_counters *c;
 	__u32 ifindex;
 	__u64 ep_id;
-	int kind;
+	int kind, is_dns, action;
 
 	if (nt_surely_not_dns(skb, dir))
 		return NT_NEXT;
 	kind = nt_packet_parse(skb, &p);
-	if (kind == NT_KIND_OTHER || (kind == NT_KIND_TCP && dir != NT_DIR_FROM_POD))
+	if (kind == NT_KIND_OTHER)
 		return NT_NEXT;
-	if (has_ports(kind) && !nt_is_dns_port(p.dport) && !nt_is_dns_port(p.sport))
+	is_dns = !has_ports(kind) || nt_is_dns(p.sport, p.dport, dir);
+	if (!is_dns && kind != NT_KIND_FIRST_FRAGMENT)
 		return NT_NEXT;
 	ifindex = skb->ifindex;
 	ep = bpf_map_lookup_elem(&endpoints, &ifindex);
@@ -182,13 +209,20 @@ static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
 	c = bpf_map_lookup_elem(&counters, &ep_id);
 	if (!c)
 		return NT_NEXT;
-	if (dir == NT_DIR_FROM_POD && ep->slots_len &&
-	    (!has_ports(kind) || nt_is_dns_port(p.dport)))
-		return enforce(skb, &p, kind, ep, c);
-	if (kind == NT_KIND_WHOLE)
-		nt_emit(skb, &p, ep_id, c, dir, NT_VERDICT_NONE, 0);
-	else if (kind != NT_KIND_TCP)
-		tap_other(c, dir, kind);
+	if (kind == NT_KIND_FIRST_FRAGMENT)
+		nt_fragment_first(skb, &p, ep_id, dir,
+				  is_dns ? NT_FRAGMENT_DNS : NT_FRAGMENT_OTHER);
+	if (!is_dns)
+		return NT_NEXT;
+	if (dir == NT_DIR_FROM_POD && ep->slots_len && may_be_judged(&p, kind)) {
+		action = enforce(skb, &p, kind, ep, c);
+		if (action != NT_ONLY_LOGGED)
+			return action;
+	}
+	if (kind == NT_KIND_LATER_FRAGMENT)
+		tap_later(skb, &p, ep_id, c, dir);
+	else
+		tap_log(skb, &p, kind, ep_id, c, dir);
 	return NT_NEXT;
 }
 

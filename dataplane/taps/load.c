@@ -21,6 +21,7 @@
 /* Two pages at least, and what the kernel takes at most is no sensible node's ring. */
 #define RING_BYTES_MIN (16 * 1024)
 #define RING_BYTES_MAX (1024 * 1024 * 1024)
+#define DNS_PORT 53
 
 /* The last thing that libbpf complained about: the reason that its return code does not say. */
 static char last_complaint[256];
@@ -107,22 +108,35 @@ static void skel_freep(struct nt_tap_bpf **skel)
 	nt_tap_bpf__destroy(*skel);
 }
 
+/* Used ports first, each once: the programs stop at the first that is 0. */
+static void set_ports(const __u16 from[NT_PORTS_MAX], __u16 to[NT_PORTS_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < NT_PORTS_MAX; i++) {
+		bool known = !from[i];
+
+		for (unsigned k = 0; k < n; k++)
+			known |= to[k] == from[i];
+		if (!known)
+			to[n++] = from[i];
+	}
+}
+
 /* What the first load decides and all later ones keep. */
 static int decide(const struct nt_taps_config *config, struct nt_meta *meta,
 		  struct nt_rules_key *ret_key, struct nt_err *err)
 {
 	__u32 ring = config->ring_bytes ? config->ring_bytes : NT_RING_BYTES_DEFAULT;
-	bool any = false;
 
 	if (ring < RING_BYTES_MIN || ring > RING_BYTES_MAX || (ring & (ring - 1)))
 		return nt_err_set(err, EINVAL, "ring of %u octets: a power of two from %d to %d",
 				  ring, RING_BYTES_MIN, RING_BYTES_MAX);
 	meta->ring_bytes = ring;
-	for (int i = 0; i < NT_PORTS_MAX; i++)
-		any |= config->ports[i] != 0;
-	memcpy(meta->ports, config->ports, sizeof(meta->ports));
-	if (!any)
-		meta->ports[0] = 53;
+	set_ports(config->ports, meta->ports);
+	set_ports(config->server_ports, meta->server_ports);
+	if (!meta->ports[0])
+		meta->ports[0] = DNS_PORT;
 	/* Nobody but root may know the key: a pod could make names that collide with allowed ones
 	 * (T14). */
 	if (getrandom(ret_key, sizeof(*ret_key), 0) != (ssize_t)sizeof(*ret_key) ||
@@ -134,8 +148,9 @@ static int decide(const struct nt_taps_config *config, struct nt_meta *meta,
 static int configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
 		     const struct nt_rules_key *key)
 {
-	for (int i = 0; i < NT_PORTS_MAX; i++)
-		skel->rodata->nt_ports[i] = meta->ports[i];
+	memcpy((void *)skel->rodata->nt_ports, meta->ports, sizeof(meta->ports));
+	memcpy((void *)skel->rodata->nt_server_ports, meta->server_ports,
+	       sizeof(meta->server_ports));
 	for (int dir = 0; dir < NT_DIR_MAX; dir++)
 		skel->rodata->nt_stamp[dir] = meta->stamp[dir];
 	skel->rodata->nt_epoch = meta->epoch;

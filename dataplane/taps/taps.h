@@ -23,6 +23,7 @@ struct nt_taps_config {
 	const char *state_dir; /* NULL: NT_STATE_DIR_DEFAULT; made with mode 0700 */
 	__u32 ring_bytes; /* used when loading; 0: NT_RING_BYTES_DEFAULT */
 	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
+	__u16 server_ports[NT_PORTS_MAX]; /* when loading: DNS where a pod answers on it */
 	bool must_exist; /* -ENOENT instead of loading: a DEL must not load anything */
 };
 

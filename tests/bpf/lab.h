@@ -8,6 +8,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ static inline void lab_remove(struct nt_taps *t)
 
 #define LAB_EVENTS 4096
 #define LAB_OCTETS 65536
+#define LAB_STREAM (1 << 20)
 
 struct lab_ring {
 	struct ring_buffer *rb;
@@ -95,7 +97,26 @@ struct lab_ring {
 	struct nt_event events[LAB_EVENTS];
 	__u8 payload[LAB_OCTETS]; /* of the last event */
 	struct nt_share *shares; /* mapped: what was taken out is told, as the agent does */
+	size_t stream_len;
+	__u8 stream[LAB_STREAM]; /* of all events of TCP to a DNS port, in the order of numbers */
 };
+
+/* Where in the stream the octets belong; the first segment with payload is its begin. */
+static inline void lab_put_stream(struct lab_ring *r, const struct nt_event *e, const __u8 *payload)
+{
+	static __u32 begin;
+	size_t at;
+
+	if (e->l4proto != IPPROTO_TCP || e->dport != 53 || !e->payload_len)
+		return;
+	if (!r->stream_len)
+		begin = e->tcp_seq;
+	at = e->tcp_seq - begin;
+	ck_assert_uint_le(at + e->cap_len, LAB_STREAM);
+	memcpy(r->stream + at, payload, e->cap_len);
+	if (at + e->cap_len > r->stream_len)
+		r->stream_len = at + e->cap_len;
+}
 
 static inline int lab_take(void *ctx, void *data, size_t size)
 {
@@ -108,6 +129,7 @@ static inline int lab_take(void *ctx, void *data, size_t size)
 	memcpy(&r->events[r->len++], e, sizeof(*e));
 	memcpy(r->payload, (const __u8 *)data + sizeof(*e), e->cap_len);
 	r->shares[e->ifindex % NT_SHARES].consumed += NT_RING_TAKES(size);
+	lab_put_stream(r, e, (const __u8 *)data + sizeof(*e));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 #include <linux/udp.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct packet {
 	size_t len;
 	size_t ip; /* where it begins */
 	size_t udp; /* 0: none */
+	size_t tcp; /* 0: none */
 	int version;
 	__u8 *next; /* where the next protocol number belongs */
 };
@@ -113,6 +115,25 @@ static inline struct udphdr *packet_udp(struct packet *p, unsigned sport, unsign
 	return udp;
 }
 
+/* options_len: a multiple of 4. */
+static inline struct tcphdr *packet_tcp(struct packet *p, unsigned sport, unsigned dport,
+					unsigned flags, unsigned options_len, const void *payload,
+					size_t len)
+{
+	struct tcphdr *tcp = packet_add(p, sizeof(*tcp) + options_len);
+	__u8 *octets = (__u8 *)tcp;
+
+	p->tcp = (size_t)(octets - p->octets);
+	tcp->source = htons((__u16)sport);
+	tcp->dest = htons((__u16)dport);
+	tcp->seq = htonl(0xfffffff0); /* numbers wrap */
+	octets[12] = (__u8)((5 + options_len / 4) << 4);
+	octets[13] = (__u8)flags;
+	memset(octets + sizeof(*tcp), 1, options_len); /* no-operation */
+	memcpy(packet_add(p, len), payload, len);
+	return tcp;
+}
+
 static inline void packet_done(struct packet *p)
 {
 	if (p->udp)
@@ -148,6 +169,20 @@ static inline struct packet packet_reply4(void)
 	packet_eth(&p, ETH_P_IP);
 	packet_ip4(&p, SERVER4, CLIENT4, 0, IPPROTO_UDP);
 	packet_udp(&p, 53, 40000, QUERY, QUERY_LEN);
+	packet_done(&p);
+	return p;
+}
+
+/* The query behind its length. */
+static inline struct packet packet_tcp4(unsigned flags)
+{
+	__u8 message[2 + QUERY_LEN] = { 0, QUERY_LEN };
+	struct packet p = {};
+
+	memcpy(message + 2, QUERY, QUERY_LEN);
+	packet_eth(&p, ETH_P_IP);
+	packet_ip4(&p, CLIENT4, SERVER4, 0, IPPROTO_TCP);
+	packet_tcp(&p, 40000, 53, flags, 0, message, sizeof(message));
 	packet_done(&p);
 	return p;
 }

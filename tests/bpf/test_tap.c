@@ -300,8 +300,10 @@ START_TEST(what_is_not_dns)
 	struct packet esp = packet_query6(), version = packet_query4(), ihl = packet_query4();
 
 	tcp.octets[tcp.ip + 9] = IPPROTO_TCP;
+	packet_put16(tcp.octets + tcp.udp + 2, 443);
 	check_nothing(&tcp);
 	tcp6.octets[tcp6.ip + 6] = IPPROTO_TCP;
+	packet_put16(tcp6.octets + tcp6.udp + 2, 443);
 	check_nothing(&tcp6);
 	icmp6.octets[icmp6.ip + 6] = IPPROTO_ICMPV6;
 	check_nothing(&icmp6);
@@ -414,36 +416,82 @@ START_TEST(payload_of_any_length)
 }
 END_TEST
 
+/* What a first fragment says: the whole datagram's length, and the octets that are here. */
+static void check_first_fragment(const struct packet *p, unsigned whole, unsigned number)
+{
+	struct nt_event want = expected(p, NT_DIR_FROM_POD);
+
+	want.seq = number;
+	want.flags = NT_EV_FRAGMENT | NT_EV_TRUNCATED;
+	want.payload_len = whole;
+	run(p, NT_DIR_FROM_POD);
+	check_event(want, QUERY);
+}
+
+/* Counters after this packet: a number lost as a fragment (dns), or one that nobody knows. */
+static void check_later_fragment(const struct packet *p, enum nt_dir dir, int dns, int unknown)
+{
+	struct nt_counters want = counters(), got;
+
+	want.seq[dir] += (unsigned)dns;
+	want.lost[dir][NT_LOSS_FRAGMENT] += (unsigned)dns;
+	want.fragments[dir] += (unsigned)unknown;
+	run(p, dir);
+	got = counters();
+	ck_assert_mem_eq(&got, &want, sizeof(got));
+	ck_assert_uint_eq(lab_drain(ring), 0);
+}
+
 START_TEST(fragments_of_ipv4)
 {
 	struct packet first = packet_query4(), later = packet_query4(), other = packet_query4();
 	struct packet tcp = packet_query4();
-	struct nt_counters c;
 
+	packet_put16(later.octets + later.ip + 6, 0x2010);
+	packet_put16(later.octets + later.ip + 4, 77);
+	check_later_fragment(&later, NT_DIR_FROM_POD, 0, 1); /* before its first one */
 	packet_put16(first.octets + first.ip + 6, 0x2000);
-	check_lost(&first, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
-	/* A first fragment of something else is nothing to us. */
+	packet_put16(first.octets + first.ip + 4, 77);
+	packet_put16(first.octets + first.udp + 4, 3008);
+	check_first_fragment(&first, 3000, 0);
+	check_later_fragment(&later, NT_DIR_FROM_POD, 1, 0);
+	packet_put16(later.octets + later.ip + 6, 0x0020);
+	check_later_fragment(&later, NT_DIR_FROM_POD, 1, 0);
+	/* Another identification, direction, address: nobody knows. */
+	check_later_fragment(&later, NT_DIR_TO_POD, 0, 1);
+	packet_put16(later.octets + later.ip + 4, 78);
+	check_later_fragment(&later, NT_DIR_FROM_POD, 0, 1);
+	packet_put16(later.octets + later.ip + 4, 77);
+	later.octets[later.ip + 19] ^= 1;
+	check_later_fragment(&later, NT_DIR_FROM_POD, 0, 1);
+	/* Those of something else are nothing to us. */
 	packet_put16(other.octets + other.ip + 6, 0x2000);
+	packet_put16(other.octets + other.ip + 4, 79);
 	packet_put16(other.octets + other.udp + 2, 123);
 	check_nothing(&other);
+	later.octets[later.ip + 19] ^= 1;
+	packet_put16(later.octets + later.ip + 4, 79);
+	check_later_fragment(&later, NT_DIR_FROM_POD, 0, 0);
 	packet_put16(tcp.octets + tcp.ip + 6, 0x0010);
 	tcp.octets[tcp.ip + 9] = IPPROTO_TCP;
 	check_nothing(&tcp);
-	/* Whose later ones are, nobody can say. */
-	packet_put16(later.octets + later.ip + 6, 0x2010);
-	run(&later, NT_DIR_FROM_POD);
-	packet_put16(later.octets + later.ip + 6, 0x0020);
-	run(&later, NT_DIR_TO_POD);
-	c = counters();
-	ck_assert_uint_eq(c.fragments[NT_DIR_FROM_POD], 1);
-	ck_assert_uint_eq(c.fragments[NT_DIR_TO_POD], 1);
-	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], 1);
-	ck_assert_uint_eq(c.seq[NT_DIR_TO_POD], 0);
-	ck_assert_uint_eq(lab_drain(ring), 0);
 	/* "Do not fragment" is no fragment. */
+	first = packet_query4();
 	packet_put16(first.octets + first.ip + 6, 0x4000);
 	run(&first, NT_DIR_FROM_POD);
 	ck_assert_uint_eq(lab_drain(ring), 1);
+}
+END_TEST
+
+/* The UDP length must hold what is here; a fragment that says less lies. */
+START_TEST(first_fragment_that_lies)
+{
+	struct packet p = packet_query4();
+	const unsigned lens[] = { 0, 7 };
+
+	packet_put16(p.octets + p.ip + 6, 0x2000);
+	packet_put16(p.octets + p.udp + 4, lens[_i]);
+	check_lost(&p, NT_DIR_FROM_POD, NT_LOSS_UNPARSABLE);
 }
 END_TEST
 
@@ -467,17 +515,207 @@ START_TEST(fragments_of_ipv6)
 	struct packet last = fragment6(128, IPPROTO_UDP), atomic = fragment6(0, IPPROTO_UDP);
 	struct packet tcp = fragment6(128, IPPROTO_TCP);
 
-	check_lost(&first, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
+	packet_put16(first.octets + first.udp + 4, 2008);
+	check_first_fragment(&first, 2000, 0);
 	check_nothing(&tcp);
-	run(&later, NT_DIR_FROM_POD);
-	run(&last, NT_DIR_FROM_POD);
-	ck_assert_uint_eq(counters().fragments[NT_DIR_FROM_POD], 2);
-	ck_assert_uint_eq(counters().seq[NT_DIR_FROM_POD], 1);
-	ck_assert_uint_eq(lab_drain(ring), 0);
+	check_later_fragment(&later, NT_DIR_FROM_POD, 1, 0);
+	check_later_fragment(&last, NT_DIR_FROM_POD, 1, 0);
+	last.octets[last.ip + 40 + 7] ^= 1; /* of the identification */
+	check_later_fragment(&last, NT_DIR_FROM_POD, 0, 1);
 	run(&atomic, NT_DIR_FROM_POD);
 	ck_assert_uint_eq(lab_drain(ring), 1);
-	ck_assert_uint_eq(ring->events[0].seq, 1);
+	ck_assert_uint_eq(ring->events[0].seq, 3);
 	ck_assert_mem_eq(ring->payload, QUERY, QUERY_LEN);
+}
+END_TEST
+
+/* Nobody fragments TCP without cause: nothing of it is read, all of it is counted. */
+START_TEST(fragments_of_tcp)
+{
+	struct packet first = packet_tcp4(0x18), later = packet_tcp4(0x18);
+
+	packet_put16(first.octets + first.ip + 6, 0x2000);
+	packet_put16(later.octets + later.ip + 6, 0x0003);
+	check_nothing(&later);
+	check_lost(&first, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
+	check_lost(&later, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
+	packet_put16(first.octets + first.tcp + 2, 80);
+	check_nothing(&first);
+}
+END_TEST
+
+/* --- TCP --- */
+
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
+
+static struct nt_event expected_tcp(const struct packet *p, enum nt_dir dir, unsigned header)
+{
+	const __u8 *tcp = p->octets + p->tcp;
+	struct packet udp = *p;
+	struct nt_event e;
+
+	udp.udp = p->tcp;
+	e = expected(&udp, dir);
+	e.l4proto = IPPROTO_TCP;
+	e.tcp_flags = tcp[13];
+	e.tcp_seq = 0xfffffff0 + !!(tcp[13] & SYN);
+	e.payload_len = e.cap_len = (__u32)(p->len - p->tcp - header);
+	return e;
+}
+
+static void check_segment(const struct packet *p, enum nt_dir dir, unsigned header, unsigned number)
+{
+	struct nt_event want = expected_tcp(p, dir, header);
+
+	want.seq = number;
+	run(p, dir);
+	check_event(want, p->octets + p->tcp + header);
+}
+
+START_TEST(segment_of_either_direction)
+{
+	struct packet query = packet_tcp4(PSH | ACK), reply = packet_tcp4(PSH | ACK);
+
+	check_segment(&query, NT_DIR_FROM_POD, 20, 0);
+	check_segment(&query, NT_DIR_TO_POD, 20, 0); /* a pod that serves */
+	packet_put16(reply.octets + reply.tcp, 53);
+	packet_put16(reply.octets + reply.tcp + 2, 40000);
+	check_segment(&reply, NT_DIR_TO_POD, 20, 1);
+	ck_assert_uint_eq(counters().bytes[NT_DIR_TO_POD], 2 * (QUERY_LEN + 2));
+}
+END_TEST
+
+/* What opens and closes a stream is told, what only acknowledges is not. */
+START_TEST(segments_without_payload)
+{
+	const unsigned flags[] = { SYN, SYN | ACK, FIN | ACK, RST, RST | ACK, SYN | 0xc0 };
+	struct packet p = {};
+
+	packet_eth(&p, ETH_P_IP);
+	packet_ip4(&p, CLIENT4, SERVER4, 0, IPPROTO_TCP);
+	packet_tcp(&p, 40000, 53, 0, 12, "", 0);
+	packet_done(&p);
+	for (unsigned i = 0; i < 6; i++) {
+		p.octets[p.tcp + 13] = (__u8)flags[i];
+		check_segment(&p, NT_DIR_FROM_POD, 32, i);
+	}
+	p.octets[p.tcp + 13] = ACK;
+	check_nothing(&p);
+	p.octets[p.tcp + 13] = PSH | ACK | 0x20;
+	check_nothing(&p);
+}
+END_TEST
+
+START_TEST(data_in_a_syn)
+{
+	struct packet p = packet_tcp4(SYN);
+
+	check_segment(&p, NT_DIR_FROM_POD, 20, 0);
+}
+END_TEST
+
+START_TEST(tcp_options_and_padding)
+{
+	const unsigned lens[] = { 0, 4, 20, 40 };
+	struct nt_event want;
+	struct packet p = {};
+
+	packet_eth(&p, ETH_P_IP);
+	packet_ip4(&p, CLIENT4, SERVER4, lens[3 - _i], IPPROTO_TCP);
+	packet_tcp(&p, 40000, 53, ACK, lens[_i], QUERY, QUERY_LEN);
+	packet_done(&p);
+	want = expected_tcp(&p, NT_DIR_FROM_POD, 20 + lens[_i]);
+	memset(packet_add(&p, 20), 0xee, 20); /* of a short frame */
+	run(&p, NT_DIR_FROM_POD);
+	check_event(want, QUERY);
+}
+END_TEST
+
+START_TEST(tcp_over_ipv6_and_tags)
+{
+	const unsigned control = _i % 2 ? 0x2005 : 0;
+	struct nt_event want;
+	struct packet p = {};
+
+	packet_eth(&p, control ? ETH_P_8021Q : ETH_P_IPV6);
+	if (control)
+		packet_tag(&p, control, ETH_P_IPV6);
+	packet_ip6(&p, CLIENT6, SERVER6, IPPROTO_TCP);
+	if (_i >= 2) {
+		packet_ext(&p, IPPROTO_HOPOPTS, 8);
+		packet_ext(&p, IPPROTO_DSTOPTS, 24);
+	}
+	packet_tcp(&p, 40000, 53, PSH | ACK, 12, QUERY, QUERY_LEN);
+	packet_done(&p);
+	want = expected_tcp(&p, NT_DIR_FROM_POD, 32);
+	want.flags = control ? NT_EV_VLAN : 0;
+	want.vlan = control & 0xfff;
+	run(&p, NT_DIR_FROM_POD);
+	check_event(want, QUERY);
+}
+END_TEST
+
+START_TEST(tcp_cut_anywhere)
+{
+	const struct packet whole = packet_tcp4(PSH | ACK);
+
+	for (size_t len = whole.len - 1; len >= whole.ip + 20; len--) {
+		struct packet p = whole;
+
+		p.len = len;
+		if (len >= whole.tcp + 4)
+			check_lost(&p, NT_DIR_FROM_POD, NT_LOSS_UNPARSABLE);
+		else
+			check_nothing(&p);
+	}
+}
+END_TEST
+
+START_TEST(tcp_header_that_lies)
+{
+	const __u8 words[] = { 0x00, 0x40, 0xf0 }; /* 60 octets of header are more than there are */
+	struct packet p = packet_tcp4(ACK);
+
+	p.octets[p.tcp + 12] = words[_i];
+	check_lost(&p, NT_DIR_FROM_POD, NT_LOSS_UNPARSABLE);
+}
+END_TEST
+
+/* Segments that offload keeps together are one event as long as they fit, with one number. */
+START_TEST(tcp_gso_is_one_event)
+{
+	static __u8 payload[3000];
+	struct nt_event want;
+	struct packet p = {};
+
+	for (size_t i = 0; i < sizeof(payload); i++)
+		payload[i] = (__u8)(i * 7);
+	packet_eth(&p, ETH_P_IP);
+	packet_ip4(&p, CLIENT4, SERVER4, 0, IPPROTO_TCP);
+	packet_tcp(&p, 40000, 53, PSH | ACK, 0, payload, sizeof(payload));
+	packet_done(&p);
+	want = expected_tcp(&p, NT_DIR_FROM_POD, 20);
+	run_gso(&p, NT_DIR_FROM_POD, 1000);
+	check_event(want, payload);
+	ck_assert_uint_eq(counters().seq[NT_DIR_FROM_POD], 1);
+	ck_assert_uint_eq(counters().gso[NT_DIR_FROM_POD], 1);
+}
+END_TEST
+
+START_TEST(full_ring_counts_segments)
+{
+	struct packet p = packet_tcp4(PSH | ACK);
+	struct nt_counters c;
+
+	again_with(&(struct nt_taps_config){ .ring_bytes = 16384 });
+	for (unsigned i = 0; i < 500; i++)
+		run(&p, NT_DIR_FROM_POD);
+	c = counters();
+	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], 500);
+	ck_assert_uint_gt(lab_drain(ring), 50);
+	ck_assert_uint_eq(c.lost[NT_DIR_FROM_POD][NT_LOSS_RING_FULL] +
+				  c.lost[NT_DIR_FROM_POD][NT_LOSS_SHARE_EXCEEDED],
+			  500 - ring->len);
 }
 END_TEST
 
@@ -636,6 +874,51 @@ START_TEST(ports_are_configuration)
 }
 END_TEST
 
+/* A port that is DNS only where a pod answers on it: what its clients ask is no lookup of theirs,
+ * and multicast DNS between two of them is none at all. */
+START_TEST(ports_of_servers)
+{
+	struct packet query = packet_query4(), reply = packet_reply4(), mdns = packet_query4();
+	struct packet segment = packet_tcp4(PSH | ACK);
+
+	again_with(&(struct nt_taps_config){ .server_ports = { 0, 5353 } });
+	packet_put16(query.octets + query.udp + 2, 5353);
+	packet_put16(reply.octets + reply.udp, 5353);
+	packet_put16(segment.octets + segment.tcp + 2, 5353);
+	packet_put16(mdns.octets + mdns.udp, 5353);
+	packet_put16(mdns.octets + mdns.udp + 2, 5353);
+	run(&query, NT_DIR_TO_POD);
+	run(&reply, NT_DIR_FROM_POD);
+	run(&segment, NT_DIR_TO_POD);
+	ck_assert_uint_eq(lab_drain(ring), 3);
+	run(&query, NT_DIR_FROM_POD);
+	run(&reply, NT_DIR_TO_POD);
+	run(&segment, NT_DIR_FROM_POD);
+	ck_assert_uint_eq(lab_drain(ring), 0);
+	check_nothing(&mdns);
+	query = packet_query4();
+	run(&query, NT_DIR_FROM_POD);
+	ck_assert_uint_eq(lab_drain(ring), 1);
+}
+END_TEST
+
+/* Agent and plugin read them there. */
+START_TEST(ports_are_in_the_meta)
+{
+	const __u16 ports[NT_PORTS_MAX] = { 53 }, some[NT_PORTS_MAX] = { 5353, 1053 };
+	struct nt_meta meta = nt_taps_meta(taps);
+
+	ck_assert_mem_eq(meta.ports, ports, sizeof(ports));
+	ck_assert_uint_eq(meta.server_ports[0], 0);
+	again_with(&(struct nt_taps_config){ .ports = { 5353, 0, 5353, 1053 },
+					     .server_ports = { 0, 0, 8053 } });
+	meta = nt_taps_meta(taps);
+	ck_assert_mem_eq(meta.ports, some, sizeof(some));
+	ck_assert_uint_eq(meta.server_ports[0], 8053);
+	ck_assert_uint_eq(meta.server_ports[1], 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("tap");
@@ -661,7 +944,18 @@ int main(void)
 	tcase_add_test(t, udp_shorter_than_ip);
 	tcase_add_loop_test(t, payload_of_any_length, 0, 8);
 	tcase_add_test(t, fragments_of_ipv4);
+	tcase_add_loop_test(t, first_fragment_that_lies, 0, 2);
 	tcase_add_test(t, fragments_of_ipv6);
+	tcase_add_test(t, fragments_of_tcp);
+	tcase_add_test(t, segment_of_either_direction);
+	tcase_add_test(t, segments_without_payload);
+	tcase_add_test(t, data_in_a_syn);
+	tcase_add_loop_test(t, tcp_options_and_padding, 0, 4);
+	tcase_add_loop_test(t, tcp_over_ipv6_and_tags, 0, 4);
+	tcase_add_test(t, tcp_cut_anywhere);
+	tcase_add_loop_test(t, tcp_header_that_lies, 0, 3);
+	tcase_add_test(t, tcp_gso_is_one_event);
+	tcase_add_test(t, full_ring_counts_segments);
 	tcase_add_test(t, sequence_per_direction);
 	tcase_add_test(t, gso_takes_a_number_per_datagram);
 	tcase_add_test(t, gso_of_one_datagram_is_none);
@@ -670,6 +964,8 @@ int main(void)
 	tcase_add_test(t, unknown_link_leaves_no_trace);
 	tcase_add_test(t, endpoint_without_counters);
 	tcase_add_test(t, ports_are_configuration);
+	tcase_add_test(t, ports_of_servers);
+	tcase_add_test(t, ports_are_in_the_meta);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

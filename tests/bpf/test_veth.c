@@ -206,20 +206,126 @@ START_TEST(tag_in_the_skb)
 }
 END_TEST
 
+/* The first fragment comes up; the others are packets of the same pod that nobody reads. */
 START_TEST(fragmented_datagram)
 {
 	static __u8 data[4000];
 	struct nt_counters c = {};
 
 	pod_sends(families[_i].pod, families[_i].host, data, sizeof(data), 0);
-	for (int i = 0; i < 200 && c.fragments[NT_DIR_FROM_POD] < 2; i++) {
+	for (int i = 0; i < 200 && c.seq[NT_DIR_FROM_POD] < 3; i++) {
 		poll(NULL, 0, 10);
 		c = lab_counters(taps, pod.ep_id);
 	}
-	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], 1);
-	ck_assert_uint_eq(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT], 1);
-	ck_assert_uint_eq(c.fragments[NT_DIR_FROM_POD], 2);
-	ck_assert_uint_eq(lab_drain(ring), 0);
+	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], 3);
+	ck_assert_uint_eq(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT], 2);
+	ck_assert_uint_eq(c.fragments[NT_DIR_FROM_POD], 0);
+	ck_assert_uint_eq(lab_drain(ring), 1);
+	ck_assert_uint_eq(ring->events[0].flags, NT_EV_FRAGMENT | NT_EV_TRUNCATED);
+	ck_assert_uint_eq(ring->events[0].payload_len, sizeof(data));
+	ck_assert_uint_gt(ring->events[0].cap_len, 1400);
+}
+END_TEST
+
+#define STREAM_LEN (300 * 1000)
+
+static void fill(__u8 *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] = (__u8)(i * 31 + i / 251);
+}
+
+/* In the pod: connects and sends all of it at once, so that offload makes long segments. */
+static int stream_to(const char *to)
+{
+	static __u8 data[STREAM_LEN];
+	socklen_t len;
+	struct sockaddr_storage remote = address(to, 53, &len);
+	int fd = socket(remote.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	fill(data, sizeof(data));
+	if (fd == -1 || connect(fd, (void *)&remote, len) == -1)
+		return 3;
+	for (size_t at = 0; at < sizeof(data);) {
+		ssize_t n = send(fd, data + at, sizeof(data) - at, 0);
+
+		if (n <= 0)
+			return 4;
+		at += (size_t)n;
+	}
+	return close(fd);
+}
+
+static int listen_on(const char *host)
+{
+	socklen_t len;
+	struct sockaddr_storage local = address(host, 53, &len);
+	int fd = socket(local.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	ck_assert_int_eq(bind(fd, (void *)&local, len), 0);
+	ck_assert_int_eq(listen(fd, 4), 0);
+	return fd;
+}
+
+/* Reads to the end; what is read is emptied out of the ring, too. */
+static void read_all(int listener)
+{
+	static __u8 got[65536];
+	int fd = accept(listener, NULL, NULL);
+	size_t sum = 0;
+	ssize_t n;
+
+	ck_assert_int_ge(fd, 0);
+	while ((n = read(fd, got, sizeof(got))) > 0) {
+		sum += (size_t)n;
+		ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
+	}
+	ck_assert_uint_eq(sum, STREAM_LEN);
+	close(fd);
+}
+
+/* With segmentation offload one skb holds up to 64 KiB: no octet is missing in the events, and each
+ * event has a number. */
+START_TEST(long_segments_lose_nothing)
+{
+	static __u8 want[STREAM_LEN];
+	int listener = listen_on(families[_i].host), status;
+	struct nt_counters c;
+	unsigned long_ones = 0, from_pod = 0;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		int ns = open("/run/netns/pod", O_RDONLY | O_CLOEXEC);
+
+		_exit(setns(ns, CLONE_NEWNET) == -1 ? 1 : stream_to(families[_i].host));
+	}
+	ring->len = 0;
+	read_all(listener);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	poll(NULL, 0, 50);
+	ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
+	c = lab_counters(taps, pod.ep_id);
+	for (unsigned i = 0; i < ring->len; i++) {
+		const struct nt_event *e = &ring->events[i];
+
+		ck_assert_uint_eq(e->l4proto, IPPROTO_TCP);
+		ck_assert_uint_eq(e->cap_len, e->payload_len);
+		ck_assert_uint_eq(e->gso_segs, 1);
+		long_ones += e->payload_len == NT_CAP_MAX;
+		from_pod += e->dir == NT_DIR_FROM_POD;
+	}
+	fill(want, sizeof(want));
+	ck_assert_uint_eq(ring->stream_len, sizeof(want));
+	ck_assert_mem_eq(ring->stream, want, sizeof(want));
+	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], from_pod);
+	ck_assert_uint_eq(c.bytes[NT_DIR_FROM_POD], sizeof(want));
+	ck_assert_uint_gt(long_ones, 0);
+	ck_assert_uint_gt(c.gso[NT_DIR_FROM_POD], 0);
+	close(listener);
 }
 END_TEST
 
@@ -268,6 +374,7 @@ int main(void)
 	tcase_add_test(t, more_than_is_captured);
 	tcase_add_test(t, tag_in_the_skb);
 	tcase_add_loop_test(t, fragmented_datagram, 0, 2);
+	tcase_add_loop_test(t, long_segments_lose_nothing, 0, 2);
 	tcase_add_loop_test(t, both_directions, 0, 2);
 	tcase_add_test(t, detached_is_silent);
 	suite_add_tcase(s, t);

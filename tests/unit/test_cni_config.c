@@ -215,6 +215,8 @@ static const struct {
 	{ HEAD "\"ports\":[65536]}", NT_CNI_CONFIG, "ports" },
 	{ HEAD "\"ports\":[53.5]}", NT_CNI_CONFIG, "ports" },
 	{ HEAD "\"ports\":[1,2,3,4,5]}", NT_CNI_CONFIG, "ports" },
+	{ HEAD "\"serverPorts\":5353}", NT_CNI_CONFIG, "serverPorts" },
+	{ HEAD "\"serverPorts\":[0]}", NT_CNI_CONFIG, "serverPorts" },
 	{ HEAD "\"onAttachError\":\"ignore\"}", NT_CNI_CONFIG, "onAttachError" },
 	{ HEAD "\"onAttachError\":true}", NT_CNI_CONFIG, "onAttachError" },
 };
@@ -287,9 +289,10 @@ START_TEST(our_keys)
 {
 	_cleanup_config_ struct nt_cni_config c;
 
-	ck_assert_int_eq(parse(HEAD "\"bpffs\":\"/sys/fs/bpf/other\",\"stateDir\":\"/run/x..y\","
-				    "\"ringBytes\":65536,\"ports\":[53,5353],"
-				    "\"onAttachError\":\"Fail\",\"unknown\":{\"a\":1}}",
+	ck_assert_int_eq(parse(HEAD
+			       "\"bpffs\":\"/sys/fs/bpf/other\",\"stateDir\":\"/run/x..y\","
+			       "\"ringBytes\":65536,\"ports\":[53,5353],\"serverPorts\":[5353],"
+			       "\"onAttachError\":\"Fail\",\"unknown\":{\"a\":1}}",
 			       &c, NULL),
 			 0);
 	ck_assert_str_eq(c.bpffs, "/sys/fs/bpf/other");
@@ -298,6 +301,8 @@ START_TEST(our_keys)
 	ck_assert_uint_eq(c.ports[0], 53);
 	ck_assert_uint_eq(c.ports[1], 5353);
 	ck_assert_uint_eq(c.ports[2], 0);
+	ck_assert_uint_eq(c.server_ports[0], 5353);
+	ck_assert_uint_eq(c.server_ports[1], 0);
 	ck_assert_int_eq(c.on_attach_error, NT_CNI_FAIL);
 	ck_assert_ptr_null(c.prev_result.p);
 }
@@ -312,6 +317,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(c.state_dir);
 	ck_assert_uint_eq(c.ring_bytes, 0);
 	ck_assert_uint_eq(c.ports[0], 0);
+	ck_assert_uint_eq(c.server_ports[0], 0);
 	ck_assert_int_eq(c.on_attach_error, NT_CNI_IGNORE);
 	ck_assert_ptr_null(c.prev_result.p);
 }

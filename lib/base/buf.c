@@ -50,15 +50,27 @@ char *nt_buf_grow(struct nt_buf *b, size_t n)
 	return b->p + b->len;
 }
 
-void nt_buf_u64(struct nt_buf *b, uint64_t v)
+/* Two digits at a time: a division each. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+			    "25262728293031323334353637383940414243444546474849"
+			    "50515253545556575859606162636465666768697071727374"
+			    "75767778798081828384858687888990919293949596979899";
+
+void nt_buf_number(struct nt_buf *b, uint64_t v)
 {
 	char digits[20];
 	size_t n = sizeof(digits);
 
-	do {
-		digits[--n] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	for (; v >= 100; v /= 100) {
+		n -= 2;
+		memcpy(digits + n, pairs + v % 100 * 2, 2);
+	}
+	if (v >= 10) {
+		n -= 2;
+		memcpy(digits + n, pairs + v * 2, 2);
+	} else {
+		digits[--n] = (char)('0' + v);
+	}
 	nt_buf_add(b, digits + n, sizeof(digits) - n);
 }
 

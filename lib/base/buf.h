@@ -24,7 +24,8 @@ void nt_buf_done(struct nt_buf *b);
 void nt_buf_reset(struct nt_buf *b);
 /* nt_buf_reserve() when there is no room yet. */
 char *nt_buf_grow(struct nt_buf *b, size_t n);
-void nt_buf_u64(struct nt_buf *b, uint64_t v);
+/* nt_buf_u64() of any number. */
+void nt_buf_number(struct nt_buf *b, uint64_t v);
 void nt_buf_i64(struct nt_buf *b, int64_t v);
 /* `width` digits, zeros before; what is above them is left out. */
 void nt_buf_padded(struct nt_buf *b, uint64_t v, unsigned width);
@@ -64,6 +65,15 @@ static inline void nt_buf_add(struct nt_buf *b, const void *p, size_t len)
 static inline void nt_buf_putc(struct nt_buf *b, char c)
 {
 	nt_buf_add(b, &c, 1);
+}
+
+/* Most numbers of a record are small. */
+static inline void nt_buf_u64(struct nt_buf *b, uint64_t v)
+{
+	if (v < 10)
+		nt_buf_putc(b, (char)('0' + v));
+	else
+		nt_buf_number(b, v);
 }
 
 static inline void nt_buf_puts(struct nt_buf *b, const char *s)

@@ -3,21 +3,13 @@
 #include "lib/record/codec.h"
 
 #include "lib/base/cleanup.h"
-#include "lib/record/fields.h"
+#include "lib/record/unroll.h"
 #include "lib/record/wire.h"
 
 /* Members of one list: a DNS message of 65,535 octets cannot hold more records than this. */
 enum { LIST_MAX = 8192 };
 
 /* --- out -------------------------------------------------------------------------------------- */
-
-static void put_addr(struct nt_buf *out, const struct nt_field *f, const void *base)
-{
-	struct nt_addr addr;
-
-	memcpy(&addr, (const char *)base + f->offset, sizeof(addr));
-	nt_wire_put_addr(out, f->wire, &addr);
-}
 
 /* Packed numbers; zeros at the end are left out. */
 static void put_packed(struct nt_buf *out, unsigned number, const uint64_t *v, size_t len)
@@ -45,86 +37,129 @@ static void put_options(struct nt_buf *out, unsigned number, const struct nt_rec
 		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
 }
 
-struct wire_mode {
-	bool keys_only;
-	bool search; /* logical_qname is a key */
-};
+/* What is written of a record. */
+enum what { WHOLE = 0, KEYS = 1 };
 
-static void put_fields(const struct nt_fields *fields, const void *base, struct wire_mode mode,
-		       struct nt_buf *out);
-
-static void put_list(struct nt_buf *out, const struct nt_field *f, const void *base,
-		     struct wire_mode mode)
+static void put_strings(struct nt_buf *out, unsigned number, struct nt_field_list list)
 {
-	const struct nt_fields *members = nt_field_members(f);
-	struct nt_field_list list = nt_field_list(f, base);
-
-	for (size_t i = 0; i < list.len && nt_buf_ok(out); i++) {
-		if (members) {
-			size_t at = nt_wire_begin(out, f->wire);
-
-			put_fields(members, (char *)list.p + i * members->size, mode, out);
-			nt_wire_end(out, at);
-		} else {
-			nt_wire_put_bytes(out, f->wire, ((struct nt_slice *)list.p)[i]);
-		}
-	}
+	for (size_t i = 0; i < list.len; i++)
+		nt_wire_put_bytes(out, number, ((struct nt_slice *)list.p)[i]);
 }
 
-static void put_field(const struct nt_field *f, const void *base, struct wire_mode mode,
-		      struct nt_buf *out)
+static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list,
+		       enum what what);
+static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list,
+			enum what what);
+static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list,
+		       enum what what);
+
+NT_UNROLL void put_value(const struct nt_field *f, const void *base, enum what what,
+			 struct nt_buf *out)
 {
 	switch (f->kind) {
 	case NT_FIELD_STR:
-		nt_wire_put_str(out, f->wire, nt_field_str(f, base));
-		break;
+		return nt_wire_put_str(out, f->wire, nt_field_str(f, base));
 	case NT_FIELD_ADDR:
-		put_addr(out, f, base);
-		break;
+		return nt_wire_put_addr(out, f->wire,
+					(const struct nt_addr *)((const char *)base + f->offset));
 	case NT_FIELD_OPTIONS:
-		put_options(out, f->wire, base);
-		break;
+		return put_options(out, f->wire, base);
 	case NT_FIELD_HISTOGRAM:
-		put_packed(out, f->wire, ((const struct nt_record *)base)->latency_histogram,
-			   NT_HISTOGRAM_BUCKETS);
-		break;
+		return put_packed(out, f->wire, ((const struct nt_record *)base)->latency_histogram,
+				  NT_HISTOGRAM_BUCKETS);
 	case NT_FIELD_STRS:
+		return put_strings(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_LABELS:
+		return put_labels(out, f->wire, nt_field_list(f, base), what);
 	case NT_FIELD_SERVERS:
+		return put_servers(out, f->wire, nt_field_list(f, base), what);
 	case NT_FIELD_RRSETS:
-		put_list(out, f, base, mode);
-		break;
+		return put_rrsets(out, f->wire, nt_field_list(f, base), what);
 	case NT_FIELD_HOP: /* -1 is what is not there */
-		nt_wire_put_uint(out, f->wire, nt_field_uint(f, base) + 1);
-		break;
+		return nt_wire_put_uint(out, f->wire, nt_field_uint(f, base) + 1);
 	default:
-		nt_wire_put_uint(out, f->wire, nt_field_uint(f, base));
+		return nt_wire_put_uint(out, f->wire, nt_field_uint(f, base));
 	}
 }
 
-static void put_fields(const struct nt_fields *fields, const void *base, struct wire_mode mode,
-		       struct nt_buf *out)
+NT_UNROLL void put_field(const struct nt_field *f, const void *base, enum what what, bool search,
+			 struct nt_buf *out)
 {
-	for (size_t i = 0; i < fields->len; i++) {
-		const struct nt_field *f = &fields->fields[i];
-		bool key = f->merge == NT_MERGE_KEY ||
-			   (f->merge == NT_MERGE_KEY_SEARCH && mode.search);
+	bool key = f->merge == NT_MERGE_KEY || (f->merge == NT_MERGE_KEY_SEARCH && search);
 
-		if (f->wire && (key || !mode.keys_only))
-			put_field(f, base, mode, out);
+	if (f->wire && (key || what == WHOLE))
+		put_value(f, base, what, out);
+}
+
+NT_UNROLL void put_record(const struct nt_record *r, enum what what, struct nt_buf *out)
+{
+	bool search = r->scope == NT_SCOPE_SEARCH; /* logical_qname is a key */
+
+#define NT_RECORD_FIELD(...) \
+	NT_UNROLLED(nt_record, put_field(&field, r, what, search, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+}
+
+NT_UNROLL void put_server(const struct nt_server *s, enum what what, struct nt_buf *out){
+#define NT_SERVER_FIELD(...) \
+	NT_UNROLLED(nt_server, put_field(&field, s, what, false, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+}
+
+NT_UNROLL void put_rrset(const struct nt_rrset *s, enum what what, struct nt_buf *out){
+#define NT_RRSET_FIELD(...) \
+	NT_UNROLLED(nt_rrset, put_field(&field, s, what, false, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+}
+
+NT_UNROLL void put_label(const struct nt_label *l, enum what what, struct nt_buf *out)
+{
+#define NT_LABEL_FIELD(...) \
+	NT_UNROLLED(nt_label, put_field(&field, l, what, false, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+}
+
+static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list,
+		       enum what what)
+{
+	for (size_t i = 0; i < list.len; i++) {
+		size_t at = nt_wire_begin(out, number);
+
+		put_label((const struct nt_label *)list.p + i, what, out);
+		nt_wire_end(out, at);
+	}
+}
+
+static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list,
+			enum what what)
+{
+	for (size_t i = 0; i < list.len; i++) {
+		size_t at = nt_wire_begin(out, number);
+
+		put_server((const struct nt_server *)list.p + i, what, out);
+		nt_wire_end(out, at);
+	}
+}
+
+static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list,
+		       enum what what)
+{
+	for (size_t i = 0; i < list.len; i++) {
+		size_t at = nt_wire_begin(out, number);
+
+		put_rrset((const struct nt_rrset *)list.p + i, what, out);
+		nt_wire_end(out, at);
 	}
 }
 
 void nt_record_wire(const struct nt_record *r, struct nt_buf *out)
 {
-	put_fields(&nt_record_fields, r, (struct wire_mode){ 0 }, out);
+	put_record(r, WHOLE, out);
 }
 
 void nt_record_key(const struct nt_record *r, struct nt_buf *out)
 {
-	struct wire_mode mode = { .keys_only = true, .search = r->scope == NT_SCOPE_SEARCH };
-
-	put_fields(&nt_record_fields, r, mode, out);
+	put_record(r, KEYS, out);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */

@@ -2,83 +2,24 @@
 /* The tables of lib/record/fields.def and the access to a record's members through them. */
 #include "lib/record/fields.h"
 
-#include <netinet/in.h>
-
-#include "dataplane/abi.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/escape.h"
-#include "lib/dns/message.h"
-
-static const struct nt_enum_value type_values[] = { { NT_RECORD_LOG, "LOG" },
-						    { NT_RECORD_UNLOGGED, "UNLOGGED" },
-						    { 0, NULL } };
-static const struct nt_enum_value side_values[] = { { NT_SIDE_CLIENT, "client" },
-						    { NT_SIDE_SERVER, "server" },
-						    { 0, NULL } };
-static const struct nt_enum_value role_values[] = { { NT_ROLE_WORKLOAD, "workload" },
-						    { NT_ROLE_RESOLVER, "resolver" },
-						    { 0, NULL } };
-static const struct nt_enum_value transport_values[] = { { IPPROTO_UDP, "udp" },
-							 { IPPROTO_TCP, "tcp" },
-							 { 0, NULL } };
-static const struct nt_enum_value scope_values[] = {
-	{ NT_SCOPE_CLUSTER, "cluster" },
-	{ NT_SCOPE_EXTERNAL, "external" },
-	{ NT_SCOPE_REVERSE, "reverse" },
-	{ NT_SCOPE_SEARCH, "search" },
-	{ 0, NULL },
-};
-static const struct nt_enum_value verdict_values[] = {
-	{ NT_VERDICT_ALLOW, "allow" },
-	{ NT_VERDICT_AUDIT, "audit" },
-	{ NT_VERDICT_DENY, "deny" },
-	{ NT_VERDICT_UNJUDGEABLE, "unjudgeable" },
-	{ 0, NULL },
-};
-static const struct nt_enum_value flag_values[] = {
-	{ NT_DNS_AA, "AA" }, { NT_DNS_TC, "TC" }, { NT_DNS_RD, "RD" }, { NT_DNS_RA, "RA" },
-	{ NT_DNS_AD, "AD" }, { NT_DNS_CD, "CD" }, { 0, NULL },
-};
-
-enum {
-	COL = NT_FF_COL,
-	QRY = NT_FF_QRY,
-	GRP = NT_FF_GRP,
-	LOG = NT_FF_LOG,
-	NZ = NT_FF_NZ,
-	EDNS = NT_FF_EDNS,
-	SQL = NT_FF_SQL,
-	BATCH = NT_FF_BATCH,
-};
-
-#define FIELD(type, w, n, m, k, g, v, u, f, d)      \
-	{ .name = (n),                              \
-	  .lead = ",\"" n "\":",                    \
-	  .lead_len = sizeof(",\"" n "\":") - 1,    \
-	  .values = (v),                            \
-	  .unit = (u),                              \
-	  .description = (d),                       \
-	  .offset = offsetof(struct type, m),       \
-	  .size = sizeof(((struct type *)NULL)->m), \
-	  .wire = (w),                              \
-	  .kind = NT_FIELD_##k,                     \
-	  .merge = NT_MERGE_##g,                    \
-	  .flags = (f) },
+#include "lib/record/unroll.h"
 
 static const struct nt_field record_fields[] = {
-#define NT_RECORD_FIELD(...) FIELD(nt_record, __VA_ARGS__)
+#define NT_RECORD_FIELD(...) NT_FIELD(nt_record, __VA_ARGS__),
 #include "lib/record/fields.def"
 };
 static const struct nt_field server_fields[] = {
-#define NT_SERVER_FIELD(...) FIELD(nt_server, __VA_ARGS__)
+#define NT_SERVER_FIELD(...) NT_FIELD(nt_server, __VA_ARGS__),
 #include "lib/record/fields.def"
 };
 static const struct nt_field rrset_fields[] = {
-#define NT_RRSET_FIELD(...) FIELD(nt_rrset, __VA_ARGS__)
+#define NT_RRSET_FIELD(...) NT_FIELD(nt_rrset, __VA_ARGS__),
 #include "lib/record/fields.def"
 };
 static const struct nt_field label_fields[] = {
-#define NT_LABEL_FIELD(...) FIELD(nt_label, __VA_ARGS__)
+#define NT_LABEL_FIELD(...) NT_FIELD(nt_label, __VA_ARGS__),
 #include "lib/record/fields.def"
 };
 
@@ -123,112 +64,6 @@ const struct nt_field *nt_field_find(const struct nt_fields *fields, struct nt_s
 		if (name.len && nt_slice_caseeq(nt_slice_str(fields->fields[i].name), name))
 			return &fields->fields[i];
 	return NULL;
-}
-
-uint64_t nt_field_uint(const struct nt_field *f, const void *base)
-{
-	const char *p = (const char *)base + f->offset;
-
-	switch (f->size) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		return *(const uint16_t *)p;
-	case 4:
-		return *(const uint32_t *)p;
-	default:
-		return *(const uint64_t *)p;
-	}
-}
-
-void nt_field_set_uint(const struct nt_field *f, void *base, uint64_t value)
-{
-	char *p = (char *)base + f->offset;
-
-	switch (f->size) {
-	case 1:
-		*(uint8_t *)p = (uint8_t)value;
-		break;
-	case 2:
-		*(uint16_t *)p = (uint16_t)value;
-		break;
-	case 4:
-		*(uint32_t *)p = (uint32_t)value;
-		break;
-	default:
-		*(uint64_t *)p = value;
-	}
-}
-
-struct nt_slice nt_field_str(const struct nt_field *f, const void *base)
-{
-	return *(const struct nt_slice *)((const char *)base + f->offset);
-}
-
-struct nt_field_list nt_field_list(const struct nt_field *f, const void *base)
-{
-	struct nt_field_list list;
-
-	memcpy(&list, (const char *)base + f->offset, sizeof(list));
-	return list;
-}
-
-void nt_field_set_list(const struct nt_field *f, void *base, struct nt_field_list list)
-{
-	memcpy((char *)base + f->offset, &list, sizeof(list));
-}
-
-const char *nt_enum_name(const struct nt_enum_value *values, unsigned value)
-{
-	for (; values->name; values++)
-		if (values->value == value)
-			return values->name;
-	return NULL;
-}
-
-static bool flags_missing(const struct nt_field *f, const struct nt_record *r)
-{
-	return ((f->flags & NT_FF_LOG) && r->type == NT_RECORD_UNLOGGED) ||
-	       ((f->flags & NT_FF_EDNS) && !r->edns) ||
-	       ((f->flags & NT_FF_BATCH) && !r->batch_spool.len);
-}
-
-bool nt_field_missing(const struct nt_field *f, const void *base, const struct nt_record *r)
-{
-	if (flags_missing(f, r))
-		return true;
-	switch (f->kind) {
-	case NT_FIELD_ID:
-		return !nt_field_uint(f, base);
-	case NT_FIELD_ENUM:
-		return !nt_enum_name(f->values, (unsigned)nt_field_uint(f, base));
-	case NT_FIELD_NS:
-	case NT_FIELD_MEAN:
-	case NT_FIELD_HISTOGRAM:
-		return !r->latency_count;
-	case NT_FIELD_HOP:
-		return (int64_t)nt_field_uint(f, base) < 0;
-	case NT_FIELD_STR:
-		return !nt_field_str(f, base).len;
-	case NT_FIELD_ADDR:
-		return !((const uint8_t *)base)[f->offset];
-	case NT_FIELD_TYPE:
-	case NT_FIELD_CLASS: /* of an answer it is always there */
-		return base == (const void *)r && !r->qname.len;
-	case NT_FIELD_RCODE:
-		return !r->answered;
-	case NT_FIELD_FLAGS:
-		return !nt_field_uint(f, base);
-	case NT_FIELD_OPTIONS:
-		return !r->edns_options_len;
-	case NT_FIELD_STRS:
-	case NT_FIELD_LABELS:
-	case NT_FIELD_SERVERS:
-	case NT_FIELD_RRSETS:
-		return !nt_field_list(f, base).len;
-	default:
-		return false;
-	}
 }
 
 static struct nt_column_value text_value(const char *s)

@@ -98,24 +98,123 @@ const struct nt_fields *nt_field_members(const struct nt_field *f);
 const struct nt_field *nt_field_find(const struct nt_fields *fields, struct nt_slice name);
 
 /* The member as an unsigned number; of signed ones the two's complement. */
-uint64_t nt_field_uint(const struct nt_field *f, const void *base);
-void nt_field_set_uint(const struct nt_field *f, void *base, uint64_t value);
-struct nt_slice nt_field_str(const struct nt_field *f, const void *base);
-struct nt_field_list nt_field_list(const struct nt_field *f, const void *base);
-void nt_field_set_list(const struct nt_field *f, void *base, struct nt_field_list list);
+static inline uint64_t nt_field_uint(const struct nt_field *f, const void *base)
+{
+	const char *p = (const char *)base + f->offset;
+
+	switch (f->size) {
+	case 1:
+		return *(const uint8_t *)p;
+	case 2:
+		return *(const uint16_t *)p;
+	case 4:
+		return *(const uint32_t *)p;
+	default:
+		return *(const uint64_t *)p;
+	}
+}
+
+static inline void nt_field_set_uint(const struct nt_field *f, void *base, uint64_t value)
+{
+	char *p = (char *)base + f->offset;
+
+	switch (f->size) {
+	case 1:
+		*(uint8_t *)p = (uint8_t)value;
+		break;
+	case 2:
+		*(uint16_t *)p = (uint16_t)value;
+		break;
+	case 4:
+		*(uint32_t *)p = (uint32_t)value;
+		break;
+	default:
+		*(uint64_t *)p = value;
+	}
+}
+
+static inline struct nt_slice nt_field_str(const struct nt_field *f, const void *base)
+{
+	return *(const struct nt_slice *)((const char *)base + f->offset);
+}
+
+static inline struct nt_field_list nt_field_list(const struct nt_field *f, const void *base)
+{
+	struct nt_field_list list;
+
+	memcpy(&list, (const char *)base + f->offset, sizeof(list));
+	return list;
+}
+
+static inline void nt_field_set_list(const struct nt_field *f, void *base,
+				     struct nt_field_list list)
+{
+	memcpy((char *)base + f->offset, &list, sizeof(list));
+}
+
+/* NULL when the table has no such value. */
+static inline const char *nt_enum_name(const struct nt_enum_value *values, unsigned value)
+{
+	for (; values->name; values++)
+		if (values->value == value)
+			return values->name;
+	return NULL;
+}
+
+/* Part of nt_field_missing. */
+static inline bool nt_field_flags_missing(const struct nt_field *f, const struct nt_record *r)
+{
+	return ((f->flags & NT_FF_LOG) && r->type == NT_RECORD_UNLOGGED) ||
+	       ((f->flags & NT_FF_EDNS) && !r->edns) ||
+	       ((f->flags & NT_FF_BATCH) && !r->batch_spool.len);
+}
 
 /* True when the field does not apply to the record or is not known. r is the record that base is,
  * or is part of. */
-bool nt_field_missing(const struct nt_field *f, const void *base, const struct nt_record *r);
+static inline bool nt_field_missing(const struct nt_field *f, const void *base,
+				    const struct nt_record *r)
+{
+	if (nt_field_flags_missing(f, r))
+		return true;
+	switch (f->kind) {
+	case NT_FIELD_ID:
+		return !nt_field_uint(f, base);
+	case NT_FIELD_ENUM:
+		return !nt_enum_name(f->values, (unsigned)nt_field_uint(f, base));
+	case NT_FIELD_NS:
+	case NT_FIELD_MEAN:
+	case NT_FIELD_HISTOGRAM:
+		return !r->latency_count;
+	case NT_FIELD_HOP:
+		return (int64_t)nt_field_uint(f, base) < 0;
+	case NT_FIELD_STR:
+		return !nt_field_str(f, base).len;
+	case NT_FIELD_ADDR:
+		return !((const uint8_t *)base)[f->offset];
+	case NT_FIELD_TYPE:
+	case NT_FIELD_CLASS: /* of an answer it is always there */
+		return base == (const void *)r && !r->qname.len;
+	case NT_FIELD_RCODE:
+		return !r->answered;
+	case NT_FIELD_FLAGS:
+		return !nt_field_uint(f, base);
+	case NT_FIELD_OPTIONS:
+		return !r->edns_options_len;
+	case NT_FIELD_STRS:
+	case NT_FIELD_LABELS:
+	case NT_FIELD_SERVERS:
+	case NT_FIELD_RRSETS:
+		return !nt_field_list(f, base).len;
+	default:
+		return false;
+	}
+}
 
 #define NT_FIELD_SMALL 64
 /* The value of a field that is no list, missing: NT_COLUMN_NULL. Text points into base, small, or a
  * constant; it may hold any octets (nt_text_clean). */
 struct nt_column_value nt_field_scalar(const struct nt_field *f, const void *base,
 				       const struct nt_record *r, char small[NT_FIELD_SMALL]);
-
-/* NULL when the table has no such value. */
-const char *nt_enum_name(const struct nt_enum_value *values, unsigned value);
 
 /* How a string reads wherever text is UTF-8: octets that are not become the character of the same
  * number (as nt_escape_json does), NUL becomes U+FFFD, since SQLite ends JSON strings there.

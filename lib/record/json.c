@@ -3,7 +3,7 @@
 #include "lib/base/date.h"
 #include "lib/base/escape.h"
 #include "lib/record/codec.h"
-#include "lib/record/fields.h"
+#include "lib/record/unroll.h"
 
 static void put_string(struct nt_buf *out, struct nt_slice s)
 {
@@ -63,30 +63,12 @@ static void put_comma(struct nt_buf *out, bool *first)
 }
 
 /* `,"name":`, the first time without the comma. */
-static struct nt_slice lead_of(const struct nt_field *f, bool *first)
+NT_UNROLL struct nt_slice lead_of(const struct nt_field *f, bool *first)
 {
 	struct nt_slice lead = nt_slice_mem(f->lead + *first, f->lead_len - *first);
 
 	*first = false;
 	return lead;
-}
-
-/* A struct of a list, as an object. */
-static void put_member(const struct nt_fields *fields, const void *base, const struct nt_record *r,
-		       struct nt_buf *out)
-{
-	bool first = true;
-
-	nt_buf_putc(out, '{');
-	for (size_t i = 0; i < fields->len; i++) {
-		const struct nt_field *f = &fields->fields[i];
-
-		if (nt_field_missing(f, base, r))
-			continue;
-		nt_buf_slice(out, lead_of(f, &first));
-		nt_field_json(f, base, r, out);
-	}
-	nt_buf_putc(out, '}');
 }
 
 static void put_labels(struct nt_field_list list, struct nt_buf *out)
@@ -104,99 +86,207 @@ static void put_labels(struct nt_field_list list, struct nt_buf *out)
 	nt_buf_putc(out, '}');
 }
 
-static void put_list(const struct nt_field *f, const void *base, const struct nt_record *r,
-		     struct nt_buf *out)
+static void put_strings(struct nt_field_list list, struct nt_buf *out)
 {
-	const struct nt_fields *members = nt_field_members(f);
-	struct nt_field_list list = nt_field_list(f, base);
+	const struct nt_slice *strings = list.p;
 	bool first = true;
 
 	nt_buf_putc(out, '[');
 	for (size_t i = 0; i < list.len; i++) {
 		put_comma(out, &first);
-		if (members)
-			put_member(members, (char *)list.p + i * members->size, r, out);
-		else
-			put_string(out, ((struct nt_slice *)list.p)[i]);
+		put_string(out, strings[i]);
 	}
 	nt_buf_putc(out, ']');
 }
 
-static void put_flags(const struct nt_field *f, uint64_t flags, struct nt_buf *out)
+static void put_servers(struct nt_field_list list, const struct nt_record *r, struct nt_buf *out);
+static void put_rrsets(struct nt_field_list list, const struct nt_record *r, struct nt_buf *out);
+
+/* Text that needs no escape: names of types and codes, addresses. */
+static void put_plain(struct nt_buf *out, const char *text)
+{
+	nt_buf_putc(out, '"');
+	nt_buf_puts(out, text);
+	nt_buf_putc(out, '"');
+}
+
+static void put_flags(const struct nt_enum_value *values, uint64_t flags, struct nt_buf *out)
 {
 	bool first = true;
 
 	nt_buf_putc(out, '[');
-	for (const struct nt_enum_value *v = f->values; v->name; v++) {
+	for (const struct nt_enum_value *v = values; v->name; v++) {
 		if (!(flags & v->value))
 			continue;
 		put_comma(out, &first);
-		nt_buf_putc(out, '"');
-		nt_buf_puts(out, v->name);
-		nt_buf_putc(out, '"');
+		put_plain(out, v->name);
 	}
 	nt_buf_putc(out, ']');
 }
 
-static void put_numbers(const struct nt_field *f, const struct nt_record *r, struct nt_buf *out)
+static void put_options(const struct nt_record *r, struct nt_buf *out)
 {
-	bool histogram = f->kind == NT_FIELD_HISTOGRAM, first = true;
-	size_t len = histogram ? NT_HISTOGRAM_BUCKETS : r->edns_options_len;
+	bool first = true;
 
 	nt_buf_putc(out, '[');
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < r->edns_options_len; i++) {
 		put_comma(out, &first);
-		nt_buf_u64(out, histogram ? r->latency_histogram[i] : r->edns_options[i]);
+		nt_buf_u64(out, r->edns_options[i]);
 	}
 	nt_buf_putc(out, ']');
 }
 
-static void put_scalar(const struct nt_field *f, const void *base, const struct nt_record *r,
-		       struct nt_buf *out)
+static void put_histogram(const struct nt_record *r, struct nt_buf *out)
 {
-	char small[NT_FIELD_SMALL];
-	struct nt_column_value v = nt_field_scalar(f, base, r, small);
+	bool first = true;
 
-	if (v.kind == NT_COLUMN_TEXT)
-		put_string(out, v.text);
-	else if (v.i == INT64_MAX) /* cut to what SQL can hold */
-		nt_buf_u64(out, nt_field_uint(f, base));
-	else
-		nt_buf_i64(out, v.i);
+	nt_buf_putc(out, '[');
+	for (size_t i = 0; i < NT_HISTOGRAM_BUCKETS; i++) {
+		put_comma(out, &first);
+		nt_buf_u64(out, r->latency_histogram[i]);
+	}
+	nt_buf_putc(out, ']');
+}
+
+static void put_id(struct nt_buf *out, uint64_t id)
+{
+	nt_buf_putc(out, '"');
+	nt_buf_hex(out, id, 16);
+	nt_buf_putc(out, '"');
+}
+
+static void put_addr(struct nt_buf *out, const struct nt_addr *addr)
+{
+	char text[NT_ADDR_TEXT_MAX];
+
+	put_plain(out, nt_addr_format(addr, text));
+}
+
+NT_UNROLL void put_scalar(const struct nt_field *f, const void *base, const struct nt_record *r,
+			  struct nt_buf *out)
+{
+	uint64_t v =
+		f->kind == NT_FIELD_STR || f->kind == NT_FIELD_ADDR ? 0 : nt_field_uint(f, base);
+	char scratch[16];
+
+	switch (f->kind) {
+	case NT_FIELD_ID:
+		return put_id(out, v);
+	case NT_FIELD_ENUM:
+		return put_plain(out, nt_enum_name(f->values, (unsigned)v));
+	case NT_FIELD_TIME:
+		return put_time(out, (int64_t)v);
+	case NT_FIELD_MEAN:
+		return nt_buf_u64(out, v / r->latency_count);
+	case NT_FIELD_HOP:
+		return nt_buf_i64(out, (int64_t)v);
+	case NT_FIELD_BOOL:
+		return nt_buf_puts(out, v ? "true" : "false");
+	case NT_FIELD_STR:
+		return put_string(out, nt_field_str(f, base));
+	case NT_FIELD_ADDR:
+		return put_addr(out, (const struct nt_addr *)((const char *)base + f->offset));
+	case NT_FIELD_TYPE:
+		return put_plain(out, nt_dns_type_name((uint16_t)v, scratch));
+	case NT_FIELD_CLASS:
+		return put_plain(out, nt_dns_class_name((uint16_t)v, scratch));
+	case NT_FIELD_RCODE:
+		return put_plain(out, nt_dns_rcode_name((uint16_t)v, scratch));
+	default:
+		return nt_buf_u64(out, v);
+	}
+}
+
+NT_UNROLL void put_value(const struct nt_field *f, const void *base, const struct nt_record *r,
+			 struct nt_buf *out)
+{
+	switch (f->kind) {
+	case NT_FIELD_FLAGS:
+		return put_flags(f->values, nt_field_uint(f, base), out);
+	case NT_FIELD_OPTIONS:
+		return put_options(r, out);
+	case NT_FIELD_HISTOGRAM:
+		return put_histogram(r, out);
+	case NT_FIELD_STRS:
+		return put_strings(nt_field_list(f, base), out);
+	case NT_FIELD_LABELS:
+		return put_labels(nt_field_list(f, base), out);
+	case NT_FIELD_SERVERS:
+		return put_servers(nt_field_list(f, base), r, out);
+	case NT_FIELD_RRSETS:
+		return put_rrsets(nt_field_list(f, base), r, out);
+	default:
+		return put_scalar(f, base, r, out);
+	}
 }
 
 void nt_field_json(const struct nt_field *f, const void *base, const struct nt_record *r,
 		   struct nt_buf *out)
 {
-	switch (f->kind) {
-	case NT_FIELD_TIME:
-		put_time(out, (int64_t)nt_field_uint(f, base));
-		break;
-	case NT_FIELD_BOOL:
-		nt_buf_puts(out, nt_field_uint(f, base) ? "true" : "false");
-		break;
-	case NT_FIELD_FLAGS:
-		put_flags(f, nt_field_uint(f, base), out);
-		break;
-	case NT_FIELD_OPTIONS:
-	case NT_FIELD_HISTOGRAM:
-		put_numbers(f, r, out);
-		break;
-	case NT_FIELD_LABELS:
-		put_labels(nt_field_list(f, base), out);
-		break;
-	case NT_FIELD_STRS:
-	case NT_FIELD_SERVERS:
-	case NT_FIELD_RRSETS:
-		put_list(f, base, r, out);
-		break;
-	default:
-		put_scalar(f, base, r, out);
-	}
+	put_value(f, base, r, out);
 }
 
+/* --- members of lists ------------------------------------------------------------------------- */
+
+NT_UNROLL void put_member(const struct nt_field *f, const void *base, const struct nt_record *r,
+			  bool *first, struct nt_buf *out)
+{
+	if (nt_field_missing(f, base, r))
+		return;
+	nt_buf_slice(out, lead_of(f, first));
+	put_value(f, base, r, out);
+}
+
+static void put_server(const struct nt_server *s, const struct nt_record *r, struct nt_buf *out)
+{
+	bool first = true;
+
+	nt_buf_putc(out, '{');
+#define NT_SERVER_FIELD(...) \
+	NT_UNROLLED(nt_server, put_member(&field, s, r, &first, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+	nt_buf_putc(out, '}');
+}
+
+static void put_rrset(const struct nt_rrset *s, const struct nt_record *r, struct nt_buf *out)
+{
+	bool first = true;
+
+	nt_buf_putc(out, '{');
+#define NT_RRSET_FIELD(...) \
+	NT_UNROLLED(nt_rrset, put_member(&field, s, r, &first, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+	nt_buf_putc(out, '}');
+}
+
+static void put_servers(struct nt_field_list list, const struct nt_record *r, struct nt_buf *out)
+{
+	bool first = true;
+
+	nt_buf_putc(out, '[');
+	for (size_t i = 0; i < list.len; i++) {
+		put_comma(out, &first);
+		put_server((const struct nt_server *)list.p + i, r, out);
+	}
+	nt_buf_putc(out, ']');
+}
+
+static void put_rrsets(struct nt_field_list list, const struct nt_record *r, struct nt_buf *out)
+{
+	bool first = true;
+
+	nt_buf_putc(out, '[');
+	for (size_t i = 0; i < list.len; i++) {
+		put_comma(out, &first);
+		put_rrset((const struct nt_rrset *)list.p + i, r, out);
+	}
+	nt_buf_putc(out, ']');
+}
+
+/* --- the record ------------------------------------------------------------------------------- */
+
 /* Left out of the JSON of a record. An unanswered lookup's rcode is there and empty. */
-static bool left_out(const struct nt_field *f, const struct nt_record *r)
+NT_UNROLL bool left_out(const struct nt_field *f, const struct nt_record *r)
 {
 	if (!f->name[0] || (f->flags & NT_FF_SQL))
 		return true;
@@ -205,50 +295,64 @@ static bool left_out(const struct nt_field *f, const struct nt_record *r)
 	return nt_field_missing(f, r, r) || ((f->flags & NT_FF_NZ) && !nt_field_uint(f, r));
 }
 
-/* Writes the name, and opens and closes the object that fields with the same name up to a dot are
- * in: `open` is that part of the name, empty when none is open. */
-static void put_name(const struct nt_field *f, struct nt_slice *open, bool *first,
-		     struct nt_buf *out)
-{
-	const char *dot = memchr(f->lead, '.', f->lead_len);
-	struct nt_slice lead = lead_of(f, first), prefix;
+/* Where the record's writer is: fields with the same name up to a dot are in one object. */
+struct place {
+	const char *open; /* that part of the name, NULL when none is open */
+	bool first;
+};
 
-	if (!dot && !open->len) {
-		nt_buf_slice(out, lead);
+static void put_close(struct place *at, struct nt_buf *out)
+{
+	nt_buf_putc(out, '}');
+	at->open = NULL;
+}
+
+/* The name of a field with a dot in it. */
+static void put_dotted(const struct nt_field *f, const char *dot, struct place *at,
+		       struct nt_buf *out)
+{
+	struct nt_slice lead = lead_of(f, &at->first);
+	size_t len = (size_t)(dot - f->name);
+
+	if (at->open && strncmp(at->open, f->name, len + 1) != 0)
+		put_close(at, out);
+	if (!at->open) {
+		nt_buf_add(out, lead.p, (size_t)(strchr(lead.p, '.') - lead.p));
+		nt_buf_puts(out, "\":{\"");
+	} else {
+		nt_buf_puts(out, ",\"");
+	}
+	nt_buf_puts(out, dot + 1);
+	nt_buf_puts(out, "\":");
+	at->open = f->name;
+}
+
+NT_UNROLL void put_field(const struct nt_field *f, const struct nt_record *r, struct place *at,
+			 struct nt_buf *out)
+{
+	const char *dot = __builtin_strchr(f->name, '.');
+
+	if (left_out(f, r))
 		return;
+	if (dot) {
+		put_dotted(f, dot, at, out);
+	} else {
+		if (at->open)
+			put_close(at, out);
+		nt_buf_slice(out, lead_of(f, &at->first));
 	}
-	prefix = nt_slice_mem(f->name, dot ? (size_t)(strchr(f->name, '.') - f->name) : 0);
-	if (open->len && !nt_slice_eq(*open, prefix)) {
-		nt_buf_putc(out, '}');
-		*open = (struct nt_slice){ 0 };
-	}
-	if (!prefix.len) {
-		nt_buf_slice(out, lead);
-		return;
-	}
-	if (!open->len)
-		nt_buf_add(out, lead.p, (size_t)(dot - lead.p));
-	nt_buf_puts(out, open->len ? ",\"" : "\":{\"");
-	nt_buf_add(out, dot + 1, (size_t)(lead.p + lead.len - dot - 1));
-	*open = prefix;
+	if (f->kind == NT_FIELD_RCODE && nt_field_missing(f, r, r))
+		nt_buf_puts(out, "\"\"");
+	else
+		put_value(f, r, r, out);
 }
 
 void nt_record_json(const struct nt_record *r, struct nt_buf *out)
 {
-	struct nt_slice open = { 0 };
-	bool first = true;
+	struct place at = { .first = true };
 
 	nt_buf_putc(out, '{');
-	for (size_t i = 0; i < nt_record_fields.len; i++) {
-		const struct nt_field *f = &nt_record_fields.fields[i];
-
-		if (left_out(f, r))
-			continue;
-		put_name(f, &open, &first, out);
-		if (nt_field_missing(f, r, r))
-			nt_buf_puts(out, "\"\"");
-		else
-			nt_field_json(f, r, r, out);
-	}
-	nt_buf_puts(out, open.len ? "}}" : "}");
+#define NT_RECORD_FIELD(...) NT_UNROLLED(nt_record, put_field(&field, r, &at, out), __VA_ARGS__)
+#include "lib/record/fields.def"
+	nt_buf_puts(out, at.open ? "}}" : "}");
 }

@@ -2,74 +2,35 @@
 /* Tags, varints and length-delimited octets. */
 #include "lib/record/wire.h"
 
-size_t nt_wire_varint(char out[NT_WIRE_VARINT_MAX], uint64_t v)
-{
-	size_t n = 0;
-
-	for (; v >= 0x80; v >>= 7)
-		out[n++] = (char)(v | 0x80);
-	out[n++] = (char)v;
-	return n;
-}
-
-static void put_varint(struct nt_buf *out, uint64_t v)
-{
-	char octets[NT_WIRE_VARINT_MAX];
-
-	nt_buf_add(out, octets, nt_wire_varint(octets, v));
-}
-
-static void put_tag(struct nt_buf *out, unsigned number, enum nt_wire_type type)
-{
-	put_varint(out, (uint64_t)number << 3 | type);
-}
-
-void nt_wire_put_uint(struct nt_buf *out, unsigned number, uint64_t v)
-{
-	if (!v)
-		return;
-	put_tag(out, number, NT_WIRE_VARINT);
-	put_varint(out, v);
-}
-
-void nt_wire_put_bytes(struct nt_buf *out, unsigned number, struct nt_slice s)
-{
-	put_tag(out, number, NT_WIRE_BYTES);
-	put_varint(out, s.len);
-	nt_buf_slice(out, s);
-}
-
-void nt_wire_put_str(struct nt_buf *out, unsigned number, struct nt_slice s)
-{
-	if (s.len)
-		nt_wire_put_bytes(out, number, s);
-}
-
-void nt_wire_put_addr(struct nt_buf *out, unsigned number, const struct nt_addr *addr)
-{
-	if (addr->family)
-		nt_wire_put_bytes(out, number,
-				  nt_slice_mem(addr->octets, addr->family == 4 ? 4 : 16));
-}
+/* Nested messages are mostly this short: one octet is kept for the length. */
+enum { SHORT = 0x80 };
 
 size_t nt_wire_begin(struct nt_buf *out, unsigned number)
 {
-	put_tag(out, number, NT_WIRE_BYTES);
+	char *at = nt_wire_head(out, number, NT_WIRE_BYTES, 0, 0);
+
+	if (at)
+		nt_buf_wrote(out, at);
 	return out->len;
 }
 
 void nt_wire_end(struct nt_buf *out, size_t at)
 {
 	char length[NT_WIRE_VARINT_MAX];
-	size_t len = out->len - at;
-	size_t n = nt_wire_varint(length, len);
+	size_t len = out->len - at, more;
 
-	if (!nt_buf_reserve(out, n))
+	if (!nt_buf_ok(out))
 		return;
-	memmove(out->p + at + n, out->p + at, len);
-	memcpy(out->p + at, length, n);
-	out->len += n;
-	out->p[out->len] = '\0';
+	if (len < SHORT) {
+		out->p[at - 1] = (char)len;
+		return;
+	}
+	more = nt_wire_varint(length, len) - 1;
+	if (!nt_buf_reserve(out, more))
+		return;
+	memmove(out->p + at + more, out->p + at, len);
+	memcpy(out->p + at - 1, length, more + 1);
+	nt_buf_wrote(out, out->p + out->len + more);
 }
 
 uint64_t nt_wire_read_varint(struct nt_cursor *c)

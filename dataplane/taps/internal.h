@@ -29,7 +29,10 @@ struct nt_taps {
 	int rules_key_fd;
 	int prog_fd[NT_DIR_MAX];
 	__u32 prog_id[NT_DIR_MAX];
+	__u32 endpoints_id; /* of the map: a program that uses it is ours, of whatever generation */
 	int cpus;
+	bool kernel_has_tcx;
+	bool has_tcx; /* and it may be used */
 };
 
 /* --- taps.c --- */
@@ -55,16 +58,59 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config,
 /* Who we are, as it is written into a new root. */
 int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
 
+/* True for a program of this root, of the pinned generation or another. */
+bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id);
+
 /* --- tc.c --- */
 
 /* Makes the clsact qdisc if need be; -EBUSY when something else sits in its place. */
 int nt_tc_prepare(__u32 ifindex, struct nt_err *err) NT_MUSTCHECK;
-/* Our filter; replaces an older one of ours. */
+/* Our filter; replaces an older one of ours, so that each packet meets one of them. */
 int nt_tc_attach(__u32 ifindex, enum nt_dir dir, int prog_fd, struct nt_err *err) NT_MUSTCHECK;
-/* Removes our filter when it runs the program prog_id; else nothing. */
-void nt_tc_detach(__u32 ifindex, enum nt_dir dir, __u32 prog_id);
+/* Removes our filter when it runs a program of this root; else nothing. */
+void nt_tc_detach(const struct nt_taps *t, __u32 ifindex, enum nt_dir dir);
 /* The program that our filter runs; 0 when there is none. */
 __u32 nt_tc_program(__u32 ifindex, enum nt_dir dir);
+
+struct nt_tc_view {
+	__u32 prog_id; /* as nt_tc_program */
+	bool is_shadowed; /* another filter runs before it */
+};
+/* Lists the filters of a direction; -errno (-ENODEV: no such link). */
+int nt_tc_look(__u32 ifindex, enum nt_dir dir, struct nt_tc_view *ret_view) NT_MUSTCHECK;
+
+/* --- tcx.c --- */
+
+/* The kernel's own limit (BPF_MPROG_MAX). */
+#define NT_TCX_MAX 64
+
+/* The programs of a direction, first to last; a link_id is 0 where a program has no link. */
+struct nt_tcx_chain {
+	unsigned len;
+	__u32 prog_ids[NT_TCX_MAX];
+	__u32 link_ids[NT_TCX_MAX];
+};
+
+bool nt_tcx_is_known(void);
+/* -ENODEV: no such link; -EINVAL: the kernel has no tcx. */
+int nt_tcx_chain(__u32 ifindex, enum nt_dir dir, struct nt_tcx_chain *ret_chain) NT_MUSTCHECK;
+/* A link before all others; it ends with its last descriptor or pin. Waits until nobody runs the
+ * chain of before. */
+int nt_tcx_attach(__u32 ifindex, enum nt_dir dir, int prog_fd, int *ret_link_fd,
+		  struct nt_err *err) NT_MUSTCHECK;
+/* In place of a pin that is there already. */
+int nt_tcx_pin(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir, int link_fd,
+	       struct nt_err *err) NT_MUSTCHECK;
+/* Descriptor of the pinned link, or -errno. */
+int nt_tcx_open(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir);
+/* Removes the pin; the kernel detaches a moment later. */
+void nt_tcx_unpin(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir);
+/* Detaches (waiting for it), then removes the pin. */
+void nt_tcx_drop(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir);
+/* Removes pins whose pod is not attached any more. */
+void nt_tcx_sweep(struct nt_taps *t);
+/* The folder of links below root, with all its pins. */
+void nt_tcx_remove_folder(const char *root);
 
 /* --- attach.c, for who has the lock --- */
 

@@ -214,7 +214,9 @@ static int put_zero_counters(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
 
 static int put_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
-	struct nt_endpoint ep = { .ep_id = pod->ep_id };
+	/* A tcx program of the link's last owner may end a moment later than it was told to. */
+	struct nt_endpoint ep = { .ep_id = pod->ep_id,
+				  .flags = t->kernel_has_tcx ? NT_EP_YIELD : 0 };
 
 	if (bpf_map_update_elem(t->endpoints_fd, &pod->ifindex, &ep, BPF_ANY) < 0)
 		return nt_err_sys(err, errno, "write map %s", NT_PIN_ENDPOINTS);
@@ -270,9 +272,11 @@ int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
 
+	for (int dir = 0; dir < NT_DIR_MAX; dir++)
+		nt_tcx_unpin(t, pod->ep_id, dir);
 	if (nt_pods_at(t, pod->ifindex) == pod->ep_id) {
 		for (int dir = 0; dir < NT_DIR_MAX; dir++)
-			nt_tc_detach(pod->ifindex, dir, t->prog_id[dir]);
+			nt_tc_detach(t, pod->ifindex, dir);
 		(void)bpf_map_delete_elem(t->endpoints_fd, &pod->ifindex);
 	}
 	pod->state = NT_POD_DETACHED;

@@ -16,9 +16,12 @@ static bool detach_one(void *ctx, const struct nt_pod *pod)
 {
 	struct nt_taps *t = ((struct detach_ctx *)ctx)->t;
 
-	if (pod->state == NT_POD_ATTACHED && nt_pods_at(t, pod->ifindex) == pod->ep_id) {
-		for (int dir = 0; dir < NT_DIR_MAX; dir++)
-			nt_tc_detach(pod->ifindex, dir, t->prog_id[dir]);
+	if (pod->state != NT_POD_ATTACHED)
+		return true;
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		if (nt_pods_at(t, pod->ifindex) == pod->ep_id)
+			nt_tc_detach(t, pod->ifindex, dir);
+		nt_tcx_drop(t, pod->ep_id, dir);
 	}
 	return true;
 }

@@ -90,6 +90,7 @@ void nt_taps_remove_folder(const char *folder)
 		    sizeof(path))
 			(void)unlink(path);
 	}
+	nt_tcx_remove_folder(folder);
 	(void)rmdir(folder);
 }
 
@@ -180,17 +181,48 @@ static int check_meta(const struct nt_taps *t, struct nt_err *err)
 			  (unsigned long long)self.owner_netns_ino);
 }
 
-static int program_ids(struct nt_taps *t, struct nt_err *err)
+static int ids(struct nt_taps *t, struct nt_err *err)
 {
+	struct bpf_map_info map = {};
+	__u32 len = sizeof(map);
+
+	if (bpf_obj_get_info_by_fd(t->endpoints_fd, &map, &len) < 0)
+		return nt_err_sys(err, errno, "read map in %s", t->pin_root);
+	t->endpoints_id = map.id;
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		struct bpf_prog_info info = {};
-		__u32 len = sizeof(info);
 
+		len = sizeof(info);
 		if (bpf_obj_get_info_by_fd(t->prog_fd[dir], &info, &len) < 0)
 			return nt_err_sys(err, errno, "read program in %s", t->pin_root);
 		t->prog_id[dir] = info.id;
 	}
 	return 0;
+}
+
+/* More than a program of ours has. */
+#define MAPS_MAX 64
+
+bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id)
+{
+	_cleanup_close_ int fd = -1;
+	__u32 maps[MAPS_MAX];
+	struct bpf_prog_info info = {
+		.map_ids = (__u64)(uintptr_t)maps,
+		.nr_map_ids = MAPS_MAX,
+	};
+	__u32 len = sizeof(info);
+
+	if (prog_id == t->prog_id[dir])
+		return true;
+	fd = prog_id ? bpf_prog_get_fd_by_id(prog_id) : -1;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return false;
+	for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++) {
+		if (maps[i] == t->endpoints_id)
+			return true;
+	}
+	return false;
 }
 
 static int open_pins(struct nt_taps *t, struct nt_err *err)
@@ -210,7 +242,7 @@ static int open_pins(struct nt_taps *t, struct nt_err *err)
 				return r;
 		}
 	}
-	return program_ids(t, err);
+	return ids(t, err);
 }
 
 static struct nt_taps *new_handle(void)
@@ -291,6 +323,8 @@ int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps,
 	r = open_or_load(t, config, err);
 	if (r < 0)
 		return r;
+	t->kernel_has_tcx = nt_tcx_is_known();
+	t->has_tcx = t->kernel_has_tcx && !config->no_tcx;
 	*ret_taps = NT_TAKE_PTR(t);
 	return 0;
 }

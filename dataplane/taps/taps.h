@@ -25,6 +25,7 @@ struct nt_taps_config {
 	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
 	__u16 server_ports[NT_PORTS_MAX]; /* when loading: DNS where a pod answers on it */
 	bool must_exist; /* -ENOENT instead of loading: a DEL must not load anything */
+	bool no_tcx; /* clsact alone, as on a kernel without tcx */
 };
 
 /* For nt_taps_detach: the caller was told of a netns that does not exist any more. */
@@ -51,7 +52,8 @@ int nt_taps_cpus(const struct nt_taps *t);
 
 /*
  * Makes the pod known and attaches both programs to its host link (clsact, own priority and handle,
- * the qdisc is never deleted). pod: identity fields and ifindex set by the caller; ep_id, times,
+ * the qdisc is never deleted; where clsact is refused and the kernel has it, tcx, which takes some
+ * 30 ms). pod: identity fields and ifindex set by the caller; ep_id, times,
  * epoch and state are set here and written back. A live attachment under the same (container id,
  * ifname) is closed first (T18); a second call with the same netns and ifindex is a no-op that
  * succeeds (T27). The pod's records are written before the programs are attached. On failure

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
@@ -46,6 +47,9 @@ static void fill_filter(struct bpf_tc_opts *opts)
 	opts->priority = FILTER_PRIORITY;
 }
 
+/* For an answer of the kernel. */
+static const struct timeval patience = { .tv_sec = 2 };
+
 struct qdisc_kind {
 	char name[16];
 };
@@ -68,7 +72,6 @@ static void socket_freep(struct nl_sock **sk)
 /* Which qdisc sits at the link's ingress; "" when it could not be asked. */
 static struct qdisc_kind ingress_kind(__u32 ifindex)
 {
-	const struct timeval patience = { .tv_sec = 2 };
 	struct tcmsg tcm = { .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_CLSACT };
 	_cleanup_(socket_freep) struct nl_sock *sk = nl_socket_alloc();
 	struct qdisc_kind kind = {};
@@ -136,13 +139,63 @@ __u32 nt_tc_program(__u32 ifindex, enum nt_dir dir)
 	return bpf_tc_query(&hook, &opts) < 0 ? 0 : opts.prog_id;
 }
 
-void nt_tc_detach(__u32 ifindex, enum nt_dir dir, __u32 prog_id)
+void nt_tc_detach(const struct nt_taps *t, __u32 ifindex, enum nt_dir dir)
 {
 	struct bpf_tc_hook hook;
 	struct bpf_tc_opts opts;
+	__u32 prog_id = nt_tc_program(ifindex, dir);
 
+	if (!prog_id || !nt_taps_is_ours(t, dir, prog_id))
+		return;
 	fill_hook(&hook, ifindex, point_of(dir));
 	fill_filter(&opts);
-	if (nt_tc_program(ifindex, dir) == prog_id)
-		(void)bpf_tc_detach(&hook, &opts);
+	(void)bpf_tc_detach(&hook, &opts);
+}
+
+/* --- all filters of a direction --- */
+
+static int note_filter(struct nl_msg *msg, void *ctx)
+{
+	struct nt_tc_view *view = ctx;
+	const struct tcmsg *tcm = nlmsg_data(nlmsg_hdr(msg));
+	struct nlattr *options = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(*tcm), TCA_OPTIONS);
+	struct nlattr *id =
+		options ? nla_find(nla_data(options), nla_len(options), TCA_BPF_ID) : NULL;
+
+	/* One entry per priority has no handle and is no filter. They come in the order in which
+	 * they run. */
+	if (tcm->tcm_handle == 0 || view->prog_id)
+		return NL_OK;
+	if (tcm->tcm_handle == FILTER_HANDLE && TC_H_MAJ(tcm->tcm_info) >> 16 == FILTER_PRIORITY &&
+	    id)
+		view->prog_id = nla_get_u32(id);
+	else
+		view->is_shadowed = true;
+	return NL_OK;
+}
+
+int nt_tc_look(__u32 ifindex, enum nt_dir dir, struct nt_tc_view *ret_view)
+{
+	struct tcmsg tcm = {
+		.tcm_ifindex = (int)ifindex,
+		.tcm_parent = TC_H_MAKE(TC_H_CLSACT, dir == NT_DIR_FROM_POD ? TC_H_MIN_INGRESS
+									    : TC_H_MIN_EGRESS),
+	};
+	_cleanup_(socket_freep) struct nl_sock *sk = nl_socket_alloc();
+	struct nt_tc_view view = {};
+	int r;
+
+	if (!sk || nl_connect(sk, NETLINK_ROUTE) < 0)
+		return -ENOMEM;
+	(void)setsockopt(nl_socket_get_fd(sk), SOL_SOCKET, SO_RCVTIMEO, &patience,
+			 sizeof(patience));
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, note_filter, &view);
+	r = nl_send_simple(sk, RTM_GETTFILTER, NLM_F_DUMP, &tcm, sizeof(tcm));
+	if (r >= 0)
+		r = nl_recvmsgs_default(sk);
+	if (r < 0)
+		return r == -NLE_NODEV || r == -NLE_OBJ_NOTFOUND ? -ENODEV : -EIO;
+	view.is_shadowed = view.is_shadowed && view.prog_id;
+	*ret_view = view;
+	return 0;
 }

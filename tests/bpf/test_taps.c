@@ -418,6 +418,8 @@ START_TEST(nothing_left_when_attach_fails)
 {
 	struct nt_pod pod = { .container_id = "c1", .ifname = "eth0", .ifindex = 999999 };
 	struct nt_pod shaped = lab_pod("p1", "h1", "c2");
+	struct nt_taps_config no_tcx = { .no_tcx = true };
+	struct nt_taps *old_way = lab_open(&no_tcx);
 	struct nt_endpoint ep;
 	struct nt_err err = {};
 
@@ -426,8 +428,9 @@ START_TEST(nothing_left_when_attach_fails)
 	ck_assert_int_lt(bpf_map_lookup_elem(nt_taps_endpoints_fd(taps), &pod.ifindex, &ep), 0);
 	/* The bandwidth plugin's qdisc would run our egress program at ingress. */
 	lab_run("tc qdisc add dev h1 ingress");
-	ck_assert_int_eq(nt_taps_attach(taps, &shaped, &err), -EBUSY);
+	ck_assert_int_eq(nt_taps_attach(old_way, &shaped, &err), -EBUSY);
 	ck_assert_msg(strstr(err.msg, "'ingress'"), "%s", err.msg);
+	nt_taps_close(old_way);
 	ck_assert_uint_eq(tally().attached + tally().detached, 0);
 	ck_assert_int_eq(nt_taps_find(taps, "c1", "eth0", &pod), -ENOENT);
 	lab_run("tc qdisc show dev h1 | grep -q ingress");

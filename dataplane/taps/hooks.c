@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clsact to tcx and back, with each packet seen once; what others did to our programs. */
+#include "dataplane/taps/hooks.h"
+
+#include <net/if.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <linux/membarrier.h>
+
+#include "dataplane/taps/internal.h"
+#include "lib/base/cleanup.h"
+
+/* Where membarrier cannot say: longer than any packet is between two hooks. */
+#define GRACE_NS (100 * 1000000L)
+
+/* One direction of a link. */
+struct side {
+	__u32 filter; /* program of our clsact filter, 0: none */
+	bool is_filter_shadowed;
+	__u32 link; /* program of our tcx link, 0: none */
+	unsigned place; /* of the link in its chain */
+	bool has_others; /* tcx programs that are not ours */
+};
+
+const char *nt_hook_fault_name(enum nt_hook_fault fault)
+{
+	static const char *const names[] = {
+		[NT_FAULT_NONE] = "",
+		[NT_FAULT_REMOVED] = "our program was removed by another program",
+		[NT_FAULT_SHADOWED] = "another program runs before ours and may hide packets",
+		[NT_FAULT_LINK_GONE] = "the host link is gone",
+	};
+
+	return names[fault];
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+static bool wants_tcx(const struct nt_taps *t)
+{
+	return t->has_tcx;
+}
+
+/* The id of the link that is pinned for the pod; 0: none. */
+static __u32 pinned_link(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir)
+{
+	_cleanup_close_ int fd = nt_tcx_open(t, ep_id, dir);
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
+}
+
+/* Mostly the pinned program is found in its place; only else the pin is asked. */
+static int look_at_links(const struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+			 struct side *side)
+{
+	struct nt_tcx_chain chain;
+	__u32 link_id = 0;
+	int r;
+
+	if (!t->kernel_has_tcx)
+		return 0;
+	r = nt_tcx_chain(pod->ifindex, dir, &chain);
+	if (r < 0)
+		return r;
+	if (chain.len && chain.prog_ids[0] != t->prog_id[dir])
+		link_id = pinned_link(t, pod->ep_id, dir);
+	for (unsigned i = 0; i < chain.len; i++) {
+		bool ours = chain.prog_ids[i] == t->prog_id[dir] ||
+			    (link_id && chain.link_ids[i] == link_id);
+
+		if (ours && !side->link) {
+			side->link = chain.prog_ids[i];
+			side->place = i;
+		}
+		side->has_others |= !ours;
+	}
+	return 0;
+}
+
+static int look_at_filter(struct nt_taps *t, __u32 ifindex, enum nt_dir dir, struct side *side)
+{
+	struct nt_tc_view view;
+	int r = nt_tc_look(ifindex, dir, &view);
+
+	if (r < 0)
+		return r;
+	if (view.prog_id && nt_taps_is_ours(t, dir, view.prog_id)) {
+		side->filter = view.prog_id;
+		side->is_filter_shadowed = view.is_shadowed;
+	}
+	return 0;
+}
+
+static bool is_first(const struct side *side)
+{
+	return side->link && side->place == 0;
+}
+
+static int look_at_sides(struct nt_taps *t, const struct nt_pod *pod, bool filters,
+			 struct side sides[NT_DIR_MAX])
+{
+	int r = 0;
+
+	memset(sides, 0, NT_DIR_MAX * sizeof(sides[0]));
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
+		r = look_at_links(t, pod, dir, &sides[dir]);
+		if (r == 0 && (filters || !is_first(&sides[dir])))
+			r = look_at_filter(t, pod->ifindex, dir, &sides[dir]);
+	}
+	return r;
+}
+
+static enum nt_hook_fault fault_of(const struct side *side)
+{
+	if (!side->link && !side->filter)
+		return NT_FAULT_REMOVED;
+	if (side->link)
+		return side->place ? NT_FAULT_SHADOWED : NT_FAULT_NONE;
+	return side->is_filter_shadowed || side->has_others ? NT_FAULT_SHADOWED : NT_FAULT_NONE;
+}
+
+static bool is_settled(const struct nt_taps *t, enum nt_dir dir, const struct side *side)
+{
+	if (wants_tcx(t))
+		return is_first(side) && side->link == t->prog_id[dir] && !side->filter;
+	return !side->link && side->filter == t->prog_id[dir];
+}
+
+/* The endpoint when the pod is attached and has the link; -ENOENT. */
+static int endpoint_of(const struct nt_taps *t, const struct nt_pod *pod, struct nt_endpoint *ret)
+{
+	if (bpf_map_lookup_elem(t->endpoints_fd, &pod->ifindex, ret) < 0)
+		return -errno;
+	return ret->ep_id == pod->ep_id ? 0 : -ENOENT;
+}
+
+static bool is_link_gone(__u32 ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname(ifindex, name) && errno == ENXIO;
+}
+
+int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
+		  struct nt_hook_state *ret_state)
+{
+	struct nt_hook_state state = { .hook = NT_HOOK_TCX, .is_settled = true };
+	struct side sides[NT_DIR_MAX];
+	struct nt_endpoint ep;
+	int r = endpoint_of(t, pod, &ep);
+
+	if (r < 0)
+		return r;
+	r = look_at_sides(t, pod, filters, sides);
+	if (r < 0 && !is_link_gone(pod->ifindex))
+		return r;
+	if (r < 0 || (!sides[0].link && !sides[0].filter && is_link_gone(pod->ifindex))) {
+		*ret_state = (struct nt_hook_state){ .fault = NT_FAULT_LINK_GONE };
+		return 0;
+	}
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		enum nt_hook_fault fault = fault_of(&sides[dir]);
+
+		if (fault != NT_FAULT_NONE && state.fault != NT_FAULT_REMOVED)
+			state.fault = fault;
+		if (!sides[dir].link && state.hook == NT_HOOK_TCX)
+			state.hook = NT_HOOK_CLSACT;
+		state.is_settled &= is_settled(t, dir, &sides[dir]);
+	}
+	if (state.fault == NT_FAULT_REMOVED)
+		state.hook = NT_HOOK_NONE;
+	state.yields = ep.flags & NT_EP_YIELD;
+	*ret_state = state;
+	return 0;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+/* Takes the lock and makes sure that the pod is still attached. */
+static int lock_pod(struct nt_taps *t, const struct nt_pod *pod, int *ret_lock,
+		    struct nt_endpoint *ret_ep, struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_pod now;
+	int r = nt_taps_lock(t->state_dir, &lock, err);
+
+	if (r < 0)
+		return r;
+	if (nt_taps_pod_get(t, pod->ep_id, &now) < 0 || now.state != NT_POD_ATTACHED ||
+	    endpoint_of(t, pod, ret_ep) < 0)
+		return nt_err_set(err, ENOENT, "endpoint %llu is not attached any more",
+				  (unsigned long long)pod->ep_id);
+	*ret_lock = NT_TAKE_FD(lock);
+	return 0;
+}
+
+static int put_flags(struct nt_taps *t, const struct nt_pod *pod, __u32 set, __u32 clear,
+		     struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_endpoint ep;
+	__u32 flags;
+	int r = lock_pod(t, pod, &lock, &ep, err);
+
+	if (r < 0)
+		return r;
+	flags = (ep.flags | set) & ~clear;
+	if (flags == ep.flags)
+		return 0;
+	ep.flags = flags;
+	if (bpf_map_update_elem(t->endpoints_fd, &pod->ifindex, &ep, BPF_EXIST) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_ENDPOINTS);
+	return 0;
+}
+
+void nt_hooks_grace(void)
+{
+	const struct timespec pause = { .tv_nsec = GRACE_NS };
+
+	/* A grace period of RCU: packets are inside of one (kernel/sched/membarrier.c). */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == -1)
+		(void)nanosleep(&pause, NULL);
+}
+
+static int put_filter(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+		      struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_endpoint ep;
+	int r = lock_pod(t, pod, &lock, &ep, err);
+
+	if (r == 0)
+		r = nt_tc_prepare(pod->ifindex, err);
+	return r < 0 ? r : nt_tc_attach(pod->ifindex, dir, t->prog_fd[dir], err);
+}
+
+static int drop_filter(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+		       struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_endpoint ep;
+	int r = lock_pod(t, pod, &lock, &ep, err);
+
+	if (r == 0)
+		nt_tc_detach(t, pod->ifindex, dir);
+	return r;
+}
+
+/* Waits in the kernel until nobody runs the chain of before; without the lock. */
+static int put_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+		    struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1, link = -1;
+	struct nt_endpoint ep;
+	int r = nt_tcx_attach(pod->ifindex, dir, t->prog_fd[dir], &link, err);
+
+	if (r == 0)
+		r = lock_pod(t, pod, &lock, &ep, err);
+	return r < 0 ? r : nt_tcx_pin(t, pod->ep_id, dir, link, err);
+}
+
+/* --- repair ----------------------------------------------------------------------------------- */
+
+int nt_hooks_cover(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	struct side sides[NT_DIR_MAX];
+	int r = look_at_sides(t, pod, true, sides);
+
+	if (r < 0)
+		return nt_err_sys(err, -r, "look at link %u", pod->ifindex);
+	r = put_flags(t, pod, t->kernel_has_tcx ? NT_EP_YIELD : 0, 0, err);
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
+		if (fault_of(&sides[dir]) != NT_FAULT_REMOVED)
+			continue;
+		r = put_filter(t, pod, dir, err);
+		if (r < 0 && r != -ENOENT && wants_tcx(t))
+			r = put_link(t, pod, dir, err);
+	}
+	return r;
+}
+
+/* --- settling --------------------------------------------------------------------------------- */
+
+/* Our link stands behind another's: a filter covers while it is taken off. Where clsact is not
+ * possible nothing does, and the time is part of the gap that the caller records. */
+static int step_back(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+		     const struct side *side, struct nt_err *err)
+{
+	struct nt_err why;
+
+	if (!side->filter && put_filter(t, pod, dir, &why) == -ENOENT)
+		return nt_err_set(err, ENOENT, "%s", why.msg);
+	nt_tcx_drop(t, pod->ep_id, dir);
+	return 0;
+}
+
+/* In place, so that each packet meets the old one or the new one. */
+static int renew_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+		      struct nt_err *err)
+{
+	_cleanup_close_ int fd = nt_tcx_open(t, pod->ep_id, dir);
+
+	if (fd < 0 || bpf_link_update(fd, t->prog_fd[dir], NULL) < 0)
+		return nt_err_sys(err, fd < 0 ? -fd : errno, "replace the program of link %u",
+				  pod->ifindex);
+	return 0;
+}
+
+static int settle_tcx(struct nt_taps *t, const struct nt_pod *pod, const struct side *sides,
+		      struct nt_err *err)
+{
+	int r = 0;
+
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
+		const struct side *side = &sides[dir];
+
+		if (is_first(side)) {
+			if (side->link != t->prog_id[dir])
+				r = renew_link(t, pod, dir, err);
+			continue;
+		}
+		/* A filter of an older generation would go on beside the new link. */
+		if (side->filter && side->filter != t->prog_id[dir])
+			r = put_filter(t, pod, dir, err);
+		if (r == 0 && side->link)
+			r = step_back(t, pod, dir, side, err);
+		if (r == 0)
+			r = put_link(t, pod, dir, err);
+	}
+	if (r == 0)
+		r = put_flags(t, pod, NT_EP_TCX, 0, err);
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++)
+		r = drop_filter(t, pod, dir, err);
+	return r;
+}
+
+static int settle_clsact(struct nt_taps *t, const struct nt_pod *pod, const struct side *sides,
+			 struct nt_err *err)
+{
+	int r = 0;
+
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
+		if (sides[dir].filter != t->prog_id[dir])
+			r = put_filter(t, pod, dir, err);
+	}
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++)
+		nt_tcx_drop(t, pod->ep_id, dir);
+	return r < 0 ? r : put_flags(t, pod, 0, NT_EP_TCX, err);
+}
+
+int nt_hooks_settle(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	struct side sides[NT_DIR_MAX];
+	bool has_link = false;
+	int r = look_at_sides(t, pod, true, sides);
+
+	if (r < 0)
+		return nt_err_sys(err, -r, "look at link %u", pod->ifindex);
+	r = put_flags(t, pod, t->kernel_has_tcx ? NT_EP_YIELD : 0, 0, err);
+	if (r < 0)
+		return r;
+	for (int dir = 0; dir < NT_DIR_MAX; dir++)
+		has_link |= sides[dir].link != 0;
+	/* Packets that have passed a link bear no stamp yet, and are to meet no filter. */
+	if (has_link)
+		nt_hooks_grace();
+	return wants_tcx(t) ? settle_tcx(t, pod, sides, err) : settle_clsact(t, pod, sides, err);
+}
+
+int nt_hooks_calm(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	return put_flags(t, pod, 0, NT_EP_YIELD, err);
+}
+
+void nt_hooks_sweep(struct nt_taps *t)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_err err;
+
+	if (nt_taps_lock(t->state_dir, &lock, &err) == 0)
+		nt_tcx_sweep(t);
+}

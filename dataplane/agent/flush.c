@@ -48,6 +48,15 @@ static bool is_over(const struct nt_agent *a, const struct nt_agent_pod *pod)
 			       now - (int64_t)pod->pod.detach_boot_ns >= GONE_AFTER_NS);
 }
 
+/* The plugin writes a pod's record before its counters: one without counters is over only if it is
+ * not attached, or was evicted. */
+static bool is_being_attached(const struct nt_agent *a, uint64_t ep_id)
+{
+	struct nt_pod pod;
+
+	return a->source.pod_get(a->source.ctx, ep_id, &pod) == 0 && pod.state == NT_POD_ATTACHED;
+}
+
 static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now_us)
 {
 	struct loss loss = { .a = a, .pod = pod, .now_us = now_us };
@@ -59,6 +68,8 @@ static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now
 	if (pod->gone)
 		return;
 	r = a->source.counters(a->source.ctx, ep_id, a->counters);
+	if (r == -ENOENT && is_being_attached(a, ep_id))
+		return;
 	complete = r == -ENOENT;
 	if (r == 0) {
 		pod->seen = sum_seen(a);

@@ -73,6 +73,8 @@ struct nt_agent {
 	bool first_batch; /* none was written since the start */
 	bool write_failed; /* the last write did; rows are held */
 	size_t hold_bytes; /* so many at most: what is held has to fit on the disk one day */
+	uint64_t written_off; /* batches, since the start */
+	int64_t written_off_said_ns; /* when the log last had that; 0: never */
 	struct nt_agent_stats stats;
 };
 

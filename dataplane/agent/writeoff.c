@@ -8,6 +8,7 @@
 #include "lib/base/log.h"
 
 #define DECODE_BYTES_MAX ((size_t)512 << 20)
+#define SAY_EACH_NS (60 * NT_NS_PER_S)
 
 /* Packets of one endpoint in the rows of the batch. */
 struct loss {
@@ -112,6 +113,21 @@ static int write_off(struct nt_agent *a, const struct nt_batch *b, const struct 
 	return 0;
 }
 
+/* A controller that is away for hours costs a batch in each interval: a line a minute will do. */
+static void say_written_off(struct nt_agent *a, uint64_t seq, enum nt_reason reason)
+{
+	int64_t now = nt_clock_boot(a->clock);
+
+	a->written_off++;
+	if (a->written_off_said_ns && now - a->written_off_said_ns < SAY_EACH_NS)
+		return;
+	nt_log_error("batch %llu is %s: its packets are stated as UNLOGGED (%llu batches so far)",
+		     (unsigned long long)seq,
+		     reason == NT_REASON_REJECTED ? "refused" : "dropped, the spool is full",
+		     (unsigned long long)a->written_off);
+	a->written_off_said_ns = now;
+}
+
 static int write_off_batch(struct nt_agent *a, uint64_t seq, enum nt_reason reason,
 			   struct nt_err *err)
 {
@@ -130,9 +146,7 @@ static int write_off_batch(struct nt_agent *a, uint64_t seq, enum nt_reason reas
 		r = write_off(a, &b, &tallies, reason, err);
 	if (r < 0)
 		return r;
-	nt_log_error("batch %llu is %s: its packets are stated as UNLOGGED",
-		     (unsigned long long)seq,
-		     reason == NT_REASON_REJECTED ? "refused" : "dropped, the spool is full");
+	say_written_off(a, seq, reason);
 	return 0;
 }
 

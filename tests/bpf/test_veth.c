@@ -102,7 +102,7 @@ static void wait_events(unsigned n)
 	unsigned have = 0;
 
 	ring->len = 0;
-	for (int i = 0; i < 200 && have < n; i++) {
+	for (int i = 0; i < 2000 && have < n; i++) {
 		ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
 		have = ring->len;
 		if (have < n)

@@ -58,7 +58,7 @@ class Child:
         except OSError:
             return ""
 
-    def end(self, number=signal.SIGTERM, seconds=10.0):
+    def end(self, number=signal.SIGTERM, seconds=30.0):
         """Exit code; SIGKILL when it did not follow in time."""
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -128,13 +128,13 @@ class Lab:
     def spawn_in(self, pod, name, argv, needed=True, **kw):
         return self.spawn(name, self.in_pod(pod, argv), needed=needed, **kw)
 
-    def end(self, child, number=signal.SIGTERM, seconds=10.0):
+    def end(self, child, number=signal.SIGTERM, seconds=30.0):
         code = child.end(number, seconds)
         if child in self.children:
             self.children.remove(child)
         return code
 
-    def end_all(self, children, seconds=10.0):
+    def end_all(self, children, seconds=30.0):
         """All at once, not one after the other's time-out; exit codes."""
         for child in children:
             if child.process.poll() is None:
@@ -249,7 +249,7 @@ class Lab:
         return child
 
     # --- our programs ----------------------------------------------------------------------------
-    def wait_for(self, child, text, seconds=15.0):
+    def wait_for(self, child, text, seconds=60.0):
         """Waits for a text in the child's log and returns its line."""
         def look():
             with open(child.log, errors="replace") as f:
@@ -286,7 +286,7 @@ class Lab:
                                  self.controller_url, "--token-file", self.token_file, "--node", "node1",
                                  "--flush", flush, *extra], netns=self.node)
 
-    def wait_for_agent(self, seconds=10.0):
+    def wait_for_agent(self, seconds=60.0):
         """Until the plugin can ask it."""
         if not until(lambda: self.dead() or os.path.exists(f"{self.work}/state/agent.sock"), seconds, 0.02):
             raise Failed("the agent has no socket for the plugin")
@@ -297,7 +297,7 @@ class Lab:
         """Ends all children, deletes all pods and namespaces. Goes on whatever fails; what failed is
         returned in words."""
         problems = []
-        self.end_all([c for c in reversed(self.children)], seconds=5.0)
+        self.end_all([c for c in reversed(self.children)], seconds=15.0)
         for relay in self.relays:
             relay.close()
         for pod in list(self.pods):

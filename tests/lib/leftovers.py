@@ -100,7 +100,7 @@ def snapshot(value=None):
         "processes": {f"{pid} {name}" for pid, name in processes(value).items()} if value else set()}
 
 
-def differences(before, value=None, watch=None, seconds=5.0):
+def differences(before, value=None, watch=None, seconds=20.0):
     """In words; empty when all is as before."""
     end = time.monotonic() + seconds
     while True:

@@ -115,8 +115,8 @@ START_TEST(killed_between_batch_and_forgetting)
 }
 END_TEST
 
-/* A flush between the two writes took such a pod for gone: it was listed with nothing seen for ever,
- * although its packets were logged (seen once in 200 short pods on a busy machine). */
+/* A flush between the two writes took such a pod for gone: it was listed with nothing seen for
+ * ever, although its packets were logged (once in 200 short pods on a busy machine). */
 START_TEST(flushed_while_it_is_being_attached)
 {
 	kernel.there[0] = false; /* the one that all stories begin with */

@@ -42,18 +42,26 @@ static void stop(void *ctx)
 	nt_loop_stop(ctx);
 }
 
-/* Whatever happens within ms. */
+/* Whatever happens within ms; in several turns, so that a machine that comes late finds the rest in
+ * the next one. Deadlines are of another clock, see pass(). */
 static void turn(int64_t ms)
 {
-	nt_loop_timer_set(stop_timer, ms * NT_NS_PER_MS);
-	ck_assert_int_eq(nt_loop_run(loop, &err), 0);
+	for (int i = 0; i < 5; i++) {
+		nt_loop_timer_set(stop_timer, ms * NT_NS_PER_MS / 5);
+		ck_assert_int_eq(nt_loop_run(loop, &err), 0);
+	}
+}
+
+static void pass(int64_t ms)
+{
+	now.virtual_boot_ns += ms * NT_NS_PER_MS;
 }
 
 static void setup(void)
 {
 	snprintf(dir, sizeof(dir), "%s/%d", base, (int)getpid());
 	snprintf(path, sizeof(path), "%s/" NT_ASK_SOCKET, dir);
-	now = nt_clock_system();
+	now = nt_clock_virtual(NT_NS_PER_S, NT_NS_PER_S);
 	ck_assert_int_eq(nt_loop_new(&loop, &err), 0);
 	stop_timer = nt_loop_timer_new(loop, 0, stop, loop, &err);
 	config = (struct nt_asksock_config){ .state_dir = dir,
@@ -155,7 +163,8 @@ START_TEST(unknown_in_the_end)
 	status = NT_ANSWER_UNKNOWN;
 	quick = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
 	close(quick); /* gives up */
-	turn(200);
+	pass(200);
+	turn(100);
 	ck_assert_int_eq(take(fd, &a), 1);
 	ck_assert_uint_eq(a.status, NT_ANSWER_UNKNOWN);
 	ck_assert_uint_eq(nt_asksock_stats(asksock).unknown, 1);
@@ -206,9 +215,10 @@ START_TEST(says_nothing)
 	struct nt_answer a;
 	int fd = try_connect();
 
-	turn(10);
+	turn(100);
 	ck_assert_int_eq(take(fd, &a), -1);
-	turn(500);
+	pass(200);
+	turn(100);
 	ck_assert_int_eq(take(fd, &a), 0);
 	close(fd);
 }
@@ -219,10 +229,6 @@ START_TEST(not_too_many)
 	int fds[NT_ASKSOCK_CONNECTIONS + 8], refused = 0;
 	struct nt_answer a;
 
-	/* On a busy machine the first ones would time out while the last ones connect. */
-	nt_asksock_close(asksock);
-	config.read_ns = 60 * NT_NS_PER_S;
-	ck_assert_msg(nt_asksock_open(&config, &asksock, &err) == 0, "%s", err.msg);
 	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++) {
 		fds[i] = try_connect();
 		turn(1);

@@ -71,7 +71,7 @@ export class Controller {
         if (m) resolve(m[1]);
       });
       p.on("exit", (code) => { running.delete(p); reject(new Error(`controller ended with ${code}`)); });
-      setTimeout(() => reject(new Error("controller does not listen within 10 s")), 10_000).unref();
+      setTimeout(() => reject(new Error("controller does not listen within 60 s")), 60_000).unref();
     });
   }
 
@@ -115,7 +115,7 @@ export async function browse(options = {}) {
   browsers.add(context);
   context.on("close", () => browsers.delete(context));
   const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(60_000);
   const said = [], asked = [];
   page.on("console", (m) => { if (["error", "warning"].includes(m.type())) said.push(`${m.type()}: ${m.text()}`); });
   page.on("pageerror", (e) => said.push(`exception: ${e.message}`));

@@ -109,7 +109,7 @@ __noinline int nt_scan(__u32 len)
 	if (end + 11 > len || nt_octet(j, end) || nt_word(j, end + 1) != NT_TYPE_OPT)
 		return -1;
 	rdata = nt_word(j, end + 9);
-	if (end + 11 + rdata != len)
+	if (nt_octet(j, end + 6) || end + 11 + rdata != len) /* EDNS versions above 0 (T28) */
 		return -1;
 	j->has_opt = 1;
 	j->wants_dnssec = nt_octet(j, end + 7) & 0x80;

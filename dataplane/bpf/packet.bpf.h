@@ -32,7 +32,7 @@ enum nt_kind {
 	NT_KIND_OTHER = 0, /* neither UDP nor TCP, or nothing a host would accept */
 	NT_KIND_WHOLE = 1, /* of UDP */
 	NT_KIND_FIRST_FRAGMENT = 2, /* ports known */
-	NT_KIND_LATER_FRAGMENT = 3, /* the ports are elsewhere */
+	NT_KIND_LATER_FRAGMENT = 3, /* the ports are elsewhere; `proto` 0: it may be any */
 	NT_KIND_UNPARSABLE = 4, /* ports known, but the lengths lie */
 	NT_KIND_ENDLESS = 5, /* more extension headers than are followed */
 	NT_KIND_TCP = 6, /* ports known; `tcp_header` 0: but the lengths lie */
@@ -112,13 +112,9 @@ static __always_inline int nt_packet_ipv4(struct __sk_buff *skb, struct nt_packe
 	return frag & NT_IP_MORE_FRAGMENTS ? NT_KIND_FIRST_FRAGMENT : NT_KIND_WHOLE;
 }
 
-/* One extension header: its length in octets; 0 when `next` is no such header or cannot be read.
- * `*next` becomes the protocol behind it. */
-static __always_inline __u32 nt_packet_extension(struct __sk_buff *skb, __u32 off, __u8 *next)
+/* RFC 8200 section 4: what may stand in front of another header. */
+static __always_inline int nt_packet_is_extension(__u8 type)
 {
-	__u8 ext[2];
-	__u8 type = *next;
-
 	switch (type) {
 	case IPPROTO_HOPOPTS:
 	case IPPROTO_ROUTING:
@@ -127,11 +123,19 @@ static __always_inline __u32 nt_packet_extension(struct __sk_buff *skb, __u32 of
 	case NT_NEXT_MOBILITY:
 	case NT_NEXT_HIP:
 	case NT_NEXT_SHIM6:
-		break;
-	default:
-		return 0;
+		return 1;
 	}
-	if (nt_read(skb, off, ext, sizeof(ext)) < 0)
+	return 0;
+}
+
+/* One extension header: its length in octets; 0 when `next` is no such header or cannot be read.
+ * `*next` becomes the protocol behind it. */
+static __always_inline __u32 nt_packet_extension(struct __sk_buff *skb, __u32 off, __u8 *next)
+{
+	__u8 ext[2];
+	__u8 type = *next;
+
+	if (!nt_packet_is_extension(type) || nt_read(skb, off, ext, sizeof(ext)) < 0)
 		return 0;
 	*next = ext[0];
 	/* RFC 4302 section 2.2: this one counts in words of 4 octets, minus 2. */
@@ -170,6 +174,8 @@ static __always_inline int nt_packet_ipv6(struct __sk_buff *skb, struct nt_packe
 			next = frag.next;
 			p->frag_id = frag.id;
 			if (frag.offset_flags & bpf_htons(0xfff8)) {
+				if (nt_packet_is_extension(next))
+					return NT_KIND_LATER_FRAGMENT;
 				p->proto = next;
 				return next == IPPROTO_UDP || next == IPPROTO_TCP
 					       ? NT_KIND_LATER_FRAGMENT
@@ -182,6 +188,9 @@ static __always_inline int nt_packet_ipv6(struct __sk_buff *skb, struct nt_packe
 			continue;
 		}
 		len = nt_packet_extension(skb, p->off, &next);
+		/* Headers that go on in another fragment (RFC 7112): no ports here. */
+		if (!len && kind == NT_KIND_FIRST_FRAGMENT && nt_packet_is_extension(next))
+			return NT_KIND_LATER_FRAGMENT;
 		if (!len)
 			return NT_KIND_OTHER;
 		p->off += len;

@@ -113,7 +113,7 @@ static __always_inline int has_ports(int kind)
 static __always_inline int may_be_judged(const struct nt_packet *p, int kind)
 {
 	if (kind == NT_KIND_LATER_FRAGMENT)
-		return p->proto == IPPROTO_UDP;
+		return p->proto != IPPROTO_TCP;
 	return !has_ports(kind) || nt_is_dns_port(p->dport);
 }
 

@@ -2,7 +2,9 @@
 /* The agent is made from its parts, restored from the spool, and freed. */
 #include "dataplane/agent/agent.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "dataplane/agent/pipeline.h"
 #include "dataplane/agent/state.h"
@@ -23,6 +25,8 @@ static void set_defaults(struct nt_agent_config *c)
 		c->flush_rows = NT_AGENT_FLUSH_ROWS;
 	if (!c->hold_rows)
 		c->hold_rows = NT_AGENT_HOLD_ROWS;
+	if (!c->pod_rows)
+		c->pod_rows = NT_AGENT_POD_ROWS;
 }
 
 static int open_parts(struct nt_agent *a, struct nt_err *err)
@@ -32,6 +36,9 @@ static int open_parts(struct nt_agent *a, struct nt_err *err)
 	struct nt_pair_config pair = { .timeout_ns = a->config.timeout_ns };
 	int r;
 
+	if (getrandom(&a->client_key, sizeof(a->client_key), 0) != sizeof(a->client_key))
+		return nt_err_sys(err, errno, "getrandom");
+	a->rows_now = a->config.pod_rows;
 	a->account = nt_account_new(a->source.cpus, err);
 	if (!a->account)
 		return -err->code;

@@ -16,6 +16,7 @@
 #include "dataplane/agent/split.h"
 #include "dataplane/agent/timebase.h"
 #include "lib/dns/pair.h"
+#include "lib/dns/siphash.h"
 #include "lib/names/names.h"
 
 /* Rows, or octets of them, that make a flush before its time. */
@@ -25,6 +26,9 @@
  * What is held must fit into one batch (NT_BATCH_BYTES_MAX). */
 #define NT_AGENT_HOLD_ROWS 40000
 #define NT_AGENT_HOLD_BYTES ((size_t)32 << 20)
+
+/* Rows of a pod and interval, each with its name; RECORD: `folded`. */
+#define NT_AGENT_POD_ROWS 2000
 
 struct nt_agent_config {
 	const char *node;
@@ -39,6 +43,7 @@ struct nt_agent_config {
 	void *policy_ctx;
 	/* Bounds; 0: the defaults above. */
 	uint32_t flush_rows, hold_rows;
+	uint32_t pod_rows; /* rows of a pod and interval before names are folded (rowshare.h) */
 };
 
 struct nt_agent_stats {
@@ -46,6 +51,7 @@ struct nt_agent_stats {
 	uint64_t logged, queries, replies;
 	uint64_t lost[NT_REASON_MAX];
 	uint64_t parse_errors;
+	uint64_t folded; /* lookups whose name is not in their row */
 	uint64_t rows, batches, early_flushes, write_failures;
 };
 
@@ -62,6 +68,8 @@ struct nt_agent {
 	struct nt_names *names;
 	struct nt_spool *spool;
 	struct nt_failed failed;
+	struct nt_siphash_key client_key; /* of clients' addresses, for the row shares */
+	uint32_t rows_now; /* pod_rows, less when the spool is more than half full */
 	struct nt_timebase timebase;
 	struct nt_arena scratch; /* of one transaction */
 	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
@@ -103,6 +111,10 @@ void nt_agent_drained(struct nt_agent *a, int64_t boot_ns);
  * nothing to write, or -errno: everything is kept and the next flush tries again.
  */
 int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err) NT_MUSTCHECK;
+
+/* The same before the interval is over, because its rows are many: what each pod has had of them
+ * stays counted, so that who makes an interval's rows come early gets no more for it. */
+int nt_agent_flush_early(struct nt_agent *a, struct nt_err *err) NT_MUSTCHECK;
 
 /* Memory of the rows of the open interval. */
 size_t nt_agent_row_bytes(const struct nt_agent *a);

@@ -371,6 +371,7 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 
 	state_owed(a);
 	nt_writeoff_run(a, nt_agent_row_bytes(a) / 2); /* on the wire it is less than half */
+	nt_aggregate_estimate(a->rows);
 	len = nt_aggregate_rows(a->rows, &rows);
 	finish_rows(a, rows, len, clock_step);
 	nt_account_ranges(a->account, &p.ranges);
@@ -384,7 +385,26 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 	return 1;
 }
 
-int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err)
+/*
+ * A new interval, and every pod its share of rows again. While the spool is more than half full the
+ * shares shrink with what is free, to a sixteenth: what a long outage leaves room for is not taken
+ * by the pods that ask most.
+ */
+static void renew_shares(struct nt_agent *a)
+{
+	uint64_t most = a->config.spool_max_bytes, used = nt_spool_stats(a->spool).bytes;
+	uint64_t left = used < most ? most - used : 0, rows = a->config.pod_rows;
+	struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	if (left < most / 2)
+		rows = rows * (left / 1024) / (most / 2048);
+	a->rows_now = (uint32_t)(rows > a->config.pod_rows / 16 ? rows : a->config.pod_rows / 16);
+	while ((pod = nt_podtable_next(&a->pods, &at)))
+		nt_rowshare_reset(&pod->rowshare);
+}
+
+static int close_interval(struct nt_agent *a, bool drained, struct nt_err *err)
 {
 	int64_t now_us = nt_clock_real(a->clock) / NT_NS_PER_US;
 	int r = 0;
@@ -407,6 +427,21 @@ int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err)
 	if (r >= 0)
 		a->interval_from_us = now_us;
 	return r;
+}
+
+int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err)
+{
+	int r = close_interval(a, drained, err);
+
+	/* Rows that could not be written are still there, and count. */
+	if (r >= 0)
+		renew_shares(a);
+	return r;
+}
+
+int nt_agent_flush_early(struct nt_agent *a, struct nt_err *err)
+{
+	return close_interval(a, false, err);
 }
 
 size_t nt_agent_row_bytes(const struct nt_agent *a)

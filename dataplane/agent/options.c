@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "dataplane/agent/agent.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/status.h"
 #include "dataplane/taps/taps.h"
@@ -22,6 +23,7 @@ const char nt_options_usage[] =
 	"  --pin-root DIR        pinned BPF objects (default " NT_PIN_ROOT_DEFAULT ")\n"
 	"  --state-dir DIR       shared with the plugin (default " NT_STATE_DIR_DEFAULT ")\n"
 	"  --flush TIME          rows are merged over this time (default 5s; 0: not merged)\n"
+	"  --rows N              rows of a pod per flush, then names are folded (default 2000)\n"
 	"  --timeout TIME        a query without a reply is given up after it (default 6s)\n"
 	"  --ship-timeout TIME   one upload (default 30s)\n"
 	"  --cluster-domain NAME (default cluster.local)\n"
@@ -41,6 +43,7 @@ enum option_code {
 	OPT_TOKEN_FILE,
 	OPT_NODE,
 	OPT_FLUSH,
+	OPT_ROWS,
 	OPT_TIMEOUT,
 	OPT_SHIP_TIMEOUT,
 	OPT_CLUSTER_DOMAIN,
@@ -61,6 +64,7 @@ static const struct option longopts[] = {
 	{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
 	{ "node", required_argument, NULL, OPT_NODE },
 	{ "flush", required_argument, NULL, OPT_FLUSH },
+	{ "rows", required_argument, NULL, OPT_ROWS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "ship-timeout", required_argument, NULL, OPT_SHIP_TIMEOUT },
 	{ "cluster-domain", required_argument, NULL, OPT_CLUSTER_DOMAIN },
@@ -103,6 +107,17 @@ static int take_size(const char *text, uint64_t *ret_bytes, struct nt_err *err)
 	return 0;
 }
 
+static int take_rows(const char *text, uint32_t *ret_rows, struct nt_err *err)
+{
+	uint64_t n;
+
+	if (nt_parse_u64(nt_slice_str(text), 1000000, &n) < 0 || n < 16)
+		return nt_err_set(err, EINVAL, "--rows: \"%s\" is no number from 16 to 1000000",
+				  text);
+	*ret_rows = (uint32_t)n;
+	return 0;
+}
+
 static int take(int code, const char *value, struct nt_options *o, struct nt_err *err)
 {
 	switch (code) {
@@ -128,6 +143,8 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--node: the name is empty");
 	case OPT_FLUSH:
 		return take_time("flush", value, 0, 600 * NT_NS_PER_S, &o->flush_ns, err);
+	case OPT_ROWS:
+		return take_rows(value, &o->pod_rows, err);
 	case OPT_TIMEOUT:
 		return take_time("timeout", value, NT_NS_PER_MS, 600 * NT_NS_PER_S, &o->timeout_ns,
 				 err);
@@ -177,6 +194,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.cluster_domain = "cluster.local",
 		.node_resolv_conf = "/etc/resolv.conf",
 		.flush_ns = 5 * NT_NS_PER_S,
+		.pod_rows = NT_AGENT_POD_ROWS,
 		.timeout_ns = 6 * NT_NS_PER_S,
 		.ship_timeout_ns = 30 * NT_NS_PER_S,
 		.spool_max_bytes = (uint64_t)256 << 20,

@@ -14,6 +14,7 @@ struct nt_options {
 	const char *node_resolv_conf;
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;
 	uint64_t spool_max_bytes;
+	uint32_t pod_rows;
 	enum nt_log_level log_level;
 };
 

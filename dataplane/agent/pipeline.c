@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "lib/base/log.h"
+#include "lib/record/fold.h"
 
 static bool is_in(const __u16 ports[NT_PORTS_MAX], uint16_t port)
 {
@@ -115,7 +116,7 @@ static void flush_early(struct nt_agent *a)
 	struct nt_err err;
 
 	a->stats.early_flushes++;
-	if (nt_agent_flush(a, false, &err) < 0)
+	if (nt_agent_flush_early(a, &err) < 0)
 		nt_log_error("flush: %s", err.msg);
 }
 
@@ -192,6 +193,50 @@ static struct nt_slice policy_of(const struct nt_agent *a, const struct nt_pair_
 				     mark->policy_slot & ~(uint32_t)NT_SLOT_AUDIT);
 }
 
+/* Which of its clients the pod as a server is asked by; 0 for its own lookups. */
+static uint64_t client_of(const struct nt_agent *a, const struct nt_record *r)
+{
+	if (r->side == NT_SIDE_CLIENT)
+		return 0;
+	return nt_siphash(&a->client_key, nt_slice_mem(&r->client_ip, sizeof(r->client_ip)));
+}
+
+static uint64_t fold(struct nt_agent *a, const struct nt_agent_pod *pod, const struct nt_record *r,
+		     enum nt_fold depth, bool may_add)
+{
+	const struct nt_addr own =
+		r->side == NT_SIDE_CLIENT ? nt_agent_pod_ip(pod, 0) : (struct nt_addr){ 0 };
+	struct nt_record folded = *r;
+
+	if (nt_record_fold(&folded, depth, nt_names_under(a->names, r), &own, &a->scratch) < 0)
+		return 0;
+	return nt_aggregate_fold(a->rows, &folded, r->qname, may_add);
+}
+
+/*
+ * The record becomes a row, or a part of one. A pod that has had its share of the interval's rows
+ * gets no new ones: its records are folded under fewer keys until there is a row for them (T10).
+ */
+static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_record *r)
+{
+	uint64_t client = client_of(a, r), id = 0;
+	bool may_add = false;
+
+	for (enum nt_fold depth = NT_FOLD_NONE; depth < NT_FOLD_MAX && !id && !may_add; depth++) {
+		may_add = nt_rowshare_allows(&pod->rowshare, r, depth, client, a->rows_now);
+		if (depth != NT_FOLD_NONE)
+			id = fold(a, pod, r, depth, may_add);
+		else if (may_add)
+			id = nt_aggregate_add(a->rows, r);
+		else
+			id = nt_aggregate_merge(a->rows, r);
+		a->stats.folded += id && depth != NT_FOLD_NONE;
+		if (id > a->last_row_id)
+			nt_rowshare_took(&pod->rowshare, r, depth, client);
+	}
+	return id;
+}
+
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
 	struct nt_identity identity =
@@ -208,7 +253,7 @@ static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const stru
 	if (nt_record_from_txn(txn, &identity, &time, a->names, &a->scratch, &record) < 0)
 		return 0;
 	record.policy = policy_of(a, &txn->query->mark);
-	id = nt_aggregate_add(a->rows, &record);
+	id = place(a, pod, &record);
 	nt_agent_row_owned(a, id, pod->pod.ep_id);
 	return id;
 }

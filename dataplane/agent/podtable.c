@@ -27,8 +27,10 @@ const char *nt_owed_strerror(int error)
 
 static void free_pod(struct nt_agent_pod *pod)
 {
-	if (pod)
+	if (pod) {
 		free(pod->owed);
+		nt_rowshare_done(&pod->rowshare);
+	}
 	free(pod);
 }
 

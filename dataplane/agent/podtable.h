@@ -9,6 +9,7 @@
 
 #include "dataplane/agent/account.h"
 #include "dataplane/agent/idmap.h"
+#include "dataplane/agent/rowshare.h"
 #include "lib/record/aggregate.h"
 
 /* Where pods and counters come from: the pinned maps (dataplane/taps), or a test. */
@@ -51,6 +52,7 @@ struct nt_agent_pod {
 	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the
 	 * pod's own (not those of a batch that was written off). */
 	uint64_t rows_logged, rows_unlogged;
+	struct nt_rowshare rowshare; /* of the open interval */
 	struct nt_owed *owed;
 	size_t owed_len;
 	bool shipped; /* an endpoint entry was stored, with the values below */

@@ -63,6 +63,8 @@ static void put_packets(struct nt_buf *out, const struct nt_agent *a)
 	one(out, "nametap_agent_replies_total", "DNS replies", NT_METRIC_COUNTER, s->replies);
 	one(out, "nametap_agent_parse_errors_total", "DNS datagrams that would not parse",
 	    NT_METRIC_COUNTER, s->parse_errors);
+	one(out, "nametap_agent_lookups_folded_total", "Lookups whose name is not in their row",
+	    NT_METRIC_COUNTER, s->folded);
 	one(out, "nametap_agent_repeated_total", "Datagrams dropped as covered by the spool",
 	    NT_METRIC_COUNTER, s->repeated);
 	put_losses(out, s);
@@ -88,6 +90,8 @@ static void put_tables(struct nt_buf *out, const struct nt_agent *a)
 	    pair.waiting);
 	one(out, "nametap_agent_pairing_evicted_total", "Queries given up early for lack of room",
 	    NT_METRIC_COUNTER, pair.evicted);
+	one(out, "nametap_agent_pod_rows", "Rows with a name that a pod may have per interval",
+	    NT_METRIC_GAUGE, a->rows_now);
 	one(out, "nametap_agent_row_bytes", "Memory of the open interval's rows", NT_METRIC_GAUGE,
 	    nt_agent_row_bytes(a));
 	one(out, "nametap_agent_rows_total", "Rows in batches", NT_METRIC_COUNTER, a->stats.rows);

@@ -257,11 +257,23 @@ static void evict(struct nt_pair *p, struct entry *e)
 	forget(p, e);
 }
 
+/*
+ * An owner may hold as many entries as are free, and max_per_owner at most: owners that ask without
+ * end share the table among them and leave one share to the others. Who is above it, because it
+ * had more when there was more, shrinks by one with each entry that it opens.
+ */
 static void make_room(struct nt_pair *p, uint64_t owner_id)
 {
 	struct owner *o = owner_find(p, owner_id);
+	uint64_t available = p->config.max_entries > p->stats.entries
+				     ? p->config.max_entries - p->stats.entries
+				     : 0;
+	uint32_t most =
+		available < p->config.max_per_owner ? (uint32_t)available : p->config.max_per_owner;
 
-	if (o && o->entries >= p->config.max_per_owner)
+	if (o && o->entries > 1 && o->entries > most)
+		evict(p, TAILQ_FIRST(&o->list));
+	if (o && o->entries >= most)
 		evict(p, TAILQ_FIRST(&o->list));
 	else if (p->stats.entries >= p->config.max_entries)
 		evict(p, TAILQ_EMPTY(&p->late) ? TAILQ_FIRST(&p->waiting) : TAILQ_FIRST(&p->late));

@@ -7,8 +7,9 @@
  * The life of an entry: a query opens it; the same query again counts as a retry; a reply closes it
  * (answered); the timeout reports it as unanswered and keeps it for late_ns, in which a reply comes
  * out as late, with the tag that the callback gave back; a reply without an entry is unpaired. An
- * owner may hold at most max_per_owner entries, the table max_entries: the owner's (the table's)
- * oldest entry is then reported as unanswered at once and counted as evicted.
+ * owner may hold at most as many entries as are free in the table, and max_per_owner: its own
+ * oldest entry is then reported as unanswered at once and counted as evicted. Only when more owners
+ * than max_entries want one each, the table's oldest entry goes.
  */
 #pragma once
 

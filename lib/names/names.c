@@ -285,3 +285,28 @@ struct nt_name_class nt_names_classify(const struct nt_names *n, struct nt_slice
 	}
 	return c;
 }
+
+struct nt_slice nt_names_under(const struct nt_names *n, const struct nt_record *r)
+{
+	size_t logical = r->logical_qname.len;
+
+	switch (r->scope) {
+	case NT_SCOPE_SEARCH:
+		if (logical + 1 < r->qname.len)
+			return nt_slice_mem(r->qname.p + logical + 1, r->qname.len - logical - 1);
+		break;
+	case NT_SCOPE_CLUSTER:
+		return nt_slice_mem(n->cluster_domain, n->cluster_domain_len);
+	case NT_SCOPE_REVERSE:
+		return is_or_below(r->qname, NT_SLICE_LIT("ip6.arpa"))
+			       ? NT_SLICE_LIT("ip6.arpa")
+			       : NT_SLICE_LIT("in-addr.arpa");
+	case NT_SCOPE_EXTERNAL:
+		if (r->domain.len > 1 && memchr(r->domain.p, '.', r->domain.len))
+			return r->domain;
+		break;
+	case NT_SCOPE_NONE:
+		break;
+	}
+	return (struct nt_slice){ 0 };
+}

@@ -33,3 +33,8 @@ void nt_names_free(struct nt_names *n);
  */
 struct nt_name_class nt_names_classify(const struct nt_names *n, struct nt_slice qname,
 				       const char *searches, bool found, bool not_found);
+
+/* What a record's name is folded below when its pod has too many: the registrable domain, the
+ * cluster domain, the reverse tree's apex, what the search list put behind it; empty when the name
+ * has no domain above it. Points into r's texts or into n. */
+struct nt_slice nt_names_under(const struct nt_names *n, const struct nt_record *r);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/hll.h"
 #include "lib/dns/siphash.h"
 #include "lib/record/fields.h"
 
@@ -15,7 +16,8 @@ enum { ARENA_PER_ROW = 4096, ARENA_MIN = 1 << 20, ROWS_FIRST = 64 };
 
 struct row {
 	uint64_t digest;
-	struct nt_slice key;
+	struct nt_slice key; /* none: the row is merged with nothing */
+	struct nt_hll *names; /* of a folded row; in the arena */
 };
 
 struct nt_aggregate {
@@ -236,7 +238,8 @@ static bool grow_slots(struct nt_aggregate *a, size_t rows_cap)
 	a->slots = slots;
 	a->slots_len = len;
 	for (size_t i = 0; i < a->rows_len; i++)
-		*find_slot(a, a->rows[i].digest, a->rows[i].key) = (uint32_t)i + 1;
+		if (a->rows[i].key.len)
+			*find_slot(a, a->rows[i].digest, a->rows[i].key) = (uint32_t)i + 1;
 	return true;
 }
 
@@ -258,60 +261,95 @@ static bool grow(struct nt_aggregate *a)
 	if (!rows)
 		return false;
 	a->rows = rows;
-	if (a->merge && !grow_slots(a, cap))
+	if (!grow_slots(a, cap))
 		return false;
 	a->rows_cap = cap;
 	return true;
 }
 
-/* Appends a copy of r; what a copy that did not fit took of the arena comes back at reset. */
-static uint64_t add_row(struct nt_aggregate *a, const struct nt_record *r, uint64_t digest)
+/* Appends a copy of r; what a copy that did not fit took of the arena comes back at reset. key:
+ * none, or with its digest. */
+static struct row *add_row(struct nt_aggregate *a, const struct nt_record *r, struct nt_slice key,
+			   uint64_t digest)
 {
 	struct nt_record *record;
 	struct row *row;
 
 	if (!grow(a))
-		return 0;
+		return NULL;
 	record = &a->records[a->rows_len];
 	row = &a->rows[a->rows_len];
 	*record = *r;
 	record->batch_spool = (struct nt_slice){ 0 };
 	*row = (struct row){ .digest = digest };
 	if (!copy_fields(&nt_record_fields, record, &a->arena))
-		return 0;
-	if (a->merge) {
-		row->key = nt_arena_copy(&a->arena, nt_slice_mem(a->key.p, a->key.len));
+		return NULL;
+	if (key.len) {
+		row->key = nt_arena_copy(&a->arena, key);
 		if (!row->key.p)
-			return 0;
+			return NULL;
 		*find_slot(a, digest, row->key) = (uint32_t)a->rows_len + 1;
 	}
 	record->id = a->next_id++;
 	a->rows_len++;
-	return record->id;
+	return row;
 }
 
-uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r)
+static struct row *merge_or_add(struct nt_aggregate *a, const struct nt_record *r, bool may_add)
 {
 	struct nt_record *into;
 	struct nt_slice key;
 	uint64_t digest;
 	uint32_t slot;
 
-	if (!a->merge)
-		return add_row(a, r, 0);
 	nt_buf_reset(&a->key);
 	nt_record_key(r, &a->key);
 	if (!nt_buf_ok(&a->key))
-		return 0;
+		return NULL;
 	key = nt_slice_mem(a->key.p, a->key.len);
 	digest = nt_siphash(&a->secret, key);
 	slot = a->slots_len ? *find_slot(a, digest, key) : 0;
 	if (!slot)
-		return add_row(a, r, digest);
+		return may_add ? add_row(a, r, key, digest) : NULL;
 	into = &a->records[slot - 1];
 	merge_latency_min(into, r);
 	merge_fields(&nt_record_fields, into, r);
-	return into->id;
+	return &a->rows[slot - 1];
+}
+
+static uint64_t id_of(const struct nt_aggregate *a, const struct row *row)
+{
+	return row ? a->records[row - a->rows].id : 0;
+}
+
+uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r)
+{
+	return id_of(a, a->merge ? merge_or_add(a, r, true)
+				 : add_row(a, r, (struct nt_slice){ 0 }, 0));
+}
+
+uint64_t nt_aggregate_merge(struct nt_aggregate *a, const struct nt_record *r)
+{
+	return a->merge ? id_of(a, merge_or_add(a, r, false)) : 0;
+}
+
+uint64_t nt_aggregate_fold(struct nt_aggregate *a, const struct nt_record *r, struct nt_slice qname,
+			   bool may_add)
+{
+	struct row *row = merge_or_add(a, r, may_add);
+
+	if (row && !row->names) /* without memory for it, distinct stays unknown */
+		row->names = nt_arena_zalloc(&a->arena, sizeof(*row->names));
+	if (row && row->names)
+		nt_hll_add(row->names, nt_siphash(&a->secret, qname));
+	return id_of(a, row);
+}
+
+void nt_aggregate_estimate(struct nt_aggregate *a)
+{
+	for (size_t i = 0; i < a->rows_len; i++)
+		if (a->rows[i].names)
+			a->records[i].distinct = nt_hll_estimate(a->rows[i].names);
 }
 
 size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_record **ret_rows)

@@ -47,6 +47,14 @@ struct nt_aggregate *nt_aggregate_new(uint32_t max_rows, bool merge, uint64_t fi
 void nt_aggregate_free(struct nt_aggregate *a);
 /* Copies the record in, or merges it; returns the row's id, 0 on failure (the caller counts). */
 uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r);
+/* Merges it into the row that has its keys; 0 when there is none. */
+uint64_t nt_aggregate_merge(struct nt_aggregate *a, const struct nt_record *r);
+/* A folded record (lib/record/fold.h), whose name was `qname`: merges also where merge is false,
+ * and estimates the distinct names of the row. may_add false: 0 when no row has its keys. */
+uint64_t nt_aggregate_fold(struct nt_aggregate *a, const struct nt_record *r, struct nt_slice qname,
+			   bool may_add);
+/* Sets `distinct` of folded rows. Before the rows are written. */
+void nt_aggregate_estimate(struct nt_aggregate *a);
 /* The rows, one array, valid until the next nt_aggregate_add or nt_aggregate_reset. The caller may
  * set what is only known when the interval ends, the same for all rows of a pod (role, clock_step).
  */

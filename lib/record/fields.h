@@ -193,7 +193,8 @@ static inline bool nt_field_missing(const struct nt_field *f, const void *base,
 		return !((const uint8_t *)base)[f->offset];
 	case NT_FIELD_TYPE:
 	case NT_FIELD_CLASS: /* of an answer it is always there */
-		return base == (const void *)r && !r->qname.len;
+		return base == (const void *)r &&
+		       (!r->qname.len || (r->folded && !nt_field_uint(f, base)));
 	case NT_FIELD_RCODE:
 		return !r->answered;
 	case NT_FIELD_FLAGS:

@@ -37,6 +37,7 @@ static struct {
 	uint64_t logged, unlogged, count, unanswered, late, batches, endpoints;
 	uint64_t by_reason[NT_REASON_MAX];
 	uint64_t resolver_rows, stepped_rows;
+	uint64_t named_rows[PODS], folded_rows, folded, distinct;
 	char verdicts[256]; /* "verdict policy rcode count," of each row */
 	uint64_t seen, endpoint_logged, endpoint_unlogged; /* of the latest entry of pod 0 */
 	enum nt_endpoint_state state; /* of pod 0 */
@@ -226,6 +227,13 @@ static void take_record(const struct nt_record *r)
 		store.late += r->late;
 		store.resolver_rows += r->role == NT_ROLE_RESOLVER;
 		store.stepped_rows += r->clock_step;
+		store.folded += r->folded;
+		store.folded_rows += r->folded != 0;
+		if (r->distinct > store.distinct)
+			store.distinct = r->distinct;
+		for (int i = 0; i < PODS && !r->folded; i++)
+			store.named_rows[i] +=
+				nt_slice_eq(r->client_name, nt_slice_str(kernel.pods[i].name));
 		if (r->verdict)
 			snprintf(store.verdicts + strlen(store.verdicts),
 				 sizeof(store.verdicts) - strlen(store.verdicts), "%d %.*s %d %d,",

@@ -251,6 +251,77 @@ START_TEST(ring_full)
 }
 END_TEST
 
+/* A pod that asks new names without end: its rows are bounded, its counts exact, and the other
+ * pod's rows are all there, each with its name (T10). The same once more with each lookup its own
+ * row. */
+START_TEST(a_flood_folds_itself_only)
+{
+	char name[64];
+	unsigned sent = 0;
+
+	stop();
+	config.merge = _i == 0;
+	config.pod_rows = 160;
+	config.flush_rows = 1000;
+	start();
+	add_pod(1);
+	for (unsigned interval = 0; interval < 3; interval++) {
+		for (unsigned i = 0; i < 5000; i++) {
+			snprintf(name, sizeof(name), "x%u", sent);
+			packet((struct packet){ .id = sent & 0xffff, .name = name });
+			packet((struct packet){
+				.reply = true, .id = sent++ & 0xffff, .name = name });
+			if (i % 500)
+				continue;
+			snprintf(name, sizeof(name), "quiet%u", i);
+			packet((struct packet){ .pod = 1, .name = name });
+			packet((struct packet){ .reply = true, .pod = 1, .name = name });
+		}
+		pass(1000);
+		flush();
+	}
+	settle();
+	ck_assert_uint_eq(store.count, 15000 + 30);
+	ck_assert_uint_eq(store.named_rows[1], 30);
+	ck_assert_uint_le(store.named_rows[0], 3 * 160);
+	ck_assert_uint_ge(store.named_rows[0], 3 * 159);
+	ck_assert_uint_eq(store.folded, 15000 - store.named_rows[0]);
+	/* Each name is its own registrable domain: so many of these, then one row of all. */
+	ck_assert_uint_eq(store.folded_rows, 3 * (160 / 8 + 1 + 1));
+	ck_assert_uint_eq(agent->stats.folded, store.folded);
+	/* Largest of the estimates: of some 4,840 names in each interval. */
+	ck_assert_uint_gt(store.distinct, 4200);
+	ck_assert_uint_lt(store.distinct, 5500);
+}
+END_TEST
+
+/* The spool fills while the controller is away: the more, the sooner names are folded. */
+START_TEST(shares_shrink_with_the_spool)
+{
+	char name[64];
+	unsigned id = 0;
+
+	stop();
+	config.pod_rows = 320;
+	config.spool_max_bytes = 1 << 20;
+	start();
+	ck_assert_uint_eq(agent->rows_now, 320);
+	for (int i = 0; i < 100; i++) {
+		for (int k = 0; k < 400; k++, id++) {
+			snprintf(name, sizeof(name), "x%u", id);
+			packet((struct packet){ .id = id & 0xffff, .name = name });
+			packet((struct packet){ .reply = true, .id = id & 0xffff, .name = name });
+		}
+		flush();
+		ck_assert_uint_le(nt_spool_stats(agent->spool).bytes, 1 << 20);
+	}
+	ck_assert_uint_eq(agent->rows_now, 20);
+	ship();
+	settle();
+	ck_assert_uint_eq(agent->rows_now, 320);
+}
+END_TEST
+
 START_TEST(no_message)
 {
 	Q();
@@ -576,6 +647,8 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, state_of_another_layout);
 	tcase_add_test(tc, after_a_reboot);
 	tcase_add_test(tc, ring_full);
+	tcase_add_loop_test(tc, a_flood_folds_itself_only, 0, 2);
+	tcase_add_test(tc, shares_shrink_with_the_spool);
 	tcase_add_test(tc, no_message);
 	tcase_add_test(tc, ports_decide);
 	tcase_add_test(tc, verdicts);

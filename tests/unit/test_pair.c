@@ -19,7 +19,7 @@
  *   Q, R              the same without a question section
  *   x                 time passes    flush OWNER       restart   over each() and restore()
  * What comes out is one line each: kind, owner, name, packets, latency or "-", tag.
- * Table: 6 entries, 4 per owner, 5 s, 30 s.
+ * Table: 10 entries, 4 per owner, 5 s, 30 s.
  */
 static const struct {
 	const char *what, *events, *want;
@@ -67,13 +67,20 @@ static const struct {
 	  "unanswered 1 a x1 - tag 1\nanswered 2 z x1 6ms\nunpaired 1 a x0 0ms\n"
 	  "answered 1 b x1 4ms\n",
 	  3, 1 },
+	{ "owners that ask without end leave as much free as each has",
+	  "0 q 1 1 a\n1 q 1 2 b\n2 q 1 3 c\n3 q 1 4 d\n4 q 2 1 e\n5 q 2 2 f\n6 q 2 3 g\n7 q 2 4 h\n"
+	  "8 q 3 1 i\n9 q 3 2 j\n10 q 1 5 k\n11 q 1 6 l\n",
+	  "unanswered 2 e x1 - tag 1\nunanswered 1 a x1 - tag 2\nunanswered 1 b x1 - tag 3\n"
+	  "unanswered 1 c x1 - tag 4\nunanswered 1 d x1 - tag 5\n",
+	  7, 5 },
 	{ "a full table: the oldest of all goes",
-	  "0 q 2 1 z\n1 q 1 1 a\n2 q 1 2 b\n3 q 3 3 c\n4 q 3 4 d\n5 q 4 5 e\n6 q 5 6 f\n",
-	  "unanswered 2 z x1 - tag 1\n", 6, 1 },
+	  "0 q 2 1 z\n1 q 1 1 a\n2 q 3 2 b\n3 q 4 3 c\n4 q 5 4 d\n5 q 6 5 e\n6 q 7 6 f\n7 q 8 6 g\n"
+	  "8 q 9 6 h\n9 q 10 6 i\n10 q 11 6 j\n",
+	  "unanswered 2 z x1 - tag 1\n", 10, 1 },
 	{ "who was reported goes in silence",
-	  "0 q 2 1 z\n6000 q 1 1 a\n6000 q 1 2 b\n6000 q 3 3 c\n6000 q 3 4 d\n6000 q 4 5 e\n"
-	  "6000 q 5 6 f\n",
-	  "unanswered 2 z x1 - tag 1\n", 6, 0 },
+	  "0 q 2 1 z\n6000 q 1 1 a\n6000 q 3 2 b\n6000 q 4 3 c\n6000 q 5 4 d\n6000 q 6 5 e\n"
+	  "6000 q 7 6 f\n6000 q 8 6 g\n6000 q 9 6 h\n6000 q 10 6 i\n6000 q 11 6 j\n",
+	  "unanswered 2 z x1 - tag 1\n", 10, 0 },
 	{ "an owner that is gone",
 	  "0 q 1 1 a\n0 q 2 1 b\n1 q 1 2 c\n1 flush 1\n1 flush 9\n"
 	  "2 r 1 1 a\n2 r 2 1 b\n",
@@ -126,7 +133,7 @@ static uint64_t note(void *ctx, const struct nt_txn *t)
 
 static struct nt_pair *make_pair(struct world *w)
 {
-	struct nt_pair_config config = { .max_entries = 6,
+	struct nt_pair_config config = { .max_entries = 10,
 					 .max_per_owner = 4,
 					 .timeout_ns = 5 * NT_NS_PER_S,
 					 .late_ns = 30 * NT_NS_PER_S };
@@ -290,6 +297,36 @@ START_TEST(test_flood)
 }
 END_TEST
 
+/* Thirty that flood could fill the table three times; nobody else loses a query by it. */
+START_TEST(test_many_floods)
+{
+	struct nt_pair_config config = { .max_entries = 1000, .max_per_owner = 100 };
+	uint64_t kinds[4] = { 0 };
+	struct nt_pair *p = nt_pair_new(&config, count_kind, kinds, NULL);
+	struct nt_dns_msg m = message('q', 1, "flood.example");
+	struct nt_flow loud, quiet;
+
+	ck_assert_ptr_nonnull(p);
+	for (int i = 0; i < 60000; i++) {
+		loud = flow_of((uint64_t)(1 + i % 30));
+		m.id = (uint16_t)i;
+		nt_pair_message(p, &loud, &m, i / 100);
+		if (i % 2000)
+			continue;
+		quiet = flow_of((uint64_t)(100 + i / 2000));
+		nt_pair_message(p, &quiet, &m, i / 100);
+	}
+	for (int i = 0; i < 60000; i += 2000) {
+		m = message('r', (unsigned)(uint16_t)i, "flood.example");
+		quiet = flow_of((uint64_t)(100 + i / 2000));
+		nt_pair_message(p, &quiet, &m, 600);
+	}
+	ck_assert_uint_eq(kinds[NT_TXN_ANSWERED], 30);
+	ck_assert_uint_eq(kinds[NT_TXN_UNPAIRED], 0);
+	nt_pair_free(p);
+}
+END_TEST
+
 START_TEST(test_restore_refuses)
 {
 	struct world w = { 0 };
@@ -350,6 +387,7 @@ int main(void)
 	tcase_add_loop_test(t, test_story, 0, (int)NT_ARRAY_LEN(stories));
 	tcase_add_test(t, test_flow_is_key);
 	tcase_add_test(t, test_flood);
+	tcase_add_test(t, test_many_floods);
 	tcase_add_test(t, test_restore_refuses);
 	tcase_add_test(t, test_defaults);
 	tcase_add_test(t, test_siphash);

@@ -141,7 +141,7 @@ $(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/bas
 	$(Q)mkdir -p $(@D)
 	$(call say,CLIENT,$<) gcc $(client_flags) -o $@ $^ -lm
 
-tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS)
+tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
 
@@ -195,11 +195,13 @@ bench: deps deps-bench ## measured ratios, judged; BENCH="NAME..." for some of t
 	$(Q)$(MAKE) --no-print-directory binaries bench-build
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/bench $(BENCH)
 
-.PHONY: deps-bench bench-build
+.PHONY: deps-bench bench-build bench-ours
 deps-bench: # yardsticks: libknot, tcpdump, dnsperf
 	$(Q)tests/house/deps bench
 
 bench-build: $(BENCHES) $(BENCH_BPF)
+# What needs no yardstick's library is built with the tests, so that it keeps building.
+bench-ours: $(filter-out %/bench_parse,$(BENCHES)) $(BENCH_BPF)
 
 $(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c dataplane/abi.h
 	$(Q)mkdir -p $(@D)

@@ -32,9 +32,9 @@ static __always_inline int nt_emit_addresses(struct __sk_buff *skb, const struct
 			       (void *)e + __builtin_offsetof(struct nt_event, saddr), 32);
 	__builtin_memset(e->saddr, 0, sizeof(e->saddr));
 	__builtin_memset(e->daddr, 0, sizeof(e->daddr));
-	if (nt_read(skb, p->addrs_off, e->saddr, 4) < 0)
-		return -1;
-	return nt_read(skb, p->addrs_off + 4, e->daddr, 4);
+	__builtin_memcpy(e->saddr, &p->saddr4, sizeof(p->saddr4));
+	__builtin_memcpy(e->daddr, &p->daddr4, sizeof(p->daddr4));
+	return 0;
 }
 
 /* Several datagrams in one skb (T1). gso_segs of the skb is 0 when a raw socket made it, so it is

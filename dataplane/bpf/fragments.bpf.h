@@ -43,9 +43,9 @@ static __always_inline int nt_fragment_key(struct __sk_buff *skb, const struct n
 	k->dir = dir;
 	if (p->ip_version == 6)
 		return nt_read(skb, p->addrs_off, k->saddr, 32);
-	if (nt_read(skb, p->addrs_off, k->saddr, 4) < 0)
-		return -1;
-	return nt_read(skb, p->addrs_off + 4, k->daddr, 4);
+	__builtin_memcpy(k->saddr, &p->saddr4, sizeof(p->saddr4));
+	__builtin_memcpy(k->daddr, &p->daddr4, sizeof(p->daddr4));
+	return 0;
 }
 
 /* A first fragment says what the others will be. Not inlined: the key is large for one stack. */

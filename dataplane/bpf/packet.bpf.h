@@ -42,6 +42,8 @@ struct nt_packet {
 	__u32 off; /* UDP: of the payload, TCP: of its header; counted from the Ethernet header */
 	__u32 end; /* where the IP packet says that it ends; 0 in a fragment of TCP */
 	__u32 addrs_off; /* source address; the destination follows it in both families */
+	__be32 saddr4; /* IPv4 only */
+	__be32 daddr4;
 	__u32 payload_len;
 	__u32 here; /* of these in this skb: fewer in a first fragment */
 	__u32 frag_id; /* as in the packet, of a fragment */
@@ -102,6 +104,8 @@ static __always_inline int nt_packet_ipv4(struct __sk_buff *skb, struct nt_packe
 	header_len = ip.ihl * 4;
 	p->ip_version = 4;
 	p->addrs_off = p->off + 12;
+	p->saddr4 = ip.saddr;
+	p->daddr4 = ip.daddr;
 	p->end = nt_packet_end(skb, p->off, bpf_ntohs(ip.tot_len));
 	p->off += header_len;
 	p->proto = ip.protocol;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which ports are DNS, and the fast way out for packets that surely have nothing to do with it. */
+/* Which ports are DNS. */
 #pragma once
 
 #include "dataplane/bpf/transport.bpf.h"
@@ -37,41 +37,4 @@ static __always_inline int nt_is_dns(__u16 sport, __u16 dport, __u32 dir)
 	if (nt_is_dns_port(sport) || nt_is_dns_port(dport))
 		return 1;
 	return nt_is_in(nt_server_ports, pod) && !nt_is_in(nt_server_ports, peer);
-}
-
-/* TCP at d[at]; 0 also when its ports cannot be seen from here. */
-static __always_inline int nt_surely_other_tcp(const __u8 *d, const __u8 *end, __u32 at, __u32 dir)
-{
-	if (d + at + 4 > end)
-		return 0;
-	return !nt_is_dns(bpf_ntohs(*(const __be16 *)(d + at)),
-			  bpf_ntohs(*(const __be16 *)(d + at + 2)), dir);
-}
-
-/* Most packets are TCP: they leave after a few loads and without a helper call. What is a fragment
- * has its ports elsewhere. */
-static __always_inline int nt_surely_not_dns(struct __sk_buff *skb, __u32 dir)
-{
-	const __u8 *end = (const __u8 *)(long)skb->data_end;
-	const __u8 *d = (const __u8 *)(long)skb->data;
-
-	if (d + sizeof(struct ethhdr) + sizeof(struct iphdr) > end)
-		return 0;
-	switch (*(const __be16 *)(d + 12)) {
-	case bpf_htons(ETH_P_IP):
-		if (d[14 + 9] != IPPROTO_TCP)
-			return d[14 + 9] != IPPROTO_UDP;
-		return d[14] == 0x45 &&
-		       !(*(const __be16 *)(d + 14 + 6) &
-			 bpf_htons(NT_IP_MORE_FRAGMENTS | NT_IP_OFFSET)) &&
-		       nt_surely_other_tcp(d, end, 14 + 20, dir);
-	case bpf_htons(ETH_P_IPV6):
-		if (d[14 + 6] == IPPROTO_TCP)
-			return nt_surely_other_tcp(d, end, 14 + 40, dir);
-		return d[14 + 6] == IPPROTO_ICMPV6;
-	case bpf_htons(ETH_P_8021Q):
-	case bpf_htons(ETH_P_8021AD):
-		return 0;
-	}
-	return 1;
 }

@@ -2,6 +2,7 @@
 /* Both directions of a pod's host link: each DNS packet becomes an event or a loss. */
 #include "dataplane/bpf/emit.bpf.h"
 #include "dataplane/bpf/fragments.bpf.h"
+#include "dataplane/bpf/quick.bpf.h"
 #include "dataplane/bpf/reset.bpf.h"
 #include "dataplane/bpf/segments.bpf.h"
 #include "dataplane/bpf/tcp.bpf.h"
@@ -102,19 +103,13 @@ static __always_inline void tap_log(struct __sk_buff *skb, const struct nt_packe
 		lose(c, dir, NT_LOSS_UNPARSABLE);
 }
 
-/* A fragment without ports may be of anything, and DNS is what it would hide. */
-static __always_inline int has_ports(int kind)
-{
-	return kind != NT_KIND_LATER_FRAGMENT && kind != NT_KIND_ENDLESS;
-}
-
 /* What goes to a DNS port, or may. A later fragment of TCP is nothing without its first one, which
  * an enforced pod does not get through. */
 static __always_inline int may_be_judged(const struct nt_packet *p, int kind)
 {
 	if (kind == NT_KIND_LATER_FRAGMENT)
 		return p->proto != IPPROTO_TCP;
-	return !has_ports(kind) || nt_is_dns_port(p->dport);
+	return !nt_has_ports(kind) || nt_is_dns_port(p->dport);
 }
 
 /* The endpoint's policies are read once, so that all of a packet is judged by the same (T14). */
@@ -186,20 +181,15 @@ static __always_inline int enforce(struct __sk_buff *skb, const struct nt_packet
 
 static __always_inline int tap(struct __sk_buff *skb, __u32 dir)
 {
-	struct nt_packet p = {};
+	struct nt_packet p;
 	struct nt_endpoint *ep;
 	struct nt_counters *c;
 	__u32 ifindex;
 	__u64 ep_id;
 	int kind, is_dns, action;
 
-	if (nt_surely_not_dns(skb, dir))
-		return NT_NEXT;
-	kind = nt_packet_parse(skb, &p);
+	kind = nt_find_dns(skb, &p, dir, &is_dns);
 	if (kind == NT_KIND_OTHER)
-		return NT_NEXT;
-	is_dns = !has_ports(kind) || nt_is_dns(p.sport, p.dport, dir);
-	if (!is_dns && kind != NT_KIND_FIRST_FRAGMENT)
 		return NT_NEXT;
 	ifindex = skb->ifindex;
 	ep = bpf_map_lookup_elem(&endpoints, &ifindex);

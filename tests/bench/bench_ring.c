@@ -191,6 +191,7 @@ static void on_event(void *ctx, struct nt_slice sample)
 static void open_ring(struct bench *b)
 {
 	char path[PATH_MAX];
+	struct nt_ring_maps maps;
 	struct nt_err err = { 0 };
 
 	snprintf(path, sizeof(path), "%s/tests/bench/ring_fill.bpf.o", bench_env("BUILD"));
@@ -198,7 +199,10 @@ static void open_ring(struct bench *b)
 	if (!b->object || bpf_object__load(b->object) < 0)
 		bench_die("%s does not load", path);
 	b->fill_fd = bpf_program__fd(bpf_object__find_program_by_name(b->object, "fill"));
-	if (nt_ring_open(map_fd(b, "events"), map_fd(b, "drain"), on_event, b, &b->ring, &err) < 0)
+	maps = (struct nt_ring_maps){ .events_fd = map_fd(b, "events"),
+				      .drain_fd = map_fd(b, "drain"),
+				      .shares_fd = map_fd(b, "shares") };
+	if (nt_ring_open(&maps, on_event, b, &b->ring, &err) < 0)
 		bench_die("%s", err.msg);
 }
 

@@ -33,7 +33,8 @@ struct lab {
 	struct nt_pod pods[VETHS];
 	int sockets[VETHS]; /* in the pods' namespaces */
 	double *times_ns[VETHS];
-	struct ring_buffer *rings[2];
+	struct nt_ring *ours;
+	struct ring_buffer *theirs;
 	int from_pod, to_pod, filter;
 };
 
@@ -99,8 +100,8 @@ static void *drain(void *ctx)
 	bench_pin(1 % (int)sysconf(_SC_NPROCESSORS_ONLN));
 	for (;;) {
 		usleep(DRAIN_US);
-		for (int i = 0; i < 2; i++)
-			(void)ring_buffer__consume(lab->rings[i]);
+		place_drain(lab->ours);
+		(void)ring_buffer__consume(lab->theirs);
 	}
 	return NULL;
 }
@@ -168,20 +169,30 @@ static double quantile(double *values, double q)
 	return values[(size_t)(LOOKUPS * q)];
 }
 
-static void tap_round(struct lab *lab, unsigned tapped)
+/* Ratio of the medians. */
+static double tap_ratio(struct lab *lab, unsigned tapped, bool settle)
 {
-	double with, without;
+	double *with = lab->times_ns[tapped], *without = lab->times_ns[!tapped], ratio;
 
 	place_attach(lab->taps, &lab->pods[tapped]);
+	if (settle)
+		place_settle(lab->taps, &lab->pods[tapped]);
 	look_up_all(lab);
 	place_detach(lab->taps, &lab->pods[tapped]);
-	with = quantile(lab->times_ns[tapped], 0.5);
-	without = quantile(lab->times_ns[!tapped], 0.5);
-	bench_round("tap_p50_ratio", with / without);
-	bench_also("tap_p50_us", with / 1e3, "us");
-	bench_also("untapped_p50_us", without / 1e3, "us");
-	bench_also("tap_p99_us", quantile(lab->times_ns[tapped], 0.99) / 1e3, "us");
-	bench_also("untapped_p99_us", quantile(lab->times_ns[!tapped], 0.99) / 1e3, "us");
+	ratio = quantile(with, 0.5) / quantile(without, 0.5);
+	if (settle) {
+		bench_also("tap_p50_us", quantile(with, 0.5) / 1e3, "us");
+		bench_also("untapped_p50_us", quantile(without, 0.5) / 1e3, "us");
+		bench_also("tap_p99_us", quantile(with, 0.99) / 1e3, "us");
+		bench_also("untapped_p99_us", quantile(without, 0.99) / 1e3, "us");
+	}
+	return ratio;
+}
+
+static void tap_round(struct lab *lab, unsigned tapped)
+{
+	bench_round("tap_p50_ratio", tap_ratio(lab, tapped, true));
+	bench_also("tap_clsact_p50_ratio", tap_ratio(lab, tapped, false), "ratio");
 }
 
 /* --- BPF statistics --------------------------------------------------------------------------- */
@@ -250,6 +261,7 @@ static void live_round(struct lab *lab, unsigned tapped)
 	double a, b;
 
 	place_attach(lab->taps, &lab->pods[tapped]);
+	place_settle(lab->taps, &lab->pods[tapped]);
 	filter_attach(lab, lab->pods[!tapped].ifindex);
 	ours = sum(spent(lab->from_pod), spent(lab->to_pod));
 	theirs = spent(lab->filter);
@@ -277,8 +289,8 @@ static void lab_open(struct lab *lab)
 	lab->from_pod = place_program(NT_PIN_FROM_POD);
 	lab->to_pod = place_program(NT_PIN_TO_POD);
 	lab->filter = place_yardstick(lab->yardsticks, "filter");
-	lab->rings[0] = place_ring(nt_taps_events_fd(lab->taps));
-	lab->rings[1] = place_ring(bpf_object__find_map_fd_by_name(lab->yardsticks, "events"));
+	lab->ours = place_our_ring(lab->taps);
+	lab->theirs = place_ring(bpf_object__find_map_fd_by_name(lab->yardsticks, "events"));
 	for (unsigned v = 0; v < VETHS; v++) {
 		lab->pods[v] = place_pod(names[v], v + 1);
 		lab->sockets[v] = connected_socket(names[v]);

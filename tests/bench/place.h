@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dataplane/taps/taps.h"
+#include "dataplane/agent/ring.h"
+#include "dataplane/taps/hooks.h"
 #include "tests/bench/bench.h"
 
 #define PLACE "/run/nt-bench" /* on a tmpfs that only this process sees */
@@ -104,6 +105,32 @@ static inline struct ring_buffer *place_ring(int events_fd)
 	return rb;
 }
 
+static inline void place_take(void *ctx, struct nt_slice sample)
+{
+	(void)ctx, (void)sample;
+}
+
+/* The product's, read as the agent reads it. */
+static inline struct nt_ring *place_our_ring(const struct nt_taps *taps)
+{
+	const struct nt_ring_maps maps = { .events_fd = nt_taps_events_fd(taps),
+					   .drain_fd = nt_taps_drain_fd(taps),
+					   .shares_fd = nt_taps_shares_fd(taps) };
+	struct nt_ring *ring = NULL;
+	struct nt_err err = { 0 };
+
+	if (nt_ring_open(&maps, place_take, NULL, &ring, &err) < 0)
+		bench_die("%s", err.msg);
+	return ring;
+}
+
+static inline void place_drain(struct nt_ring *ring)
+{
+	bool empty;
+
+	(void)nt_ring_drain(ring, &empty);
+}
+
 /* --- a pod --- */
 
 /* Namespace NAME with eth0 10.9.N.2; on our side veth NAMEh with 10.9.N.1. They know each other's
@@ -143,6 +170,18 @@ static inline void place_attach(struct nt_taps *taps, struct nt_pod *pod)
 	struct nt_err err = { 0 };
 
 	if (nt_taps_attach(taps, pod, &err) < 0)
+		bench_die("%s", err.msg);
+}
+
+/* As the agent does soon after: tcx where the kernel has it. */
+static inline void place_settle(struct nt_taps *taps, const struct nt_pod *pod)
+{
+	struct nt_err err = { 0 };
+
+	if (nt_hooks_settle(taps, pod, &err) < 0)
+		bench_die("%s", err.msg);
+	nt_hooks_grace();
+	if (nt_hooks_calm(taps, pod, &err) < 0)
 		bench_die("%s", err.msg);
 }
 

@@ -32,6 +32,14 @@ struct {
 	__type(value, struct nt_drain);
 } drain SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, NT_SHARES);
+	__type(key, __u32);
+	__type(value, struct nt_share);
+} shares SEC(".maps");
+
 SEC("tc")
 int fill(struct __sk_buff *skb)
 {

@@ -46,18 +46,39 @@ __attribute__((constructor)) static void route_libbpf_log(void)
 	libbpf_set_print(log_libbpf);
 }
 
-/* Before 5.11 (commit 80ee81e0403c) maps and programs are charged to RLIMIT_MEMLOCK. A failure
- * shows as EPERM when they are made. */
-static void raise_memlock(void)
+/* Before 5.11 (commit 80ee81e0403c) maps and programs are charged to RLIMIT_MEMLOCK. */
+static bool is_memlock_charged(void)
 {
-	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	unsigned major = 0, minor = 0;
 	struct utsname u;
 
 	if (uname(&u) == -1 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return;
-	if (major < 5 || (major == 5 && minor < 11))
+		return false;
+	return major < 5 || (major == 5 && minor < 11);
+}
+
+/* A failure shows as EPERM when maps are made; see refused(). */
+static void raise_memlock(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (is_memlock_charged())
 		(void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+/* Why the kernel does not take the objects. EPERM has a cause of its own on old kernels, of which
+ * neither errno nor libbpf says a word. */
+static int refused(int r, struct nt_err *err)
+{
+	struct rlimit limit;
+
+	if (r == -EPERM && is_memlock_charged() && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		return nt_err_set(err, EPERM,
+				  "RLIMIT_MEMLOCK is %llu octets, and a kernel before 5.11 "
+				  "charges BPF maps to it: raise it, or give CAP_SYS_RESOURCE",
+				  (unsigned long long)limit.rlim_cur);
+	return nt_err_sys(err, -r, "kernel refuses it (%s)", last_complaint);
 }
 
 static int hex_digit(char c)
@@ -248,7 +269,7 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 	last_complaint[0] = '\0';
 	r = nt_tap_bpf__load(skel);
 	if (r < 0)
-		return nt_err_sys(err, -r, "kernel refuses it (%s)", last_complaint);
+		return refused(r, err);
 	r = write_meta(skel, &meta, err);
 	if (r == 0)
 		r = write_key(skel, &key, err);

@@ -38,6 +38,8 @@ void nt_sums_merge(struct nt_store_sums *into, const struct nt_store_sums *s)
 	into->queries += s->queries;
 	into->replies += s->replies;
 	into->unanswered += s->unanswered;
+	into->blocked += s->blocked;
+	into->blocked_unanswered += s->blocked_unanswered;
 	into->retries += s->retries;
 	into->truncated += s->truncated;
 	into->bytes_out += s->bytes_out;
@@ -76,6 +78,8 @@ void nt_json_sums(struct nt_json *j, const struct nt_store_sums *s)
 	nt_json_key_u64(j, "queries", s->queries);
 	nt_json_key_u64(j, "replies", s->replies);
 	nt_json_key_u64(j, "unanswered", s->unanswered);
+	nt_json_key_u64(j, "blocked", s->blocked);
+	nt_json_key_u64(j, "blocked_unanswered", s->blocked_unanswered);
 	nt_json_key_u64(j, "retries", s->retries);
 	nt_json_key_u64(j, "truncated", s->truncated);
 	nt_json_key_u64(j, "bytes_out", s->bytes_out);

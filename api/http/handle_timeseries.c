@@ -15,7 +15,8 @@
 #define KEY_MAX 1100
 
 struct point {
-	uint64_t count, queries, replies, unanswered, bytes_out, bytes_in;
+	uint64_t count, queries, replies, unanswered, blocked, blocked_unanswered;
+	uint64_t bytes_out, bytes_in;
 	uint64_t latency_count, latency_min_ns, latency_max_ns, latency_sum_ns;
 };
 
@@ -102,6 +103,8 @@ static void point_add(struct point *p, const struct nt_store_sums *s)
 	p->queries += s->queries;
 	p->replies += s->replies;
 	p->unanswered += s->unanswered;
+	p->blocked += s->blocked;
+	p->blocked_unanswered += s->blocked_unanswered;
 	p->bytes_out += s->bytes_out;
 	p->bytes_in += s->bytes_in;
 	if (s->latency_count && (!p->latency_count || s->latency_min_ns < p->latency_min_ns))
@@ -178,6 +181,8 @@ static void write_point(struct nt_json *j, int64_t us, const struct point *p)
 	nt_json_key_u64(j, "queries", p->queries);
 	nt_json_key_u64(j, "replies", p->replies);
 	nt_json_key_u64(j, "unanswered", p->unanswered);
+	nt_json_key_u64(j, "blocked", p->blocked);
+	nt_json_key_u64(j, "blocked_unanswered", p->blocked_unanswered);
 	nt_json_key_u64(j, "bytes_out", p->bytes_out);
 	nt_json_key_u64(j, "bytes_in", p->bytes_in);
 	nt_json_key_latency(j, "latency_min", &s, p->latency_min_ns);

@@ -25,13 +25,14 @@ enum argument {
 	ARG_LATENCY_MAX = 12,
 	ARG_LATENCY_SUM = 13,
 	ARG_HISTOGRAM = 14,
-	ARG_MAX = 15,
+	ARG_BLOCKED = 15, /* 1: a policy stopped the query */
+	ARG_MAX = 16,
 };
 
 const char nt_sqlite_sums_call[] =
 	"nt_sums(nt_type, \"count\", queries, replies, unanswered, nt_late_replies, retries,"
 	" truncated, bytes_out, bytes_in, latency_count, latency_min, latency_max, latency_sum,"
-	" nt_histogram)";
+	" nt_histogram, verdict IN ('deny', 'unjudgeable'))";
 
 void nt_sqlite_histogram(const uint64_t *histogram, struct nt_buf *out)
 {
@@ -116,10 +117,15 @@ static void sums_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	}
 	unanswered = value(argv, ARG_UNANSWERED);
 	late = value(argv, ARG_LATE_REPLIES);
+	unanswered = unanswered > late ? unanswered - late : 0;
+	if (value(argv, ARG_BLOCKED)) {
+		add(&s->blocked, value(argv, ARG_COUNT));
+		add(&s->blocked_unanswered, unanswered);
+	}
 	add(&s->count, value(argv, ARG_COUNT));
 	add(&s->queries, value(argv, ARG_QUERIES));
 	add(&s->replies, value(argv, ARG_REPLIES));
-	add(&s->unanswered, unanswered > late ? unanswered - late : 0);
+	add(&s->unanswered, unanswered);
 	add(&s->retries, value(argv, ARG_RETRIES));
 	add(&s->truncated, value(argv, ARG_TRUNCATED));
 	add(&s->bytes_out, value(argv, ARG_BYTES_OUT));

@@ -58,6 +58,9 @@ struct nt_store_range {
 /* Sums over LOG rows (over UNLOGGED rows only `packets` is set). */
 struct nt_store_sums {
 	uint64_t rows, count, queries, replies, unanswered, retries, truncated;
+	/* Of count and unanswered: what a policy stopped (verdict deny or unjudgeable). It is no
+	 * outcome of DNS: the reply, if any, is the policy's. */
+	uint64_t blocked, blocked_unanswered;
 	uint64_t bytes_out, bytes_in;
 	uint64_t latency_count, latency_min_ns, latency_max_ns, latency_sum_ns;
 	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];

@@ -225,6 +225,28 @@ END_TEST
 
 /* --- sums and groups -------------------------------------------------------------------------- */
 
+/* What a policy stopped is in the sums, and apart: whoever shows outcomes takes it out. */
+START_TEST(what_policies_stopped_is_told_apart)
+{
+	static const uint8_t verdicts[] = { 0, 1, 2, 3, 3, 4 }; /* none to unjudgeable */
+	struct nt_record r[NT_ARRAY_LEN(verdicts)];
+	struct nt_store_range range = everything();
+	struct nt_store_sums s;
+
+	for (uint64_t i = 0; i < NT_ARRAY_LEN(r); i++) {
+		r[i] = i < 4 ? store_record(i + 1, T0_US, "a.test")
+			     : store_unanswered(i + 1, T0_US, "a.test", 5);
+		r[i].verdict = verdicts[i];
+	}
+	append_records(1, r, NT_ARRAY_LEN(r));
+	s = total(&range);
+	ck_assert_uint_eq(s.count, 4 + 2 * 5);
+	ck_assert_uint_eq(s.unanswered, 2 * 5);
+	ck_assert_uint_eq(s.blocked, 1 + 2 * 5);
+	ck_assert_uint_eq(s.blocked_unanswered, 2 * 5);
+}
+END_TEST
+
 START_TEST(sums_add_and_extremes_widen)
 {
 	struct nt_record r[3] = { store_record(1, T0_US, "a.test"),
@@ -745,6 +767,7 @@ int main(void)
 	tcase_add_test(tc, new_rows_do_not_shift_a_page);
 	tcase_add_test(tc, unknown_cursor_is_an_error);
 	tcase_add_test(tc, row_comes_back_as_the_very_record);
+	tcase_add_test(tc, what_policies_stopped_is_told_apart);
 	tcase_add_test(tc, sums_add_and_extremes_widen);
 	tcase_add_test(tc, range_holds_its_start_and_not_its_end);
 	tcase_add_test(tc, side_and_role_choose);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { browse, Controller, main, ok, same, SHOTS, step } from "./harness.mjs";
 import { alerts, blocked, burst, MANIFESTS, navigation, nothingYet, policies } from "./rules.mjs";
 import { accessible, bars, big, figure, iso, latency, loaded, text, wider } from "./seen.mjs";
-import { fresh, groups, HOSTILE_NAMES, HOSTILE_POD, LONG_NAME, RTL_NAMESPACE, sums, world } from "./world.mjs";
+import { fresh, groups, HOSTILE_NAMES, HOSTILE_POD, LONG_NAME, RTL_NAMESPACE, stopped, sums, world } from "./world.mjs";
 
 const MINUTE = 60_000_000;
 
@@ -26,16 +26,19 @@ async function table(page, id) {
   return got;
 }
 
-const real = w.log.filter((r) => r.scope !== "search"), search = w.log.filter((r) => r.scope === "search");
+const search = w.log.filter((r) => r.scope === "search" && !stopped(r)), denied = w.log.filter(stopped);
+const real = w.log.filter((r) => r.scope !== "search" && !stopped(r)); // what has an outcome of DNS
 const total = sums(w.log);
 
 async function totals(page) {
   const api = (await controller.get("summary", range)).sums;
-  same(["count", "queries", "replies", "unanswered", "retries", "bytes_out", "bytes_in"].map((k) => api[k]),
-    ["count", "queries", "replies", "unanswered", "retries", "bytes_out", "bytes_in"].map((k) => total[k]), "the API's totals are the known input");
+  const named = ["count", "queries", "replies", "unanswered", "blocked", "blocked_unanswered", "retries", "bytes_out", "bytes_in"];
+  same(named.map((k) => api[k]), named.map((k) => total[k]), "the API's totals are the known input");
   same([await big(page, "tile-queries"), await big(page, "tile-replies"), await big(page, "tile-unanswered")],
-    [figure(total.queries), figure(total.replies), figure(total.unanswered)], "totals of queries, replies and no answer are the known input");
-  same(await big(page, "tile-search"), figure(sums(search).queries), "search-list misses stand apart with their number");
+    [figure(total.queries), figure(total.replies), figure(total.unanswered - total.blocked_unanswered)], "totals of queries, replies and no answer are the known input");
+  same(await text(page, "#tile-unanswered .sub"), `${(100 * (total.unanswered - total.blocked_unanswered) / (total.count - total.blocked)).toFixed(1)} % of ${figure(total.count - total.blocked)}`,
+    "no answer is a share of what went to a server");
+  same(await big(page, "tile-search"), figure(sums(w.log.filter((r) => r.scope === "search")).queries), "search-list misses stand apart with their number");
   same(await big(page, "tile-latency"), latency(total.mean), "mean latency is shown in human units");
   same(await text(page, "#tile-latency .sub"), `min ${latency(total.min)} max ${latency(total.max)}`, "shortest and longest latency are shown");
   same([await big(page, "tile-percentiles"), await text(page, "#tile-percentiles .sub")],
@@ -55,8 +58,9 @@ async function strip(page) {
 async function lists(page) {
   const by = (list, key, of = (r) => r.queries) => [...groups(list, key, of)];
   const codes = by(real, (r) => r.rcode, (r) => r.count).map(([k, n]) => [k || "no answer", figure(n)]);
-  same((await bars(page, "codes")).map((b) => [b.label[0].replace(/^\W+/, ""), b.figure]), [...codes, ["search-list misses", figure(sums(search).count)]],
-    "by response code: each code, no answer, search-list misses apart");
+  same((await bars(page, "codes")).map((b) => [b.label[0].replace(/^\W+/, ""), b.figure]), [...codes, ["search-list misses", figure(sums(search).count)], ["blocked", figure(total.blocked)]],
+    "by response code: each code, no answer, search-list misses apart, and so what policies blocked");
+  ok(sums(denied.filter((r) => r.rcode === "NXDOMAIN")).count > 0, "of which some are NXDOMAIN in the log");
   same((await bars(page, "types")).map((b) => [b.label[0], b.figure]), by(w.log, (r) => r.qtype).map(([k, n]) => [k, figure(n)]), "by record type is the known input");
   const domains = by(w.log.filter((r) => r.scope === "external"), (r) => r.domain);
   const shown = await bars(page, "domains");
@@ -85,6 +89,7 @@ async function charts(page) {
     same(column(outcome, code), perBucket(real.filter((r) => r.rcode === code), (r) => r.count), `outcome over time: ${code} per bucket is the known input`);
   same(column(outcome, "no answer"), perBucket(real, (r) => r.unanswered), "outcome over time: no answer per bucket is the known input");
   same(column(outcome, "search-list misses"), perBucket(search, (r) => r.count), "outcome over time: search-list misses apart");
+  same(column(outcome, "blocked"), perBucket(denied, (r) => r.count), "outcome over time: what policies blocked apart, not among NXDOMAIN");
   const lost = column(outcome, "not in the log").map(Number);
   same([lost[Math.floor(400 / 15)], lost[Math.floor(860 / 15)], lost.reduce((a, b) => a + b)], [200, 14, 214], "lost packets stand at their time");
   ok((await page.locator("#outcome .loss-marks .rug").count()) === 2, "buckets that lost packets are marked in the chart");
@@ -125,10 +130,10 @@ async function filter(page) {
   await page.keyboard.press("Enter");
   await page.waitForFunction((want) => new URL(location.href).searchParams.get("q") === want, q);
   await loaded(page);
-  const want = sums(real.filter((r) => r.rcode === "NXDOMAIN"));
+  const want = sums(w.log.filter((r) => r.rcode === "NXDOMAIN" && r.scope !== "search"));
   await page.waitForFunction((n) => document.querySelector("#tile-queries .big").textContent.replace("*", "") === n, figure(want.queries));
   ok(true, "a filter typed by keyboard is in the URL and in the totals");
-  same(await bars(page, "codes").then((b) => b.map((x) => x.figure)), [figure(want.count)], "and in the panels");
+  same(await bars(page, "codes").then((b) => b.map((x) => x.figure)), [figure(want.count - want.blocked), figure(want.blocked)], "and in the panels, where denied ones stand apart");
   ok((await text(page, "#strip-loss")).includes("214"), "lost packets are not hidden by a filter that could not know them");
   await page.goBack();
   await page.waitForFunction((n) => document.querySelector("#tile-queries .big").textContent.replace("*", "") === n, figure(total.queries));

@@ -3,7 +3,7 @@
 // what the known input makes of them.
 import { ok, same } from "./harness.mjs";
 import { bars, big, figure, loaded, text, things } from "./seen.mjs";
-import { groups, sums } from "./world.mjs";
+import { groups, sums, stopped } from "./world.mjs";
 
 const object = (kind, metadata, spec) => ({ apiVersion: "nametap.io/v1alpha1", kind, metadata, spec });
 const ALLOWED = ["stripe.com", "*.stripe.com", "api.github.com", "*.amazonaws.com", "example.org"];
@@ -44,7 +44,7 @@ export async function nothingYet(page, url) {
   same(await text(page, "#policies .note"), "No policy is defined: put a DNSPolicy manifest into the objects directory.", "and without a policy, too");
 }
 
-const stopped = (r) => r.verdict === "deny" || r.verdict === "unjudgeable", audited = (r) => r.verdict === "audit";
+const audited = (r) => r.verdict === "audit";
 
 /** On the first page: a figure for what was blocked, the verdict in the row and in its detail. */
 export async function blocked(page, w, range, url) {

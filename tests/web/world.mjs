@@ -110,11 +110,15 @@ export function world(from_us) {
   };
 }
 
+/** A policy stopped it: it went to no server, and its code is the policy's. */
+export const stopped = (r) => r.verdict === "deny" || r.verdict === "unjudgeable";
+
 export function sums(list) {
   const l = list.flatMap((r) => r.latencies);
   return {
     count: sum(list, (r) => r.count), queries: sum(list, (r) => r.queries), replies: sum(list, (r) => r.replies),
     unanswered: sum(list, (r) => r.unanswered), retries: sum(list, (r) => r.retries), truncated: sum(list, (r) => r.truncated),
+    blocked: sum(list.filter(stopped), (r) => r.count), blocked_unanswered: sum(list.filter(stopped), (r) => r.unanswered),
     bytes_out: sum(list, (r) => r.bytes_out), bytes_in: sum(list, (r) => r.bytes_in),
     min: Math.min(...l), max: Math.max(...l), mean: Math.floor(sum(l, (n) => n) / l.length), latencies: l.length,
   };

@@ -20,6 +20,9 @@ function Patterns(): JSX.Element {
         <pattern id="stripe" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <rect class="stripe-back" width="5" height="5" /><rect class="stripe-line" width="2.5" height="5" />
         </pattern>
+        <pattern id="cross" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+          <rect class="cross-back" width="5" height="5" /><path class="cross-line" d="M0 0V5M0 0H5" />
+        </pattern>
         <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">
           <rect class="hatch-line" width="1.5" height="6" />
         </pattern>

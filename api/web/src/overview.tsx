@@ -7,9 +7,9 @@ import { bytes, count, exact, latency, share } from "./format";
 import { LatencyLines } from "./lines";
 import { Filter, Name, Panel, Skeleton, State, TermLink } from "./panel";
 import { Stack, type Series } from "./stack";
-import type { Group, Latency, Summary, Sums, Timeseries, Top } from "./types";
+import type { Group, Latency, Point, Summary, Sums, Timeseries, Top } from "./types";
 import { blockedSums } from "./verdict";
-import { NO_ANSWER, OUTCOME_ORDER, SEARCH, outcomeLook, scopeLook, typeClass, type Look } from "./words";
+import { BLOCKED, NO_ANSWER, OUTCOME_ORDER, SEARCH, outcomeLook, scopeLook, typeClass, type Look } from "./words";
 
 const NOTHING = "Nothing in this range.";
 const noPoints = (t: Timeseries): boolean => !t.series.some((s) => s.points.some((p) => p.count > 0));
@@ -70,15 +70,15 @@ function BlockedTile({ lost }: { lost: boolean }): JSX.Element | null {
 }
 
 function TileRow({ data }: { data: Summary }): JSX.Element {
-  const s = data.sums, l = s.latency, lost = (d.loss.value?.packets ?? 0) > 0, search = misses();
+  const s = data.sums, asked = s.count - s.blocked, l = s.latency, lost = (d.loss.value?.packets ?? 0) > 0, search = misses();
   return (
     <dl class={`tiles${isBlocking() ? " eight" : ""}`}>
       <Tile id="tile-queries" label="Queries" sub={<>retries <b><Figure n={s.retries} term="retries > 0" lost={false} /></b></>}>
         <Figure n={s.queries} lost={lost} /></Tile>
       <Tile id="tile-replies" label="Replies" sub={<>truncated <b><Figure n={s.truncated} term="truncated > 0" lost={false} /></b></>}>
         <Figure n={s.replies} lost={lost} /></Tile>
-      <Tile id="tile-unanswered" label="No answer" sub={s.count ? `${share(s.unanswered, s.count)} of ${count(s.count)} asked` : "nothing asked"}>
-        <Figure n={s.unanswered} term="unanswered > 0" lost={lost} /></Tile>
+      <Tile id="tile-unanswered" label="No answer" sub={asked ? `${share(silent(s), asked)} of ${count(asked)}` : "nothing asked"}>
+        <Figure n={silent(s)} term="unanswered > 0" lost={lost} /></Tile>
       <Tile id="tile-search" label="Search-list misses" sub={s.queries ? `${share(search, s.queries)} of queries` : "nothing asked"}>
         {d.scopes.data.value ? <Figure n={search} term="scope = search" lost={lost} /> : "…"}</Tile>
       <LatencyTile l={l} />
@@ -106,30 +106,33 @@ export function Totals(): JSX.Element {
   );
 }
 
-/** Outcomes above the axis, search-list misses below it: they are never added up in silence. */
-function outcomeSeries(data: Timeseries, scopes: Timeseries | null): Series[] {
+/** What DNS made of it: a query that a policy stopped has an outcome of neither kind. */
+const answered = (s: Sums | Point): number => s.count - s.blocked - silent(s);
+const silent = (s: Sums | Point): number => s.unanswered - s.blocked_unanswered;
+
+/** Outcomes above the axis, search-list misses and what policies stopped below it: they are never added
+ *  up in silence. */
+function outcomeSeries(data: Timeseries, scopes: Timeseries | null, whole: Timeseries | null): Series[] {
   const n = data.series[0]?.points.length ?? 0;
   const zero = (): number[] => new Array<number>(n).fill(0);
   const add = (to: number[], from: number[]): number[] => to.map((v, i) => v + (from[i] ?? 0));
   const known = new Map(OUTCOME_ORDER.map((k) => [k, zero()]));
   let other = zero(), none = zero();
   for (const s of data.series) {
-    const counts = s.points.map((p) => p.count);
     const mine = known.get(s.key);
-    if (mine) known.set(s.key, add(mine, counts));
-    else if (s.key !== "") other = add(other, counts);
-    else {
-      none = add(none, s.points.map((p) => p.unanswered));
-      other = add(other, s.points.map((p) => Math.max(0, p.count - p.unanswered)));
-    }
+    if (mine) known.set(s.key, add(mine, s.points.map(answered)));
+    else other = add(other, s.points.map((p) => Math.max(0, answered(p))));
+    none = add(none, s.points.map(silent));
   }
-  const search = scopes?.series.find((s) => s.key === "search")?.points.map((p) => p.count);
+  const search = scopes?.series.find((s) => s.key === "search")?.points.map((p) => p.count - p.blocked);
+  const blocked = whole?.series[0]?.points.map((p) => p.blocked);
   const named: Series[] = [...known].map(([value, values]) =>
     ({ ...outcomeLook(value), values, pick: { field: "rcode", value } }));
   const all: Series[] = [...named,
     { cls: "o-other", glyph: "·", label: "other", values: other },
     { ...NO_ANSWER, values: none, pick: { term: "unanswered > 0" } },
-    { ...SEARCH, values: search?.length === n ? search : zero(), below: true, pick: { field: "scope", value: "search" } }];
+    { ...SEARCH, values: search?.length === n ? search : zero(), below: true, pick: { field: "scope", value: "search" } },
+    { ...BLOCKED, values: blocked?.length === n ? blocked : zero(), below: true, pick: { term: d.DENIED } }];
   return all.filter((s, i) => i === 0 || s.values.some((v) => v > 0));
 }
 
@@ -139,7 +142,7 @@ function Outcome(): JSX.Element {
     <Panel id="outcome" title="Outcome over time" unit="transactions" class="wide">
       <State first of={d.outcome} isEmpty={(t) => noPoints(t) && searchOnly()} empty={NOTHING} skeleton="chart">
         {(data) => <Stack of={frameFor(data)} name="Outcome over time" unit="transactions"
-          series={outcomeSeries(frameFor(data), d.scopes.data.value)} />}
+          series={outcomeSeries(frameFor(data), d.scopes.data.value, d.whole.data.value)} />}
       </State>
     </Panel>
   );
@@ -149,7 +152,7 @@ function Outcome(): JSX.Element {
 function frameFor(data: Timeseries): Timeseries {
   if (data.series.length) return data;
   const points = d.scopes.data.value?.series[0]?.points ?? [];
-  const empty = points.map((p) => ({ ...p, count: 0, queries: 0, replies: 0, unanswered: 0 }));
+  const empty = points.map((p) => ({ ...p, count: 0, queries: 0, replies: 0, unanswered: 0, blocked: 0, blocked_unanswered: 0 }));
   return { ...data, series: [{ key: "NOERROR", points: empty }] };
 }
 
@@ -227,25 +230,24 @@ function codeRow(id: string, label: JSX.Element, n: number, sum: number, cls: st
 const glyphed = (look: Look): JSX.Element =>
   <><span class={`glyph ${look.cls}`} aria-hidden="true">{look.glyph}</span><Name value={look.label} /></>;
 
-/** Codes, then what has none: no answer, packets that are no DNS message; search-list misses apart. */
+/** Codes, then what has none: no answer, packets that are no DNS message; search-list misses and what
+ *  policies stopped, whose code is the policy's, apart. */
 function codeRows(data: Top): Bar[] {
-  const all = (of: (s: Sums) => number, search: boolean): number =>
-    data.groups.reduce((n, g) => n + ((g.key["scope"] === "search") === search ? of(g.sums) : 0), 0);
-  const none = data.groups.filter((g) => g.key["rcode"] === "" && g.key["scope"] !== "search");
-  const silent = none.reduce((n, g) => n + g.sums.unanswered, 0);
-  const broken = none.reduce((n, g) => n + g.sums.count, 0) - silent;
-  const search = all((s) => s.count, true), sum = all((s) => s.count, false) + search;
-  const coded = data.groups.filter((g) => g.key["rcode"] !== "" && g.key["scope"] !== "search");
-  const rows = split(coded, "rcode", (g) => g.sums.count).map((r) => {
+  const total = (groups: Group[], of: (s: Sums) => number): number => groups.reduce((n, g) => n + of(g.sums), 0);
+  const [search, real] = [true, false].map((is) => data.groups.filter((g) => (g.key["scope"] === "search") === is)) as [Group[], Group[]];
+  const sum = total(data.groups, (s) => s.count);
+  const coded = real.filter((g) => g.key["rcode"] !== "" && answered(g.sums) > 0);
+  const rows = split(coded, "rcode", (g) => answered(g.sums)).map((r) => {
     const look = outcomeLook(r.value);
     return codeRow(r.value, <Filter field="rcode" value={r.value}>{glyphed(look)}</Filter>, r.real, sum, look.cls);
   });
   const apart = (id: string, term: string, look: Look, n: number): void => {
     if (n > 0) rows.push(codeRow(id, <TermLink term={term}>{glyphed(look)}</TermLink>, n, sum, look.cls));
   };
-  apart("none", "unanswered > 0", NO_ANSWER, silent);
-  apart("broken", "error NOT EMPTY", { cls: "o-other", glyph: "·", label: "not parsed" }, broken);
-  apart("search", "scope = search", SEARCH, search);
+  apart("none", "unanswered > 0", NO_ANSWER, total(real, silent));
+  apart("broken", "error NOT EMPTY", { cls: "o-other", glyph: "·", label: "not parsed" }, total(real.filter((g) => g.key["rcode"] === ""), answered));
+  apart("search", "scope = search", SEARCH, total(search, (s) => s.count - s.blocked));
+  apart("blocked", d.DENIED, BLOCKED, total(data.groups, (s) => s.blocked));
   return rows;
 }
 

@@ -16,6 +16,9 @@ export interface Series extends Look {
   pick?: { field: string; value: string } | { term: string }; // what a click adds to the filter
 }
 
+/** Fills that are not one colour; see main.tsx. */
+const PATTERNS: Record<string, string> = { "o-search": "url(#stripe)", "o-blocked": "url(#cross)" };
+
 const total = (s: Series): number => s.values.reduce((n, v) => n + v, 0);
 
 function Legend({ s }: { s: Series }): JSX.Element {
@@ -56,7 +59,7 @@ function Bars({ series, g, y }: { series: Series[]; g: Geometry; y: (v: number) 
       out.push(
         <rect key={`${i} ${s.label}`} class={`seg ${s.cls}${g.open(i) ? " open" : ""}${s.pick ? " can" : ""}`}
           x={g.x(i) + 0.5} width={width} y={top} height={Math.max(1, high > 3 ? high - 1 : high)}
-          fill={s.cls === "o-search" ? "url(#stripe)" : undefined} onClick={() => pick(s)} />);
+          fill={PATTERNS[s.cls]} onClick={() => pick(s)} />);
     }
   }
   return <g>{out}</g>;

@@ -12,6 +12,7 @@ export interface Latency {
 
 export interface Sums {
   count: number; queries: number; replies: number; unanswered: number; retries: number;
+  blocked: number; blocked_unanswered: number; // of count and unanswered: stopped by a policy
   truncated: number; bytes_out: number; bytes_in: number; latency: Latency;
 }
 
@@ -23,6 +24,7 @@ export interface Summary {
 
 export interface Point {
   time: string; count: number; queries: number; replies: number; unanswered: number;
+  blocked: number; blocked_unanswered: number;
   bytes_out: number; bytes_in: number;
   latency_min: number | null; latency_mean: number | null; latency_max: number | null;
 }

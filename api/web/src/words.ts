@@ -10,6 +10,7 @@ const OUTCOMES: Record<string, Look> = {
   REFUSED: { cls: "o-refused", glyph: "⊘", label: "REFUSED" },
 };
 export const NO_ANSWER: Look = { cls: "o-none", glyph: "✕", label: "no answer" };
+export const BLOCKED: Look = { cls: "o-blocked", glyph: "⊠", label: "blocked" };
 export const SEARCH: Look = { cls: "o-search", glyph: "↳", label: "search-list misses" };
 
 export const outcomeLook = (rcode: string): Look =>
@@ -38,5 +39,5 @@ const REASONS: Record<string, string> = {
 };
 export const reasonWords = (reason: string): string => REASONS[reason] ?? (reason.replaceAll("_", " ") || "reason unknown");
 
-/** NODATA, blocked and the like come with later issues; the order of the stack is fixed here. */
+/** NODATA comes with a later issue; the order of the stack is fixed here. */
 export const OUTCOME_ORDER = ["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"];

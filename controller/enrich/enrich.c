@@ -74,16 +74,12 @@ static bool existed(const struct nt_object *o, int64_t at_us)
 	       since_us <= at_us;
 }
 
-/* A static pod comes to CNI with its configuration's hash for a UID, which its mirror pod carries
- * as an annotation (T18). Where one of the two has no UID, namespace, name and time have to do. */
+/* Where one of the two has no UID, namespace, name and time have to do. */
 static bool same_pod(const struct nt_object *pod, const struct nt_record *r)
 {
-	const json_t *annotations = json_object_get(metadata_of(pod), "annotations");
-	const json_t *hash = json_object_get(annotations, "kubernetes.io/config.hash");
-
 	if (!r->client_uid.len || !pod->uid.len)
 		return existed(pod, r->start_us);
-	return nt_slice_eq(r->client_uid, pod->uid) || nt_slice_eq(r->client_uid, text_of(hash));
+	return nt_object_has_uid(pod, r->client_uid);
 }
 
 static int copy_labels(struct nt_arena *arena, const struct nt_object *o,

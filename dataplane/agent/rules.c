@@ -107,9 +107,7 @@ static const struct nt_object *object_of(const struct nt_rules *r, const struct 
 				nt_slice_str(pod->namespace_), nt_slice_str(pod->name));
 
 	/* The name may belong to a successor by now. */
-	if (o && o->uid.len && pod->uid[0] && !nt_slice_eq(o->uid, nt_slice_str(pod->uid)))
-		return NULL;
-	return o;
+	return o && nt_object_has_uid(o, nt_slice_str(pod->uid)) ? o : NULL;
 }
 
 static bool selects(const struct nt_agent_policy *p, const struct nt_pod *pod,

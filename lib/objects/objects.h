@@ -57,6 +57,10 @@ const struct nt_objects_problem *nt_objects_problem_at(const struct nt_objects *
 /* Deployment for a ReplicaSet by its name's hash, CronJob for a Job, else the controller owner,
  * else the pod itself. */
 struct nt_workload nt_object_workload(const struct nt_objects *o, const struct nt_object *pod);
+/* Is this Pod the one to which the runtime gave that UID? To a static pod it gives the hash of its
+ * configuration, which the mirror pod carries as an annotation (T18). Where one of the two has no
+ * UID nothing speaks against it: namespace and name have to do. */
+bool nt_object_has_uid(const struct nt_object *pod, struct nt_slice uid);
 /* matchLabels of a Service (spec.selector) against a pod's labels in the same namespace. */
 bool nt_object_service_selects(const struct nt_object *service, const struct nt_object *pod);
 /* status.podIP(s) of a Pod, spec.clusterIP(s) of a Service: the index-th, false at the end. */

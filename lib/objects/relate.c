@@ -124,6 +124,17 @@ struct nt_workload nt_object_workload(const struct nt_objects *o, const struct n
 	return w;
 }
 
+bool nt_object_has_uid(const struct nt_object *pod, struct nt_slice uid)
+{
+	json_t *metadata = json_object_get(pod->json, "metadata");
+	json_t *annotations = json_object_get(metadata, "annotations");
+	struct nt_slice hash = member(annotations, "kubernetes.io/config.hash");
+
+	if (!uid.len || !pod->uid.len)
+		return true;
+	return nt_slice_eq(uid, pod->uid) || (hash.len && nt_slice_eq(uid, hash));
+}
+
 bool nt_object_service_selects(const struct nt_object *service, const struct nt_object *pod)
 {
 	json_t *spec = json_object_get(service->json, "spec");

@@ -367,6 +367,33 @@ START_TEST(without_a_pod_object)
 }
 END_TEST
 
+/* CNI has the hash of its configuration for a UID, its mirror pod another one and the hash in an
+ * annotation (T18): policies with selectors did not reach it. */
+START_TEST(a_static_pod)
+{
+	struct nt_answer a;
+
+	attach(3, "shop", "proxy-n1", "0f3c5e2d9a8b7c6d5e4f3a2b1c0d9e8f");
+	policy("p", "{matchLabels: {app: web}}", "Enforce", "'example.com'");
+	nt_rules_enforce(rules, 103, &a);
+	ck_assert_uint_eq(a.status, NT_ANSWER_UNKNOWN); /* no mirror pod yet */
+	put("mirror.yaml",
+	    "apiVersion: v1\nkind: Pod\nmetadata:\n  {namespace: shop, name: proxy-n1, uid: "
+	    "u-proxy,\n"
+	    "  labels: {app: web}, annotations: {kubernetes.io/config.hash: other}}\n");
+	nt_rules_enforce(rules, 103, &a);
+	ck_assert_uint_eq(a.status, NT_ANSWER_UNKNOWN);
+	put("mirror.yaml",
+	    "apiVersion: v1\nkind: Pod\nmetadata:\n  {namespace: shop, name: proxy-n1, uid: "
+	    "u-proxy,\n"
+	    "  labels: {app: web},\n"
+	    "  annotations: {kubernetes.io/config.hash: 0f3c5e2d9a8b7c6d5e4f3a2b1c0d9e8f}}\n");
+	nt_rules_enforce(rules, 103, &a);
+	ck_assert_uint_eq(a.status, NT_ANSWER_IN_FORCE);
+	ck_assert_str_eq(in_force(3), "p");
+}
+END_TEST
+
 START_TEST(change_and_removal)
 {
 	uint32_t first;
@@ -561,6 +588,7 @@ int main(void)
 	tcase_add_test(tc, by_labels);
 	tcase_add_test(tc, scope_is_what_the_node_has_too);
 	tcase_add_test(tc, without_a_pod_object);
+	tcase_add_test(tc, a_static_pod);
 	tcase_add_test(tc, change_and_removal);
 	tcase_add_test(tc, back_again);
 	tcase_add_test(tc, refused_keeps_the_last_good_form);

@@ -463,6 +463,37 @@ START_TEST(test_workload)
 }
 END_TEST
 
+/* What a runtime gives as K8S_POD_UID, and the object's metadata. */
+static const struct {
+	const char *metadata, *uid;
+	bool is;
+} uids[] = {
+	{ "uid: a1", "a1", true },
+	{ "uid: a1", "a2", false },
+	{ "uid: a1", "", true },
+	{ "", "a1", true },
+	{ "uid: a1, annotations: {kubernetes.io/config.hash: 0f3c}", "0f3c", true },
+	{ "uid: a1, annotations: {kubernetes.io/config.hash: 0f3c}", "a1", true },
+	{ "uid: a1, annotations: {kubernetes.io/config.hash: 0f3c}", "0f3", false },
+	{ "uid: a1, annotations: {kubernetes.io/config.hash: ''}", "0f3c", false },
+	{ "uid: a1, annotations: {kubernetes.io/config.mirror: 0f3c}", "0f3c", false },
+	{ "uid: a1, annotations: {kubernetes.io/config.hash: 5}", "5", false },
+	{ "uid: a1, labels: {kubernetes.io/config.hash: 0f3c}", "0f3c", false },
+};
+
+START_TEST(test_uid)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {name: x%s%s}\n",
+		 uids[_i].metadata[0] ? ", " : "", uids[_i].metadata);
+	put("a.yaml", text);
+	open_dir();
+	ck_assert(nt_object_has_uid(nt_objects_at(objects, NT_SLICE_LIT("Pod"), 0),
+				    nt_slice_str(uids[_i].uid)) == uids[_i].is);
+}
+END_TEST
+
 struct selection {
 	const char *service, *pod; /* behind "metadata: {name: x" */
 	bool selects;
@@ -556,6 +587,7 @@ int main(void)
 	tcase_add_test(t, test_directory_goes_and_comes);
 	tcase_add_test(t, test_directory_by_link);
 	tcase_add_test(t, test_missing_directory);
+	tcase_add_loop_test(t, test_uid, 0, (int)NT_ARRAY_LEN(uids));
 	tcase_add_loop_test(t, test_workload, 0, (int)NT_ARRAY_LEN(workloads));
 	tcase_add_loop_test(t, test_service_selects, 0, (int)NT_ARRAY_LEN(selections));
 	tcase_add_loop_test(t, test_addresses, 0, (int)NT_ARRAY_LEN(addresses));

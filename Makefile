@@ -238,7 +238,7 @@ kernels: deps $(if $(findstring arm64,$(KERNELS)),kernels-arm64) ## the programs
 		KERNEL_TESTS_ARM64="$(abspath $(call guest_tests,$(ARM)))" PROGRAM_SECONDS=86400 \
 		$(if $(COUNTS),$(run_tests) kernels-quick) tests/kernels/matrix
 
-kernels-arm64:
+kernels-arm64: deps
 	$(Q)tests/house/deps arm64
 	$(Q)tests/kernels/sysroot $(BUILD)/kernels/arm64-root
 	$(Q)$(MAKE) --no-print-directory BUILD=$(ARM) CC=aarch64-linux-gnu-gcc SYSROOT=$(abspath $(BUILD)/kernels/arm64-root) \
@@ -277,4 +277,4 @@ clean: ## remove build/ and node_modules
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -13,11 +13,12 @@ APPLETS = ["cat", "dmesg", "grep", "insmod", "ls", "mkdir", "mount", "poweroff",
 
 
 def find(root, path):
-    """A program below `root`, wherever a release keeps it."""
+    """A program below `root`, wherever a release keeps it; links there may lead out of it."""
     name = os.path.basename(path)
     for folder in ("/usr/sbin", "/usr/bin", "/sbin", "/bin"):
-        if os.path.exists(f"{root}{folder}/{name}"):
-            return f"{root}{folder}/{name}"
+        here = f"{root}{folder}/{name}"
+        if os.path.exists(here) and not os.path.islink(here):
+            return here
     raise packages.Missing(f"{path} is not installed below {root or '/'}")
 
 

@@ -27,6 +27,35 @@ static const char *state_name(enum nt_endpoint_state state)
 	}
 }
 
+/* Of a pod that never was tapped nothing is known. */
+static const char *origin_name(const struct nt_batch_endpoint *e)
+{
+	if (e->state == NT_ENDPOINT_FAILED)
+		return "none";
+	switch (e->origin) {
+	case NT_ENDPOINT_ADOPTED:
+		return "adopted";
+	case NT_ENDPOINT_NODE:
+		return "node";
+	default:
+		return "add";
+	}
+}
+
+static const char *dns_name(enum nt_endpoint_dns dns)
+{
+	switch (dns) {
+	case NT_ENDPOINT_DNS_RUNTIME:
+		return "runtime";
+	case NT_ENDPOINT_DNS_FILE:
+		return "resolv.conf";
+	case NT_ENDPOINT_DNS_DERIVED:
+		return "derived";
+	default:
+		return "unknown";
+	}
+}
+
 static void write_ips(struct nt_json *j, const struct nt_batch_endpoint *e)
 {
 	char text[NT_ADDR_TEXT_MAX];
@@ -61,6 +90,8 @@ static void write_endpoint(struct nt_json *j, struct nt_slice node,
 	nt_json_key_u64(j, "logged", e->logged);
 	nt_json_key_u64(j, "unlogged", e->unlogged);
 	nt_json_key_str(j, "reason", e->reason);
+	nt_json_key_str(j, "origin", nt_slice_str(origin_name(e)));
+	nt_json_key_str(j, "resolver_source", nt_slice_str(dns_name(e->dns)));
 	nt_json_close(j, '}');
 }
 

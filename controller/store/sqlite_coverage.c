@@ -43,6 +43,8 @@ static struct nt_batch_endpoint endpoint_of(sqlite3_stmt *stmt)
 		.logged = (uint64_t)sqlite3_column_int64(stmt, 15),
 		.unlogged = (uint64_t)sqlite3_column_int64(stmt, 16),
 		.reason = nt_sqlite_column_text(stmt, 17),
+		.origin = (enum nt_endpoint_origin)sqlite3_column_int(stmt, 18),
+		.dns = (enum nt_endpoint_dns)sqlite3_column_int(stmt, 19),
 	};
 
 	e.ips_len = unpack_ips(sqlite3_column_blob(stmt, 10),
@@ -54,11 +56,12 @@ int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void
 		       struct nt_err *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	int result = begin(r,
-			   "SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
-			   " host_ifname, network, ips, role, since_us, until_us, seen, logged,"
-			   " unlogged, reason FROM endpoints ORDER BY since_us DESC, node, ep_id",
-			   &stmt, err);
+	int result = begin(
+		r,
+		"SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
+		" host_ifname, network, ips, role, since_us, until_us, seen, logged,"
+		" unlogged, reason, origin, dns FROM endpoints ORDER BY since_us DESC, node, ep_id",
+		&stmt, err);
 
 	if (result < 0)
 		return result;

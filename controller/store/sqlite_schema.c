@@ -82,8 +82,12 @@ static const char layout_2[] =
 	"CREATE INDEX events_rule ON events (rule, last_seen_us);"
 	"CREATE INDEX events_resolved ON events (resolved_us);";
 
+/* How an endpoint came to be known, and its resolvers. */
+static const char layout_3[] = "ALTER TABLE endpoints ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;"
+			       "ALTER TABLE endpoints ADD COLUMN dns INTEGER NOT NULL DEFAULT 0;";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "", layout_2 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "", layout_2, layout_3 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

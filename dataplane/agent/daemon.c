@@ -5,11 +5,14 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <linux/rtnetlink.h>
 #include <time.h>
 
+#include "dataplane/agent/adopt.h"
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/enforcer.h"
 #include "dataplane/agent/export.h"
+#include "dataplane/agent/linkwatch.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
 #include "dataplane/agent/status.h"
@@ -26,6 +29,10 @@
 #define SHIP_AT_END_NS (2 * NT_NS_PER_S)
 /* Drains in a row before a flush goes on with what it has. */
 #define DRAIN_ROUNDS 16
+/* Pods that run already: what could not be tapped is tried again after so long, records are looked
+ * at again so soon after a link went. */
+#define LOOK_NS (10 * NT_NS_PER_S)
+#define LOOK_SOON_NS (100 * NT_NS_PER_MS)
 
 struct daemon {
 	struct nt_clock clock;
@@ -35,9 +42,11 @@ struct daemon {
 	struct nt_ring *ring;
 	struct nt_export *export;
 	struct nt_status *status;
-	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer;
+	struct nt_linkwatch *linkwatch;
+	struct nt_adopt *adopt;
+	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
-	bool idle_pace, ending, flush_failing;
+	bool idle_pace, ending, flush_failing, look_soon;
 	int result;
 };
 
@@ -94,6 +103,38 @@ static void on_ring_filling(void *ctx, int fd, uint32_t events)
 	(void)drain_once(ctx);
 }
 
+/* --- pods that run already -------------------------------------------------------------------- */
+
+static void look(struct daemon *d)
+{
+	uint64_t adopted = nt_adopt_stats(d->adopt).adopted;
+
+	d->look_soon = false;
+	nt_loop_timer_set(d->look_timer, LOOK_NS);
+	nt_adopt_look(d->adopt);
+	if (nt_adopt_stats(d->adopt).adopted != adopted)
+		nt_enforcer_reconcile(d->enforcer);
+}
+
+static void on_look_timer(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (!d->ending)
+		look(d);
+}
+
+/* A storm of them makes one look; it does not put it off. */
+static void on_link(void *ctx, const struct nt_linkwatch_event *event)
+{
+	struct daemon *d = ctx;
+
+	if (d->look_soon || (event->type != RTM_DELLINK && event->type != 0))
+		return;
+	d->look_soon = true;
+	nt_loop_timer_set(d->look_timer, LOOK_SOON_NS);
+}
+
 /* --- flush ------------------------------------------------------------------------------------ */
 
 static int flush(struct daemon *d, bool drained)
@@ -123,6 +164,8 @@ static void on_second(void *ctx)
 	struct daemon *d = ctx;
 
 	nt_agent_second(d->agent);
+	if (!d->ending && nt_adopt_has_news(d->adopt))
+		look(d);
 	nt_export_kick(d->export);
 }
 
@@ -200,8 +243,25 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 		return r;
 	status.ring = d->ring;
 	status.export = d->export;
+	status.adopt = d->adopt;
 	status.rules = nt_enforcer_rules(d->enforcer);
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
+}
+
+static int open_adoption(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
+			 struct nt_err *err)
+{
+	struct nt_adopt_config config = { .taps = taps,
+					  .state_dir = o->state_dir,
+					  .cache_dir = o->cni_cache,
+					  .node = o->node,
+					  .cluster_domain = o->cluster_domain,
+					  .objects = nt_enforcer_objects(d->enforcer) };
+	int r = nt_adopt_new(&config, &d->adopt, err);
+
+	if (r == 0)
+		r = nt_linkwatch_open(d->loop, &d->linkwatch, err);
+	return r == 0 ? nt_linkwatch_listen(d->linkwatch, on_link, d, err) : r;
 }
 
 static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_err *err)
@@ -212,7 +272,9 @@ static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_
 	d->flush_timer = nt_loop_timer_new(d->loop, flush_ns, on_flush_timer, d, err);
 	d->second_timer = nt_loop_timer_new(d->loop, NT_NS_PER_S, on_second, d, err);
 	d->end_timer = nt_loop_timer_new(d->loop, 0, end_now, d, err);
-	if (!d->drain_timer || !d->flush_timer || !d->second_timer || !d->end_timer)
+	d->look_timer = nt_loop_timer_new(d->loop, LOOK_NS, on_look_timer, d, err);
+	if (!d->drain_timer || !d->flush_timer || !d->second_timer || !d->end_timer ||
+	    !d->look_timer)
 		return -err->code;
 	return nt_loop_watch(d->loop, nt_ring_fd(d->ring), EPOLLIN | EPOLLET, on_ring_filling, d,
 			     err);
@@ -221,6 +283,8 @@ static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_
 static void done(struct daemon *d)
 {
 	nt_status_close(d->status);
+	nt_linkwatch_close(d->linkwatch);
+	nt_adopt_free(d->adopt);
 	nt_export_free(d->export);
 	nt_ring_close(d->ring);
 	nt_agent_free(d->agent);
@@ -241,6 +305,8 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 	if (r == 0)
 		r = open_agent(d, o, taps, err);
 	if (r == 0)
+		r = open_adoption(d, o, taps, err);
+	if (r == 0)
 		r = open_outside(d, o, taps, err);
 	return r == 0 ? start_timers(d, o, err) : r;
 }
@@ -258,6 +324,8 @@ int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, struct
 	 * and a first batch on disk makes the next start know that there was one. */
 	(void)flush(&d, true);
 	r = nt_enforcer_start(d.enforcer, err);
+	if (r == 0)
+		look(&d);
 	if (r == 0)
 		r = nt_loop_run(d.loop, err);
 	if (r == 0 && d.result < 0)

@@ -142,3 +142,8 @@ const struct nt_rules *nt_enforcer_rules(const struct nt_enforcer *e)
 {
 	return e->rules;
 }
+
+const struct nt_objects *nt_enforcer_objects(const struct nt_enforcer *e)
+{
+	return e->objects;
+}

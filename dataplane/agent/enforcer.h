@@ -25,5 +25,6 @@ int nt_enforcer_start(struct nt_enforcer *e, struct nt_err *err) NT_MUSTCHECK;
 void nt_enforcer_reconcile(struct nt_enforcer *e);
 /* As nt_rules_policy_name; ctx: struct nt_enforcer. */
 struct nt_slice nt_enforcer_policy_name(void *ctx, uint32_t slot);
-/* NULL without --objects. */
+/* Both NULL without --objects. */
+const struct nt_objects *nt_enforcer_objects(const struct nt_enforcer *e);
 const struct nt_rules *nt_enforcer_rules(const struct nt_enforcer *e);

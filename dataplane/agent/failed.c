@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plugin's notes of attachments that failed. */
+/* Notes of pods that are not tapped. */
 #include "dataplane/agent/failed.h"
 
 #include <dirent.h>
@@ -20,9 +20,20 @@ static struct nt_slice text_of(struct nt_arena *arena, const json_t *object, con
 						 json_string_length(borrowed_value)));
 }
 
+/* FNV-1a. */
+static uint64_t id_of(const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+	return hash | NT_FAILED_EP_ID;
+}
+
 static bool read_one(struct nt_failed *f, int dir_fd, const char *name)
 {
 	_cleanup_buf_ struct nt_buf text = { 0 };
+	struct nt_arena *arena = &f->arenas[f->at];
 	json_auto_t *object = NULL;
 	struct nt_batch_endpoint *e = &f->endpoints[f->len];
 	struct stat st;
@@ -34,14 +45,15 @@ static bool read_one(struct nt_failed *f, int dir_fd, const char *name)
 	if (!json_is_object(object))
 		return false;
 	*e = (struct nt_batch_endpoint){
+		.ep_id = id_of(name),
 		.state = NT_ENDPOINT_FAILED,
-		.namespace_ = text_of(&f->arena, object, "namespace"),
-		.name = text_of(&f->arena, object, "name"),
-		.uid = text_of(&f->arena, object, "uid"),
-		.container_id = text_of(&f->arena, object, "container_id"),
-		.ifname = text_of(&f->arena, object, "ifname"),
-		.network = text_of(&f->arena, object, "network"),
-		.reason = text_of(&f->arena, object, "error"),
+		.namespace_ = text_of(arena, object, "namespace"),
+		.name = text_of(arena, object, "name"),
+		.uid = text_of(arena, object, "uid"),
+		.container_id = text_of(arena, object, "container_id"),
+		.ifname = text_of(arena, object, "ifname"),
+		.network = text_of(arena, object, "network"),
+		.reason = text_of(arena, object, "error"),
 		.since_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000,
 	};
 	return true;
@@ -61,36 +73,89 @@ static void read_folder(struct nt_failed *f, DIR *dir)
 		else
 			f->skipped++;
 	}
+	f->failing = f->len;
+}
+
+static bool is_failing(const struct nt_failed *f, uint64_t ep_id)
+{
+	for (size_t i = 0; i < f->failing; i++)
+		if (f->endpoints[i].ep_id == ep_id)
+			return true;
+	return false;
+}
+
+static struct nt_batch_endpoint copy(struct nt_arena *arena, const struct nt_batch_endpoint *e)
+{
+	struct nt_batch_endpoint c = *e;
+	struct nt_slice *const texts[] = { &c.namespace_, &c.name,    &c.uid,	&c.container_id,
+					   &c.ifname,	  &c.network, &c.reason };
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(texts); i++)
+		*texts[i] = nt_arena_copy(arena, *texts[i]);
+	return c;
+}
+
+/* Those of the look before that are not there any more; what went before and is in no batch yet
+ * stays. */
+static void keep_gone(struct nt_failed *f, const struct nt_batch_endpoint *old, size_t len,
+		      const struct timespec *now, bool unshipped)
+{
+	for (size_t i = 0; i < len && f->len < 2 * NT_FAILED_MAX; i++) {
+		struct nt_batch_endpoint *e = &f->endpoints[f->len];
+
+		if (is_failing(f, old[i].ep_id) || (old[i].state == NT_ENDPOINT_GONE && !unshipped))
+			continue;
+		*e = copy(&f->arenas[f->at], &old[i]);
+		if (e->state == NT_ENDPOINT_FAILED)
+			e->until_us = (int64_t)now->tv_sec * 1000000 + now->tv_nsec / 1000;
+		e->state = NT_ENDPOINT_GONE;
+		f->len++;
+	}
+}
+
+/* A missing folder has never changed. */
+static bool has_changed(struct nt_failed *f, int fd, struct timespec *ret_now)
+{
+	struct stat st = { 0 };
+	bool same;
+
+	if (fd != -1 && fstat(fd, &st) == -1)
+		return false;
+	same = st.st_mtim.tv_sec == f->mtime.tv_sec && st.st_mtim.tv_nsec == f->mtime.tv_nsec;
+	f->mtime = st.st_mtim;
+	*ret_now = st.st_mtim;
+	if (fd == -1)
+		(void)clock_gettime(CLOCK_REALTIME, ret_now);
+	return !same;
 }
 
 void nt_failed_scan(struct nt_failed *f, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	struct stat st;
+	const struct nt_batch_endpoint *old = f->endpoints;
+	size_t old_len = f->len;
+	struct timespec now;
 
-	if (!dir) {
+	if (!dir)
 		nt_closep(&fd);
-		f->changed = f->changed || f->len;
-		f->len = 0;
-		f->mtime = (struct timespec){ 0 };
+	if (!has_changed(f, dir ? fd : -1, &now))
 		return;
-	}
-	if (fstat(fd, &st) == -1 ||
-	    (st.st_mtim.tv_sec == f->mtime.tv_sec && st.st_mtim.tv_nsec == f->mtime.tv_nsec))
-		return;
-	f->mtime = st.st_mtim;
-	f->arena.max_bytes = (size_t)NT_FAILED_MAX * 2048;
-	nt_arena_reset(&f->arena);
-	f->len = 0;
-	f->changed = true;
-	f->endpoints = nt_arena_alloc(&f->arena, NT_FAILED_MAX * sizeof(*f->endpoints));
-	if (f->endpoints)
+	f->at = !f->at;
+	f->arenas[f->at].max_bytes = (size_t)NT_FAILED_MAX * 4096;
+	nt_arena_reset(&f->arenas[f->at]);
+	f->len = f->failing = 0;
+	f->endpoints = nt_arena_alloc(&f->arenas[f->at], 2 * NT_FAILED_MAX * sizeof(*f->endpoints));
+	if (f->endpoints && dir)
 		read_folder(f, dir);
+	if (f->endpoints)
+		keep_gone(f, old, old_len, &now, f->changed);
+	f->changed = true;
 }
 
 void nt_failed_done(struct nt_failed *f)
 {
-	nt_arena_done(&f->arena);
+	nt_arena_done(&f->arenas[0]);
+	nt_arena_done(&f->arenas[1]);
 	*f = (struct nt_failed){ 0 };
 }

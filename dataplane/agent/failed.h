@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attachments that failed: the plugin writes one JSON file each into the state folder, the agent
- * reports them as endpoints that are not tapped, with the reason (coverage is data). Bounded; read
- * again when the folder has changed. Not thread-safe.
+ * Pods that are not tapped: there is one JSON file for each in the state folder
+ * (dataplane/taps/failures.h), which the agent reports as an endpoint with the reason (coverage is
+ * data). Its ep_id is a hash of the file's name with the highest bit set, which no tap's is. When
+ * the file goes, because the pod went or is tapped by now, the endpoint is reported once more, as
+ * gone. Bounded; read again when the folder has changed. Not thread-safe.
  */
 #pragma once
 
@@ -11,15 +13,17 @@
 #include "lib/base/arena.h"
 #include "lib/record/batch.h"
 
+#define NT_FAILED_EP_ID ((uint64_t)1 << 63)
 /* Newest first come, the rest is counted: the plugin writes at most one per failed ADD. */
 #define NT_FAILED_MAX 4096
 /* One file; the plugin's are some hundred octets. */
 #define NT_FAILED_FILE_BYTES 8192
 
 struct nt_failed {
-	struct nt_arena arena;
-	struct nt_batch_endpoint *endpoints;
-	size_t len;
+	struct nt_arena arenas[2]; /* of this look and of the one before */
+	unsigned int at; /* which one is this look's */
+	struct nt_batch_endpoint *endpoints; /* those that went since the last batch at the end */
+	size_t len, failing; /* of len, not tapped */
 	uint64_t skipped; /* files that could not be read */
 	struct timespec mtime; /* of the folder when it was read */
 	bool changed; /* since the last batch */

@@ -179,6 +179,14 @@ static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 	       pod->shipped_resolver != pod->answered;
 }
 
+static const char *end_reason(const struct nt_pod *p)
+{
+	if (p->state != NT_POD_DETACHED || p->end == NT_END_DEL)
+		return "";
+	return p->end == NT_END_LINK_GONE ? "its host link went without a DEL"
+					  : "its host link belongs to another pod by now";
+}
+
 static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
 					    const struct nt_agent_pod *pod)
 {
@@ -194,6 +202,9 @@ static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
 		.host_ifname = nt_slice_str(p->host_ifname),
 		.network = nt_slice_str(p->network),
 		.role = pod->answered ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD,
+		.origin = (enum nt_endpoint_origin)p->origin,
+		.dns = (enum nt_endpoint_dns)p->dns,
+		.reason = nt_slice_str(pod->known ? end_reason(p) : ""),
 		.since_us = (int64_t)(p->attach_real_ns / NT_NS_PER_US),
 		.seen = pod->seen,
 		.logged = pod->logged,

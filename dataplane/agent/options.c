@@ -3,9 +3,11 @@
 #include "dataplane/agent/options.h"
 
 #include <getopt.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "dataplane/agent/agent.h"
+#include "dataplane/agent/cnicache.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/status.h"
 #include "dataplane/taps/taps.h"
@@ -30,6 +32,8 @@ const char nt_options_usage[] =
 	"  --objects DIR         manifests (Pod, DNSPolicy): policies are put in force (default: "
 	"none)\n"
 	"  --node-resolv-conf FILE  its search domains are trusted (default /etc/resolv.conf)\n"
+	"  --cni-cache DIR       pods that run already are found there (default\n"
+	"                        " NT_CNICACHE_DIR_DEFAULT "; none: not looked at)\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";
@@ -49,6 +53,7 @@ enum option_code {
 	OPT_CLUSTER_DOMAIN,
 	OPT_OBJECTS,
 	OPT_NODE_RESOLV_CONF,
+	OPT_CNI_CACHE,
 	OPT_LISTEN,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -70,6 +75,7 @@ static const struct option longopts[] = {
 	{ "cluster-domain", required_argument, NULL, OPT_CLUSTER_DOMAIN },
 	{ "objects", required_argument, NULL, OPT_OBJECTS },
 	{ "node-resolv-conf", required_argument, NULL, OPT_NODE_RESOLV_CONF },
+	{ "cni-cache", required_argument, NULL, OPT_CNI_CACHE },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -160,6 +166,9 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_NODE_RESOLV_CONF:
 		o->node_resolv_conf = value;
 		return 0;
+	case OPT_CNI_CACHE:
+		o->cni_cache = strcmp(value, "none") == 0 ? NULL : value;
+		return value[0] ? 0 : nt_err_set(err, EINVAL, "--cni-cache: the name is empty");
 	case OPT_LISTEN:
 		o->listen = value;
 		return nt_status_check(value, err);
@@ -193,6 +202,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.spool = "/var/lib/nametap/spool",
 		.cluster_domain = "cluster.local",
 		.node_resolv_conf = "/etc/resolv.conf",
+		.cni_cache = NT_CNICACHE_DIR_DEFAULT,
 		.flush_ns = 5 * NT_NS_PER_S,
 		.pod_rows = NT_AGENT_POD_ROWS,
 		.timeout_ns = 6 * NT_NS_PER_S,

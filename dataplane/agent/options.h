@@ -12,6 +12,7 @@ struct nt_options {
 	const char *listen; /* NULL: no /metrics */
 	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */
 	const char *node_resolv_conf;
+	const char *cni_cache; /* the runtime's; NULL: not looked at */
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;
 	uint64_t spool_max_bytes;
 	uint32_t pod_rows;

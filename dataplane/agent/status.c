@@ -83,7 +83,7 @@ static void put_tables(struct nt_buf *out, const struct nt_agent *a)
 	one(out, "nametap_agent_pods", "Pods in the table, gone ones included", NT_METRIC_GAUGE,
 	    a->pods.map.len);
 	one(out, "nametap_agent_attach_failures", "Pods whose attachment failed", NT_METRIC_GAUGE,
-	    a->failed.len);
+	    a->failed.failing);
 	one(out, "nametap_agent_pairing_entries", "Queries in the pairing table", NT_METRIC_GAUGE,
 	    pair.entries);
 	one(out, "nametap_agent_pairing_waiting", "Queries that wait for a reply", NT_METRIC_GAUGE,
@@ -159,6 +159,20 @@ static void put_rules(struct nt_buf *out, const struct nt_rules *rules)
 	    "Pods whose policies could not be changed", NT_METRIC_COUNTER, s.failures);
 }
 
+static void put_adopt(struct nt_buf *out, const struct nt_adopt *adopt)
+{
+	struct nt_adopt_stats s = nt_adopt_stats(adopt);
+
+	one(out, "nametap_agent_adopted_total", "Running pods tapped without an ADD",
+	    NT_METRIC_COUNTER, s.adopted);
+	one(out, "nametap_agent_adopt_lost_total", "Pods whose link went without a DEL",
+	    NT_METRIC_COUNTER, s.lost);
+	one(out, "nametap_agent_adopt_failed", "Running pods that cannot be tapped",
+	    NT_METRIC_GAUGE, s.failed);
+	one(out, "nametap_agent_cni_cache_bad", "Files of the CNI cache that are no entries",
+	    NT_METRIC_GAUGE, s.bad_entries);
+}
+
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
 {
 	put_packets(out, source->agent);
@@ -170,6 +184,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_export(out, source->export);
 	if (source->rules)
 		put_rules(out, source->rules);
+	if (source->adopt)
+		put_adopt(out, source->adopt);
 }
 
 /* --- the port --------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "dataplane/agent/adopt.h"
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/ring.h"
@@ -20,6 +21,7 @@ struct nt_status_source {
 	const struct nt_ring *ring;
 	const struct nt_export *export;
 	const struct nt_rules *rules;
+	const struct nt_adopt *adopt;
 };
 
 /* 0 when nt_status_open would take it; -EINVAL. */

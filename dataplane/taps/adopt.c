@@ -54,6 +54,9 @@ int nt_taps_adopt(struct nt_taps *t, const char *netns, struct nt_pod *pod, stru
 		r = nt_hostlink_find(netns, pod->ifname, &link, err);
 	if (r < 0)
 		return r;
+	if (pod->netns_ino &&
+	    (pod->netns_ino != link.netns_ino || pod->netns_dev != link.netns_dev))
+		return nt_err_set(err, EAGAIN, "%s is another namespace by now", netns);
 	pod->ifindex = link.ifindex;
 	pod->netns_ino = link.netns_ino;
 	pod->netns_dev = link.netns_dev;

@@ -267,30 +267,33 @@ int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err)
 
 /* --- by address ----------------------------------------------------------------------------- */
 
-struct wanted {
-	const struct nt_abi_addr *ip;
-	int ifindex; /* that has it; 0: none so far */
-	unsigned found;
+struct listing {
+	struct nl_cache *links;
+	nt_hostlink_address_fn *fn;
+	void *ctx;
 };
 
-static bool is_ip(struct nl_addr *addr, const struct nt_abi_addr *ip)
+static void listing_done(struct listing *l)
 {
-	unsigned len = ip->family == 4 ? 4 : 16;
-
-	return addr && nl_addr_get_family(addr) == (ip->family == 4 ? AF_INET : AF_INET6) &&
-	       nl_addr_get_len(addr) == len &&
-	       memcmp(nl_addr_get_binary_addr(addr), ip->octets, len) == 0;
+	nl_cache_free(l->links);
 }
 
-static void note_address(struct nl_object *object, void *ctx)
+static void list_address(struct nl_object *object, void *ctx)
 {
 	struct rtnl_addr *addr = (struct rtnl_addr *)object;
-	struct wanted *w = ctx;
+	struct nl_addr *local = rtnl_addr_get_local(addr);
+	struct listing *l = ctx;
+	_cleanup_(link_putp) struct rtnl_link *link =
+		rtnl_link_get(l->links, rtnl_addr_get_ifindex(addr));
+	struct nt_abi_addr ip = { 0 };
+	unsigned len = local ? nl_addr_get_len(local) : 0;
 
-	if (!is_ip(rtnl_addr_get_local(addr), w->ip) || w->ifindex == rtnl_addr_get_ifindex(addr))
+	if (!link || !is_veth(link) || (len != 4 && len != 16) ||
+	    rtnl_addr_get_scope(addr) != RT_SCOPE_UNIVERSE)
 		return;
-	w->ifindex = rtnl_addr_get_ifindex(addr);
-	w->found++;
+	ip.family = len == 4 ? 4 : 6;
+	memcpy(ip.octets, nl_addr_get_binary_addr(local), len);
+	l->fn(l->ctx, rtnl_link_get_name(link), &ip);
 }
 
 static void cache_freep(struct nl_cache **cache)
@@ -298,30 +301,23 @@ static void cache_freep(struct nl_cache **cache)
 	nl_cache_free(*cache);
 }
 
-int nt_hostlink_find_ip(const char *netns, const struct nt_abi_addr *ip, char ret_ifname[16],
-			struct nt_hostlink *ret_link, struct nt_err *err)
+int nt_hostlink_addresses(const char *netns, nt_hostlink_address_fn *fn, void *ctx,
+			  struct nt_err *err)
 {
 	_cleanup_(ends_done) struct ends e = { .pod_fd = -1, .host_fd = -1 };
 	_cleanup_(cache_freep) struct nl_cache *addresses = NULL;
-	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	struct wanted w = { .ip = ip };
+	_cleanup_(listing_done) struct listing l = { .fn = fn, .ctx = ctx };
 	int r = open_ends(netns, &e, err);
 
 	if (r < 0)
 		return r;
-	r = rtnl_addr_alloc_cache(e.pod, &addresses);
+	r = rtnl_link_alloc_cache(e.pod, AF_UNSPEC, &l.links);
+	if (r == 0)
+		r = rtnl_addr_alloc_cache(e.pod, &addresses);
 	if (r < 0)
 		return nt_err_set(err, EIO, "addresses in %s: %s", netns, nl_geterror(r));
-	nl_cache_foreach(addresses, note_address, &w);
-	if (w.found != 1)
-		return nt_err_set(err, w.found ? EEXIST : ENOENT,
-				  "the address is on %u interfaces in %s", w.found, netns);
-	r = rtnl_link_get_kernel(e.pod, w.ifindex, NULL, &link);
-	if (r < 0 || !link)
-		return nt_err_set(err, ENOENT, "interface %d in %s: %s", w.ifindex, netns,
-				  nl_geterror(r));
-	snprintf(ret_ifname, 16, "%s", rtnl_link_get_name(link));
-	return find_in(&e, ret_ifname, ret_link, err);
+	nl_cache_foreach(addresses, list_address, &l);
+	return 0;
 }
 
 static int read_oif(struct nl_msg *msg, void *ctx)

@@ -26,10 +26,11 @@ int nt_hostlink_netns(const char *path, __u64 *ret_ino, __u64 *ret_dev,
 int nt_hostlink_find(const char *netns, const char *ifname, struct nt_hostlink *ret_link,
 		     struct nt_err *err) NT_MUSTCHECK;
 
-/* The same, with the interface that has the address `ip` in that namespace; its name is written to
- * ret_ifname. -ENOENT: no veth there has it; -EEXIST: more than one. */
-int nt_hostlink_find_ip(const char *netns, const struct nt_abi_addr *ip, char ret_ifname[16],
-			struct nt_hostlink *ret_link, struct nt_err *err) NT_MUSTCHECK;
+/* Calls fn for each address of a veth in the namespace at `netns`, loopback and link-local ones
+ * excepted. -ENOENT: no such namespace. */
+typedef void nt_hostlink_address_fn(void *ctx, const char *ifname, const struct nt_abi_addr *ip);
+int nt_hostlink_addresses(const char *netns, nt_hostlink_address_fn *fn, void *ctx,
+			  struct nt_err *err) NT_MUSTCHECK;
 
 /* ifindex of the link through which this namespace sends to `ip`; -ENOENT: no route. */
 int nt_hostlink_route(const struct nt_abi_addr *ip, __u32 *ret_ifindex,

@@ -38,6 +38,8 @@ enum {
 	EP_LOGGED = 15,
 	EP_UNLOGGED = 16,
 	EP_REASON = 17,
+	EP_ORIGIN = 18,
+	EP_DNS = 19,
 };
 
 static void put_range(const struct nt_batch_range *range, struct nt_buf *out)
@@ -70,6 +72,8 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	nt_wire_put_uint(out, EP_LOGGED, e->logged);
 	nt_wire_put_uint(out, EP_UNLOGGED, e->unlogged);
 	nt_wire_put_str(out, EP_REASON, e->reason);
+	nt_wire_put_uint(out, EP_ORIGIN, e->origin);
+	nt_wire_put_uint(out, EP_DNS, e->dns);
 }
 
 static void put_crc(struct nt_buf *out, size_t from)
@@ -239,6 +243,14 @@ static bool get_endpoint_field(const struct nt_wire_token *t, struct nt_batch_en
 	if (t->number == EP_ROLE) {
 		e->role = (enum nt_role)t->value;
 		return t->type == NT_WIRE_VARINT && t->value <= NT_ROLE_RESOLVER;
+	}
+	if (t->number == EP_ORIGIN) {
+		e->origin = (enum nt_endpoint_origin)t->value;
+		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_NODE;
+	}
+	if (t->number == EP_DNS) {
+		e->dns = (enum nt_endpoint_dns)t->value;
+		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_DNS_DERIVED;
 	}
 	return true;
 }

@@ -29,6 +29,21 @@ enum nt_endpoint_state {
 	NT_ENDPOINT_FAILED = 3, /* not tapped; reason says why */
 };
 
+/* How an endpoint came to be known; the values of enum nt_pod_origin in dataplane/abi.h. */
+enum nt_endpoint_origin {
+	NT_ENDPOINT_ADD = 0, /* CNI ADD: seen from its first packet on */
+	NT_ENDPOINT_ADOPTED = 1, /* it ran already: seen from since_us on */
+	NT_ENDPOINT_NODE = 2, /* sockets of the host's network namespace */
+};
+
+/* Where its resolvers and search list come from; the values of enum nt_pod_dns there. */
+enum nt_endpoint_dns {
+	NT_ENDPOINT_DNS_UNKNOWN = 0,
+	NT_ENDPOINT_DNS_RUNTIME = 1,
+	NT_ENDPOINT_DNS_FILE = 2,
+	NT_ENDPOINT_DNS_DERIVED = 3,
+};
+
 struct nt_batch_endpoint {
 	uint64_t ep_id;
 	enum nt_endpoint_state state;
@@ -36,6 +51,8 @@ struct nt_batch_endpoint {
 	struct nt_addr ips[4];
 	size_t ips_len;
 	enum nt_role role;
+	enum nt_endpoint_origin origin;
+	enum nt_endpoint_dns dns;
 	int64_t since_us, until_us; /* tapped since; until 0 while it is */
 	uint64_t seen; /* DNS datagrams at the tap, both directions, since attach */
 	uint64_t logged; /* of these in LOG rows, or held as waiting queries */

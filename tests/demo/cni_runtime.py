@@ -10,6 +10,7 @@ DEL comes several times: the first with netns and prevResult, later ones with ne
 
 Not done: GC, STATUS, several networks in one call, host ports, bandwidth.
 """
+import base64
 import json
 import os
 import random
@@ -50,13 +51,14 @@ class Sandbox:
 
 
 class Network:
-    def __init__(self, conflist, path, prefix=()):
+    def __init__(self, conflist, path, prefix=(), cache=None):
         """conflist: a dict or a file. path: folders with plugins. prefix: words before each plugin's
-        command, such as nsenter into the node's network namespace."""
+        command, such as nsenter into the node's network namespace. cache: libcni's folder of results,
+        which containerd and podman have under /var/lib/cni."""
         if not isinstance(conflist, dict):
             with open(conflist) as f:
                 conflist = json.load(f)
-        self.conflist, self.path, self.prefix = conflist, path, list(prefix)
+        self.conflist, self.path, self.prefix, self.cache = conflist, path, list(prefix), cache
 
     def add(self, sandbox, ifname="eth0"):
         """Returns the last plugin's result. On Error the caller sends DEL, as runtimes do."""
@@ -64,7 +66,21 @@ class Network:
         for entry in self.conflist["plugins"]:
             result = self.call("ADD", entry, sandbox, ifname, result)
         sandbox.result = result
+        if self.cache:
+            self.keep(sandbox, ifname)
         return result
+
+    def cached(self, sandbox, ifname="eth0"):
+        return f"{self.cache}/{self.conflist['name']}-{sandbox.container_id}-{ifname}"
+
+    def keep(self, sandbox, ifname="eth0"):
+        """What libcni writes when all plugins have succeeded, in its order of keys."""
+        config = base64.b64encode(json.dumps(self.conflist).encode()).decode()
+        entry = {"kind": "cniCacheV1", "containerId": sandbox.container_id, "config": config, "ifName": ifname,
+                 "networkName": self.conflist["name"], "cniArgs": [p.split("=", 1) for p in sandbox.arguments().split(";")],
+                 "capabilityArgs": sandbox.capabilities(), "result": sandbox.result}
+        with open(self.cached(sandbox, ifname), "w") as f:
+            json.dump(entry, f, separators=(",", ":"))
 
     def check(self, sandbox, ifname="eth0"):
         for entry in self.conflist["plugins"]:
@@ -74,6 +90,8 @@ class Network:
         for n in range(times):
             for entry in reversed(self.conflist["plugins"]):
                 self.call("DEL", entry, sandbox, ifname, None if n else sandbox.result, with_netns=n == 0)
+            if self.cache and os.path.exists(self.cached(sandbox, ifname)):
+                os.unlink(self.cached(sandbox, ifname))
 
     def entry_of(self, entry, sandbox, previous):
         config = dict(entry, name=self.conflist["name"], cniVersion=self.conflist["cniVersion"])

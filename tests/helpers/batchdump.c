@@ -55,6 +55,8 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	put_text(out, "container_id", e->container_id);
 	put_text(out, "ifname", e->ifname);
 	put_number(out, "role", e->role);
+	put_number(out, "origin", e->origin);
+	put_number(out, "dns", e->dns);
 	put_number(out, "since_us", (uint64_t)e->since_us);
 	put_number(out, "until_us", (uint64_t)e->until_us);
 	put_number(out, "seen", e->seen);

@@ -35,6 +35,8 @@ static const struct nt_batch_endpoint endpoints[] = {
 	  .ips = { { 4, { 10, 0, 0, 1 } }, { 6, { 0xfd, [15] = 1 } } },
 	  .ips_len = 2,
 	  .role = NT_ROLE_RESOLVER,
+	  .origin = NT_ENDPOINT_ADOPTED,
+	  .dns = NT_ENDPOINT_DNS_FILE,
 	  .since_us = 1795414324118000,
 	  .until_us = -1,
 	  .seen = 9,
@@ -130,6 +132,7 @@ START_TEST(test_endpoints)
 	ck_assert(nt_slice_eq(e->network, NT_SLICE_LIT("pods")));
 	ck_assert(e->ips_len == 2 && nt_addr_eq(&e->ips[1], &endpoints[0].ips[1]));
 	ck_assert(e->since_us == 1795414324118000 && e->until_us == -1);
+	ck_assert(e->origin == NT_ENDPOINT_ADOPTED && e->dns == NT_ENDPOINT_DNS_FILE);
 	ck_assert(e->seen == 9 && e->logged == 7 && e->unlogged == 2 && !e->reason.len);
 	e = &back.endpoints[1];
 	ck_assert(e->state == NT_ENDPOINT_FAILED && !e->name.len);

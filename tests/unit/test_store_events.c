@@ -205,8 +205,11 @@ START_TEST(file_without_events_is_migrated)
 	close_store();
 	nt_buf_printf(&path, "%s/records.db", folder);
 	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, "DROP TABLE events; PRAGMA user_version = 1", NULL, NULL,
-				      NULL),
+	ck_assert_int_eq(sqlite3_exec(db,
+				      "DROP TABLE events; ALTER TABLE endpoints DROP COLUMN origin;"
+				      "ALTER TABLE endpoints DROP COLUMN dns;"
+				      "PRAGMA user_version = 1",
+				      NULL, NULL, NULL),
 			 SQLITE_OK);
 	sqlite3_close(db);
 	open_store();

@@ -117,12 +117,15 @@ function Endpoints(): JSX.Element {
   if (d.coverage.problem.value) return <ProblemNote problem={d.coverage.problem.value} />;
   if (!c) return <p>Loading coverage…</p>;
   const failed = c.endpoints.filter((e) => e.state === "failed");
+  const adopted = c.endpoints.filter((e) => e.state === "tapped" && e.origin === "adopted");
   const lossy = c.endpoints.filter((e) => e.state !== "failed" && e.unlogged > 0);
   return (
     <>
       <p>{exact(c.tapped)} pods tapped, {exact(c.failed)} not tapped, {exact(c.gone)} gone.</p>
       {failed.length > 0 && <><h3>Not tapped</h3>
         <ul>{failed.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} /> on <Name value={e.node} />: {e.reason || "reason unknown"}</li>)}</ul></>}
+      {adopted.length > 0 && <><h3>Ran before they were tapped</h3>
+        <ul>{adopted.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} /> on <Name value={e.node} />: seen since {clock(e.since, 0)} UTC</li>)}</ul></>}
       {lossy.length > 0 && <><h3>Packets not in the log</h3>
         <ul>{lossy.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} />: {exact(e.unlogged)} of {exact(e.seen)} packets seen</li>)}</ul></>}
       <h3>Nodes</h3>

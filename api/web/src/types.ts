@@ -75,6 +75,7 @@ export interface ProblemBody {
 export interface Endpoint {
   node: string; state: "tapped" | "gone" | "failed"; namespace: string; name: string;
   reason: string; seen: number; logged: number; unlogged: number;
+  since: string; origin: "add" | "adopted" | "node" | "none";
 }
 export interface Coverage {
   tapped: number; failed: number; gone: number;

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pods that were there before, and records that are not true any more. */
+#include "dataplane/agent/adopt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dataplane/agent/cnicache.h"
+#include "dataplane/agent/netnses.h"
+#include "dataplane/agent/podlist.h"
+#include "dataplane/agent/resolvconf.h"
+#include "dataplane/taps/failures.h"
+#include "dataplane/taps/hostlink.h"
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+
+/* What a look needs of an attached pod, or of one that the cache told of. */
+struct tapped {
+	uint64_t ep_id; /* 0: not attached */
+	uint64_t ino, dev;
+	struct nt_abi_addr ips[NT_POD_IPS];
+};
+
+/* An address of a veth in a namespace. */
+struct place {
+	struct nt_abi_addr ip;
+	char ifname[16];
+	const struct nt_netns *netns; /* into this look's snapshot */
+};
+
+/* Under which a note was written, to take it away. */
+struct noted {
+	struct nt_pod pod; /* container id and ifname */
+	uint64_t look;
+};
+
+struct nt_adopt {
+	struct nt_adopt_config config;
+	struct nt_netnses nets;
+	struct nt_buf tapped; /* struct tapped */
+	struct nt_buf places; /* struct place; made when the first pod of the list asks */
+	bool places_known;
+	struct nt_buf noted; /* struct noted: pods of the list */
+	struct timespec cache_mtime;
+	uint64_t objects_generation;
+	bool dirty; /* something is left to be tried again */
+	struct nt_adopt_stats stats;
+};
+
+int nt_adopt_new(const struct nt_adopt_config *config, struct nt_adopt **ret_adopt,
+		 struct nt_err *err)
+{
+	struct nt_adopt *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return nt_err_set(err, ENOMEM, "no memory for adoption");
+	a->config = *config;
+	if (!a->config.proc)
+		a->config.proc = "/proc";
+	if (!a->config.named_netns)
+		a->config.named_netns = "/run/netns";
+	a->dirty = true;
+	*ret_adopt = a;
+	return 0;
+}
+
+void nt_adopt_free(struct nt_adopt *a)
+{
+	if (!a)
+		return;
+	nt_netnses_done(&a->nets);
+	nt_buf_done(&a->tapped);
+	nt_buf_done(&a->places);
+	nt_buf_done(&a->noted);
+	free(a);
+}
+
+struct nt_adopt_stats nt_adopt_stats(const struct nt_adopt *a)
+{
+	return a->stats;
+}
+
+/* --- records that are there ------------------------------------------------------------------- */
+
+static bool note_tapped(void *ctx, const struct nt_pod *pod)
+{
+	struct tapped t = { .ep_id = pod->ep_id, .ino = pod->netns_ino, .dev = pod->netns_dev };
+	struct nt_adopt *a = ctx;
+
+	if (pod->state != NT_POD_ATTACHED || pod->origin == NT_ORIGIN_NODE)
+		return true;
+	memcpy(t.ips, pod->ips, sizeof(t.ips));
+	nt_buf_add(&a->tapped, &t, sizeof(t));
+	return true;
+}
+
+static void verify(struct nt_adopt *a)
+{
+	struct tapped *all = (struct tapped *)a->tapped.p;
+	struct nt_err err;
+
+	for (size_t i = 0; i < a->tapped.len / sizeof(*all); i++) {
+		const struct nt_netns *n = nt_netnses_find(&a->nets, all[i].ino, all[i].dev);
+		int r = nt_taps_verify(a->config.taps, all[i].ep_id, n ? n->path : NULL, &err);
+
+		if (r < 0)
+			nt_log_warn("look at an attachment: %s", err.msg);
+		if (r != 1)
+			continue;
+		a->stats.lost++;
+		a->dirty = true; /* the pod may be there under another link */
+		memset(&all[i], 0, sizeof(all[i]));
+	}
+}
+
+/* --- one pod ---------------------------------------------------------------------------------- */
+
+static const struct nt_object *object_of(const struct nt_adopt *a, const struct nt_pod *pod)
+{
+	if (!a->config.objects || !pod->namespace_[0])
+		return NULL;
+	return nt_objects_find(a->config.objects, NT_SLICE_LIT("Pod"),
+			       nt_slice_str(pod->namespace_), nt_slice_str(pod->name));
+}
+
+/* The runtime's word, else the pod's own file, else what the object lets one compute. */
+static void find_dns(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
+{
+	const struct nt_netns *n = NULL;
+	const struct nt_object *object;
+	struct nt_err err;
+	__u64 ino, dev;
+
+	if (pod->dns != NT_DNS_UNKNOWN)
+		return;
+	if (nt_hostlink_netns(netns, &ino, &dev, &err) == 0)
+		n = nt_netnses_find(&a->nets, ino, dev);
+	if (n && n->pid && nt_resolvconf_of_process(a->config.proc, n->pid, pod, &err) == 0 &&
+	    pod->dns != NT_DNS_UNKNOWN)
+		return;
+	object = object_of(a, pod);
+	if (object)
+		nt_podlist_derive_dns(object, a->config.cluster_domain, pod);
+}
+
+static void cannot(struct nt_adopt *a, const struct nt_pod *pod, const char *netns, const char *why)
+{
+	struct nt_err err;
+
+	a->dirty = true;
+	a->stats.failed++;
+	if (nt_failure_put(a->config.state_dir, pod, netns, why, &err) < 0)
+		nt_log_warn("cannot note that %s/%s is not tapped: %s", pod->namespace_, pod->name,
+			    err.msg);
+}
+
+/* Is it tapped now? */
+static bool adopt(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
+{
+	struct nt_err err;
+	int r;
+
+	find_dns(a, netns, pod);
+	r = nt_taps_adopt(a->config.taps, netns, pod, &err);
+	if (r < 0) {
+		cannot(a, pod, netns, err.msg);
+		return false;
+	}
+	nt_failure_drop(a->config.state_dir, pod);
+	if (r == 0)
+		return true;
+	a->stats.adopted++;
+	nt_log_info("%s/%s (%s, %s) is tapped from now on", pod->namespace_, pod->name,
+		    pod->container_id, pod->host_ifname);
+	return true;
+}
+
+/* --- the runtime's cache ---------------------------------------------------------------------- */
+
+static void add_tapped(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	struct tapped t = { 0 };
+
+	memcpy(t.ips, pod->ips, sizeof(t.ips));
+	nt_buf_add(&a->tapped, &t, sizeof(t));
+}
+
+static void on_entry(void *ctx, const struct nt_cnicache_entry *entry)
+{
+	struct nt_adopt *a = ctx;
+	struct nt_pod pod = entry->pod, live;
+	struct nt_err err;
+	__u64 ino, dev;
+
+	if (nt_hostlink_netns(entry->netns, &ino, &dev, &err) < 0) {
+		nt_failure_drop(a->config.state_dir, &pod); /* the sandbox is gone */
+		return;
+	}
+	if (nt_taps_find(a->config.taps, pod.container_id, pod.ifname, &live) == 0 &&
+	    live.netns_ino == ino && live.netns_dev == dev)
+		return;
+	/* Adopted or not: the list of pods, which knows less, is not asked about it. */
+	add_tapped(a, &pod);
+	(void)adopt(a, entry->netns, &pod);
+}
+
+static void look_at_cache(struct nt_adopt *a)
+{
+	struct nt_err err = { 0 };
+	size_t bad = 0;
+
+	if (!a->config.cache_dir)
+		return;
+	nt_cnicache_scan(a->config.cache_dir, on_entry, a, &bad, &err);
+	if (bad > a->stats.bad_entries)
+		nt_log_warn("%zu files are no entries, the last one: %s", bad, err.msg);
+	a->stats.bad_entries = bad;
+}
+
+/* --- the list of pods ------------------------------------------------------------------------- */
+
+struct placing {
+	struct nt_adopt *a;
+	const struct nt_netns *netns;
+};
+
+static void note_place(void *ctx, const char *ifname, const struct nt_abi_addr *ip)
+{
+	const struct placing *p = ctx;
+	struct place place = { .ip = *ip, .netns = p->netns };
+
+	snprintf(place.ifname, sizeof(place.ifname), "%s", ifname);
+	nt_buf_add(&p->a->places, &place, sizeof(place));
+}
+
+static void find_places(struct nt_adopt *a)
+{
+	struct nt_err err;
+
+	if (a->places_known)
+		return;
+	a->places_known = true;
+	for (size_t i = 0; i < a->nets.len; i++) {
+		struct placing p = { .a = a, .netns = &a->nets.items[i] };
+
+		if (nt_hostlink_addresses(p.netns->path, note_place, &p, &err) < 0)
+			nt_log_debug("%s", err.msg); /* it went meanwhile */
+	}
+}
+
+static bool has_ip(const struct nt_abi_addr ips[NT_POD_IPS], const struct nt_abi_addr *ip)
+{
+	for (size_t i = 0; i < NT_POD_IPS; i++)
+		if (ips[i].family && memcmp(&ips[i], ip, sizeof(*ip)) == 0)
+			return true;
+	return false;
+}
+
+static bool is_known(const struct nt_adopt *a, const struct nt_pod *pod)
+{
+	const struct tapped *all = (const struct tapped *)a->tapped.p;
+
+	for (size_t i = 0; i < a->tapped.len / sizeof(*all); i++)
+		for (size_t k = 0; k < NT_POD_IPS && pod->ips[k].family; k++)
+			if (has_ip(all[i].ips, &pod->ips[k]))
+				return true;
+	return false;
+}
+
+/* The one namespace with the pod's first address. */
+static const struct place *only_place(const struct nt_adopt *a, const struct nt_pod *pod,
+				      struct nt_err *err)
+{
+	const struct place *all = (const struct place *)a->places.p, *found = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->places.len / sizeof(*all); i++) {
+		if (memcmp(&all[i].ip, &pod->ips[0], sizeof(pod->ips[0])) != 0)
+			continue;
+		found = &all[i];
+		n++;
+	}
+	if (n == 1)
+		return found;
+	nt_err_set(err, ENOENT,
+		   n ? "only its address is known, and %zu interfaces on this node have it"
+		     : "only its address is known, and no network namespace that the agent can see "
+		       "has it (%zu; does the agent see the host's /proc and /run/netns?)",
+		   n);
+	return NULL;
+}
+
+/* Anyone may give himself any address: the node must send there, too. */
+static int check_route(const struct place *place, const struct nt_pod *pod, struct nt_err *err)
+{
+	struct nt_hostlink link;
+	__u32 through;
+	int r = nt_hostlink_find(place->netns->path, place->ifname, &link, err);
+
+	if (r == 0 && link.netns_ino != place->netns->ino)
+		r = nt_err_set(err, EAGAIN, "%s is another namespace by now", place->netns->path);
+	if (r == 0)
+		r = nt_hostlink_route(&pod->ips[0], &through, err);
+	if (r < 0 || through == link.ifindex || (link.master && through == link.master))
+		return r;
+	return nt_err_set(err, EXDEV,
+			  "only its address is known, and the node does not send there through %s, "
+			  "behind which it is",
+			  link.ifname);
+}
+
+static void note_listed(struct nt_adopt *a, const struct nt_pod *pod, const char *why)
+{
+	struct noted *all = (struct noted *)a->noted.p, fresh = { .look = a->stats.looks };
+
+	cannot(a, pod, NULL, why);
+	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
+		if (strcmp(all[i].pod.container_id, pod->container_id) == 0) {
+			all[i].look = a->stats.looks;
+			return;
+		}
+	}
+	memcpy(fresh.pod.container_id, pod->container_id, sizeof(fresh.pod.container_id));
+	nt_buf_add(&a->noted, &fresh, sizeof(fresh));
+}
+
+static void on_object(struct nt_adopt *a, const struct nt_object *object)
+{
+	const struct place *place;
+	struct nt_err err;
+	struct nt_pod pod;
+	int r;
+
+	if (!nt_podlist_is_ours(object, a->config.node) || !nt_podlist_describe(object, &pod) ||
+	    is_known(a, &pod))
+		return;
+	find_places(a);
+	place = only_place(a, &pod, &err);
+	r = place ? check_route(place, &pod, &err) : -ENOENT;
+	if (r < 0) {
+		note_listed(a, &pod, err.msg);
+		return;
+	}
+	memcpy(pod.ifname, place->ifname, sizeof(pod.ifname));
+	pod.netns_ino = place->netns->ino;
+	pod.netns_dev = place->netns->dev;
+	(void)adopt(a, place->netns->path, &pod);
+}
+
+/* Notes of pods that are tapped by now, or not in the list any more. */
+static void drop_old_notes(struct nt_adopt *a)
+{
+	struct noted *all = (struct noted *)a->noted.p;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
+		if (all[i].look == a->stats.looks)
+			all[kept++] = all[i];
+		else
+			nt_failure_drop(a->config.state_dir, &all[i].pod);
+	}
+	a->noted.len = kept * sizeof(*all);
+}
+
+static void look_at_list(struct nt_adopt *a)
+{
+	const struct nt_object *object;
+
+	if (!a->config.objects)
+		return;
+	for (size_t i = 0; (object = nt_objects_at(a->config.objects, NT_SLICE_LIT("Pod"), i)); i++)
+		on_object(a, object);
+	drop_old_notes(a);
+}
+
+/* --- a look ----------------------------------------------------------------------------------- */
+
+static struct timespec mtime_of(const char *path)
+{
+	struct stat st = { 0 };
+
+	if (path)
+		(void)stat(path, &st);
+	return st.st_mtim;
+}
+
+bool nt_adopt_has_news(const struct nt_adopt *a)
+{
+	struct timespec mtime = mtime_of(a->config.cache_dir);
+
+	return mtime.tv_sec != a->cache_mtime.tv_sec || mtime.tv_nsec != a->cache_mtime.tv_nsec ||
+	       (a->config.objects &&
+		nt_objects_generation(a->config.objects) != a->objects_generation);
+}
+
+void nt_adopt_look(struct nt_adopt *a)
+{
+	struct nt_err err;
+	int r;
+
+	nt_buf_reset(&a->tapped);
+	nt_buf_reset(&a->places);
+	a->places_known = false;
+	r = nt_netnses_read(&a->nets, a->config.proc, a->config.named_netns, &err);
+	if (r == 0)
+		r = nt_taps_pods(a->config.taps, note_tapped, a, &err);
+	if (r < 0) {
+		nt_log_warn("look for pods: %s", err.msg);
+		return;
+	}
+	a->stats.looks++;
+	verify(a);
+	if (!a->dirty && !nt_adopt_has_news(a))
+		return;
+	a->cache_mtime = mtime_of(a->config.cache_dir);
+	a->objects_generation = a->config.objects ? nt_objects_generation(a->config.objects) : 0;
+	a->dirty = false;
+	a->stats.failed = 0;
+	look_at_cache(a);
+	look_at_list(a);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Adoption and verification of attachments, alone and against ADD and DEL of the same container. */
+#include "tests/bpf/lab.h"
+
+#include "dataplane/taps/hostlink.h"
+#include "tests/unit/suite.h"
+
+static struct nt_taps *taps;
+
+static const struct nt_taps_config lab_config = { .pin_root = LAB_ROOT, .state_dir = LAB_STATE };
+
+static void set_up(void)
+{
+	taps = lab_open(NULL);
+}
+
+static void tear_down(void)
+{
+	lab_remove(taps);
+}
+
+/* As adoption has it: no link known yet. */
+static struct nt_pod stranger(const char *container_id)
+{
+	struct nt_pod pod = { .ifname = "eth0" };
+
+	snprintf(pod.container_id, sizeof(pod.container_id), "%s", container_id);
+	return pod;
+}
+
+static int adopt(struct nt_pod *pod, const char *netns)
+{
+	struct nt_err err = {};
+	int r = nt_taps_adopt(taps, netns, pod, &err);
+
+	ck_assert_msg(r >= 0, "%s", err.msg);
+	return r;
+}
+
+static int verify(__u64 ep_id, const char *netns)
+{
+	struct nt_err err = {};
+	int r = nt_taps_verify(taps, ep_id, netns, &err);
+
+	ck_assert_msg(r >= 0, "%s", err.msg);
+	return r;
+}
+
+static struct nt_pod get(__u64 ep_id)
+{
+	struct nt_pod pod;
+
+	ck_assert_int_eq(nt_taps_pod_get(taps, ep_id, &pod), 0);
+	return pod;
+}
+
+START_TEST(adopted_once)
+{
+	struct nt_pod link = lab_pod("p1", "h1", "c1"), pod = stranger("c1"),
+		      again = stranger("c1");
+	struct nt_pod by_list = stranger("pod-uid-1");
+	struct nt_err err = {};
+
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	ck_assert_uint_eq(pod.ifindex, link.ifindex);
+	ck_assert_uint_eq(pod.netns_ino, link.netns_ino);
+	ck_assert_str_eq(pod.host_ifname, "h1");
+	ck_assert_uint_eq(pod.origin, NT_ORIGIN_ADOPTED);
+	ck_assert_int_eq(nt_taps_check(taps, "c1", "eth0", &err), 0);
+	ck_assert_int_eq(adopt(&again, "/run/netns/p1"), 0);
+	/* Under another name it is the same link. */
+	ck_assert_int_eq(adopt(&by_list, "/run/netns/p1"), 0);
+	/* ADD says what is known already: nothing changes, not even the origin. */
+	ck_assert_int_eq(nt_taps_attach(taps, &link, &err), 0);
+	ck_assert_uint_eq(link.ep_id, pod.ep_id);
+	ck_assert_uint_eq(get(pod.ep_id).origin, NT_ORIGIN_ADOPTED);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+START_TEST(another_namespace_by_now)
+{
+	struct nt_pod pod = stranger("c1");
+	struct nt_err err = {};
+
+	(void)lab_pod("p1", "h1", "c1");
+	pod.netns_ino = 1;
+	ck_assert_int_eq(nt_taps_adopt(taps, "/run/netns/p1", &pod, &err), -EAGAIN);
+	ck_assert_int_eq(nt_taps_adopt(taps, "/run/netns/none", &pod, &err), -ENOENT);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+START_TEST(not_after_its_end)
+{
+	struct nt_pod pod = stranger("c1"), again = stranger("c1");
+	struct nt_err err = {};
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	ck_assert_int_eq(nt_taps_detach(taps, "c1", "eth0", pod.netns_ino, &err), 0);
+	ck_assert_int_eq(adopt(&again, "/run/netns/p1"), 0);
+	ck_assert_int_eq(nt_taps_find(taps, "c1", "eth0", &again), -ENOENT);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+START_TEST(link_that_went)
+{
+	struct nt_pod pod = stranger("c1");
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	lab_run("ip link del h1");
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 1);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_DETACHED);
+	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_LINK_GONE);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	lab_run("ip netns del p1");
+}
+END_TEST
+
+/* The pod may call its interface whatever it likes: it stays tapped. */
+START_TEST(renamed_inside)
+{
+	struct nt_pod pod = stranger("c1");
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	lab_run("ip -n p1 link set eth0 name other0");
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+START_TEST(index_of_another_pod)
+{
+	struct nt_pod pod = stranger("c1"), heir = stranger("c2");
+	char line[160];
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	lab_run("ip link del h1; ip netns add p2");
+	snprintf(line, sizeof(line), "ip link add h2 index %u type veth peer name eth0 netns p2",
+		 pod.ifindex);
+	lab_run(line);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 1);
+	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_LINK_REUSED);
+	ck_assert_int_eq(adopt(&heir, "/run/netns/p2"), 1);
+	ck_assert_uint_eq(heir.ifindex, pod.ifindex);
+	ck_assert_uint_ne(heir.ep_id, pod.ep_id);
+	lab_run("ip netns del p1");
+	lab_pod_end("p2", "h2");
+}
+END_TEST
+
+/* --- races --- */
+
+struct found {
+	unsigned attached;
+	__u64 ep_id;
+};
+
+static bool note(void *ctx, const struct nt_pod *pod)
+{
+	struct found *f = ctx;
+
+	if (pod->state == NT_POD_ATTACHED) {
+		f->attached++;
+		f->ep_id = pod->ep_id;
+	}
+	return true;
+}
+
+static pid_t racer(int role, const struct nt_pod *link)
+{
+	struct nt_pod by_add = *link, by_agent = stranger("c1");
+	struct nt_err err = {};
+	struct nt_taps *t = NULL;
+	pid_t pid = fork();
+	int r;
+
+	if (pid != 0)
+		return pid;
+	r = nt_taps_open(&lab_config, &t, &err);
+	if (r == 0 && role == 0)
+		r = nt_taps_attach(t, &by_add, &err);
+	else if (r == 0 && role == 1)
+		r = nt_taps_detach(t, "c1", "eth0", link->netns_ino, &err);
+	else if (r == 0)
+		r = nt_taps_adopt(t, "/run/netns/p1", &by_agent, &err);
+	_exit(r >= 0 ? 0 : 1);
+}
+
+/* ADD, DEL and adoption of the same container at once: whoever is last, there is at most one
+ * attachment, and it is whole. */
+START_TEST(adoption_races_with_add_and_del)
+{
+	struct nt_pod link = lab_pod("p1", "h1", "c1");
+	struct nt_err err = {};
+
+	for (int round = 0; round < 200; round++) {
+		struct found f = {};
+		struct nt_pod live;
+		pid_t pids[4];
+		int status;
+
+		for (int i = 0; i < 4; i++)
+			pids[i] = racer((i + round) % 4 == 3 ? 2 : (i + round) % 4, &link);
+		for (int i = 0; i < 4; i++) {
+			ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+			ck_assert_int_eq(status, 0);
+		}
+		ck_assert_int_eq(nt_taps_pods(taps, note, &f, &err), 0);
+		ck_assert_uint_le(f.attached, 1);
+		if (nt_taps_find(taps, "c1", "eth0", &live) == 0) {
+			ck_assert_uint_eq(live.ep_id, f.ep_id);
+			ck_assert_msg(nt_taps_check(taps, "c1", "eth0", &err) == 0, "%s", err.msg);
+		} else {
+			ck_assert_uint_eq(f.attached, 0);
+		}
+	}
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("adopt");
+	TCase *t = tcase_create("adopt");
+
+	lab_enter();
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, adopted_once);
+	tcase_add_test(t, another_namespace_by_now);
+	tcase_add_test(t, not_after_its_end);
+	tcase_add_test(t, link_that_went);
+	tcase_add_test(t, renamed_inside);
+	tcase_add_test(t, index_of_another_pod);
+	tcase_add_test(t, adoption_races_with_add_and_del);
+	suite_add_tcase(s, t);
+	return nt_suite_run(s);
+}

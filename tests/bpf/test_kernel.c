@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "dataplane/taps/hooks.h"
 #include "lib/dns/name.h"
 #include "lib/policy/suffix.h"
 #include "tests/unit/suite.h"
@@ -394,6 +395,40 @@ START_TEST(two_messages_in_one_send)
 }
 END_TEST
 
+/* --- hooks --- */
+
+/* The programs run where the handle wants them, and a packet is seen once there. */
+static void settle_and_send(struct nt_taps *t, enum nt_hook want)
+{
+	struct nt_hook_state state;
+	struct nt_err err = {};
+	__u64 since = boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
+
+	ck_assert_msg(nt_hooks_settle(t, &pod, &err) == 0, "%s", err.msg);
+	nt_hooks_grace();
+	ck_assert_msg(nt_hooks_calm(t, &pod, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(nt_hooks_look(t, &pod, true, &state), 0);
+	ck_assert_int_eq(state.hook, want);
+	ck_assert(state.is_settled);
+	pod_sends(families[0].pod, families[0].host, QUERY, QUERY_LEN, 0);
+	(void)served(0, QUERY, QUERY_LEN);
+	check_event(expected(0, NT_DIR_FROM_POD, QUERY_LEN, seq), since, QUERY);
+	ck_assert_uint_eq(counters().seq[NT_DIR_FROM_POD], seq + 1);
+}
+
+/* tcx where the kernel has it; clsact where it has not, and where it may not be used. */
+START_TEST(tcx_or_clsact)
+{
+	const struct nt_taps_config config = { .no_tcx = true };
+	struct nt_taps *old_way = lab_open(&config);
+
+	put_in_force(0);
+	settle_and_send(taps, is_older_than(6, 6) ? NT_HOOK_CLSACT : NT_HOOK_TCX);
+	settle_and_send(old_way, NT_HOOK_CLSACT);
+	nt_taps_close(old_way);
+}
+END_TEST
+
 /* --- policies --- */
 
 /* Whether the kernel of the pod leaves checksums to "hardware": with it, nobody checks them. */
@@ -625,6 +660,7 @@ int main(void)
 	tcase_add_test(t, memlock_limit);
 	tcase_add_loop_test(t, query_and_reply, 0, 2);
 	tcase_add_loop_test(t, two_messages_in_one_send, 0, 2);
+	tcase_add_test(t, tcx_or_clsact);
 	tcase_add_loop_test(t, denied_query_gets_its_answer, 0, 8);
 	tcase_add_loop_test(t, allowed_query_is_served, 0, 2);
 	tcase_add_loop_test(t, denied_among_several, 0, 2);

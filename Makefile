@@ -154,7 +154,7 @@ $(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/bas
 	$(Q)mkdir -p $(@D)
 	$(call say,CLIENT,$<) gcc $(client_flags) -o $@ $^ -lm
 
-tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours
+tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours $(BUILD)/tests/bpf/other_build.bpf.o
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
 
@@ -164,7 +164,13 @@ unit: $(C_TESTS) ## unit tests (Check)
 unit-san: ## unit tests under ASan and UBSan, built with clang
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san CC=clang SAN=1 unit
 
-bpf-test: $(BPF_TESTS) ## BPF programs on built packets (root)
+# Programs of another build, for test_upgrade.
+OTHER_BUILD := $(BUILD)/tests/bpf/other_build.bpf.o
+$(OTHER_BUILD): tests/bpf/other_build.bpf.c $(wildcard dataplane/bpf/*.bpf.[ch]) dataplane/abi.h
+	$(Q)mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+bpf-test: $(BPF_TESTS) $(OTHER_BUILD) ## BPF programs on built packets (root)
 	$(Q)$(run_tests) bpf $(BPF_TESTS)
 
 golden: $(BUILD)/nametapctl $(HELPERS) ## pcap in, text out; verdicts against an oracle

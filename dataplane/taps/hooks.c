@@ -37,6 +37,34 @@ const char *nt_hook_fault_name(enum nt_hook_fault fault)
 	return names[fault];
 }
 
+/* --- listing ---------------------------------------------------------------------------------- */
+
+/* Above the longest chain of a hash bucket, which one batch must be able to hold. */
+#define BATCH 256
+
+int nt_hooks_list(struct nt_taps *t, nt_hooks_list_fn *fn, void *ctx, struct nt_err *err)
+{
+	struct nt_endpoint values[BATCH];
+	__u32 keys[BATCH], position = 0;
+	bool first = true;
+	int r = 0;
+
+	while (r == 0) {
+		__u32 n = BATCH;
+
+		r = bpf_map_lookup_batch(t->endpoints_fd, first ? NULL : &position, &position, keys,
+					 values, &n, NULL);
+		if (r < 0 && r != -ENOENT)
+			return nt_err_sys(err, -r, "list endpoints");
+		for (__u32 i = 0; i < n; i++) {
+			if (!fn(ctx, keys[i], values[i].ep_id))
+				return 0;
+		}
+		first = false;
+	}
+	return 0;
+}
+
 /* --- looking ---------------------------------------------------------------------------------- */
 
 static bool wants_tcx(const struct nt_taps *t)
@@ -252,12 +280,12 @@ static int drop_filter(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir 
 }
 
 /* Waits in the kernel until nobody runs the chain of before; without the lock. */
-static int put_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+static int put_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir, int prog_fd,
 		    struct nt_err *err)
 {
 	_cleanup_close_ int lock = -1, link = -1;
 	struct nt_endpoint ep;
-	int r = nt_tcx_attach(pod->ifindex, dir, t->prog_fd[dir], &link, err);
+	int r = nt_tcx_attach(pod->ifindex, dir, prog_fd, &link, err);
 
 	if (r == 0)
 		r = lock_pod(t, pod, &lock, &ep, err);
@@ -279,25 +307,12 @@ int nt_hooks_cover(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *e
 			continue;
 		r = put_filter(t, pod, dir, err);
 		if (r < 0 && r != -ENOENT && wants_tcx(t))
-			r = put_link(t, pod, dir, err);
+			r = put_link(t, pod, dir, t->prog_fd[dir], err);
 	}
 	return r;
 }
 
 /* --- settling --------------------------------------------------------------------------------- */
-
-/* Our link stands behind another's: a filter covers while it is taken off. Where clsact is not
- * possible nothing does, and the time is part of the gap that the caller records. */
-static int step_back(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
-		     const struct side *side, struct nt_err *err)
-{
-	struct nt_err why;
-
-	if (!side->filter && put_filter(t, pod, dir, &why) == -ENOENT)
-		return nt_err_set(err, ENOENT, "%s", why.msg);
-	nt_tcx_drop(t, pod->ep_id, dir);
-	return 0;
-}
 
 /* In place, so that each packet meets the old one or the new one. */
 static int renew_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
@@ -309,6 +324,24 @@ static int renew_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir d
 		return nt_err_sys(err, fd < 0 ? -fd : errno, "replace the program of link %u",
 				  pod->ifindex);
 	return 0;
+}
+
+/* Our link stands behind another's. A copy of the program goes before it, the first of the two
+ * stamps and the second yields; then the old link goes, and the new one gets the program itself,
+ * which the kernel does not take twice. */
+static int move_link(struct nt_taps *t, const struct nt_pod *pod, enum nt_dir dir,
+		     struct nt_err *err)
+{
+	_cleanup_close_ int old = nt_tcx_open(t, pod->ep_id, dir);
+	int r = nt_taps_copy(t, err);
+
+	if (r == 0)
+		r = put_link(t, pod, dir, t->copy_fd[dir], err);
+	if (r < 0)
+		return r;
+	if (old >= 0 && bpf_link_detach(old) < 0)
+		return nt_err_sys(err, errno, "detach from link %u", pod->ifindex);
+	return renew_link(t, pod, dir, err);
 }
 
 static int settle_tcx(struct nt_taps *t, const struct nt_pod *pod, const struct side *sides,
@@ -324,13 +357,8 @@ static int settle_tcx(struct nt_taps *t, const struct nt_pod *pod, const struct 
 				r = renew_link(t, pod, dir, err);
 			continue;
 		}
-		/* A filter of an older generation would go on beside the new link. */
-		if (side->filter && side->filter != t->prog_id[dir])
-			r = put_filter(t, pod, dir, err);
-		if (r == 0 && side->link)
-			r = step_back(t, pod, dir, side, err);
-		if (r == 0)
-			r = put_link(t, pod, dir, err);
+		r = side->link ? move_link(t, pod, dir, err)
+			       : put_link(t, pod, dir, t->prog_fd[dir], err);
 	}
 	if (r == 0)
 		r = put_flags(t, pod, NT_EP_TCX, 0, err);

@@ -36,6 +36,11 @@ struct nt_hook_state {
 /* The word for a fault, as coverage shows it; "" for none. */
 const char *nt_hook_fault_name(enum nt_hook_fault fault);
 
+/* Endpoints, that is: pods that are attached, in no order; fn returns false to stop. */
+typedef bool nt_hooks_list_fn(void *ctx, __u32 ifindex, __u64 ep_id);
+int nt_hooks_list(struct nt_taps *t, nt_hooks_list_fn *fn, void *ctx,
+		  struct nt_err *err) NT_MUSTCHECK;
+
 /*
  * How things stand. Cheap for a settled tcx link (two system calls). filters: look at the clsact
  * filters of such a link, too (there should be none). -ENOENT: the pod is not attached any more;
@@ -51,7 +56,7 @@ int nt_hooks_cover(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *e
 /*
  * Brings the programs where they should be: tcx and first where the kernel has it (and the handle
  * was not opened with no_tcx), else clsact; the pinned programs in place of older ones. No packet
- * goes unseen and none is seen twice while this runs, as long as clsact is possible on the link.
+ * goes unseen and none is seen twice while this runs.
  * May wait for some tens of milliseconds per direction. Leaves NT_EP_YIELD set.
  */
 int nt_hooks_settle(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;

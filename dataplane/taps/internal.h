@@ -31,6 +31,7 @@ struct nt_taps {
 	__u32 prog_id[NT_DIR_MAX];
 	__u32 endpoints_id; /* of the map: a program that uses it is ours, of whatever generation */
 	int cpus;
+	int copy_fd[NT_DIR_MAX]; /* see nt_taps_copy; -1 until then */
 	bool kernel_has_tcx;
 	bool has_tcx; /* and it may be used */
 };
@@ -55,6 +56,14 @@ const char *nt_taps_pin_name(unsigned i);
 /* Loads the objects, pins them beside the root and renames. Root must not exist. */
 int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config,
 		 struct nt_err *err) NT_MUSTCHECK;
+/* Replaces the pinned programs by this build's where those are older, keeping the maps that t has
+ * open. Returns 1 when it did (t's programs are the old ones still), 0 when there was no need. */
+int nt_taps_upgrade(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
+/* Loads the programs once more over the same maps, into copy_fd: the kernel takes no program twice
+ * in one chain. Nothing to do when they are there. */
+int nt_taps_copy(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
+/* Descriptor of the pin of that name; -1: there is none. */
+int nt_taps_pin_fd(const struct nt_taps *t, const char *name);
 /* Who we are, as it is written into a new root. */
 int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
 

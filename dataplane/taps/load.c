@@ -275,3 +275,116 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 		r = write_key(skel, &key, err);
 	return r < 0 ? r : pin_all(t, skel, err);
 }
+
+/* --- another generation of the programs ------------------------------------------------------- */
+
+/* A map that is laid out otherwise would be read wrongly by programs of either build. */
+static int reuse_map(const struct nt_taps *t, struct bpf_map *map, struct nt_err *err)
+{
+	int fd = nt_taps_pin_fd(t, bpf_map__name(map));
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (fd < 0) /* scratch and the like: each generation has its own */
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return nt_err_sys(err, errno, "read map %s", bpf_map__name(map));
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) ||
+	    info.max_entries != bpf_map__max_entries(map) ||
+	    info.map_flags != bpf_map__map_flags(map))
+		return nt_err_set(err, EPROTO, "map %s has another layout", bpf_map__name(map));
+	if (bpf_map__reuse_fd(map, fd) < 0)
+		return nt_err_sys(err, errno, "use map %s", bpf_map__name(map));
+	return 0;
+}
+
+static int load_beside(const struct nt_taps *t, struct nt_tap_bpf *skel, const struct nt_meta *meta,
+		       struct nt_err *err)
+{
+	struct nt_rules_key key;
+	struct bpf_map *map;
+	__u32 zero = 0;
+	int r;
+
+	if (bpf_map_lookup_elem(t->rules_key_fd, &zero, &key) < 0)
+		return nt_err_sys(err, errno, "read map %s", NT_PIN_RULES_KEY);
+	r = configure(skel, meta, &key);
+	if (r < 0)
+		return nt_err_sys(err, -r, "set the size of the ring");
+	bpf_object__for_each_map(map, skel->obj)
+	{
+		r = reuse_map(t, map, err);
+		if (r < 0)
+			return r;
+	}
+	last_complaint[0] = '\0';
+	r = nt_tap_bpf__load(skel);
+	return r < 0 ? nt_err_sys(err, -r, "kernel refuses it (%s)", last_complaint) : 0;
+}
+
+int nt_taps_copy(struct nt_taps *t, struct nt_err *err)
+{
+	_cleanup_(skel_freep) struct nt_tap_bpf *skel = NULL;
+	struct nt_meta meta = nt_taps_meta(t);
+	int r;
+
+	if (t->copy_fd[NT_DIR_FROM_POD] >= 0)
+		return 0;
+	skel = nt_tap_bpf__open();
+	if (!skel)
+		return nt_err_sys(err, errno, "open the built-in object");
+	r = load_beside(t, skel, &meta, err);
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
+		const char *name = dir == NT_DIR_FROM_POD ? NT_PIN_FROM_POD : NT_PIN_TO_POD;
+
+		t->copy_fd[dir] = fcntl(object_fd(skel, name), F_DUPFD_CLOEXEC, 0);
+		if (t->copy_fd[dir] == -1)
+			r = nt_err_sys(err, errno, "keep a program");
+	}
+	return r;
+}
+
+/* One rename: whoever opens the pin gets the one or the other. */
+static int replace_pin(const struct nt_taps *t, struct nt_tap_bpf *skel, const char *name,
+		       struct nt_err *err)
+{
+	char path[PATH_MAX + 64], fresh[PATH_MAX + 72];
+
+	snprintf(path, sizeof(path), "%s/%s", t->pin_root, name);
+	snprintf(fresh, sizeof(fresh), "%s_new", path);
+	(void)unlink(fresh);
+	if (bpf_obj_pin(object_fd(skel, name), fresh) < 0)
+		return nt_err_sys(err, errno, "pin %s", fresh);
+	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
+}
+
+/* The identity is written last: killed before it, the next agent does all of it again. */
+int nt_taps_upgrade(struct nt_taps *t, struct nt_err *err)
+{
+	_cleanup_(skel_freep) struct nt_tap_bpf *skel = NULL;
+	struct nt_meta old = nt_taps_meta(t), meta = old;
+	const char *name;
+	__u32 zero = 0;
+	int r;
+
+	put_identity(&meta);
+	meta.epoch++;
+	if (old.object_version > NT_OBJECT_VERSION ||
+	    memcmp(old.object_build, meta.object_build, sizeof(old.object_build)) == 0)
+		return 0;
+	raise_memlock();
+	skel = nt_tap_bpf__open();
+	if (!skel)
+		return nt_err_sys(err, errno, "open the built-in object");
+	r = load_beside(t, skel, &meta, err);
+	for (unsigned i = 0; r == 0 && (name = nt_taps_pin_name(i)); i++) {
+		if (bpf_object__find_program_by_name(skel->obj, name))
+			r = replace_pin(t, skel, name, err);
+	}
+	if (r < 0)
+		return r;
+	if (bpf_map_update_elem(t->meta_fd, &zero, &meta, BPF_EXIST) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_META);
+	return 1;
+}

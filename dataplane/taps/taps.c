@@ -46,9 +46,18 @@ const char *nt_taps_pin_name(unsigned i)
 	return i < NT_ARRAY_LEN(pins) ? pins[i].name : NULL;
 }
 
-static int *pin_fd(struct nt_taps *t, unsigned i)
+static int *pin_fd(const struct nt_taps *t, unsigned i)
 {
-	return (int *)((char *)t + pins[i].fd_offset);
+	return (int *)((char *)(uintptr_t)t + pins[i].fd_offset);
+}
+
+int nt_taps_pin_fd(const struct nt_taps *t, const char *name)
+{
+	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++) {
+		if (strcmp(pins[i].name, name) == 0)
+			return *pin_fd(t, i);
+	}
+	return -1;
 }
 
 static int copy_path(const char *what, const char *value, char out[NT_ROOT_MAX], struct nt_err *err)
@@ -87,6 +96,9 @@ void nt_taps_remove_folder(const char *folder)
 
 	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++) {
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, pins[i].name) <
+		    sizeof(path))
+			(void)unlink(path);
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s_new", folder, pins[i].name) <
 		    sizeof(path))
 			(void)unlink(path);
 	}
@@ -231,6 +243,7 @@ static int open_pins(struct nt_taps *t, struct nt_err *err)
 	int r;
 
 	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++) {
+		nt_closep(pin_fd(t, i));
 		snprintf(path, sizeof(path), "%s/%s", t->pin_root, pins[i].name);
 		*pin_fd(t, i) = bpf_obj_get(path);
 		if (*pin_fd(t, i) < 0)
@@ -253,6 +266,8 @@ static struct nt_taps *new_handle(void)
 		return NULL;
 	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++)
 		*pin_fd(t, i) = -1;
+	for (int dir = 0; dir < NT_DIR_MAX; dir++)
+		t->copy_fd[dir] = -1;
 	t->cpus = libbpf_num_possible_cpus();
 	return t;
 }
@@ -263,6 +278,8 @@ void nt_taps_close(struct nt_taps *t)
 		return;
 	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++)
 		nt_closep(pin_fd(t, i));
+	for (int dir = 0; dir < NT_DIR_MAX; dir++)
+		nt_closep(&t->copy_fd[dir]);
 	free(t);
 }
 
@@ -302,7 +319,13 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 		if (r < 0)
 			return nt_err_wrap(err, "load BPF objects");
 	}
-	return open_pins(t, err);
+	r = open_pins(t, err);
+	if (r < 0 || !config->upgrade)
+		return r;
+	r = nt_taps_upgrade(t, err);
+	if (r < 0)
+		return nt_err_wrap(err, "replace the programs in %s", t->pin_root);
+	return r ? open_pins(t, err) : 0;
 }
 
 int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps, struct nt_err *err)

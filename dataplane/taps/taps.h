@@ -25,11 +25,21 @@ struct nt_taps_config {
 	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
 	__u16 server_ports[NT_PORTS_MAX]; /* when loading: DNS where a pod answers on it */
 	bool must_exist; /* -ENOENT instead of loading: a DEL must not load anything */
+	bool upgrade; /* pinned programs of an older build are replaced by this build's (agent) */
 	bool no_tcx; /* clsact alone, as on a kernel without tcx */
 };
 
 /* For nt_taps_detach: the caller was told of a netns that does not exist any more. */
 #define NT_NETNS_GONE ((__u64)-1)
+
+/*
+ * Generations. The agent owns the objects: it opens with `upgrade`, and where the pinned programs
+ * are of another build (nt_meta.object_build) and not of a newer version (object_version), it loads
+ * its own with the SAME pinned maps, as the next epoch, and pins them in place of the old ones.
+ * Filters and links get them one by one by nt_hooks_settle, each in one step, so that every packet
+ * meets the old program or the new one; sequence numbers go on. The plugin uses what is pinned,
+ * older or newer. Where the maps differ (NT_ABI_VERSION) nothing is replaced: -EPROTO.
+ */
 
 /* Opens the pins of the root, or, when there are none, loads the objects and pins them (first a
  * neighbour folder, then one rename). Raises RLIMIT_MEMLOCK where the kernel is older than 5.11.

@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program of another CNI: counts the packets that it sees, and ends with a verdict. */
+/* A program of another CNI: counts the packets that it sees, and ends with a verdict. What fails
+ * ends the process. */
 #pragma once
 
-#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-#include "tests/bpf/lab.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/abi.h"
 
 enum foreign_end {
 	FOREIGN_NEXT = -1, /* TCX_NEXT, TC_ACT_UNSPEC */
 	FOREIGN_OK = 0, /* ends the chain, the packet goes on */
 	FOREIGN_REDIRECT = 7, /* to where it goes anyway, by bpf_redirect */
 };
+
+static inline void foreign_must(bool good, const char *what)
+{
+	if (!good) {
+		perror(what);
+		abort();
+	}
+}
 
 struct foreign {
 	int prog;
@@ -37,11 +52,11 @@ static inline struct foreign foreign_new(enum foreign_end end, int redirect_to, 
 	if (end != FOREIGN_REDIRECT)
 		insns[6] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = end };
 	f.map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "foreign", 4, 8, 1, NULL);
-	ck_assert_int_ge(f.map, 0);
+	foreign_must(f.map >= 0, "make a map");
 	insns[0].imm = f.map;
 	f.prog = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", insns,
 			       sizeof(insns) / sizeof(insns[0]), NULL);
-	ck_assert_int_ge(f.prog, 0);
+	foreign_must(f.prog >= 0, "load a program");
 	return f;
 }
 
@@ -50,7 +65,7 @@ static inline __u64 foreign_seen(const struct foreign *f)
 	__u32 zero = 0;
 	__u64 n = 0;
 
-	ck_assert_int_eq(bpf_map_lookup_elem(f->map, &zero, &n), 0);
+	foreign_must(bpf_map_lookup_elem(f->map, &zero, &n) == 0, "read a map");
 	return n;
 }
 
@@ -66,7 +81,7 @@ static inline bool foreign_tcx(struct foreign *f, __u32 ifindex, enum nt_dir dir
 		   .flags = before ? 1u << 3 : 1u << 4 };
 
 	f->link = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	ck_assert_msg(f->link >= 0 || errno == EINVAL, "%s", strerror(errno));
+	foreign_must(f->link >= 0 || errno == EINVAL, "make a tcx link");
 	return f->link >= 0;
 }
 
@@ -88,7 +103,7 @@ static inline void foreign_filter(const struct foreign *f, __u32 ifindex, enum n
 	opts.prog_fd = f->prog;
 	opts.priority = priority;
 	opts.handle = 1;
-	ck_assert_int_eq(bpf_tc_attach(&hook, &opts), 0);
+	foreign_must(bpf_tc_attach(&hook, &opts) == 0, "attach a filter");
 }
 
 static inline void foreign_free(struct foreign *f)

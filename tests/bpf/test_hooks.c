@@ -210,30 +210,40 @@ START_TEST(beside_tcx_programs)
 END_TEST
 
 /* They come later and go before us. As long as theirs says "next" nothing is missed while we take
- * the head again, which is only then known for sure. */
+ * the head again, also when another one behind us hides all filters. */
 START_TEST(gone_before_by_a_tcx_program)
 {
-	struct foreign theirs[NT_DIR_MAX];
+	struct foreign theirs[NT_DIR_MAX], last[NT_DIR_MAX];
 	__u64 link[NT_DIR_MAX];
 	struct flood f;
 
 	NEEDS_TCX();
 	settle(taps);
-	for (int dir = 0; dir < NT_DIR_MAX; dir++)
-		theirs[dir] = foreign_new(FOREIGN_NEXT, 0, 0);
 	f = flood_begin();
-	for (int dir = 0; dir < NT_DIR_MAX; dir++)
-		ck_assert(foreign_tcx(&theirs[dir], pod.ifindex, dir, true));
-	check_state(NT_HOOK_TCX, NT_FAULT_SHADOWED, false);
-	settle(taps);
-	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		last[dir] = foreign_new(FOREIGN_OK, 0, 0);
+		ck_assert(foreign_tcx(&last[dir], pod.ifindex, dir, false));
+	}
+	for (int round = 0; round < 5; round++) {
+		for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+			if (round)
+				foreign_free(&theirs[dir]);
+			theirs[dir] = foreign_new(FOREIGN_NEXT, 0, 0);
+			ck_assert(foreign_tcx(&theirs[dir], pod.ifindex, dir, true));
+		}
+		check_state(NT_HOOK_TCX, NT_FAULT_SHADOWED, false);
+		settle(taps);
+		check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
+	}
 	flood_end(&f);
 	flood_check(taps, pod.ep_id);
 	flood_link(link);
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		ck_assert_uint_gt(foreign_seen(&theirs[dir]), 0);
 		ck_assert_uint_le(foreign_seen(&theirs[dir]), link[dir]);
+		ck_assert_uint_gt(foreign_seen(&last[dir]), 0);
 		foreign_free(&theirs[dir]);
+		foreign_free(&last[dir]);
 	}
 }
 END_TEST

@@ -9,6 +9,7 @@
 
 /* The contract's limit on the list; the counts are of all. */
 #define ENDPOINTS_MAX 10000
+#define GAPS_MAX 1000
 
 struct endpoints {
 	struct nt_json *j;
@@ -56,6 +57,17 @@ static const char *dns_name(enum nt_endpoint_dns dns)
 	}
 }
 
+static const char *hook_name(enum nt_endpoint_hook hook)
+{
+	static const char *const names[] = {
+		[NT_ENDPOINT_HOOK_NONE] = "",
+		[NT_ENDPOINT_HOOK_CLSACT] = "clsact",
+		[NT_ENDPOINT_HOOK_TCX] = "tcx",
+	};
+
+	return names[hook];
+}
+
 static void write_ips(struct nt_json *j, const struct nt_batch_endpoint *e)
 {
 	char text[NT_ADDR_TEXT_MAX];
@@ -84,6 +96,7 @@ static void write_endpoint(struct nt_json *j, struct nt_slice node,
 	nt_json_key_str(j, "network", e->network);
 	write_ips(j, e);
 	nt_json_key_str(j, "role", nt_slice_str(role));
+	nt_json_key_str(j, "hook", nt_slice_str(hook_name(e->hook)));
 	nt_json_key_time(j, "since", e->since_us);
 	nt_json_key_time_or_null(j, "until", e->until_us);
 	nt_json_key_u64(j, "seen", e->seen);
@@ -106,6 +119,23 @@ static bool add_endpoint(void *ctx, struct nt_slice node, const struct nt_batch_
 		all->listed++;
 		write_endpoint(all->j, node, e);
 	}
+	return true;
+}
+
+static bool add_gap(void *ctx, const struct nt_store_gap *gap)
+{
+	struct nt_json *j = ctx;
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "node", gap->node);
+	nt_json_key_str(j, "namespace", gap->namespace_);
+	nt_json_key_str(j, "name", gap->name);
+	nt_json_key_str(j, "uid", gap->uid);
+	nt_json_key_str(j, "host_ifname", gap->host_ifname);
+	nt_json_key_time(j, "from", gap->from_us);
+	nt_json_key_time_or_null(j, "to", gap->to_us);
+	nt_json_key_str(j, "reason", gap->reason);
+	nt_json_close(j, '}');
 	return true;
 }
 
@@ -149,6 +179,11 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader,
 	nt_json_key_u64(&j, "tapped", all.tapped);
 	nt_json_key_u64(&j, "failed", all.failed);
 	nt_json_key_u64(&j, "gone", all.gone);
+	nt_json_key(&j, "gaps");
+	nt_json_open(&j, '[');
+	if (r == 0)
+		r = nt_store_gaps(reader, GAPS_MAX, add_gap, &j, err);
+	nt_json_close(&j, ']');
 	nt_json_key(&j, "nodes");
 	nt_json_open(&j, '[');
 	if (r == 0)

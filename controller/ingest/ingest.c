@@ -105,6 +105,9 @@ static int check(const struct nt_batch *b, struct nt_err *err)
 	for (size_t i = 0; i < b->endpoints_len && r == 0; i++)
 		if (!is_time(b->endpoints[i].since_us) || !is_time(b->endpoints[i].until_us))
 			r = nt_err_set(err, EBADMSG, "endpoint %zu: its time is no date", i + 1);
+	for (size_t i = 0; i < b->gaps_len && r == 0; i++)
+		if (!is_time(b->gaps[i].from_us) || !is_time(b->gaps[i].to_us))
+			r = nt_err_set(err, EBADMSG, "gap %zu: its time is no date", i + 1);
 	return r;
 }
 

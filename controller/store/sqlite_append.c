@@ -25,9 +25,9 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		"INSERT INTO endpoints (node, ep_id, spool, seq, created_us, state, namespace, "
 		"name,"
 		" uid, container_id, ifname, host_ifname, network, ips, role, since_us, until_us,"
-		" seen, logged, unlogged, reason, origin, dns)"
+		" seen, logged, unlogged, reason, origin, dns, hook)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
 		" ON CONFLICT (node, ep_id) DO UPDATE SET spool = excluded.spool,"
 		" seq = excluded.seq, created_us = excluded.created_us, state = excluded.state,"
 		" namespace = excluded.namespace, name = excluded.name, uid = excluded.uid,"
@@ -36,10 +36,19 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		" ips = excluded.ips, role = excluded.role, since_us = excluded.since_us,"
 		" until_us = excluded.until_us, seen = excluded.seen, logged = excluded.logged,"
 		" unlogged = excluded.unlogged, reason = excluded.reason,"
-		" origin = excluded.origin, dns = excluded.dns"
+		" origin = excluded.origin, dns = excluded.dns, hook = excluded.hook"
 		" WHERE CASE WHEN excluded.spool = endpoints.spool"
 		" THEN excluded.seq > endpoints.seq"
 		" ELSE excluded.created_us >= endpoints.created_us END",
+	/* One that ended stays ended, also when the batch that only knew its beginning comes later.
+	 */
+	[NT_WRITE_GAP] = "INSERT INTO gaps (node, ep_id, from_us, to_us, reason)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5)"
+			 " ON CONFLICT (node, ep_id, from_us) DO UPDATE SET"
+			 " to_us = max(to_us, excluded.to_us), reason = excluded.reason",
+	[NT_WRITE_EXPIRE_GAPS] =
+		"DELETE FROM gaps WHERE (to_us <> 0 AND to_us < ?1) OR NOT EXISTS (SELECT 1"
+		" FROM endpoints e WHERE e.node = gaps.node AND e.ep_id = gaps.ep_id)",
 	[NT_WRITE_SPOOL] =
 		"INSERT INTO spools (node, spool, last_seq, batches, first_seen_us, last_seen_us)"
 		" VALUES (?1, ?2, ?3, 1, ?4, ?4)"
@@ -269,7 +278,26 @@ static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
 	nt_sqlite_bind_text(stmt, 21, e->reason);
 	(void)sqlite3_bind_int64(stmt, 22, e->origin);
 	(void)sqlite3_bind_int64(stmt, 23, e->dns);
+	(void)sqlite3_bind_int64(stmt, 24, e->hook);
 	r = nt_sqlite_run(s, stmt, "write an endpoint", err);
+	(void)sqlite3_clear_bindings(stmt);
+	return r;
+}
+
+static int upsert_gap(struct nt_store *s, const struct nt_batch *b, const struct nt_batch_gap *gap,
+		      struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int r = nt_sqlite_write(s, NT_WRITE_GAP, &stmt, err);
+
+	if (r < 0)
+		return r;
+	nt_sqlite_bind_text(stmt, 1, b->node);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)gap->ep_id);
+	(void)sqlite3_bind_int64(stmt, 3, gap->from_us);
+	(void)sqlite3_bind_int64(stmt, 4, gap->to_us);
+	nt_sqlite_bind_text(stmt, 5, gap->reason);
+	r = nt_sqlite_run(s, stmt, "write a gap", err);
 	(void)sqlite3_clear_bindings(stmt);
 	return r;
 }
@@ -301,6 +329,8 @@ static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now
 		r = insert_row(s, b, &b->records[i], &wire, err);
 	for (size_t i = 0; i < b->endpoints_len && r == 0; i++)
 		r = upsert_endpoint(s, b, &b->endpoints[i], err);
+	for (size_t i = 0; i < b->gaps_len && r == 0; i++)
+		r = upsert_gap(s, b, &b->gaps[i], err);
 	if (r == 0)
 		r = update_spool(s, b, now_us, err);
 	return r;
@@ -390,6 +420,12 @@ static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err
 	(void)sqlite3_bind_int64(stmt, 1, NT_ENDPOINT_TAPPED);
 	(void)sqlite3_bind_int64(stmt, 2, before_us);
 	r = nt_sqlite_run(s, stmt, "remove old endpoints", err);
+	if (r == 0)
+		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_GAPS, &stmt, err);
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, before_us);
+	r = nt_sqlite_run(s, stmt, "remove old gaps", err);
 	if (r == 0)
 		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_EVENTS, &stmt, err);
 	if (r < 0)

@@ -45,6 +45,7 @@ static struct nt_batch_endpoint endpoint_of(sqlite3_stmt *stmt)
 		.reason = nt_sqlite_column_text(stmt, 17),
 		.origin = (enum nt_endpoint_origin)sqlite3_column_int(stmt, 18),
 		.dns = (enum nt_endpoint_dns)sqlite3_column_int(stmt, 19),
+		.hook = (enum nt_endpoint_hook)sqlite3_column_int(stmt, 20),
 	};
 
 	e.ips_len = unpack_ips(sqlite3_column_blob(stmt, 10),
@@ -56,12 +57,12 @@ int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void
 		       struct nt_err *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	int result = begin(
-		r,
-		"SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
-		" host_ifname, network, ips, role, since_us, until_us, seen, logged,"
-		" unlogged, reason, origin, dns FROM endpoints ORDER BY since_us DESC, node, ep_id",
-		&stmt, err);
+	int result = begin(r,
+			   "SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
+			   " host_ifname, network, ips, role, since_us, until_us, seen, logged,"
+			   " unlogged, reason, origin, dns, hook FROM endpoints"
+			   " ORDER BY since_us DESC, node, ep_id",
+			   &stmt, err);
 
 	if (result < 0)
 		return result;
@@ -72,6 +73,38 @@ int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void
 			return 0;
 	}
 	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+}
+
+int nt_store_gaps(struct nt_store_reader *r, uint32_t limit, nt_store_gap_fn *fn, void *ctx,
+		  struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result = begin(r,
+			   "SELECT g.node, e.namespace, e.name, e.uid, e.host_ifname, g.from_us,"
+			   " g.to_us, g.reason FROM gaps g INDEXED BY gaps_from JOIN endpoints e"
+			   " ON e.node = g.node AND e.ep_id = g.ep_id ORDER BY g.from_us DESC",
+			   &stmt, err);
+
+	if (result < 0)
+		return result;
+	for (uint32_t i = 0; i < limit && (result = sqlite3_step(stmt)) == SQLITE_ROW; i++) {
+		const struct nt_store_gap gap = {
+			.node = nt_sqlite_column_text(stmt, 0),
+			.namespace_ = nt_sqlite_column_text(stmt, 1),
+			.name = nt_sqlite_column_text(stmt, 2),
+			.uid = nt_sqlite_column_text(stmt, 3),
+			.host_ifname = nt_sqlite_column_text(stmt, 4),
+			.from_us = sqlite3_column_int64(stmt, 5),
+			.to_us = sqlite3_column_int64(stmt, 6),
+			.reason = nt_sqlite_column_text(stmt, 7),
+		};
+
+		if (!fn(ctx, &gap))
+			return 0;
+	}
+	if (result == SQLITE_DONE || result == SQLITE_ROW || result == SQLITE_OK)
+		return 0;
+	return nt_sqlite_err(r->db, r->path, "query", err);
 }
 
 /* Beside max() the other columns are those of the row that has the maximum (SQLite's documentation,

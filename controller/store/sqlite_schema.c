@@ -86,8 +86,16 @@ static const char layout_2[] =
 static const char layout_3[] = "ALTER TABLE endpoints ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;"
 			       "ALTER TABLE endpoints ADD COLUMN dns INTEGER NOT NULL DEFAULT 0;";
 
+/* From when to when an endpoint was not tapped; to_us 0 while it lasts. */
+static const char layout_4[] =
+	"ALTER TABLE endpoints ADD COLUMN hook INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE gaps (node TEXT NOT NULL, ep_id INTEGER NOT NULL, from_us INTEGER NOT NULL,"
+	" to_us INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (node, ep_id, from_us))"
+	" WITHOUT ROWID;"
+	"CREATE INDEX gaps_from ON gaps (from_us);";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "", layout_2, layout_3 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "", layout_2, layout_3, layout_4 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

@@ -108,6 +108,16 @@ typedef bool nt_store_endpoint_fn(void *ctx, struct nt_slice node,
 				  const struct nt_batch_endpoint *endpoint);
 int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void *ctx,
 		       struct nt_err *err) NT_MUSTCHECK;
+/* When an endpoint was not tapped, newest first; those of endpoints that are gone expire with them.
+ */
+struct nt_store_gap {
+	struct nt_slice node, namespace_, name, uid, host_ifname, reason;
+	int64_t from_us, to_us; /* to_us 0: it lasts */
+};
+typedef bool nt_store_gap_fn(void *ctx, const struct nt_store_gap *gap);
+int nt_store_gaps(struct nt_store_reader *r, uint32_t limit, nt_store_gap_fn *fn, void *ctx,
+		  struct nt_err *err) NT_MUSTCHECK;
+
 struct nt_store_node {
 	struct nt_slice node, spool;
 	uint64_t last_seq, missing_batches; /* sequence numbers below last_seq never received */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sequence numbers per (endpoint, epoch, cpu, direction): what came, what did not, and why. */
+/* Sequence numbers per (endpoint, cpu, direction): what came, what did not, and why. */
 #include "dataplane/agent/account.h"
 
 #include <stdlib.h>
@@ -18,16 +18,15 @@ struct key {
 };
 
 struct endpoint {
-	struct endpoint *older; /* the same endpoint in another epoch */
 	uint64_t ep_id;
-	uint32_t epoch;
+	uint32_t epoch; /* the newest that was seen */
 	enum nt_reason adopted; /* reason for gaps before the first number seen */
 	struct key keys[]; /* cpu * NT_DIR_MAX + dir */
 };
 
 struct nt_account {
 	uint32_t cpus;
-	struct nt_idmap endpoints; /* newest epoch first */
+	struct nt_idmap endpoints;
 };
 
 static const char *const reason_names[NT_REASON_MAX] = {
@@ -58,16 +57,6 @@ struct nt_account *nt_account_new(uint32_t cpus, struct nt_err *err)
 	return a;
 }
 
-static void free_chain(struct endpoint *ep)
-{
-	while (ep) {
-		struct endpoint *older = ep->older;
-
-		free(ep);
-		ep = older;
-	}
-}
-
 void nt_account_free(struct nt_account *a)
 {
 	struct endpoint *ep;
@@ -76,33 +65,31 @@ void nt_account_free(struct nt_account *a)
 	if (!a)
 		return;
 	while ((ep = nt_idmap_next(&a->endpoints, &at)))
-		free_chain(ep);
+		free(ep);
 	nt_idmap_done(&a->endpoints);
 	free(a);
 }
 
-static struct endpoint *find(const struct nt_account *a, uint64_t ep_id, uint32_t epoch)
+static struct endpoint *find(const struct nt_account *a, uint64_t ep_id)
 {
-	struct endpoint *ep = nt_idmap_find(&a->endpoints, ep_id);
-
-	while (ep && ep->epoch != epoch)
-		ep = ep->older;
-	return ep;
+	return nt_idmap_find(&a->endpoints, ep_id);
 }
 
 static struct endpoint *find_or_new(struct nt_account *a, uint64_t ep_id, uint32_t epoch)
 {
-	struct endpoint *ep = find(a, ep_id, epoch);
+	struct endpoint *ep = find(a, ep_id);
 
-	if (ep)
+	if (ep) {
+		if (epoch > ep->epoch)
+			ep->epoch = epoch;
 		return ep;
+	}
 	ep = calloc(1, sizeof(*ep) + (size_t)a->cpus * NT_DIR_MAX * sizeof(ep->keys[0]));
 	if (!ep)
 		return NULL;
 	ep->ep_id = ep_id;
 	ep->epoch = epoch;
 	ep->adopted = NT_REASON_UNACCOUNTED;
-	ep->older = nt_idmap_find(&a->endpoints, ep_id);
 	if (!nt_idmap_set(&a->endpoints, ep_id, ep)) {
 		free(ep);
 		return NULL;
@@ -112,7 +99,7 @@ static struct endpoint *find_or_new(struct nt_account *a, uint64_t ep_id, uint32
 
 bool nt_account_adopt(struct nt_account *a, uint64_t ep_id, uint32_t epoch, enum nt_reason reason)
 {
-	bool known = find(a, ep_id, epoch) != NULL;
+	bool known = find(a, ep_id) != NULL;
 	struct endpoint *ep = find_or_new(a, ep_id, epoch);
 
 	if (!ep || known)
@@ -204,10 +191,10 @@ void nt_account_counters(struct nt_account *a, uint64_t ep_id, uint32_t epoch,
 	}
 }
 
-bool nt_account_complete(const struct nt_account *a, uint64_t ep_id, uint32_t epoch,
+bool nt_account_complete(const struct nt_account *a, uint64_t ep_id,
 			 const struct nt_counters *values)
 {
-	const struct endpoint *ep = find(a, ep_id, epoch);
+	const struct endpoint *ep = find(a, ep_id);
 
 	for (uint32_t i = 0; i < a->cpus * NT_DIR_MAX; i++) {
 		uint64_t seq = values[i / NT_DIR_MAX].seq[i % NT_DIR_MAX];
@@ -223,9 +210,8 @@ uint64_t nt_account_covered(const struct nt_account *a, uint64_t ep_id)
 	const struct endpoint *ep = nt_idmap_find(&a->endpoints, ep_id);
 	uint64_t sum = 0;
 
-	for (; ep; ep = ep->older)
-		for (size_t i = 0; i < (size_t)a->cpus * NT_DIR_MAX; i++)
-			sum += ep->keys[i].next;
+	for (size_t i = 0; ep && i < (size_t)a->cpus * NT_DIR_MAX; i++)
+		sum += ep->keys[i].next;
 	return sum;
 }
 
@@ -237,9 +223,8 @@ static void each_key(const struct nt_account *a, key_fn *fn, void *ctx)
 	size_t at = 0;
 
 	while ((ep = nt_idmap_next(&a->endpoints, &at)))
-		for (; ep; ep = ep->older)
-			for (uint32_t i = 0; i < a->cpus * NT_DIR_MAX; i++)
-				fn(ctx, ep, i / NT_DIR_MAX, i % NT_DIR_MAX, &ep->keys[i]);
+		for (uint32_t i = 0; i < a->cpus * NT_DIR_MAX; i++)
+			fn(ctx, ep, i / NT_DIR_MAX, i % NT_DIR_MAX, &ep->keys[i]);
 }
 
 static void add_range(void *ctx, struct endpoint *ep, uint32_t cpu, uint32_t dir, struct key *k)
@@ -273,7 +258,7 @@ void nt_account_commit(struct nt_account *a)
 
 void nt_account_remove(struct nt_account *a, uint64_t ep_id)
 {
-	free_chain(nt_idmap_remove(&a->endpoints, ep_id));
+	free(nt_idmap_remove(&a->endpoints, ep_id));
 }
 
 static void save_key(void *ctx, struct endpoint *ep, uint32_t cpu, uint32_t dir, struct key *k)
@@ -304,7 +289,7 @@ bool nt_account_restore(struct nt_account *a, const struct nt_account_saved *sav
 	if (saved->cpu >= a->cpus || saved->dir >= NT_DIR_MAX ||
 	    !nt_account_adopt(a, saved->ep_id, saved->epoch, NT_REASON_AGENT_RESTART))
 		return false;
-	k = &find(a, saved->ep_id, saved->epoch)->keys[saved->cpu * NT_DIR_MAX + saved->dir];
+	k = &find(a, saved->ep_id)->keys[saved->cpu * NT_DIR_MAX + saved->dir];
 	k->next = k->stored = saved->next;
 	k->gaps = saved->gaps;
 	k->other = saved->other;

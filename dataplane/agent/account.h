@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The proof of completeness. The kernel numbers DNS datagrams per (endpoint, epoch, cpu, direction)
- * before it reserves room in the ring (T8); order inside such a key is exact. This keeps the next
- * expected number of each key, counts what never came, and says why:
+ * The proof of completeness. The kernel numbers DNS datagrams per (endpoint, cpu, direction) before
+ * it reserves room in the ring (T8); order inside such a key is exact. A newer generation of the
+ * programs (epoch) goes on with the numbers of the older one, since both write the same map. This
+ * keeps the next expected number of each key, counts what never came, and says why:
  *
  *  - what the kernel's loss counters explain, with the kernel's reason;
  *  - else, what lies between the numbers that the spool covered and the first one seen after the
@@ -59,7 +60,7 @@ typedef void nt_account_loss_fn(void *ctx, enum nt_reason reason, uint64_t count
 void nt_account_counters(struct nt_account *a, uint64_t ep_id, uint32_t epoch,
 			 const struct nt_counters *values, nt_account_loss_fn *fn, void *ctx);
 /* True when every number of the counters is covered. */
-bool nt_account_complete(const struct nt_account *a, uint64_t ep_id, uint32_t epoch,
+bool nt_account_complete(const struct nt_account *a, uint64_t ep_id,
 			 const struct nt_counters *values);
 /* Numbers covered so far, all keys of the endpoint. */
 uint64_t nt_account_covered(const struct nt_account *a, uint64_t ep_id);

@@ -143,6 +143,7 @@ void nt_agent_free(struct nt_agent *a)
 	nt_failed_done(&a->failed);
 	nt_arena_done(&a->scratch);
 	nt_buf_done(&a->row_owners);
+	nt_buf_done(&a->gaps);
 	free(a->counters);
 	free(a);
 }

@@ -11,6 +11,7 @@
 
 #include "dataplane/agent/account.h"
 #include "dataplane/agent/failed.h"
+#include "dataplane/agent/keep.h"
 #include "dataplane/agent/podtable.h"
 #include "dataplane/agent/spool.h"
 #include "dataplane/agent/split.h"
@@ -29,6 +30,9 @@
 
 /* Rows of a pod and interval, each with its name; RECORD: `folded`. */
 #define NT_AGENT_POD_ROWS 2000
+
+/* Gaps in coverage that wait for the next batch; more are counted and logged only. */
+#define NT_AGENT_GAPS_MAX 10000
 
 struct nt_agent_config {
 	const char *node;
@@ -53,6 +57,7 @@ struct nt_agent_stats {
 	uint64_t parse_errors;
 	uint64_t folded; /* lookups whose name is not in their row */
 	uint64_t rows, batches, early_flushes, write_failures;
+	uint64_t gaps, gaps_dropped; /* in coverage: that began; that were not told */
 };
 
 /* What an agent is made of; open to its own files and to tests, not to others. */
@@ -70,6 +75,7 @@ struct nt_agent {
 	struct nt_failed failed;
 	struct nt_siphash_key client_key; /* of clients' addresses, for the row shares */
 	uint32_t rows_now; /* pod_rows, less when the spool is more than half full */
+	struct nt_buf gaps; /* struct nt_batch_gap, of the open interval */
 	struct nt_timebase timebase;
 	struct nt_arena scratch; /* of one transaction */
 	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
@@ -104,6 +110,9 @@ void nt_agent_event(struct nt_agent *a, struct nt_slice sample);
 void nt_agent_second(struct nt_agent *a);
 /* The ring was empty at boot_ns: queries may time out. */
 void nt_agent_drained(struct nt_agent *a, int64_t boot_ns);
+
+/* How a pod is tapped, or was not (keep.h): goes into the next batch. */
+void nt_agent_tapped(struct nt_agent *a, const struct nt_keep_news *news);
 
 /*
  * Closes the interval into a batch on disk; writes nothing when there is nothing new. drained: the

@@ -12,6 +12,7 @@
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/enforcer.h"
 #include "dataplane/agent/export.h"
+#include "dataplane/agent/keeper.h"
 #include "dataplane/agent/linkwatch.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct nt_status *status;
 	struct nt_linkwatch *linkwatch;
 	struct nt_adopt *adopt;
+	struct nt_keeper *keeper;
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
 	bool idle_pace, ending, flush_failing, look_soon;
@@ -137,10 +139,21 @@ static void on_link(void *ctx, const struct nt_linkwatch_event *event)
 
 /* --- flush ------------------------------------------------------------------------------------ */
 
+static void on_tapped(void *ctx, const struct nt_keep_news *news)
+{
+	struct daemon *d = ctx;
+
+	nt_agent_tapped(d->agent, news);
+}
+
 static int flush(struct daemon *d, bool drained)
 {
 	struct nt_err err;
-	int r = nt_agent_flush(d->agent, drained, &err);
+	int r;
+
+	if (d->keeper)
+		nt_keeper_take(d->keeper, on_tapped, d);
+	r = nt_agent_flush(d->agent, drained, &err);
 
 	if (r < 0 && !d->flush_failing)
 		nt_log_error("flush: %s; kept in memory, trying again", err.msg);
@@ -225,6 +238,17 @@ static int open_agent(struct daemon *d, const struct nt_options *o, struct nt_ta
 	return nt_agent_new(&config, &source, &d->clock, &d->agent, err);
 }
 
+/* The former agent's taps were in place when it wrote its last batch; without one nobody knows. */
+static int start_keeper(struct daemon *d, const struct nt_options *o, struct nt_err *err)
+{
+	const struct nt_taps_config taps = { .pin_root = o->pin_root,
+					     .state_dir = o->state_dir,
+					     .no_tcx = o->no_tcx };
+	int64_t verified_us = nt_spool_is_fresh(d->agent->spool) ? 0 : d->agent->interval_from_us;
+
+	return nt_keeper_start(&taps, verified_us, &d->keeper, err);
+}
+
 static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
 			struct nt_err *err)
 {
@@ -238,12 +262,15 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	int r = nt_ring_open(&maps, on_event, d, &d->ring, err);
 
 	if (r == 0)
+		r = start_keeper(d, o, err);
+	if (r == 0)
 		r = nt_export_new(&export, d->loop, d->agent, &d->export, err);
 	if (r < 0 || !o->listen)
 		return r;
 	status.ring = d->ring;
 	status.export = d->export;
 	status.adopt = d->adopt;
+	status.keeper = d->keeper;
 	status.rules = nt_enforcer_rules(d->enforcer);
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
 }
@@ -282,6 +309,7 @@ static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_
 
 static void done(struct daemon *d)
 {
+	nt_keeper_stop(d->keeper);
 	nt_status_close(d->status);
 	nt_linkwatch_close(d->linkwatch);
 	nt_adopt_free(d->adopt);

@@ -74,7 +74,7 @@ static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now
 	if (r == 0) {
 		pod->seen = sum_seen(a);
 		nt_account_counters(a->account, ep_id, epoch, a->counters, note_loss, &loss);
-		complete = nt_account_complete(a->account, ep_id, epoch, a->counters);
+		complete = nt_account_complete(a->account, ep_id, a->counters);
 	}
 	if (complete && (is_over(a, pod) || r == -ENOENT)) {
 		nt_pair_flush(a->pair, ep_id);
@@ -176,7 +176,7 @@ static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 	return a->first_batch || !pod->shipped || pod->rows_logged || pod->rows_unlogged ||
 	       pod->shipped_seen != pod->seen || pod->shipped_logged != pod->logged ||
 	       pod->shipped_unlogged != pod->unlogged || pod->shipped_gone != pod->gone ||
-	       pod->shipped_resolver != pod->answered;
+	       pod->shipped_resolver != pod->answered || pod->shipped_hook != pod->hook;
 }
 
 static const char *end_reason(const struct nt_pod *p)
@@ -205,6 +205,7 @@ static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
 		.origin = (enum nt_endpoint_origin)p->origin,
 		.dns = (enum nt_endpoint_dns)p->dns,
 		.reason = nt_slice_str(pod->known ? end_reason(p) : ""),
+		.hook = pod->hook,
 		.since_us = (int64_t)(p->attach_real_ns / NT_NS_PER_US),
 		.seen = pod->seen,
 		.logged = pod->logged,
@@ -272,6 +273,7 @@ static void commit(struct nt_agent *a, size_t rows)
 		pod->resolver = pod->shipped_resolver = pod->answered;
 		pod->shipped = true;
 		pod->shipped_gone = pod->gone;
+		pod->shipped_hook = pod->hook;
 		pod->shipped_seen = pod->seen;
 		pod->shipped_logged = pod->logged;
 		pod->shipped_unlogged = pod->unlogged;
@@ -279,6 +281,7 @@ static void commit(struct nt_agent *a, size_t rows)
 			forget_gone(a, pod, &gone);
 	}
 	a->failed.changed = false;
+	nt_buf_reset(&a->gaps);
 	a->first_batch = false;
 	nt_spool_sweep(a->spool);
 	nt_aggregate_reset(a->rows);
@@ -314,6 +317,8 @@ static int encode_once(struct nt_agent *a, struct parts *p, const struct nt_reco
 		.ranges_len = p->ranges.len / sizeof(struct nt_batch_range),
 		.endpoints = (const struct nt_batch_endpoint *)p->endpoints.p,
 		.endpoints_len = p->endpoints.len / sizeof(struct nt_batch_endpoint),
+		.gaps = (const struct nt_batch_gap *)a->gaps.p,
+		.gaps_len = a->gaps.len / sizeof(struct nt_batch_gap),
 	};
 	int r;
 
@@ -387,7 +392,7 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 	finish_rows(a, rows, len, clock_step);
 	nt_account_ranges(a->account, &p.ranges);
 	collect_endpoints(a, &p.endpoints);
-	if (!len && !p.ranges.len && !p.endpoints.len)
+	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len)
 		return 0;
 	r = write_batch(a, &p, rows, len, err);
 	if (r < 0)

@@ -31,10 +31,18 @@ static void close_taps(struct nt_taps **taps)
 static int run(const struct nt_options *o, struct nt_err *err)
 {
 	_cleanup_(close_taps) struct nt_taps *taps = NULL;
-	struct nt_taps_config config = { .pin_root = o->pin_root, .state_dir = o->state_dir };
+	struct nt_meta meta;
+	struct nt_taps_config config = { .pin_root = o->pin_root,
+					 .state_dir = o->state_dir,
+					 .upgrade = true };
 	int r = nt_taps_open(&config, &taps, err);
 
-	return r < 0 ? r : nt_daemon_run(o, taps, err);
+	if (r < 0)
+		return r;
+	meta = nt_taps_meta(taps);
+	nt_log_info("programs: epoch %u, version %u%s", meta.epoch, meta.object_version,
+		    meta.object_version > NT_OBJECT_VERSION ? ", newer than this agent's" : "");
+	return nt_daemon_run(o, taps, err);
 }
 
 int main(int argc, char **argv)

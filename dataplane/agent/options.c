@@ -24,6 +24,7 @@ const char nt_options_usage[] =
 	"  --token-file FILE     bearer token, read before each upload\n"
 	"  --pin-root DIR        pinned BPF objects (default " NT_PIN_ROOT_DEFAULT ")\n"
 	"  --state-dir DIR       shared with the plugin (default " NT_STATE_DIR_DEFAULT ")\n"
+	"  --hook HOOK           auto, or clsact: as on a kernel without tcx (default auto)\n"
 	"  --flush TIME          rows are merged over this time (default 5s; 0: not merged)\n"
 	"  --rows N              rows of a pod per flush, then names are folded (default 2000)\n"
 	"  --timeout TIME        a query without a reply is given up after it (default 6s)\n"
@@ -46,6 +47,7 @@ enum option_code {
 	OPT_CONTROLLER,
 	OPT_TOKEN_FILE,
 	OPT_NODE,
+	OPT_HOOK,
 	OPT_FLUSH,
 	OPT_ROWS,
 	OPT_TIMEOUT,
@@ -68,6 +70,7 @@ static const struct option longopts[] = {
 	{ "controller", required_argument, NULL, OPT_CONTROLLER },
 	{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
 	{ "node", required_argument, NULL, OPT_NODE },
+	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "flush", required_argument, NULL, OPT_FLUSH },
 	{ "rows", required_argument, NULL, OPT_ROWS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -147,6 +150,12 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_NODE:
 		o->node = value;
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--node: the name is empty");
+	case OPT_HOOK:
+		o->no_tcx = strcmp(value, "clsact") == 0;
+		return o->no_tcx || strcmp(value, "auto") == 0
+			       ? 0
+			       : nt_err_set(err, EINVAL, "--hook: \"%s\" is none of auto, clsact",
+					    value);
 	case OPT_FLUSH:
 		return take_time("flush", value, 0, 600 * NT_NS_PER_S, &o->flush_ns, err);
 	case OPT_ROWS:

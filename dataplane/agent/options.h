@@ -2,6 +2,7 @@
 /* The agent's command line. Strings are borrowed from argv. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
@@ -16,6 +17,7 @@ struct nt_options {
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;
 	uint64_t spool_max_bytes;
 	uint32_t pod_rows;
+	bool no_tcx; /* --hook clsact */
 	enum nt_log_level log_level;
 };
 

@@ -47,6 +47,7 @@ struct nt_agent_pod {
 	bool gone; /* detached, and every packet of it is covered */
 	uint64_t gone_seq; /* the batch that says so; the entry stays until it is acknowledged */
 	bool forgotten; /* the pinned maps do not have it any more */
+	enum nt_endpoint_hook hook; /* where its programs run */
 	uint64_t seen; /* kernel's count at the last flush */
 	uint64_t logged, unlogged;
 	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the
@@ -57,6 +58,7 @@ struct nt_agent_pod {
 	size_t owed_len;
 	bool shipped; /* an endpoint entry was stored, with the values below */
 	bool shipped_gone, shipped_resolver;
+	enum nt_endpoint_hook shipped_hook;
 	uint64_t shipped_seen, shipped_logged, shipped_unlogged;
 };
 

@@ -101,6 +101,25 @@ static void put_tables(struct nt_buf *out, const struct nt_agent *a)
 	    NT_METRIC_COUNTER, a->stats.write_failures);
 }
 
+static void put_taps(struct nt_buf *out, struct nt_keeper *keeper)
+{
+	struct nt_keep_stats s = nt_keeper_stats(keeper);
+
+	one(out, "nametap_agent_taps", "Pods whose taps are kept in place", NT_METRIC_GAUGE,
+	    s.kept);
+	one(out, "nametap_agent_taps_tcx", "Of these, by tcx and not by clsact", NT_METRIC_GAUGE,
+	    s.tcx);
+	one(out, "nametap_agent_taps_removed_total", "Taps that another program removed",
+	    NT_METRIC_COUNTER, s.removed);
+	one(out, "nametap_agent_taps_shadowed_total",
+	    "Taps before which another program was put that may hide packets", NT_METRIC_COUNTER,
+	    s.shadowed);
+	one(out, "nametap_agent_taps_settled_total", "Links brought to their hook and place",
+	    NT_METRIC_COUNTER, s.settled);
+	one(out, "nametap_agent_taps_failures_total", "Attempts at that which failed",
+	    NT_METRIC_COUNTER, s.failures);
+}
+
 static void put_spool(struct nt_buf *out, const struct nt_agent *a)
 {
 	struct nt_spool_stats s = nt_spool_stats(a->spool);
@@ -182,6 +201,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_ring(out, source->ring);
 	if (source->export)
 		put_export(out, source->export);
+	if (source->keeper)
+		put_taps(out, source->keeper);
 	if (source->rules)
 		put_rules(out, source->rules);
 	if (source->adopt)

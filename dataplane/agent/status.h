@@ -9,6 +9,7 @@
 #include "dataplane/agent/adopt.h"
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/export.h"
+#include "dataplane/agent/keeper.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/rules.h"
 #include "lib/base/loop.h"
@@ -22,6 +23,7 @@ struct nt_status_source {
 	const struct nt_export *export;
 	const struct nt_rules *rules;
 	const struct nt_adopt *adopt;
+	struct nt_keeper *keeper;
 };
 
 /* 0 when nt_status_open would take it; -EINVAL. */

@@ -400,6 +400,11 @@ int nt_hooks_settle(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *
 	return wants_tcx(t) ? settle_tcx(t, pod, sides, err) : settle_clsact(t, pod, sides, err);
 }
 
+int nt_hooks_prepare(struct nt_taps *t, struct nt_err *err)
+{
+	return wants_tcx(t) ? nt_taps_copy(t, err) : 0;
+}
+
 int nt_hooks_calm(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
 	return put_flags(t, pod, 0, NT_EP_YIELD, err);

@@ -61,6 +61,10 @@ int nt_hooks_cover(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *e
  */
 int nt_hooks_settle(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 
+/* Loads what a move to the head needs, ahead of time: the verifier can take a second on a busy
+ * node. nt_hooks_settle does it by itself else. */
+int nt_hooks_prepare(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
+
 /* Waits until no packet is between two hooks. */
 void nt_hooks_grace(void);
 /* Clears NT_EP_YIELD; only after nt_hooks_settle and then nt_hooks_grace. */

@@ -11,7 +11,17 @@ static const char magic[4] = "NTB1";
 enum { HEAD_LEN = sizeof(magic) + 1, CRC_LEN = 4 };
 
 /* Numbers of the fields; README.md has them in words. */
-enum { NODE = 1, SPOOL = 2, SEQ = 3, CREATED = 4, RECORD = 5, RANGE = 6, ENDPOINT = 7 };
+enum {
+	NODE = 1,
+	SPOOL = 2,
+	SEQ = 3,
+	CREATED = 4,
+	RECORD = 5,
+	RANGE = 6,
+	ENDPOINT = 7,
+	GAP = 8,
+};
+enum { GAP_EP_ID = 1, GAP_FROM = 2, GAP_TO = 3, GAP_REASON = 4 };
 enum {
 	RANGE_EP_ID = 1,
 	RANGE_EPOCH = 2,
@@ -40,6 +50,7 @@ enum {
 	EP_REASON = 17,
 	EP_ORIGIN = 18,
 	EP_DNS = 19,
+	EP_HOOK = 20,
 };
 
 static void put_range(const struct nt_batch_range *range, struct nt_buf *out)
@@ -74,6 +85,15 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	nt_wire_put_str(out, EP_REASON, e->reason);
 	nt_wire_put_uint(out, EP_ORIGIN, e->origin);
 	nt_wire_put_uint(out, EP_DNS, e->dns);
+	nt_wire_put_uint(out, EP_HOOK, e->hook);
+}
+
+static void put_gap(const struct nt_batch_gap *gap, struct nt_buf *out)
+{
+	nt_wire_put_uint(out, GAP_EP_ID, gap->ep_id);
+	nt_wire_put_uint(out, GAP_FROM, (uint64_t)gap->from_us);
+	nt_wire_put_uint(out, GAP_TO, (uint64_t)gap->to_us);
+	nt_wire_put_str(out, GAP_REASON, gap->reason);
 }
 
 static void put_crc(struct nt_buf *out, size_t from)
@@ -111,6 +131,12 @@ static void put_batch(const struct nt_batch *b, struct nt_buf *out)
 		size_t at = nt_wire_begin(out, ENDPOINT);
 
 		put_endpoint(&b->endpoints[i], out);
+		nt_wire_end(out, at);
+	}
+	for (size_t i = 0; i < b->gaps_len && nt_buf_ok(out); i++) {
+		size_t at = nt_wire_begin(out, GAP);
+
+		put_gap(&b->gaps[i], out);
 		nt_wire_end(out, at);
 	}
 }
@@ -240,6 +266,10 @@ static bool get_endpoint_field(const struct nt_wire_token *t, struct nt_batch_en
 		e->state = (enum nt_endpoint_state)t->value;
 		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_FAILED;
 	}
+	if (t->number == EP_HOOK) {
+		e->hook = (enum nt_endpoint_hook)t->value;
+		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_HOOK_TCX;
+	}
 	if (t->number == EP_ROLE) {
 		e->role = (enum nt_role)t->value;
 		return t->type == NT_WIRE_VARINT && t->value <= NT_ROLE_RESOLVER;
@@ -270,35 +300,67 @@ static int get_endpoint(struct nt_slice wire, struct nt_batch_endpoint *ret, str
 	return 0;
 }
 
+static int get_gap(struct nt_slice wire, struct nt_batch_gap *ret, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(wire);
+	struct nt_batch_gap gap = { 0 };
+	struct nt_wire_token t = { 0 };
+	bool ok = true;
+
+	while (ok && nt_wire_next(&c, &t)) {
+		switch (t.number) {
+		case GAP_EP_ID:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, &gap.ep_id);
+			break;
+		case GAP_FROM:
+			ok = nt_wire_get_uint(&t, INT64_MAX, (uint64_t *)&gap.from_us);
+			break;
+		case GAP_TO:
+			ok = nt_wire_get_uint(&t, INT64_MAX, (uint64_t *)&gap.to_us);
+			break;
+		case GAP_REASON:
+			ok = nt_wire_get_str(&t, &gap.reason);
+			break;
+		}
+	}
+	if (!ok || c.bad)
+		return bad_field("a gap", t.number, err);
+	*ret = gap;
+	return 0;
+}
+
 /* The lists are counted first, so that they are made once. */
 struct lists {
 	struct nt_record *records;
 	struct nt_batch_range *ranges;
 	struct nt_batch_endpoint *endpoints;
+	struct nt_batch_gap *gaps;
 };
 
 static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists *ret,
 		      struct nt_err *err)
 {
 	struct nt_cursor c = nt_cursor_over(body);
-	size_t records = 0, ranges = 0, endpoints = 0;
+	size_t records = 0, ranges = 0, endpoints = 0, gaps = 0;
 	struct nt_wire_token t;
 
 	while (nt_wire_next(&c, &t)) {
 		records += t.number == RECORD;
 		ranges += t.number == RANGE;
 		endpoints += t.number == ENDPOINT;
+		gaps += t.number == GAP;
 	}
 	if (c.bad)
 		return nt_err_set(err, EBADMSG, "batch: broken at octet %zu", HEAD_LEN + c.at);
 	ret->records = nt_arena_alloc(arena, records * sizeof(*ret->records));
 	ret->ranges = nt_arena_alloc(arena, ranges * sizeof(*ret->ranges));
 	ret->endpoints = nt_arena_alloc(arena, endpoints * sizeof(*ret->endpoints));
-	if (!ret->records || !ret->ranges || !ret->endpoints)
+	ret->gaps = nt_arena_alloc(arena, gaps * sizeof(*ret->gaps));
+	if (!ret->records || !ret->ranges || !ret->endpoints || !ret->gaps)
 		return nt_err_set(err, ENOMEM,
-				  "batch: %zu records, %zu ranges, %zu endpoints "
+				  "batch: %zu records, %zu ranges, %zu endpoints, %zu gaps "
 				  "do not fit in %zu octets",
-				  records, ranges, endpoints, arena->max_bytes);
+				  records, ranges, endpoints, gaps, arena->max_bytes);
 	return 0;
 }
 
@@ -318,6 +380,8 @@ static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
 	}
 	if (t->number == RANGE)
 		return get_range(t->bytes, &lists->ranges[b->ranges_len++], err);
+	if (t->number == GAP)
+		return get_gap(t->bytes, &lists->gaps[b->gaps_len++], err);
 	return get_endpoint(t->bytes, &lists->endpoints[b->endpoints_len++], err);
 }
 
@@ -346,6 +410,7 @@ static int get_batch(struct nt_slice body, struct nt_arena *arena, const struct 
 		case RECORD:
 		case RANGE:
 		case ENDPOINT:
+		case GAP:
 			result = get_message(&t, arena, lists, b, err);
 			break;
 		}
@@ -393,6 +458,7 @@ int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batc
 	b.records = lists.records;
 	b.ranges = lists.ranges;
 	b.endpoints = lists.endpoints;
+	b.gaps = lists.gaps;
 	result = get_batch(body, arena, &lists, &b, err);
 	if (result < 0)
 		return result;

@@ -44,6 +44,13 @@ enum nt_endpoint_dns {
 	NT_ENDPOINT_DNS_DERIVED = 3,
 };
 
+/* Where the programs of a tapped endpoint run. */
+enum nt_endpoint_hook {
+	NT_ENDPOINT_HOOK_NONE = 0, /* nowhere, in one direction at least: a gap says since when */
+	NT_ENDPOINT_HOOK_CLSACT = 1,
+	NT_ENDPOINT_HOOK_TCX = 2,
+};
+
 struct nt_batch_endpoint {
 	uint64_t ep_id;
 	enum nt_endpoint_state state;
@@ -53,10 +60,19 @@ struct nt_batch_endpoint {
 	enum nt_role role;
 	enum nt_endpoint_origin origin;
 	enum nt_endpoint_dns dns;
+	enum nt_endpoint_hook hook;
 	int64_t since_us, until_us; /* tapped since; until 0 while it is */
 	uint64_t seen; /* DNS datagrams at the tap, both directions, since attach */
 	uint64_t logged; /* of these in LOG rows, or held as waiting queries */
 	uint64_t unlogged; /* in UNLOGGED rows */
+	struct nt_slice reason;
+};
+
+/* The endpoint was not tapped, or it is not sure that it was. Comes again, with to_us, when it is
+ * over. */
+struct nt_batch_gap {
+	uint64_t ep_id;
+	int64_t from_us, to_us; /* to_us 0: it lasts */
 	struct nt_slice reason;
 };
 
@@ -71,6 +87,8 @@ struct nt_batch {
 	size_t ranges_len;
 	const struct nt_batch_endpoint *endpoints;
 	size_t endpoints_len;
+	const struct nt_batch_gap *gaps;
+	size_t gaps_len;
 };
 
 int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;

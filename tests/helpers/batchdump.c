@@ -57,12 +57,22 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	put_number(out, "role", e->role);
 	put_number(out, "origin", e->origin);
 	put_number(out, "dns", e->dns);
+	put_number(out, "hook", e->hook);
 	put_number(out, "since_us", (uint64_t)e->since_us);
 	put_number(out, "until_us", (uint64_t)e->until_us);
 	put_number(out, "seen", e->seen);
 	put_number(out, "logged", e->logged);
 	put_number(out, "unlogged", e->unlogged);
 	put_text(out, "reason", e->reason);
+	nt_buf_puts(out, "}}\n");
+}
+
+static void put_gap(const struct nt_batch_gap *g, struct nt_buf *out)
+{
+	nt_buf_printf(out, "{\"gap\":{\"ep_id\":%llu", (unsigned long long)g->ep_id);
+	put_number(out, "from_us", (uint64_t)g->from_us);
+	put_number(out, "to_us", (uint64_t)g->to_us);
+	put_text(out, "reason", g->reason);
 	nt_buf_puts(out, "}}\n");
 }
 
@@ -78,6 +88,8 @@ static void put_batch(const struct nt_batch *b, struct nt_buf *out)
 		put_range(&b->ranges[i], out);
 	for (size_t i = 0; i < b->endpoints_len; i++)
 		put_endpoint(&b->endpoints[i], out);
+	for (size_t i = 0; i < b->gaps_len; i++)
+		put_gap(&b->gaps[i], out);
 }
 
 static int dump(const char *path, struct nt_err *err)

@@ -44,7 +44,7 @@ START_TEST(values)
 	ck_assert_int_eq(parse("--controller https://c:1/x --pin-root /p --state-dir /s --spool /q "
 			       "--spool-max 3M --token-file /t --node n --flush 0 --timeout 250ms "
 			       "--cluster-domain k8s.test --objects /o --node-resolv-conf /r "
-			       "--listen [::1]:9 --log-level debug"),
+			       "--listen [::1]:9 --hook clsact --log-level debug"),
 			 NT_OPTIONS_RUN);
 	ck_assert_str_eq(o.pin_root, "/p");
 	ck_assert_str_eq(o.state_dir, "/s");
@@ -55,6 +55,7 @@ START_TEST(values)
 	ck_assert_str_eq(o.objects, "/o");
 	ck_assert_str_eq(o.node_resolv_conf, "/r");
 	ck_assert_str_eq(o.listen, "[::1]:9");
+	ck_assert(o.no_tcx);
 	ck_assert_int_eq(o.flush_ns, 0);
 	ck_assert_int_eq(o.timeout_ns, 250000000);
 	ck_assert_uint_eq(o.spool_max_bytes, 3 << 20);
@@ -73,6 +74,7 @@ static const struct {
 	{ "--controller c:1", "--controller: \"c:1\" is no http:// or https:// URL" },
 	{ "--controller http://", "--controller: \"http://\" is no http:// or https:// URL" },
 	{ "--controller http://c x", "unexpected argument \"x\"" },
+	{ "--hook tcx", "--hook: \"tcx\" is none of auto, clsact" },
 	{ "--flush 5", "--flush: \"5\" is no time from 0ms to 600s" },
 	{ "--flush 601s", "--flush: \"601s\" is no time from 0ms to 600s" },
 	{ "--timeout 0", "--timeout: \"0\" is no time from 1ms to 600s" },

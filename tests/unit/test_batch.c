@@ -37,12 +37,18 @@ static const struct nt_batch_endpoint endpoints[] = {
 	  .role = NT_ROLE_RESOLVER,
 	  .origin = NT_ENDPOINT_ADOPTED,
 	  .dns = NT_ENDPOINT_DNS_FILE,
+	  .hook = NT_ENDPOINT_HOOK_TCX,
 	  .since_us = 1795414324118000,
 	  .until_us = -1,
 	  .seen = 9,
 	  .logged = 7,
 	  .unlogged = 2 },
 	{ .state = NT_ENDPOINT_FAILED, .reason = NT_SLICE_LIT("no such device") },
+};
+
+static const struct nt_batch_gap gaps[] = {
+	{ 77, 1795414324118000, 1795414324119000, NT_SLICE_LIT("removed") },
+	{ 78, 1, 0, NT_SLICE_LIT("") },
 };
 
 static struct nt_batch a_batch(void)
@@ -60,7 +66,9 @@ static struct nt_batch a_batch(void)
 				  .ranges = ranges,
 				  .ranges_len = 2,
 				  .endpoints = endpoints,
-				  .endpoints_len = 2 };
+				  .endpoints_len = 2,
+				  .gaps = gaps,
+				  .gaps_len = 2 };
 }
 
 static void encode(const struct nt_batch *b, struct nt_buf *out)
@@ -134,6 +142,12 @@ START_TEST(test_endpoints)
 	ck_assert(e->since_us == 1795414324118000 && e->until_us == -1);
 	ck_assert(e->origin == NT_ENDPOINT_ADOPTED && e->dns == NT_ENDPOINT_DNS_FILE);
 	ck_assert(e->seen == 9 && e->logged == 7 && e->unlogged == 2 && !e->reason.len);
+	ck_assert_int_eq(e->hook, NT_ENDPOINT_HOOK_TCX);
+	ck_assert_uint_eq(back.gaps_len, 2);
+	ck_assert(back.gaps[0].ep_id == 77 && back.gaps[0].from_us == gaps[0].from_us &&
+		  back.gaps[0].to_us == gaps[0].to_us);
+	ck_assert(nt_slice_eq(back.gaps[0].reason, NT_SLICE_LIT("removed")));
+	ck_assert(back.gaps[1].ep_id == 78 && back.gaps[1].to_us == 0);
 	e = &back.endpoints[1];
 	ck_assert(e->state == NT_ENDPOINT_FAILED && !e->name.len);
 	ck_assert(nt_slice_eq(e->reason, NT_SLICE_LIT("no such device")));

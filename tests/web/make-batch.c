@@ -208,10 +208,21 @@ static struct nt_batch_endpoint endpoint_of(const json_t *o, uint64_t id)
 	return e;
 }
 
+static void add_gap(const json_t *o, uint64_t id, struct nt_buf *gaps)
+{
+	const struct nt_batch_gap gap = { .ep_id = id,
+					  .from_us = (int64_t)number(o, "from_us"),
+					  .to_us = (int64_t)number(o, "to_us"),
+					  .reason = text(o, "reason") };
+
+	if (o)
+		nt_buf_add(gaps, &gap, sizeof(gap));
+}
+
 int main(void)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(256u << 20);
-	_cleanup_buf_ struct nt_buf out = { 0 };
+	_cleanup_buf_ struct nt_buf out = { 0 }, gaps = { 0 };
 	json_error_t bad;
 	json_auto_t *o = json_loadf(stdin, JSON_ALLOW_NUL, &bad);
 	json_t *records = json_object_get(o, "records");
@@ -233,6 +244,10 @@ int main(void)
 		rows[i] = record_of(json_array_get(records, i), &arena, i + 1);
 	for (size_t i = 0; i < batch.endpoints_len; i++)
 		eps[i] = endpoint_of(json_array_get(endpoints, i), i + 1);
+	for (size_t i = 0; i < batch.endpoints_len; i++)
+		add_gap(json_object_get(json_array_get(endpoints, i), "gap"), i + 1, &gaps);
+	batch.gaps = (const struct nt_batch_gap *)gaps.p;
+	batch.gaps_len = gaps.len / sizeof(*batch.gaps);
 	batch.records = rows;
 	batch.endpoints = eps;
 	must(nt_batch_encode(&batch, &out, &err) == 0, err.msg);

@@ -341,6 +341,9 @@ async function theme(colorScheme) {
   await page.keyboard.press("Escape");
   await page.locator("#strip-coverage").click();
   await page.locator(".sheet", { hasText: "no such device" }).waitFor();
+  const gap = await page.locator("#coverage-gaps li").allTextContents();
+  same(gap.length === 1 && /\.200 – \d\d:\d\d:\d\d\.900 UTC: our program was removed by another program$/.test(gap[0]), true,
+    `a gap in coverage is told with its times, ${colorScheme}: ${gap}`);
   await page.screenshot({ path: join(SHOTS, `coverage-1280-${colorScheme}.png`) });
   await accessible(page, `coverage open, ${colorScheme}`, ".sheet");
   await page.setViewportSize({ width: 320, height: 700 });

@@ -7,7 +7,7 @@ import * as d from "./data";
 import { ago, clock, count, day, exact, share } from "./format";
 import { FilterBox, Chips } from "./filter";
 import { Name, ProblemNote, TermLink, To } from "./panel";
-import type { Summary } from "./types";
+import type { Gap, Summary } from "./types";
 import { follow, href, ROUTES, view, type Route } from "./url";
 import { reasonWords } from "./words";
 
@@ -112,6 +112,13 @@ function TrustStrip(): JSX.Element {
   );
 }
 
+/** Milliseconds, because most gaps are shorter than a second. */
+function gapText(g: Gap): string {
+  const date = day(g.from);
+  if (g.to === null) return `since ${date} ${clock(g.from)} UTC, still`;
+  return `${date} ${clock(g.from)} – ${day(g.to) === date ? "" : `${day(g.to)} `}${clock(g.to)} UTC`;
+}
+
 function Endpoints(): JSX.Element {
   const c = d.coverage.data.value;
   if (d.coverage.problem.value) return <ProblemNote problem={d.coverage.problem.value} />;
@@ -126,6 +133,9 @@ function Endpoints(): JSX.Element {
         <ul>{failed.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} /> on <Name value={e.node} />: {e.reason || "reason unknown"}</li>)}</ul></>}
       {adopted.length > 0 && <><h3>Ran before they were tapped</h3>
         <ul>{adopted.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} /> on <Name value={e.node} />: seen since {clock(e.since, 0)} UTC</li>)}</ul></>}
+      {c.gaps.length > 0 && <><h3>Not tapped for a time</h3>
+        <ul id="coverage-gaps">{c.gaps.slice(0, 100).map((g) => <li key={g.node + g.uid + g.host_ifname + g.from}>
+          <Name value={`${g.namespace}/${g.name}`} /> on <Name value={g.node} />: {gapText(g)}: {g.reason}</li>)}</ul></>}
       {lossy.length > 0 && <><h3>Packets not in the log</h3>
         <ul>{lossy.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} />: {exact(e.unlogged)} of {exact(e.seen)} packets seen</li>)}</ul></>}
       <h3>Nodes</h3>

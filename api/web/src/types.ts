@@ -74,13 +74,19 @@ export interface ProblemBody {
 
 export interface Endpoint {
   node: string; state: "tapped" | "gone" | "failed"; namespace: string; name: string;
-  reason: string; seen: number; logged: number; unlogged: number;
+  hook: "tcx" | "clsact" | ""; reason: string; seen: number; logged: number; unlogged: number;
   since: string; origin: "add" | "adopted" | "node" | "none";
+}
+/** A pod that is tapped was not, or may not have been; `to` is null while it lasts. */
+export interface Gap {
+  node: string; namespace: string; name: string; uid: string; host_ifname: string;
+  from: string; to: string | null; reason: string;
 }
 export interface Coverage {
   tapped: number; failed: number; gone: number;
   nodes: { node: string; last_seen: string; missing_batches: number }[];
   endpoints: Endpoint[];
+  gaps: Gap[];
   problems: { path: string; line: number; message: string }[];
 }
 

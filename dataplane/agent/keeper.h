@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keep.c in a thread of its own with the pinned objects and rtnetlink: taking a link over waits for
+ * the kernel, and the ring must be drained meanwhile. All functions are called by the owner's
+ * thread.
+ */
+#pragma once
+
+#include "dataplane/agent/keep.h"
+
+struct nt_keeper;
+
+/* taps_config: borrowed during the call; its objects must exist. verified_us: as nt_keep_new. */
+int nt_keeper_start(const struct nt_taps_config *taps_config, int64_t verified_us,
+		    struct nt_keeper **ret_keeper, struct nt_err *err) NT_MUSTCHECK;
+/* Ends the thread; taps stay as they are. */
+void nt_keeper_stop(struct nt_keeper *k);
+
+/* Hands over what happened since the last call, in order. */
+void nt_keeper_take(struct nt_keeper *k, nt_keep_news_fn *fn, void *ctx);
+struct nt_keep_stats nt_keeper_stats(struct nt_keeper *k);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the keeper of taps says is in the next batch, once, and again when a gap has ended. */
+#include "tests/unit/agent_lab.h"
+#include "tests/unit/suite.h"
+
+/* All gaps and the hook of pod 0 in the batches that wait, which are taken. */
+static struct {
+	unsigned batches;
+	enum nt_endpoint_hook hook;
+	char gaps[1024];
+} shipped;
+
+static void ship_gaps(void)
+{
+	uint64_t seq;
+
+	memset(&shipped, 0, sizeof(shipped));
+	while ((seq = nt_spool_head(agent->spool))) {
+		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
+		_cleanup_buf_ struct nt_buf wire = { 0 };
+		struct nt_batch b;
+
+		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
+		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
+				 0);
+		shipped.batches++;
+		for (size_t i = 0; i < b.endpoints_len; i++)
+			shipped.hook = b.endpoints[i].hook;
+		for (size_t i = 0; i < b.gaps_len; i++) {
+			size_t len = strlen(shipped.gaps);
+
+			snprintf(shipped.gaps + len, sizeof(shipped.gaps) - len, "%lld-%lld %.*s;",
+				 (long long)b.gaps[i].from_us, (long long)b.gaps[i].to_us,
+				 NT_SLICE_ARG(b.gaps[i].reason));
+		}
+		nt_agent_acknowledged(agent, seq);
+	}
+}
+
+static void tapped(enum nt_hook hook, enum nt_hook_fault fault, int64_t from_us, int64_t to_us)
+{
+	const struct nt_keep_news news = { kernel.pods[0].ep_id, hook, fault, from_us, to_us };
+
+	nt_agent_tapped(agent, &news);
+}
+
+START_TEST(hook_is_part_of_coverage)
+{
+	ship();
+	Q();
+	R();
+	flush();
+	ship_gaps();
+	tapped(NT_HOOK_CLSACT, NT_FAULT_NONE, 0, 0);
+	ck_assert_int_eq(flush(), 1);
+	ship_gaps();
+	ck_assert_int_eq(shipped.hook, NT_ENDPOINT_HOOK_CLSACT);
+	tapped(NT_HOOK_CLSACT, NT_FAULT_NONE, 0, 0);
+	ck_assert_int_eq(flush(), 0);
+	tapped(NT_HOOK_TCX, NT_FAULT_NONE, 0, 0);
+	ck_assert_int_eq(flush(), 1);
+	ship_gaps();
+	ck_assert_int_eq(shipped.hook, NT_ENDPOINT_HOOK_TCX);
+	ck_assert_str_eq(shipped.gaps, "");
+}
+END_TEST
+
+START_TEST(gap_in_one_interval)
+{
+	ship_gaps();
+	tapped(NT_HOOK_NONE, NT_FAULT_REMOVED, 100, 0);
+	tapped(NT_HOOK_CLSACT, NT_FAULT_REMOVED, 100, 130);
+	tapped(NT_HOOK_CLSACT, NT_FAULT_SHADOWED, 130, 0);
+	ck_assert_int_eq(flush(), 1);
+	ship_gaps();
+	ck_assert_str_eq(shipped.gaps,
+			 "100-130 our program was removed by another program;"
+			 "130-0 another program runs before ours and may hide packets;");
+	ck_assert_uint_eq(agent->stats.gaps, 2);
+	ck_assert_int_eq(flush(), 0);
+	/* It ends later. */
+	tapped(NT_HOOK_TCX, NT_FAULT_SHADOWED, 130, 900);
+	ck_assert_int_eq(flush(), 1);
+	ship_gaps();
+	ck_assert_str_eq(shipped.gaps,
+			 "130-900 another program runs before ours and may hide packets;");
+}
+END_TEST
+
+START_TEST(gaps_are_bounded)
+{
+	for (int64_t i = 1; i <= NT_AGENT_GAPS_MAX + 5; i++)
+		tapped(NT_HOOK_NONE, NT_FAULT_REMOVED, i, i + 1);
+	ck_assert_uint_eq(agent->stats.gaps_dropped, 5);
+	flush();
+	tapped(NT_HOOK_NONE, NT_FAULT_REMOVED, 1, 2);
+	ck_assert_uint_eq(agent->stats.gaps_dropped, 5);
+}
+END_TEST
+
+/* The pod's record is gone already; its gap is not. */
+START_TEST(gap_of_a_pod_that_is_gone)
+{
+	const struct nt_keep_news news = { 424242, NT_HOOK_NONE, NT_FAULT_LINK_GONE, 5, 9 };
+
+	detach(0);
+	settle();
+	nt_agent_tapped(agent, &news);
+	flush();
+	ship_gaps();
+	ck_assert_str_eq(shipped.gaps, "5-9 the host link is gone;");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("agent_gaps");
+	TCase *tc = tcase_create("gaps");
+	char command[64];
+	int failed;
+
+	nt_log_init("test_agent_gaps", NT_LOG_ERROR);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, hook_is_part_of_coverage);
+	tcase_add_test(tc, gap_in_one_interval);
+	tcase_add_test(tc, gaps_are_bounded);
+	tcase_add_test(tc, gap_of_a_pod_that_is_gone);
+	suite_add_tcase(suite, tc);
+	if (!mkdtemp(base))
+		return 1;
+	failed = nt_suite_run(suite);
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	return system(command) != 0 || failed;
+}

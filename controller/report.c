@@ -53,7 +53,7 @@ static void say_policies(void *ctx, const struct nt_objects *objects)
 
 	for (size_t i = 0;
 	     objects && (object = nt_objects_at(objects, NT_SLICE_LIT("DNSPolicy"), i)); i++) {
-		struct nt_policy_problem problem = { 0 };
+		struct nt_object_problem problem = { 0 };
 		struct nt_policy *policy = NULL;
 
 		if (nt_policy_parse(object, &policy, &problem) < 0)

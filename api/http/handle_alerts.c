@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET alerts, alerts/events: the rules with their mistakes, and what fired. */
-#include "api/http/handlers.h"
+#include "api/http/frame.h"
 
-#include "api/http/json.h"
 #include "controller/ingest/ingest.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 
 enum { EVENTS_MAX = 1000, EVENTS_DEFAULT = 100 };
-
-static void write_problem(struct nt_json *j, const struct nt_alert_rule *rule)
-{
-	nt_json_key(j, "problem");
-	if (rule->accepted) {
-		nt_json_null(j);
-		return;
-	}
-	nt_json_open(j, '{');
-	nt_json_key_str(j, "field", rule->problem_field);
-	nt_json_key_str(j, "message", rule->problem_msg);
-	nt_json_close(j, '}');
-}
 
 static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 {
@@ -47,9 +33,8 @@ static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 		nt_json_double(j, rule->threshold);
 	else
 		nt_json_null(j);
-	nt_json_key(j, "accepted");
-	nt_json_bool(j, rule->accepted);
-	write_problem(j, rule);
+	nt_frame_key_accepted(j, rule->accepted);
+	nt_frame_key_problem(j, rule->accepted, rule->problem_field, rule->problem_msg);
 	nt_json_key_time_or_null(j, "last_evaluated", rule->last_evaluated_us);
 	nt_json_key_u64(j, "open_events", rule->open_events);
 	nt_json_close(j, '}');
@@ -58,23 +43,18 @@ static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 
 void nt_handle_alerts(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
-	struct nt_json j = NT_JSON(&reply->body);
-	struct nt_err err = { 0 };
+	struct nt_json j;
 
-	if (nt_params_check(p, "", &err) < 0) {
-		nt_reply_problem(reply, 400, "%s", err.msg);
+	if (!nt_frame_plain(p, reply))
 		return;
-	}
-	nt_reply_json(reply);
-	nt_json_open(&j, '{');
-	nt_json_key(&j, "rules");
-	nt_json_open(&j, '[');
+	j = nt_frame_list_open(reply, "rules");
 	nt_ingest_alert_rules(api->ingest, add_rule, &j);
-	nt_json_close(&j, ']');
-	nt_json_close(&j, '}');
+	nt_frame_list_close(&j);
 }
 
 struct events {
+	int state; /* as nt_store_events has it */
+	struct nt_slice rule;
 	struct nt_json j;
 	uint32_t limit, listed;
 	bool more;
@@ -122,24 +102,20 @@ static bool add_event(void *ctx, const struct nt_store_event *e)
 	return true;
 }
 
-static int write_events(struct nt_api *api, int state, struct nt_slice rule, uint32_t limit,
+static int write_events(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 			struct nt_reply *reply, struct nt_err *err)
 {
-	struct events all = { .j = NT_JSON(&reply->body), .limit = limit };
-	struct nt_store_reader *reader = NULL;
-	int r = nt_readers_take(&api->readers, &reader, err);
+	struct events *all = ctx;
+	int r;
 
-	nt_json_open(&all.j, '{');
-	nt_json_key(&all.j, "events");
-	nt_json_open(&all.j, '[');
+	(void)api;
+	all->j = nt_frame_list_open(reply, "events");
 	/* One more than asked for says whether there is more. */
-	if (r == 0)
-		r = nt_store_events(reader, state, rule, limit + 1, add_event, &all, err);
-	nt_readers_give(&api->readers, reader);
-	nt_json_close(&all.j, ']');
-	nt_json_key(&all.j, "more");
-	nt_json_bool(&all.j, all.more);
-	nt_json_close(&all.j, '}');
+	r = nt_store_events(reader, all->state, all->rule, all->limit + 1, add_event, all, err);
+	nt_json_close(&all->j, ']');
+	nt_json_key(&all->j, "more");
+	nt_json_bool(&all->j, all->more);
+	nt_json_close(&all->j, '}');
 	return r;
 }
 
@@ -147,18 +123,17 @@ void nt_handle_alert_events(struct nt_api *api, const struct nt_params *p, struc
 {
 	static const char *const states[] = { "resolved", "open", "all", NULL };
 	const struct nt_slice *rule = nt_params_find(p, "rule");
+	struct events all = { .rule = rule ? *rule : (struct nt_slice){ 0 } };
 	struct nt_err err = { 0 };
-	uint32_t limit;
-	int state;
 
 	if (nt_params_check(p, "state rule limit", &err) < 0 ||
-	    nt_params_word(p, "state", states, 2, &state, &err) < 0 ||
-	    nt_params_u32(p, "limit", EVENTS_MAX, EVENTS_DEFAULT, &limit, &err) < 0) {
+	    nt_params_word(p, "state", states, 2, &all.state, &err) < 0 ||
+	    nt_params_u32(p, "limit", EVENTS_MAX, EVENTS_DEFAULT, &all.limit, &err) < 0) {
 		nt_reply_problem(reply, 400, "%s", err.msg);
 		return;
 	}
+	if (all.state == 2)
+		all.state = -1;
 	nt_reply_json(reply);
-	if (write_events(api, state == 2 ? -1 : state, rule ? *rule : (struct nt_slice){ 0 }, limit,
-			 reply, &err) < 0)
-		nt_reply_store_problem(reply, &err);
+	nt_frame_from_store(api, write_events, &all, reply);
 }

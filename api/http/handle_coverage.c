@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET coverage: which pod is tapped since when, or not and why; agents; objects with mistakes. */
-#include "api/http/handlers.h"
+#include "api/http/frame.h"
 
-#include "api/http/json.h"
 #include "controller/ingest/ingest.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/objects.h"
@@ -164,16 +163,14 @@ static void add_problem(void *ctx, const struct nt_objects_problem *problem)
 	nt_json_close(j, '}');
 }
 
-static int write_coverage(struct nt_api *api, struct nt_store_reader *reader,
+static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 			  struct nt_reply *reply, struct nt_err *err)
 {
-	struct nt_json j = NT_JSON(&reply->body);
+	struct nt_json j = nt_frame_list_open(reply, "endpoints");
 	struct endpoints all = { .j = &j };
 	int r;
 
-	nt_json_open(&j, '{');
-	nt_json_key(&j, "endpoints");
-	nt_json_open(&j, '[');
+	(void)ctx;
 	r = nt_store_endpoints(reader, add_endpoint, &all, err);
 	nt_json_close(&j, ']');
 	nt_json_key_u64(&j, "tapped", all.tapped);
@@ -192,26 +189,12 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader,
 	nt_json_key(&j, "problems");
 	nt_json_open(&j, '[');
 	nt_ingest_problems(api->ingest, add_problem, &j);
-	nt_json_close(&j, ']');
-	nt_json_close(&j, '}');
+	nt_frame_list_close(&j);
 	return r;
 }
 
 void nt_handle_coverage(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
-	struct nt_store_reader *reader = NULL;
-	struct nt_err err = { 0 };
-	int r;
-
-	if (nt_params_check(p, "", &err) < 0) {
-		nt_reply_problem(reply, 400, "%s", err.msg);
-		return;
-	}
-	nt_reply_json(reply);
-	r = nt_readers_take(&api->readers, &reader, &err);
-	if (r == 0)
-		r = write_coverage(api, reader, reply, &err);
-	nt_readers_give(&api->readers, reader);
-	if (r < 0)
-		nt_reply_store_problem(reply, &err);
+	if (nt_frame_plain(p, reply))
+		nt_frame_from_store(api, write_coverage, NULL, reply);
 }

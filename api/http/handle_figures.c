@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET summary and top: totals, loss beside them, and the largest groups. */
-#include "api/http/handlers.h"
+#include "api/http/frame.h"
 
 #include <inttypes.h>
 
@@ -117,10 +117,10 @@ static int write_covered(struct nt_store_reader *reader, struct nt_json *j, stru
 	return r;
 }
 
-static int write_summary(struct nt_api *api, struct nt_store_reader *reader,
-			 const struct nt_figures *figures, struct nt_reply *reply,
-			 struct nt_err *err)
+static int write_summary(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
+			 struct nt_reply *reply, struct nt_err *err)
 {
+	const struct nt_figures *figures = ctx;
 	const struct nt_store_grouping all = { 0 };
 	struct nt_json j = NT_JSON(&reply->body);
 	struct nt_store_sums sums = { 0 };
@@ -149,19 +149,11 @@ static int write_summary(struct nt_api *api, struct nt_store_reader *reader,
 void nt_handle_summary(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	_cleanup_figures_ struct nt_figures figures = { 0 };
-	struct nt_store_reader *reader = NULL;
-	struct nt_err err = { 0 };
-	int r;
 
 	if (!nt_figures_begin(p, "", &figures, reply))
 		return;
 	nt_reply_json(reply);
-	r = nt_readers_take(&api->readers, &reader, &err);
-	if (r == 0)
-		r = write_summary(api, reader, &figures, reply, &err);
-	nt_readers_give(&api->readers, reader);
-	if (r < 0)
-		nt_reply_store_problem(reply, &err);
+	nt_frame_from_store(api, write_summary, &figures, reply);
 }
 
 struct top {
@@ -201,9 +193,10 @@ struct top_params {
 	uint32_t limit;
 };
 
-static int write_top(struct nt_store_reader *reader, const struct top_params *tp,
+static int write_top(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 		     struct nt_reply *reply, struct nt_err *err)
 {
+	const struct top_params *tp = ctx;
 	struct nt_json j = NT_JSON(&reply->body);
 	struct top top = { .j = &j, .by = &tp->by, .left = tp->limit };
 	struct nt_store_grouping g = { .keys_len = tp->by.len,
@@ -211,6 +204,7 @@ static int write_top(struct nt_store_reader *reader, const struct top_params *tp
 				       .limit = tp->limit + 1 };
 	int r;
 
+	(void)api;
 	nt_json_open(&j, '{');
 	nt_json_range(&j, &tp->figures.range);
 	nt_json_key(&j, "exact");
@@ -259,17 +253,9 @@ static void top_params_done(struct top_params *tp)
 void nt_handle_top(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	_cleanup_(top_params_done) struct top_params tp = { 0 };
-	struct nt_store_reader *reader = NULL;
-	struct nt_err err = { 0 };
-	int r;
 
 	if (!parse_top(p, &tp, reply))
 		return;
 	nt_reply_json(reply);
-	r = nt_readers_take(&api->readers, &reader, &err);
-	if (r == 0)
-		r = write_top(reader, &tp, reply, &err);
-	nt_readers_give(&api->readers, reader);
-	if (r < 0)
-		nt_reply_store_problem(reply, &err);
+	nt_frame_from_store(api, write_top, &tp, reply);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET policies: the DNS policies as the object source has them, with their mistakes. */
-#include "api/http/handlers.h"
+#include "api/http/frame.h"
 
-#include "api/http/json.h"
 #include "controller/ingest/ingest.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/objects.h"
@@ -20,7 +19,7 @@ static uint64_t count_pods(const struct nt_objects *objects, const struct nt_pol
 
 static void write_policy(struct nt_json *j, const struct nt_objects *objects,
 			 const struct nt_object *object, const struct nt_policy *policy,
-			 const struct nt_policy_problem *problem)
+			 const struct nt_object_problem *problem)
 {
 	const char *mode = !policy					 ? ""
 			   : nt_policy_mode(policy) == NT_POLICY_ENFORCE ? "Enforce"
@@ -35,17 +34,9 @@ static void write_policy(struct nt_json *j, const struct nt_objects *objects,
 	for (size_t i = 0; policy && i < nt_policy_allow_len(policy); i++)
 		nt_json_str(j, nt_policy_allow_at(policy, i));
 	nt_json_close(j, ']');
-	nt_json_key(j, "accepted");
-	nt_json_bool(j, policy != NULL);
-	nt_json_key(j, "problem");
-	if (policy) {
-		nt_json_null(j);
-	} else {
-		nt_json_open(j, '{');
-		nt_json_key_str(j, "field", nt_slice_str(problem->field));
-		nt_json_key_str(j, "message", nt_slice_str(problem->msg));
-		nt_json_close(j, '}');
-	}
+	nt_frame_key_accepted(j, policy != NULL);
+	nt_frame_key_problem(j, policy != NULL, nt_slice_str(problem->field),
+			     nt_slice_str(problem->msg));
 	nt_json_key_u64(j, "pods", policy ? count_pods(objects, policy) : 0);
 	nt_json_close(j, '}');
 }
@@ -57,7 +48,7 @@ static void add_policies(void *ctx, const struct nt_objects *objects)
 
 	for (size_t i = 0;
 	     objects && (object = nt_objects_at(objects, NT_SLICE_LIT("DNSPolicy"), i)); i++) {
-		struct nt_policy_problem problem = { 0 };
+		struct nt_object_problem problem = { 0 };
 		struct nt_policy *policy = NULL;
 
 		(void)!nt_policy_parse(object, &policy, &problem); /* NULL when it is refused */
@@ -68,18 +59,11 @@ static void add_policies(void *ctx, const struct nt_objects *objects)
 
 void nt_handle_policies(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
-	struct nt_json j = NT_JSON(&reply->body);
-	struct nt_err err = { 0 };
+	struct nt_json j;
 
-	if (nt_params_check(p, "", &err) < 0) {
-		nt_reply_problem(reply, 400, "%s", err.msg);
+	if (!nt_frame_plain(p, reply))
 		return;
-	}
-	nt_reply_json(reply);
-	nt_json_open(&j, '{');
-	nt_json_key(&j, "policies");
-	nt_json_open(&j, '[');
+	j = nt_frame_list_open(reply, "policies");
 	nt_ingest_objects(api->ingest, add_policies, &j);
-	nt_json_close(&j, ']');
-	nt_json_close(&j, '}');
+	nt_frame_list_close(&j);
 }

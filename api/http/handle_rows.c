@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET logs and fields: rows as records, and the schema of the filter's language. */
-#include "api/http/handlers.h"
+#include "api/http/frame.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,14 +31,16 @@ struct logs_params {
 	int64_t cursor;
 };
 
-static int write_logs(struct nt_store_reader *reader, const struct logs_params *lp,
+static int write_logs(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 		      struct nt_reply *reply, struct nt_err *err)
 {
+	const struct logs_params *lp = ctx;
 	struct nt_json j = NT_JSON(&reply->body);
 	int64_t next = 0;
 	char text[24];
 	int r;
 
+	(void)api;
 	nt_json_open(&j, '{');
 	nt_json_range(&j, &lp->figures.range);
 	nt_json_key(&j, "rows");
@@ -97,19 +99,11 @@ static void logs_params_done(struct logs_params *lp)
 void nt_handle_logs(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	_cleanup_(logs_params_done) struct logs_params lp = { 0 };
-	struct nt_store_reader *reader = NULL;
-	struct nt_err err = { 0 };
-	int r;
 
 	if (!parse_logs(p, &lp, reply))
 		return;
 	nt_reply_json(reply);
-	r = nt_readers_take(&api->readers, &reader, &err);
-	if (r == 0)
-		r = write_logs(reader, &lp, reply, &err);
-	nt_readers_give(&api->readers, reader);
-	if (r < 0)
-		nt_reply_store_problem(reply, &err);
+	nt_frame_from_store(api, write_logs, &lp, reply);
 }
 
 static void write_field(struct nt_json *j, const struct nt_query_field *f)
@@ -133,21 +127,14 @@ static void write_field(struct nt_json *j, const struct nt_query_field *f)
 
 void nt_handle_fields(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
-	struct nt_json j = NT_JSON(&reply->body);
 	const struct nt_query_field *f;
-	struct nt_err err = { 0 };
+	struct nt_json j;
 
 	(void)api;
-	if (nt_params_check(p, "", &err) < 0) {
-		nt_reply_problem(reply, 400, "%s", err.msg);
+	if (!nt_frame_plain(p, reply))
 		return;
-	}
-	nt_reply_json(reply);
-	nt_json_open(&j, '{');
-	nt_json_key(&j, "fields");
-	nt_json_open(&j, '[');
+	j = nt_frame_list_open(reply, "fields");
 	for (size_t i = 0; (f = nt_query_field_at(i)); i++)
 		write_field(&j, f);
-	nt_json_close(&j, ']');
-	nt_json_close(&j, '}');
+	nt_frame_list_close(&j);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET timeseries: every bucket of the range, zeros included, as a whole or split by one field. */
-#include "api/http/handlers.h"
+#include "api/http/frame.h"
 
 #include <stdlib.h>
 
@@ -143,13 +143,17 @@ static bool take_lost(void *ctx, const struct nt_store_group *group)
 	return true;
 }
 
-static int gather(struct nt_store_reader *reader, struct timeseries *t, struct nt_err *err)
+static int gather(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
+		  struct nt_reply *reply, struct nt_err *err)
 {
+	struct timeseries *t = ctx;
 	struct nt_store_grouping top = { .keys_len = t->by.len, .limit = t->limit + 1 };
 	struct nt_store_grouping buckets = { .keys_len = t->by.len, .bucket_us = t->bucket_us };
 	const struct nt_store_grouping lost = { .bucket_us = t->bucket_us };
 	int r = 0;
 
+	(void)api;
+	(void)reply;
 	t->lost = calloc(t->buckets, sizeof(*t->lost));
 	if (!t->lost)
 		return nt_err_set(err, ENOMEM, "no memory for the answer");
@@ -287,9 +291,6 @@ static bool parse(const struct nt_params *p, struct timeseries *t, struct nt_rep
 void nt_handle_timeseries(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	_cleanup_(timeseries_freep) struct timeseries *t = calloc(1, sizeof(*t));
-	struct nt_store_reader *reader = NULL;
-	struct nt_err err = { 0 };
-	int r;
 
 	if (!t) {
 		nt_reply_problem(reply, 503, "no memory for the answer");
@@ -297,14 +298,8 @@ void nt_handle_timeseries(struct nt_api *api, const struct nt_params *p, struct 
 	}
 	if (!parse(p, t, reply))
 		return;
-	r = nt_readers_take(&api->readers, &reader, &err);
-	if (r == 0)
-		r = gather(reader, t, &err);
-	nt_readers_give(&api->readers, reader);
-	if (r < 0) {
-		nt_reply_store_problem(reply, &err);
-		return;
-	}
 	nt_reply_json(reply);
-	write_timeseries(t, reply);
+	nt_frame_from_store(api, gather, t, reply);
+	if (reply->status == 200) /* without a reader in hand */
+		write_timeseries(t, reply);
 }

@@ -32,7 +32,7 @@ struct entry {
 	struct nt_rule *rule; /* NULL: it never was right */
 	struct nt_window window; /* of rule */
 	bool accepted;
-	struct nt_rule_problem problem;
+	struct nt_object_problem problem;
 	bool seen; /* by the round over the objects */
 	bool built; /* the window holds what the store has */
 	bool catch_up; /* evaluate past windows, too: this process was not there */

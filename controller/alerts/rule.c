@@ -10,10 +10,8 @@
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
-#include "lib/base/escape.h"
 #include "lib/base/nearest.h"
 #include "lib/base/parse.h"
-#include "lib/objects/fields.h"
 #include "lib/query/query.h"
 
 enum {
@@ -28,28 +26,11 @@ static const char *const conditions[] = { "eq", "not_eq", "lt", "lte", "gt", "gt
 struct parse {
 	struct nt_rule *rule;
 	json_t *spec; /* borrowed */
-	struct nt_rule_problem *problem;
+	struct nt_object_problem *problem;
 };
 
-static int refuse(struct parse *p, const char *field, const char *fmt, ...) NT_PRINTF(3, 4);
-static int refuse(struct parse *p, const char *field, const char *fmt, ...)
-{
-	va_list ap;
-
-	snprintf(p->problem->field, sizeof(p->problem->field), "%s", field);
-	va_start(ap, fmt);
-	vsnprintf(p->problem->msg, sizeof(p->problem->msg), fmt, ap);
-	va_end(ap);
-	nt_escape_ascii(p->problem->field);
-	nt_escape_ascii(p->problem->msg);
-	return -EINVAL;
-}
-
-static int no_memory(struct parse *p)
-{
-	(void)refuse(p, "", "no memory for this rule");
-	return -ENOMEM;
-}
+#define refuse(p, ...) nt_object_refuse((p)->problem, __VA_ARGS__)
+#define no_memory(p) nt_object_no_memory((p)->problem)
 
 /* --- values of the spec ----------------------------------------------------------------------- */
 
@@ -471,7 +452,7 @@ static int parse_spec(struct parse *p)
 }
 
 int nt_rule_parse(const struct nt_object *object, struct nt_rule **ret_rule,
-		  struct nt_rule_problem *ret_problem)
+		  struct nt_object_problem *ret_problem)
 {
 	_cleanup_(nt_rule_freep) struct nt_rule *rule = calloc(1, sizeof(*rule));
 	struct parse p = { .rule = rule, .problem = ret_problem };

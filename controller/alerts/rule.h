@@ -8,6 +8,7 @@
 
 #include "controller/store/store.h"
 #include "lib/base/arena.h"
+#include "lib/objects/fields.h"
 #include "lib/objects/objects.h"
 #include "lib/record/fields.h"
 
@@ -59,15 +60,9 @@ struct nt_rule {
 	int64_t step_us; /* between two evaluations: the period, or more (NT_RULE_BUCKETS_MAX) */
 };
 
-/* Why a rule is refused: the field's path ("spec.aggregateBy[1]") and a sentence; ASCII. */
-struct nt_rule_problem {
-	char field[96];
-	char msg[256];
-};
-
 /* 0, or -EINVAL (-ENOMEM) with *ret_problem. */
 int nt_rule_parse(const struct nt_object *object, struct nt_rule **ret_rule,
-		  struct nt_rule_problem *ret_problem) NT_MUSTCHECK;
+		  struct nt_object_problem *ret_problem) NT_MUSTCHECK;
 void nt_rule_free(struct nt_rule *r);
 static inline void nt_rule_freep(struct nt_rule **r)
 {

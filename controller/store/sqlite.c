@@ -64,6 +64,15 @@ int nt_sqlite_exec(sqlite3 *db, const char *path, const char *sql, struct nt_err
 	return 0;
 }
 
+int nt_sqlite_end(sqlite3 *db, const char *path, int result, const char *how, struct nt_err *err)
+{
+	if (result == 0)
+		result = nt_sqlite_exec(db, path, how, err);
+	if (result < 0 && !sqlite3_get_autocommit(db))
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return result;
+}
+
 int nt_sqlite_int(sqlite3 *db, const char *path, const char *sql, int64_t *ret_value,
 		  struct nt_err *err)
 {

@@ -69,6 +69,10 @@ static inline void nt_sqlite_finalizep(sqlite3_stmt **stmt)
 int nt_sqlite_err(sqlite3 *db, const char *path, const char *what, struct nt_err *err);
 /* Runs SQL without results. */
 int nt_sqlite_exec(sqlite3 *db, const char *path, const char *sql, struct nt_err *err) NT_MUSTCHECK;
+/* Ends what BEGIN began: how when `result` is 0 ("COMMIT"), else nothing of it stays. A full disk
+ * may have rolled back by itself. Returns result, or what that end gave. */
+int nt_sqlite_end(sqlite3 *db, const char *path, int result, const char *how,
+		  struct nt_err *err) NT_MUSTCHECK;
 /* One integer as the result of sql; 0 where there is no row. */
 int nt_sqlite_int(sqlite3 *db, const char *path, const char *sql, int64_t *ret_value,
 		  struct nt_err *err) NT_MUSTCHECK;
@@ -115,7 +119,10 @@ int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
 struct nt_query_sql;
 void nt_sqlite_from(const struct nt_store_range *range, const struct nt_query_sql *filter,
 		    const char *more, struct nt_buf *out);
-/* Prepares sql and binds the filter's values, the first at 1. Sets the reader's deadline. */
+/* Prepares sql and binds the filter's values, the first at 1; filter NULL: there are none. Sets the
+ * reader's deadline. */
 int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,
 		      const struct nt_query_sql *filter, sqlite3_stmt **ret_stmt,
 		      struct nt_err *err) NT_MUSTCHECK;
+/* 1: a row, 0: the end. */
+int nt_sqlite_step(struct nt_store_reader *r, sqlite3_stmt *stmt, struct nt_err *err) NT_MUSTCHECK;

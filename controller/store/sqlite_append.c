@@ -366,12 +366,7 @@ static int append_locked(struct nt_store *s, const struct nt_batch *batch, bool 
 	if (r < 0)
 		return r;
 	r = write_batch(s, batch, nt_clock_real(&clock) / NT_NS_PER_US, ret_new, err);
-	if (r == 0)
-		r = nt_sqlite_exec(s->db, s->path, *ret_new ? "COMMIT" : "ROLLBACK", err);
-	/* A full disk may have rolled back by itself. */
-	if (r < 0 && !sqlite3_get_autocommit(s->db))
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	return nt_sqlite_end(s->db, s->path, r, *ret_new ? "COMMIT" : "ROLLBACK", err);
 }
 
 int nt_store_append(struct nt_store *s, const struct nt_batch *batch,

@@ -3,16 +3,14 @@
 #include "controller/store/sqlite.h"
 
 #include "lib/base/cleanup.h"
-#include "lib/query/query.h"
 
 static int begin(struct nt_store_reader *r, const char *text, sqlite3_stmt **ret_stmt,
 		 struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf sql = { 0 };
-	const struct nt_query_sql none = { 0 };
 
 	nt_buf_puts(&sql, text);
-	return nt_sqlite_prepare(r, &sql, &none, ret_stmt, err);
+	return nt_sqlite_prepare(r, &sql, NULL, ret_stmt, err);
 }
 
 static size_t unpack_ips(const unsigned char *p, size_t len, struct nt_addr ips[4])
@@ -66,13 +64,13 @@ int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void
 
 	if (result < 0)
 		return result;
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
 		struct nt_batch_endpoint e = endpoint_of(stmt);
 
 		if (!fn(ctx, nt_sqlite_column_text(stmt, 0), &e))
 			return 0;
 	}
-	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+	return result;
 }
 
 int nt_store_gaps(struct nt_store_reader *r, uint32_t limit, nt_store_gap_fn *fn, void *ctx,
@@ -120,7 +118,7 @@ int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx, s
 
 	if (result < 0)
 		return result;
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
 		int64_t missing = sqlite3_column_int64(stmt, 4);
 		const struct nt_store_node node = {
 			.node = nt_sqlite_column_text(stmt, 0),
@@ -133,5 +131,5 @@ int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx, s
 		if (!fn(ctx, &node))
 			return 0;
 	}
-	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+	return result;
 }

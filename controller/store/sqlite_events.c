@@ -3,7 +3,6 @@
 #include "controller/store/sqlite.h"
 
 #include "lib/base/cleanup.h"
-#include "lib/query/query.h"
 
 static int put_event(struct nt_store *s, const struct nt_store_event *e, int64_t *ret_id,
 		     struct nt_err *err)
@@ -59,11 +58,7 @@ static int put_locked(struct nt_store *s, const struct nt_store_event *events, s
 		r = put_event(s, &events[i], &ids[i], err);
 	if (r == 0)
 		r = cap(s, err);
-	if (r == 0)
-		r = nt_sqlite_exec(s->db, s->path, "COMMIT", err);
-	if (r < 0 && !sqlite3_get_autocommit(s->db))
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	return nt_sqlite_end(s->db, s->path, r, "COMMIT", err);
 }
 
 int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
@@ -105,7 +100,6 @@ int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, u
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	_cleanup_buf_ struct nt_buf sql = { 0 };
-	const struct nt_query_sql none = { 0 };
 	int result;
 
 	nt_buf_puts(&sql, "SELECT id, rule, grp, summary, query, metric, condition, severity,"
@@ -115,16 +109,16 @@ int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, u
 		nt_buf_printf(&sql, " AND resolved_us %s 0", open ? "=" : ">");
 	nt_buf_puts(&sql, rule.len ? " AND rule = ?1" : "");
 	nt_buf_printf(&sql, " ORDER BY last_seen_us DESC, id DESC LIMIT %u", limit);
-	result = nt_sqlite_prepare(r, &sql, &none, &stmt, err);
+	result = nt_sqlite_prepare(r, &sql, NULL, &stmt, err);
 	if (result < 0)
 		return result;
 	if (rule.len)
 		nt_sqlite_bind_text(stmt, 1, rule);
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
 		struct nt_store_event e = event_of(stmt);
 
 		if (!fn(ctx, &e))
 			return 0;
 	}
-	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+	return result;
 }

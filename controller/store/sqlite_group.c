@@ -53,7 +53,7 @@ int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,
 	set_deadline(r);
 	if (sqlite3_prepare_v2(r->db, sql->p, (int)sql->len + 1, &stmt, NULL) != SQLITE_OK)
 		return nt_sqlite_err(r->db, r->path, "prepare a query", err);
-	for (size_t i = 0; i < filter->binds_len; i++) {
+	for (size_t i = 0; filter && i < filter->binds_len; i++) {
 		const struct nt_bind *b = &filter->binds[i];
 
 		if (b->kind == NT_BIND_INT)
@@ -65,6 +65,18 @@ int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,
 	}
 	*ret_stmt = NT_TAKE_PTR(stmt);
 	return 0;
+}
+
+int nt_sqlite_step(struct nt_store_reader *r, sqlite3_stmt *stmt, struct nt_err *err)
+{
+	switch (sqlite3_step(stmt)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return nt_sqlite_err(r->db, r->path, "query", err);
+	}
 }
 
 /* The list's field whose members `name` is one of ("servers.ip"), NULL when it is a field of its
@@ -223,8 +235,8 @@ int nt_store_group(struct nt_store_reader *r, const struct nt_store_range *range
 		result = nt_sqlite_prepare(r, &sql, &filter, &stmt, err);
 	if (result < 0)
 		return result;
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW)
+	while ((result = nt_sqlite_step(r, stmt, err)) > 0)
 		if (!give_group(stmt, grouping, fn, ctx))
 			return 0;
-	return result == SQLITE_DONE ? 0 : nt_sqlite_err(r->db, r->path, "query", err);
+	return result;
 }

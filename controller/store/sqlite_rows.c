@@ -59,7 +59,7 @@ static int walk(struct nt_store_reader *r, sqlite3_stmt *stmt, uint32_t limit, n
 	bool more = true;
 	int result;
 
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
 		if (n == limit || !more) {
 			*ret_cursor = last;
 			return 0;
@@ -70,10 +70,9 @@ static int walk(struct nt_store_reader *r, sqlite3_stmt *stmt, uint32_t limit, n
 			return result;
 		n++;
 	}
-	if (result != SQLITE_DONE)
-		return nt_sqlite_err(r->db, r->path, "query", err);
-	*ret_cursor = 0;
-	return 0;
+	if (result == 0)
+		*ret_cursor = 0;
+	return result;
 }
 
 int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range, uint32_t limit,

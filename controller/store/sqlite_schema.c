@@ -174,9 +174,5 @@ int nt_sqlite_schema_open(sqlite3 *db, const char *path, struct nt_err *err)
 	r = layout == 0 ? create(db, path, err) : add_columns(db, path, err);
 	if (r == 0 && layout < NT_SQLITE_LAYOUT)
 		r = migrate(db, path, layout, err);
-	if (r == 0)
-		r = nt_sqlite_exec(db, path, "COMMIT", err);
-	if (r < 0 && !sqlite3_get_autocommit(db))
-		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	return nt_sqlite_end(db, path, r, "COMMIT", err);
 }

@@ -69,7 +69,7 @@ static void look(struct nt_agent_policy *a, const struct nt_object *object,
 		 const struct nt_rules_key *key)
 {
 	_cleanup_(nt_policy_freep) struct nt_policy *policy = NULL;
-	struct nt_policy_problem problem = { 0 };
+	struct nt_object_problem problem = { 0 };
 	int r = nt_policy_parse(object, &policy, &problem);
 
 	json_decref(a->json);

@@ -7,10 +7,8 @@
 #include <stdio.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/escape.h"
 #include "lib/base/nearest.h"
 #include "lib/dns/siphash.h"
-#include "lib/objects/fields.h"
 #include "lib/policy/inside.h"
 #include "lib/policy/pattern.h"
 
@@ -44,28 +42,11 @@ static const struct {
 
 struct parse {
 	struct nt_policy *policy;
-	struct nt_policy_problem *problem;
+	struct nt_object_problem *problem;
 };
 
-__attribute__((format(printf, 3, 4))) static int refuse(struct parse *p, const char *field,
-							const char *fmt, ...)
-{
-	va_list ap;
-
-	snprintf(p->problem->field, sizeof(p->problem->field), "%s", field);
-	va_start(ap, fmt);
-	vsnprintf(p->problem->msg, sizeof(p->problem->msg), fmt, ap);
-	va_end(ap);
-	nt_escape_ascii(p->problem->field);
-	nt_escape_ascii(p->problem->msg);
-	return -EINVAL;
-}
-
-static int no_memory(struct parse *p)
-{
-	(void)refuse(p, "", "no memory");
-	return -ENOMEM;
-}
+#define refuse(p, ...) nt_object_refuse((p)->problem, __VA_ARGS__)
+#define no_memory(p) nt_object_no_memory((p)->problem)
 
 static struct nt_slice slice_of(const json_t *string)
 {
@@ -335,7 +316,7 @@ static int parse(struct parse *p, const struct nt_object *object)
 }
 
 int nt_policy_parse(const struct nt_object *object, struct nt_policy **ret_policy,
-		    struct nt_policy_problem *ret_problem)
+		    struct nt_object_problem *ret_problem)
 {
 	_cleanup_(nt_policy_freep) struct nt_policy *policy = calloc(1, sizeof(*policy));
 	struct parse p = { policy, ret_problem };

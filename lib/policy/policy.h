@@ -9,6 +9,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/dns/name.h"
+#include "lib/objects/fields.h"
 #include "lib/objects/objects.h"
 
 struct nt_policy;
@@ -16,12 +17,6 @@ struct nt_policy;
 enum nt_policy_mode {
 	NT_POLICY_AUDIT = 1,
 	NT_POLICY_ENFORCE = 2,
-};
-
-/* Why a policy is refused: the field's path ("spec.allow[2]") and a sentence with what to do. */
-struct nt_policy_problem {
-	char field[128];
-	char msg[256];
 };
 
 /* A policy is one entry of the kernel's table per name and more, and its status has to be read. */
@@ -33,7 +28,7 @@ struct nt_policy_problem {
 /* Checks the object. 0, or -EINVAL (-ENOMEM) with *ret_problem. Unknown fields of spec are refused:
  * a rule that is not understood must not be half in force. */
 int nt_policy_parse(const struct nt_object *object, struct nt_policy **ret_policy,
-		    struct nt_policy_problem *ret_problem) NT_MUSTCHECK;
+		    struct nt_object_problem *ret_problem) NT_MUSTCHECK;
 void nt_policy_free(struct nt_policy *p);
 static inline void nt_policy_freep(struct nt_policy **p)
 {

@@ -61,7 +61,7 @@ static struct nt_name name_of(const char *text)
 static struct nt_policy *random_policy(size_t number)
 {
 	_cleanup_buf_ struct nt_buf json = { 0 };
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 	struct nt_policy *p = NULL;
 	struct nt_manifest m = { 0 };
 	uint32_t names = draw(8);

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	must(nt_manifest_parse(text, NT_MANIFEST_YAML, &manifest) == 0);
 	for (size_t i = 0; i < manifest.objects_len; i++) {
-		struct nt_rule_problem problem = { 0 };
+		struct nt_object_problem problem = { 0 };
 		struct nt_rule *rule = NULL;
 
 		if (nt_rule_parse(&manifest.objects[i].object, &rule, &problem) < 0)

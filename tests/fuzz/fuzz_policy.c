@@ -80,7 +80,7 @@ static void check(const struct nt_policy *p, struct nt_slice names)
 	walk_done(&w);
 }
 
-static void check_problem(const struct nt_policy_problem *problem)
+static void check_problem(const struct nt_object_problem *problem)
 {
 	if (!memchr(problem->field, 0, sizeof(problem->field)) ||
 	    !memchr(problem->msg, 0, sizeof(problem->msg)) || !problem->msg[0])
@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (nt_manifest_parse(nt_slice_mem(data, text_len), NT_MANIFEST_JSON, &m) < 0)
 		return 0;
 	for (size_t i = 0; i < m.objects_len; i++) {
-		struct nt_policy_problem problem = { .msg = "" };
+		struct nt_object_problem problem = { .msg = "" };
 		_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
 
 		if (nt_policy_parse(&m.objects[i].object, &p, &problem) == 0)

@@ -52,7 +52,7 @@ static bool set_scope(const json_t *set)
 static bool add_policy(const json_t *json)
 {
 	_cleanup_free_ char *text = json_dumps(json, 0);
-	struct nt_policy_problem problem = { .msg = "is no object" };
+	struct nt_object_problem problem = { .msg = "is no object" };
 	struct nt_manifest m = { 0 };
 	bool ok = text && policies_len < WALK_POLICIES_MAX &&
 		  nt_manifest_parse(nt_slice_str(text), NT_MANIFEST_JSON, &m) == 0 &&

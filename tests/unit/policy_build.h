@@ -9,7 +9,7 @@
 
 /* -errno of nt_policy_parse; spec is one line of flow YAML. */
 static inline int build_policy_of(const char *head, const char *spec, struct nt_policy **ret_policy,
-				  struct nt_policy_problem *ret_problem)
+				  struct nt_object_problem *ret_problem)
 {
 	_cleanup_buf_ struct nt_buf text = { 0 };
 	struct nt_manifest m = { 0 };
@@ -30,7 +30,7 @@ static inline int build_policy_of(const char *head, const char *spec, struct nt_
 
 static inline struct nt_policy *build_policy(const char *spec)
 {
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 	struct nt_policy *p = NULL;
 	int r = build_policy_of(BUILD_POLICY_HEAD, spec, &p, &problem);
 

@@ -9,7 +9,7 @@
 #include "tests/unit/suite.h"
 
 static struct nt_manifest manifest;
-static struct nt_rule_problem problem;
+static struct nt_object_problem problem;
 
 static void free_manifest(void)
 {
@@ -24,7 +24,7 @@ static struct nt_rule *parse_as(const char *version, const char *spec)
 
 	nt_manifest_done(&manifest);
 	manifest = (struct nt_manifest){ 0 };
-	problem = (struct nt_rule_problem){ 0 };
+	problem = (struct nt_object_problem){ 0 };
 	nt_buf_printf(&text, "apiVersion: %s\nkind: GlobalAlert\nmetadata: {name: r}\nspec: %s\n",
 		      version, spec);
 	ck_assert_int_eq(

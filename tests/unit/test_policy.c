@@ -101,7 +101,7 @@ static const struct {
 
 START_TEST(test_refused)
 {
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 	struct nt_policy *p = NULL;
 
 	ck_assert_int_eq(build_policy_of(BUILD_POLICY_HEAD, refused[_i].spec, &p, &problem),
@@ -131,7 +131,7 @@ static const struct {
 
 START_TEST(test_heads)
 {
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 	_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
 	int r = build_policy_of(heads[_i].head, "{mode: Audit, allow: []}", &p, &problem);
 
@@ -143,7 +143,7 @@ END_TEST
 START_TEST(test_without_spec)
 {
 	struct nt_manifest m = { 0 };
-	struct nt_policy_problem problem;
+	struct nt_object_problem problem;
 	struct nt_policy *p = NULL;
 
 	ck_assert_int_eq(nt_manifest_parse(nt_slice_str(BUILD_POLICY_HEAD), NT_MANIFEST_YAML, &m),
@@ -156,7 +156,7 @@ START_TEST(test_without_spec)
 END_TEST
 
 static int with_names(size_t names, struct nt_policy **ret_policy,
-		      struct nt_policy_problem *ret_problem)
+		      struct nt_object_problem *ret_problem)
 {
 	_cleanup_buf_ struct nt_buf spec = { 0 };
 
@@ -169,7 +169,7 @@ static int with_names(size_t names, struct nt_policy **ret_policy,
 
 START_TEST(test_bound_of_names)
 {
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 	_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
 	struct nt_policy *more = NULL;
 	struct nt_name in = build_name("n9999.example.com"), out = build_name("n10000.example.com");
@@ -185,7 +185,7 @@ START_TEST(test_bound_of_names)
 END_TEST
 
 /* n names of `labels` labels without a common suffix. */
-static int with_labels(size_t names, size_t labels, struct nt_policy_problem *ret_problem)
+static int with_labels(size_t names, size_t labels, struct nt_object_problem *ret_problem)
 {
 	_cleanup_buf_ struct nt_buf spec = { 0 };
 	_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
@@ -202,7 +202,7 @@ static int with_labels(size_t names, size_t labels, struct nt_policy_problem *re
 
 START_TEST(test_bound_of_suffixes)
 {
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 
 	ck_assert_int_eq(with_labels(NT_POLICY_ALLOW_MAX, 6, &problem), 0);
 	ck_assert_int_eq(with_labels(1024, 64, &problem), 0);
@@ -217,7 +217,7 @@ START_TEST(test_largest_policy)
 {
 	_cleanup_buf_ struct nt_buf spec = { 0 };
 	_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
-	struct nt_policy_problem problem = { .msg = "" };
+	struct nt_object_problem problem = { .msg = "" };
 
 	nt_buf_puts(&spec, "{mode: Enforce, allow: [");
 	for (size_t i = 0; i < NT_POLICY_ALLOW_MAX; i++) {

@@ -250,13 +250,13 @@ class Lab:
 
     # --- our programs ----------------------------------------------------------------------------
     def wait_for(self, child, text, seconds=60.0):
-        """Waits for a text in the child's log and returns its line."""
+        """Waits for a text in the child's log and returns its line; not for a child that has ended."""
         def look():
             with open(child.log, errors="replace") as f:
                 line = next((l for l in f if text in l), None)
-            return line or (child.process.poll() is not None and "")
+            return line or (child.process.poll() is not None and "\n")
         line = until(look, seconds, 0.02)
-        if not line:
+        if not line or not line.strip():
             how = f"ended with {child.process.returncode}" if child.process.poll() is not None else "is not ready"
             raise Failed(f"{child.name} {how}:\n{child.tail()}")
         return line.strip()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test could leave on the machine: snapshot() before and after, differences() in words.
+"""What a test could leave on the machine: snapshot() before and after, differences() in words. On a
+machine of its own (machine.py), so that all that is there is the test's.
 
 Processes are found by a mark in their environment (mark() makes one; children inherit it), BPF maps
-by what those processes hold while a Watch looks, so that nobody else's count. What the kernel frees
-a moment later is waited for."""
+by what those processes hold while a Watch looks: these two have no place of their own. What the
+kernel frees a moment later is waited for."""
 import os
 import re
 import subprocess
@@ -12,9 +13,6 @@ import time
 import uuid
 
 MARK = "NT_TEST_MARK"
-# Of these some may be about to go, from an earlier test: only what is more is a leftover.
-PASSING = ("processes", "files in /tmp", "files in /run")
-OURS = re.compile(r"nametap-(demo|agent|controller)|ntdemo|nttest|unbound|cni", re.I)
 
 
 def mark():
@@ -73,9 +71,8 @@ def output(*argv):
     return set(subprocess.run(argv, capture_output=True, text=True).stdout.splitlines())
 
 
-def listing(folder, pattern=None):
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    return {n for n in names if not pattern or pattern.search(n)}
+def listing(folder):
+    return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
 def text(path):
@@ -92,8 +89,8 @@ def snapshot(value=None):
         "network namespaces": output("ip", "netns", "list"), "links": links,
         "qdiscs": output("tc", "qdisc", "show"),
         "mounts": {l.split(" ", 4)[4] for l in output("cat", "/proc/self/mountinfo")},
-        "pins": listing("/sys/fs/bpf"), "files in /run": listing("/run", OURS),
-        "files in /tmp": listing("/tmp", OURS), "files in /var/lib/cni": listing("/var/lib/cni"),
+        "pins": listing("/sys/fs/bpf"), "files in /run": listing("/run"), "files in /tmp": listing("/tmp"),
+        "files in /var/lib/cni": listing("/var/lib/cni"),
         "addresses": output("ip", "-o", "-br", "addr"), "routes": output("ip", "route"),
         "ip_forward": text("/proc/sys/net/ipv4/ip_forward"),
         "IPv6 forwarding": text("/proc/sys/net/ipv6/conf/all/forwarding"),
@@ -107,7 +104,7 @@ def differences(before, value=None, watch=None, seconds=20.0):
         after = snapshot(value)
         found = [f"{what}: {', '.join(sorted(after[what] - before[what])) or 'nothing'} more, "
                  f"{', '.join(sorted(before[what] - after[what])) or 'nothing'} less"
-                 for what in before if after[what] - before[what] or (what not in PASSING and before[what] - after[what])]
+                 for what in before if after[what] != before[what]]
         maps = watch.left() if watch else ()
         if maps:
             found.append(f"BPF maps: {', '.join(sorted(maps))} more")

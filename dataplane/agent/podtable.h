@@ -56,6 +56,9 @@ struct nt_agent_pod {
 	struct nt_rowshare rowshare; /* of the open interval */
 	struct nt_owed *owed;
 	size_t owed_len;
+	/* Its text in the arena of the rows of an interval, made with the pod's first row there. */
+	struct nt_identity who;
+	uint64_t who_interval; /* nt_aggregate_interval; 0: not made */
 	bool shipped; /* an endpoint entry was stored, with the values below */
 	bool shipped_gone, shipped_resolver;
 	enum nt_endpoint_hook shipped_hook;
@@ -85,7 +88,9 @@ void nt_podtable_remove(struct nt_podtable *p, uint64_t ep_id);
 /* Notes packets as not logged; merged by reason and error. They count as unlogged at once. */
 void nt_agent_pod_owe(struct nt_agent_pod *pod, enum nt_reason reason, int error, uint64_t count,
 		      int64_t first_us, int64_t last_us);
-/* Identity for a record; ip: the pod's address of that family, or its first. Borrows from pod. */
+/* The pod's address of that family, or its first; family 0 when there is none. */
+struct nt_addr nt_agent_pod_ip_of(const struct nt_agent_pod *pod, uint8_t family);
+/* Identity for a record, with the address of that family. Borrows from pod. */
 struct nt_identity nt_agent_pod_identity(const struct nt_agent_pod *pod, struct nt_slice node,
 					 uint8_t family);
 /* The address at index i; family 0 when there is none. */

@@ -4,12 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <zlib.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -267,10 +267,10 @@ static int open_folder(struct nt_spool *s, struct nt_err *err)
 
 static uint32_t crc_of(const struct file_head *h, struct nt_slice batch, struct nt_slice state)
 {
-	uLong crc = crc32(0, (const Bytef *)h + CRC_FROM, sizeof(*h) - CRC_FROM);
+	uint32_t crc = libdeflate_crc32(0, (const char *)h + CRC_FROM, sizeof(*h) - CRC_FROM);
 
-	crc = crc32_z(crc, (const Bytef *)batch.p, batch.len);
-	return (uint32_t)crc32_z(crc, (const Bytef *)state.p, state.len);
+	crc = libdeflate_crc32(crc, batch.p, batch.len);
+	return libdeflate_crc32(crc, state.p, state.len);
 }
 
 /* Reads and checks one file; the slices point into out. */
@@ -394,9 +394,9 @@ static void drop_old_done(struct nt_spool *s)
 int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
 		   struct nt_err *err)
 {
-	_cleanup_buf_ struct nt_buf all = { 0 };
 	struct file_head h = { .seq = s->next, .batch_len = batch.len, .state_len = state.len };
 	struct file f = { .seq = s->next, .bytes = sizeof(h) + batch.len + state.len };
+	struct nt_slice parts[] = { nt_slice_mem(&h, sizeof(h)), batch, state };
 	int r;
 
 	if (folder_is_gone(s)) {
@@ -405,13 +405,10 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 	}
 	memcpy(h.magic, magic, sizeof(magic));
 	h.crc = crc_of(&h, batch, state);
-	nt_buf_add(&all, &h, sizeof(h));
-	nt_buf_slice(&all, batch);
-	nt_buf_slice(&all, state);
-	if (!nt_buf_ok(&all) || (s->len == s->cap && !grow(s)))
+	if (s->len == s->cap && !grow(s))
 		return nt_err_set(err, ENOMEM, "no memory to write a batch");
-	r = nt_file_replace_at(s->dir_fd, name_of(f.seq, WAITING).text,
-			       nt_slice_mem(all.p, all.len), 0600, err);
+	r = nt_file_replace_parts_at(s->dir_fd, name_of(f.seq, WAITING).text, parts,
+				     NT_ARRAY_LEN(parts), 0600, err);
 	if (r < 0)
 		return r;
 	(void)append(s, f);

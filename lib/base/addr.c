@@ -4,14 +4,6 @@
 
 #include <arpa/inet.h>
 
-struct nt_addr nt_addr_from(int family, const uint8_t *octets)
-{
-	struct nt_addr a = { .family = (uint8_t)family };
-
-	memcpy(a.octets, octets, family == 4 ? 4 : 16);
-	return a;
-}
-
 int nt_addr_parse(struct nt_slice text, struct nt_addr *ret_addr)
 {
 	struct nt_addr a = { 0 };

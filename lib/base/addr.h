@@ -17,7 +17,13 @@ static inline bool nt_addr_eq(const struct nt_addr *a, const struct nt_addr *b)
 }
 
 /* family 4 or 6; octets: 4 or 16 of them. */
-struct nt_addr nt_addr_from(int family, const uint8_t *octets);
+static inline struct nt_addr nt_addr_from(int family, const uint8_t *octets)
+{
+	struct nt_addr a = { .family = (uint8_t)family };
+
+	memcpy(a.octets, octets, family == 4 ? 4 : 16);
+	return a;
+}
 /* Text form (RFC 5952); -EINVAL when it is none. */
 int nt_addr_parse(struct nt_slice text, struct nt_addr *ret_addr) NT_MUSTCHECK;
 /* "" for family 0. Returns out. */

@@ -24,22 +24,30 @@ static struct nt_arena_chunk *new_chunk(struct nt_arena *a, size_t len)
 	return c;
 }
 
-void *nt_arena_alloc(struct nt_arena *a, size_t len)
+/* align: a power of two, at most ALIGN. */
+static inline void *take(struct nt_arena *a, size_t len, size_t align)
 {
 	struct nt_arena_chunk *c = a->chunks;
-	size_t need = (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	void *p;
+	size_t at = c ? (c->used + align - 1) & ~(align - 1) : 0;
+	size_t need = c ? at - c->used + len : len;
 
 	if (need < len || need > a->max_bytes || a->used_bytes > a->max_bytes - need)
 		return NULL;
-	if (!c || c->cap - c->used < need)
-		c = new_chunk(a, need);
-	if (!c)
-		return NULL;
-	p = c->data + c->used;
-	c->used += need;
+	if (!c || at > c->cap || c->cap - at < len) {
+		c = new_chunk(a, len);
+		if (!c)
+			return NULL;
+		at = 0;
+		need = len;
+	}
+	c->used = at + len;
 	a->used_bytes += need;
-	return p;
+	return c->data + at;
+}
+
+void *nt_arena_alloc(struct nt_arena *a, size_t len)
+{
+	return take(a, len, ALIGN);
 }
 
 void *nt_arena_zalloc(struct nt_arena *a, size_t len)
@@ -51,7 +59,7 @@ void *nt_arena_zalloc(struct nt_arena *a, size_t len)
 
 struct nt_slice nt_arena_copy(struct nt_arena *a, struct nt_slice s)
 {
-	char *p = nt_arena_alloc(a, s.len + 1);
+	char *p = s.len < SIZE_MAX ? take(a, s.len + 1, 1) : NULL;
 
 	if (!p)
 		return (struct nt_slice){ 0 };
@@ -69,6 +77,26 @@ static void free_chunks(struct nt_arena_chunk *c)
 		free(c);
 		c = next;
 	}
+}
+
+struct nt_arena_mark nt_arena_mark(const struct nt_arena *a)
+{
+	return (struct nt_arena_mark){ .chunk = a->chunks,
+				       .used = a->chunks ? a->chunks->used : 0,
+				       .used_bytes = a->used_bytes };
+}
+
+void nt_arena_release(struct nt_arena *a, struct nt_arena_mark mark)
+{
+	while (a->chunks != mark.chunk) {
+		struct nt_arena_chunk *c = a->chunks;
+
+		a->chunks = c->next;
+		free(c);
+	}
+	if (a->chunks)
+		a->chunks->used = mark.used;
+	a->used_bytes = mark.used_bytes;
 }
 
 void nt_arena_reset(struct nt_arena *a)

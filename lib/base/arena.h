@@ -21,8 +21,15 @@ struct nt_arena {
 void *nt_arena_alloc(struct nt_arena *a, size_t len);
 /* Zeroed. */
 void *nt_arena_zalloc(struct nt_arena *a, size_t len);
-/* A copy with a NUL behind it; .p is NULL on failure. */
+/* A copy with a NUL behind it, not aligned; .p is NULL on failure. */
 struct nt_slice nt_arena_copy(struct nt_arena *a, struct nt_slice s);
+/* To give back what is allocated from now on: the latest allocations only, as a stack. */
+struct nt_arena_mark {
+	struct nt_arena_chunk *chunk;
+	size_t used, used_bytes;
+};
+struct nt_arena_mark nt_arena_mark(const struct nt_arena *a);
+void nt_arena_release(struct nt_arena *a, struct nt_arena_mark mark);
 /* Frees all but one chunk. */
 void nt_arena_reset(struct nt_arena *a);
 void nt_arena_done(struct nt_arena *a);

@@ -9,7 +9,8 @@ enum { BUF_FIRST = 256 };
 
 void nt_buf_done(struct nt_buf *b)
 {
-	free(b->p);
+	if (!b->borrowed)
+		free(b->p);
 	*b = (struct nt_buf){ .max_len = b->max_len };
 }
 
@@ -28,11 +29,14 @@ static bool enlarge(struct nt_buf *b, size_t need)
 		cap *= 2;
 	if (b->max_len && cap > b->max_len + 1)
 		cap = b->max_len + 1;
-	p = realloc(b->p, cap);
+	p = realloc(b->borrowed ? NULL : b->p, cap);
 	if (!p)
 		return false;
+	if (b->borrowed)
+		memcpy(p, b->p, b->len);
 	b->p = p;
 	b->cap = cap;
+	b->borrowed = false;
 	return true;
 }
 

@@ -15,7 +15,14 @@ struct nt_buf {
 	size_t cap;
 	size_t max_len;
 	bool failed;
+	bool borrowed; /* p is the caller's array */
 };
+
+/* Begins in the caller's array; goes to the heap when that is full. */
+#define NT_BUF_OVER(array)                                           \
+	{                                                            \
+		.p = (array), .cap = sizeof(array), .borrowed = true \
+	}
 
 void nt_buf_done(struct nt_buf *b);
 #define _cleanup_buf_ __attribute__((cleanup(nt_buf_done)))

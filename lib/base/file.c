@@ -71,15 +71,22 @@ static int sync_folder_of(int dir_fd, const char *path)
 int nt_file_replace_at(int dir_fd, const char *path, struct nt_slice data, mode_t mode,
 		       struct nt_err *err)
 {
+	return nt_file_replace_parts_at(dir_fd, path, &data, 1, mode, err);
+}
+
+int nt_file_replace_parts_at(int dir_fd, const char *path, const struct nt_slice *parts,
+			     size_t parts_len, mode_t mode, struct nt_err *err)
+{
 	char tmp[PATH_MAX];
 	_cleanup_close_ int fd = -1;
-	int r;
+	int r = 0;
 
 	snprintf(tmp, sizeof(tmp), "%s.tmp.%d", path, (int)getpid());
 	fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd == -1)
 		return nt_err_sys(err, errno, "create %s", tmp);
-	r = nt_file_write_fd(fd, data, err);
+	for (size_t i = 0; i < parts_len && r == 0; i++)
+		r = nt_file_write_fd(fd, parts[i], err);
 	if (r == 0 && fdatasync(fd) == -1)
 		r = nt_err_sys(err, errno, "sync");
 	if (r == 0 && renameat(dir_fd, tmp, dir_fd, path) == -1)

@@ -17,5 +17,8 @@ int nt_file_write_fd(int fd, struct nt_slice data, struct nt_err *err) NT_MUSTCH
  * the file is the old one or the new one, whole. */
 int nt_file_replace_at(int dir_fd, const char *path, struct nt_slice data, mode_t mode,
 		       struct nt_err *err) NT_MUSTCHECK;
+/* The same for content that lies in several pieces. */
+int nt_file_replace_parts_at(int dir_fd, const char *path, const struct nt_slice *parts,
+			     size_t parts_len, mode_t mode, struct nt_err *err) NT_MUSTCHECK;
 /* mkdir -p. */
 int nt_file_mkdirs(const char *path, mode_t mode, struct nt_err *err) NT_MUSTCHECK;

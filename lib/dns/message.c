@@ -10,7 +10,6 @@
 enum {
 	MESSAGE_MAX = 65535,
 	HEADER_LEN = 12,
-	NAME_TO_QUESTION = 0xc000 | HEADER_LEN, /* what most owner names are */
 };
 
 const char *nt_dns_strerror(int code)
@@ -61,7 +60,7 @@ static int read_record(struct nt_cursor *c, bool has_question, struct nt_dns_rr 
 	struct nt_cursor owner = *c;
 
 	ret_rr->owner_at = (uint16_t)c->at;
-	if (has_question && nt_cursor_u16(&owner) == NAME_TO_QUESTION)
+	if (has_question && nt_cursor_u16(&owner) == NT_DNS_QNAME_POINTER)
 		*c = owner;
 	else
 		nt_name_read(c, NULL);

@@ -45,6 +45,9 @@ enum nt_dns_type {
 	NT_TYPE_CAA = 257,
 };
 
+/* The compression pointer to the question's name, which is what most owner names are. */
+#define NT_DNS_QNAME_POINTER 0xc00c
+
 struct nt_dns_edns {
 	bool present;
 	uint8_t version;

@@ -17,11 +17,29 @@ static uint8_t lower(uint8_t c)
 	return (uint8_t)(c | ((uint8_t)(c - 'A') < 26) << 5);
 }
 
-static void add_label(struct nt_name *n, size_t at, struct nt_slice label)
+/* Eight octets at once. An octet above 0x7f has no high bit in `ascii` and stays. */
+static uint64_t lower_word(uint64_t word)
 {
-	n->wire[at] = (uint8_t)label.len;
-	for (size_t i = 0; i < label.len; i++)
-		n->wire[at + 1 + i] = lower((uint8_t)label.p[i]);
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t ascii = ~word & ones * 0x80, low = word & ones * 0x7f;
+	uint64_t from_a = low + ones * (0x80 - 'A'), above_z = low + ones * (0x7f - 'Z');
+
+	return word | (from_a & ~above_z & ascii) >> 2;
+}
+
+/* A whole name in wire form: the lengths of labels are below 'A' and stay. */
+static void lower_name(uint8_t *wire, size_t len)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof(word) <= len; i += sizeof(word)) {
+		memcpy(&word, wire + i, sizeof(word));
+		word = lower_word(word);
+		memcpy(wire + i, &word, sizeof(word));
+	}
+	for (; i < len; i++)
+		wire[i] = lower(wire[i]);
 }
 
 /* Moves `w` to where the pointer leads: before everything that this name was read from so far. */
@@ -35,87 +53,103 @@ static bool follow(struct nt_cursor *w, uint8_t high, size_t *lowest)
 	return true;
 }
 
+/* Takes labels up to the root or a pointer, whose first octet it returns; the root's is 0. What it
+ * took is at *ret_run. Above 0xff: a fault. */
+static unsigned take_labels(struct nt_cursor *w, size_t total, struct nt_slice *ret_run)
+{
+	size_t from = w->at;
+
+	for (;;) {
+		uint8_t len = nt_cursor_u8(w);
+
+		if (w->bad || (len > LABEL_MAX && len < 0xc0))
+			return 0x100;
+		if (len <= LABEL_MAX) {
+			(void)nt_cursor_take(w, len);
+			if (w->bad || total + (w->at - from) > NT_NAME_WIRE_MAX)
+				return 0x100;
+			if (len)
+				continue;
+		}
+		*ret_run = nt_slice_mem(w->start + from, w->at - from - (len > LABEL_MAX));
+		return len;
+	}
+}
+
 void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
 {
 	struct nt_cursor w = *c;
 	size_t lowest = c->at, after = 0, total = 0;
 	unsigned pointers = 0;
+	struct nt_slice run;
 
 	if (ret_name)
 		ret_name->len = 0;
-	while (!w.bad) {
-		uint8_t len = nt_cursor_u8(&w);
+	for (;;) {
+		unsigned end = take_labels(&w, total, &run);
 
-		if (len > LABEL_MAX) {
-			if (len < 0xc0 || ++pointers > POINTERS_MAX || !follow(&w, len, &lowest))
-				break;
-			if (!after)
-				after = c->at + total + 2;
-			continue;
-		}
-		struct nt_slice label = nt_cursor_take(&w, len);
-
-		if (w.bad || total + len + 1 > NT_NAME_WIRE_MAX)
+		if (end > 0xff)
 			break;
 		if (ret_name)
-			add_label(ret_name, total, label);
-		total += len + 1u;
-		if (len)
-			continue;
-		if (ret_name)
-			ret_name->len = (uint8_t)total;
-		c->at = after ? after : w.at;
-		return;
+			memcpy(ret_name->wire + total, run.p, run.len);
+		total += run.len;
+		if (!end) {
+			if (ret_name) {
+				lower_name(ret_name->wire, total);
+				ret_name->len = (uint8_t)total;
+			}
+			c->at = after ? after : w.at;
+			return;
+		}
+		if (!after)
+			after = w.at + 1;
+		if (++pointers > POINTERS_MAX || !follow(&w, (uint8_t)end, &lowest))
+			break;
 	}
 	if (w.bad) /* ran past the end; message.c tells this from a name that is wrong */
 		c->at = c->len;
 	c->bad = true;
 }
 
-/* What stands for itself in a name: no white space, and no syntax of zone files or ours. */
-static bool is_plain(uint8_t c)
+/* What stands for itself in a name: no white space, and no syntax of zone files or ours, which are
+ * " $ ( ) . ; @ and the backslash. */
+static const bool plain[256] = {
+	['!'] = true,	      ['#'] = true,	    ['%' ... '\''] = true, ['*' ... '-'] = true,
+	['/' ... ':'] = true, ['<' ... '?'] = true, ['A' ... '['] = true,  [']' ... '~'] = true,
+};
+
+static char *put_label(char *at, const uint8_t *label, size_t len)
 {
-	switch (c) {
-	case '.':
-	case '\\':
-	case '"':
-	case ';':
-	case '(':
-	case ')':
-	case '@':
-	case '$':
-		return false;
-	default:
-		return c >= '!' && c <= '~';
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = label[i];
+
+		if (plain[c]) {
+			*at++ = (char)c;
+			continue;
+		}
+		*at++ = '\\';
+		*at++ = (char)('0' + c / 100);
+		*at++ = (char)('0' + c / 10 % 10);
+		*at++ = (char)('0' + c % 10);
 	}
+	return at;
 }
 
 size_t nt_name_text(const struct nt_name *n, char out[NT_NAME_TEXT_MAX])
 {
-	size_t len = 0, at = 0;
+	char *to = out;
+	size_t at = 0;
 
 	while (at < n->len && n->wire[at]) {
-		size_t end = at + 1 + n->wire[at];
-
 		if (at)
-			out[len++] = '.';
-		for (at++; at < end; at++) {
-			uint8_t c = n->wire[at];
-
-			if (is_plain(c)) {
-				out[len++] = (char)c;
-				continue;
-			}
-			out[len++] = '\\';
-			out[len++] = (char)('0' + c / 100);
-			out[len++] = (char)('0' + c / 10 % 10);
-			out[len++] = (char)('0' + c % 10);
-		}
+			*to++ = '.';
+		to = put_label(to, n->wire + at + 1, n->wire[at]);
+		at += 1u + n->wire[at];
 	}
 	if (!at && n->len)
-		out[len++] = '.';
-	out[len] = '\0';
-	return len;
+		*to++ = '.';
+	*to = '\0';
+	return (size_t)(to - out);
 }
 
 void nt_name_format(const struct nt_name *n, struct nt_buf *out)

@@ -18,6 +18,13 @@ struct nt_name {
 	uint8_t wire[NT_NAME_WIRE_MAX]; /* uncompressed, ASCII lower case */
 };
 
+/* Without what lies behind the name. */
+static inline void nt_name_copy(struct nt_name *to, const struct nt_name *from)
+{
+	to->len = from->len;
+	memcpy(to->wire, from->wire, from->len);
+}
+
 /* Reads a name at the cursor, follows pointers within the cursor's whole message, moves the cursor
  * behind the name. On a fault the cursor turns bad and ret_name->len is 0. ret_name may be NULL:
  * checked and skipped. */

@@ -4,12 +4,12 @@
 
 #include <endian.h>
 
-static uint64_t rotl(uint64_t x, unsigned n)
+static inline uint64_t rotl(uint64_t x, unsigned n)
 {
 	return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotl(v[1], 13) ^ v[0];
@@ -31,10 +31,16 @@ static uint64_t load(const char *p, size_t len)
 	return le64toh(word);
 }
 
-uint64_t nt_siphash(const struct nt_siphash_key *key, struct nt_slice data)
+static void start(const struct nt_siphash_key *key, uint64_t v[4])
 {
-	uint64_t v[4] = { key->k0 ^ 0x736f6d6570736575, key->k1 ^ 0x646f72616e646f6d,
-			  key->k0 ^ 0x6c7967656e657261, key->k1 ^ 0x7465646279746573 };
+	v[0] = key->k0 ^ 0x736f6d6570736575;
+	v[1] = key->k1 ^ 0x646f72616e646f6d;
+	v[2] = key->k0 ^ 0x6c7967656e657261;
+	v[3] = key->k1 ^ 0x7465646279746573;
+}
+
+static void compress(uint64_t v[4], struct nt_slice data)
+{
 	size_t whole = data.len & ~(size_t)7;
 	uint64_t last = (uint64_t)data.len << 56;
 
@@ -50,8 +56,36 @@ uint64_t nt_siphash(const struct nt_siphash_key *key, struct nt_slice data)
 	v[3] ^= last;
 	sip_round(v);
 	v[0] ^= last;
-	v[2] ^= 0xff;
+}
+
+static uint64_t finish(uint64_t v[4])
+{
 	for (int i = 0; i < 3; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t nt_siphash(const struct nt_siphash_key *key, struct nt_slice data)
+{
+	uint64_t v[4];
+
+	start(key, v);
+	compress(v, data);
+	v[2] ^= 0xff;
+	return finish(v);
+}
+
+struct nt_siphash128 nt_siphash128(const struct nt_siphash_key *key, struct nt_slice data)
+{
+	struct nt_siphash128 digest;
+	uint64_t v[4];
+
+	start(key, v);
+	v[1] ^= 0xee;
+	compress(v, data);
+	v[2] ^= 0xee;
+	digest.low = finish(v);
+	v[1] ^= 0xdd;
+	digest.high = finish(v);
+	return digest;
 }

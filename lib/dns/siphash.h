@@ -12,3 +12,9 @@ struct nt_siphash_key {
 };
 
 uint64_t nt_siphash(const struct nt_siphash_key *key, struct nt_slice data);
+
+/* The variant of 128 bits: so long that equal digests are taken for equal data. */
+struct nt_siphash128 {
+	uint64_t low, high;
+};
+struct nt_siphash128 nt_siphash128(const struct nt_siphash_key *key, struct nt_slice data);

@@ -9,10 +9,22 @@
 /* A name of 253 octets, each as \DDD, with its dots and a NUL (lib/dns/name.h). */
 enum { NAME_TEXT_MAX = 1024, CLUSTER_DOMAIN_MAX = 253 };
 
+/*
+ * What the list said of a name: libpsl asks its automaton once for each label, which costs more
+ * than all the rest of a lookup. What falls on a taken place replaces it; longer names go without.
+ */
+enum { ANSWERS = 4096, ANSWER_MAX = 62 };
+struct answer {
+	uint8_t len; /* of text; 0: free */
+	uint8_t domain_len; /* the registrable domain that it ends in */
+	char text[ANSWER_MAX];
+};
+
 struct nt_names {
 	char cluster_domain[CLUSTER_DOMAIN_MAX + 1];
 	size_t cluster_domain_len;
 	const psl_ctx_t *psl; /* built into libpsl, never freed */
+	struct answer answers[ANSWERS];
 };
 
 static bool domain_octet(char c)
@@ -247,23 +259,59 @@ static bool is_or_below(struct nt_slice name, struct nt_slice domain)
 	return nt_slice_eq(name, domain) || split_suffix(name, domain, &left);
 }
 
-/* The registrable domain; a public suffix, a single label and the root are their own. */
-static struct nt_slice registrable(const struct nt_names *n, struct nt_slice name)
+/* Length of the registrable domain that name ends in; a public suffix, a single label and the root
+ * are their own. */
+static size_t ask_list(const struct nt_names *n, struct nt_slice name)
 {
 	char text[NAME_TEXT_MAX];
 	const char *domain;
 
-	if (!name.len || name.len >= sizeof(text))
-		return name;
+	if (name.len >= sizeof(text))
+		return name.len;
 	memcpy(text, name.p, name.len);
 	text[name.len] = '\0';
 	domain = psl_registrable_domain(n->psl, text);
-	if (!domain)
-		return name;
-	return nt_slice_mem(name.p + (domain - text), name.len - (size_t)(domain - text));
+	return domain ? name.len - (size_t)(domain - text) : name.len;
 }
 
-struct nt_name_class nt_names_classify(const struct nt_names *n, struct nt_slice qname,
+/* FNV-1a, eight octets a step: who makes names collide only has them asked again. */
+static struct answer *place_of(struct nt_names *n, struct nt_slice name)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < name.len; i += sizeof(hash)) {
+		uint64_t word = 0;
+
+		memcpy(&word, name.p + i, name.len - i < 8 ? name.len - i : 8);
+		hash = (hash ^ word) * 0x100000001b3;
+		hash ^= hash >> 32;
+	}
+	return &n->answers[hash % ANSWERS];
+}
+
+static size_t ask(struct nt_names *n, struct nt_slice name)
+{
+	struct answer *a;
+
+	if (!name.len || name.len > ANSWER_MAX)
+		return ask_list(n, name);
+	a = place_of(n, name);
+	if (!nt_slice_eq(nt_slice_mem(a->text, a->len), name)) {
+		a->len = (uint8_t)name.len;
+		a->domain_len = (uint8_t)ask_list(n, name);
+		memcpy(a->text, name.p, name.len);
+	}
+	return a->domain_len;
+}
+
+static struct nt_slice registrable(struct nt_names *n, struct nt_slice name)
+{
+	size_t len = ask(n, name);
+
+	return nt_slice_mem(name.p + name.len - len, len);
+}
+
+struct nt_name_class nt_names_classify(struct nt_names *n, struct nt_slice qname,
 				       const char *searches, bool found, bool not_found)
 {
 	struct nt_slice domain = nt_slice_mem(n->cluster_domain, n->cluster_domain_len);

@@ -2,7 +2,8 @@
 /*
  * What a name is to the one who asked: in the cluster, outside, reverse, or only there because the
  * resolver walked its search list; the logical name behind it, the registrable domain (public
- * suffix list, libpsl) and the Service it means. Pure but for the list that is loaded once.
+ * suffix list, libpsl) and the Service it means. The same question has the same answer, whenever it
+ * is asked; answers of the list are remembered (256 KiB), so one thread at a time.
  */
 #pragma once
 
@@ -31,7 +32,7 @@ void nt_names_free(struct nt_names *n);
  * is `search` when it was not found, or when what is left of S could not be a Service there; its
  * logical name is what is left.
  */
-struct nt_name_class nt_names_classify(const struct nt_names *n, struct nt_slice qname,
+struct nt_name_class nt_names_classify(struct nt_names *n, struct nt_slice qname,
 				       const char *searches, bool found, bool not_found);
 
 /* What a record's name is folded below when its pod has too many: the registrable domain, the

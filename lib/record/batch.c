@@ -2,7 +2,7 @@
 /* The numbered batch in its wire form: magic, version, tagged fields, CRC-32. */
 #include "lib/record/batch.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include "lib/record/codec.h"
 #include "lib/record/wire.h"
@@ -102,7 +102,7 @@ static void put_crc(struct nt_buf *out, size_t from)
 
 	if (!nt_buf_ok(out))
 		return;
-	crc = (uint32_t)crc32_z(0, (const Bytef *)out->p + from, out->len - from);
+	crc = libdeflate_crc32(0, out->p + from, out->len - from);
 	for (unsigned i = 0; i < CRC_LEN; i++)
 		nt_buf_putc(out, (char)(crc >> 8 * i));
 }
@@ -433,7 +433,7 @@ static int open_frame(struct nt_slice wire, struct nt_slice *ret_body, struct nt
 				  (uint8_t)wire.p[sizeof(magic)], NT_BATCH_VERSION);
 	for (unsigned i = 0; i < CRC_LEN; i++)
 		want |= (uint32_t)(uint8_t)wire.p[wire.len - CRC_LEN + i] << 8 * i;
-	crc = (uint32_t)crc32_z(0, (const Bytef *)wire.p, wire.len - CRC_LEN);
+	crc = libdeflate_crc32(0, wire.p, wire.len - CRC_LEN);
 	if (crc != want)
 		return nt_err_set(err, EBADMSG,
 				  "batch: torn or damaged, the CRC-32 is %08x and "

@@ -140,6 +140,15 @@ int nt_record_name_aggr(struct nt_slice name, struct nt_arena *arena, struct nt_
 	return 0;
 }
 
+static int set_aggr(const struct nt_identity *identity, struct nt_arena *arena,
+		    struct nt_slice *ret_aggr)
+{
+	if (!identity->name_aggr.p)
+		return nt_record_name_aggr(identity->name, arena, ret_aggr);
+	*ret_aggr = identity->name_aggr;
+	return 0;
+}
+
 static int set_server(const struct nt_txn *txn, const struct nt_identity *identity,
 		      struct nt_arena *arena, struct nt_record *r)
 {
@@ -159,7 +168,7 @@ static int set_server(const struct nt_txn *txn, const struct nt_identity *identi
 		return 0;
 	server->name = identity->name;
 	server->namespace_ = identity->namespace_;
-	return nt_record_name_aggr(identity->name, arena, &server->name_aggr);
+	return set_aggr(identity, arena, &server->name_aggr);
 }
 
 static int set_ends(const struct nt_txn *txn, const struct nt_identity *identity,
@@ -180,19 +189,16 @@ static int set_ends(const struct nt_txn *txn, const struct nt_identity *identity
 		r->client_uid = identity->uid;
 		r->client_ifname = identity->ifname;
 		r->client_container_id = identity->container_id;
-		if (nt_record_name_aggr(identity->name, arena, &r->client_name_aggr) < 0)
+		if (set_aggr(identity, arena, &r->client_name_aggr) < 0)
 			return -ENOMEM;
 	}
 	return set_server(txn, identity, arena, r);
 }
 
 /* A message without a question has no name: qname, type and class are missing then. */
-static int set_question(const struct nt_txn *txn, const struct nt_identity *identity,
-			const struct nt_names *names, struct nt_arena *arena, struct nt_record *r)
+static int set_question(const struct nt_pair_query *q, struct nt_arena *arena, struct nt_record *r)
 {
-	const struct nt_pair_query *q = txn->query;
 	char text[NT_NAME_TEXT_MAX];
-	struct nt_name_class c;
 
 	if (!q->qname.len)
 		return 0;
@@ -202,8 +208,16 @@ static int set_question(const struct nt_txn *txn, const struct nt_identity *iden
 	r->qtype = q->qtype;
 	r->qclass = q->qclass;
 	r->logical_qname = r->qname;
-	if (!names)
-		return 0;
+	return 0;
+}
+
+static void set_meaning(const struct nt_identity *identity, struct nt_names *names,
+			struct nt_record *r)
+{
+	struct nt_name_class c;
+
+	if (!names || !r->qname.len)
+		return;
 	c = nt_names_classify(names, r->qname, identity->searches ? identity->searches : "",
 			      r->answered && r->rcode == NOERROR,
 			      r->answered && r->rcode == NXDOMAIN);
@@ -212,11 +226,10 @@ static int set_question(const struct nt_txn *txn, const struct nt_identity *iden
 	r->domain = c.domain;
 	r->service_namespace = c.service_namespace;
 	r->service_name = c.service_name;
-	return 0;
 }
 
 int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *identity,
-		       const struct nt_time_base *time, const struct nt_names *names,
+		       const struct nt_time_base *time, struct nt_names *names,
 		       struct nt_arena *arena, struct nt_record *ret_record)
 {
 	struct nt_record r = { .hop_network_ns = -1, .hop_server_ns = -1, .hop_upstream_ns = -1 };
@@ -224,9 +237,10 @@ int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *ident
 	set_counts(txn, time, &r);
 	set_latency(txn, &r);
 	add_edns(&r, &txn->query->edns);
-	if (set_reply(txn, arena, &r) < 0 || set_ends(txn, identity, arena, &r) < 0 ||
-	    set_question(txn, identity, names, arena, &r) < 0)
+	if (set_question(txn->query, arena, &r) < 0 || set_reply(txn, arena, &r) < 0 ||
+	    set_ends(txn, identity, arena, &r) < 0)
 		return -ENOMEM;
+	set_meaning(identity, names, &r);
 	*ret_record = r;
 	return 0;
 }

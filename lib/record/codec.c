@@ -37,8 +37,8 @@ static void put_options(struct nt_buf *out, unsigned number, const struct nt_rec
 		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
 }
 
-/* What is written of a record. */
-enum what { WHOLE = 0, KEYS = 1 };
+/* What is written of a record: all of it, or one half of its keys. */
+enum what { WHOLE = 0, CLIENT_KEYS = 1, OTHER_KEYS = 2 };
 
 static void put_strings(struct nt_buf *out, unsigned number, struct nt_field_list list)
 {
@@ -91,12 +91,36 @@ NT_UNROLL void put_field(const struct nt_field *f, const void *base, enum what w
 		put_value(f, base, what, out);
 }
 
+/* The text by which the client is known: the same in all rows of a pod. */
+NT_UNROLL bool is_client(const struct nt_field *f)
+{
+	switch (f->offset) {
+	case offsetof(struct nt_record, node):
+	case offsetof(struct nt_record, client_namespace):
+	case offsetof(struct nt_record, client_name):
+	case offsetof(struct nt_record, client_uid):
+	case offsetof(struct nt_record, client_ifname):
+	case offsetof(struct nt_record, client_container_id):
+		return true;
+	default:
+		return false;
+	}
+}
+
+NT_UNROLL void put_record_field(const struct nt_field *f, const struct nt_record *r, enum what what,
+				bool search, struct nt_buf *out)
+{
+	if ((what == CLIENT_KEYS && !is_client(f)) || (what == OTHER_KEYS && is_client(f)))
+		return;
+	put_field(f, r, what, search, out);
+}
+
 NT_UNROLL void put_record(const struct nt_record *r, enum what what, struct nt_buf *out)
 {
 	bool search = r->scope == NT_SCOPE_SEARCH; /* logical_qname is a key */
 
 #define NT_RECORD_FIELD(...) \
-	NT_UNROLLED(nt_record, put_field(&field, r, what, search, out), __VA_ARGS__)
+	NT_UNROLLED(nt_record, put_record_field(&field, r, what, search, out), __VA_ARGS__)
 #include "lib/record/fields.def"
 }
 
@@ -157,9 +181,20 @@ void nt_record_wire(const struct nt_record *r, struct nt_buf *out)
 	put_record(r, WHOLE, out);
 }
 
+void nt_record_client_key(const struct nt_record *r, struct nt_buf *out)
+{
+	put_record(r, CLIENT_KEYS, out);
+}
+
+void nt_record_other_key(const struct nt_record *r, struct nt_buf *out)
+{
+	put_record(r, OTHER_KEYS, out);
+}
+
 void nt_record_key(const struct nt_record *r, struct nt_buf *out)
 {
-	put_record(r, KEYS, out);
+	nt_record_client_key(r, out);
+	nt_record_other_key(r, out);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */

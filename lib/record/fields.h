@@ -227,3 +227,6 @@ void nt_field_json(const struct nt_field *f, const void *base, const struct nt_r
 		   struct nt_buf *out);
 /* Appends the fields whose merge is a key as the wire form has them: equal octets, same row. */
 void nt_record_key(const struct nt_record *r, struct nt_buf *out);
+/* Its two halves: the text that all rows of a client share, and the rest. */
+void nt_record_client_key(const struct nt_record *r, struct nt_buf *out);
+void nt_record_other_key(const struct nt_record *r, struct nt_buf *out);

@@ -6,6 +6,8 @@
 
 #include "lib/base/cleanup.h"
 
+enum { FEW = 16 };
+
 struct answer {
 	struct nt_slice name, rdata;
 	uint16_t type, class_;
@@ -39,23 +41,65 @@ static int compare_answers(const void *x, const void *y)
 	return r ? r : compare_slices(a->rdata, b->rdata);
 }
 
-static int read_answer(const struct nt_dns_msg *msg, const struct nt_dns_rr *rr,
-		       struct nt_arena *arena, struct nt_buf *scratch, struct answer *ret)
-{
-	struct nt_cursor c = nt_cursor_over(msg->wire);
-	struct nt_name name;
-	char text[NT_NAME_TEXT_MAX];
+/* Answers are in a message one behind the other; what is read of it. */
+struct reader {
+	const struct nt_dns_msg *msg;
+	struct nt_arena *arena;
+	struct nt_slice qname;
+	/* The name in the data of the answer before, an alias: the next one's owner, mostly. */
+	uint16_t alias_at;
+	struct nt_slice alias;
+};
 
-	c.at = rr->owner_at;
+static int read_name(const struct reader *rd, uint16_t at, struct nt_slice *ret_text)
+{
+	struct nt_cursor c = nt_cursor_over(rd->msg->wire);
+	char text[NT_NAME_TEXT_MAX];
+	struct nt_name name;
+
+	c.at = at;
 	nt_name_read(&c, &name);
-	nt_buf_reset(scratch);
-	nt_rdata_format(msg, rr, scratch);
-	if (!nt_buf_ok(scratch))
+	*ret_text = nt_arena_copy(rd->arena, nt_slice_mem(text, nt_name_text(&name, text)));
+	return ret_text->p ? 0 : -ENOMEM;
+}
+
+/* Most owners are pointers to a name whose text is there. */
+static int read_owner(const struct reader *rd, uint16_t at, struct nt_slice *ret_text)
+{
+	struct nt_cursor c = nt_cursor_over(rd->msg->wire);
+	uint16_t pointer;
+
+	c.at = at;
+	pointer = nt_cursor_u16(&c);
+	if (rd->msg->has_question && pointer == NT_DNS_QNAME_POINTER)
+		*ret_text = rd->qname;
+	else if (rd->alias.p && pointer == (0xc000 | rd->alias_at))
+		*ret_text = rd->alias;
+	else
+		return read_name(rd, at, ret_text);
+	return 0;
+}
+
+static int read_data(struct reader *rd, const struct nt_dns_rr *rr, struct nt_slice *ret_text)
+{
+	char first[512]; /* what little of an answer is longer goes to the heap */
+	_cleanup_buf_ struct nt_buf text = NT_BUF_OVER(first);
+
+	nt_rdata_format(rd->msg, rr, &text);
+	if (!nt_buf_ok(&text))
 		return -ENOMEM;
+	*ret_text = nt_arena_copy(rd->arena, nt_slice_mem(text.p, text.len));
+	rd->alias = rr->type == NT_TYPE_CNAME ? *ret_text : (struct nt_slice){ 0 };
+	rd->alias_at = rr->rdata_at;
+	return ret_text->p ? 0 : -ENOMEM;
+}
+
+static int read_answer(struct reader *rd, const struct nt_dns_rr *rr, struct answer *ret)
+{
 	*ret = (struct answer){ .type = rr->type, .class_ = rr->class_, .ttl = rr->ttl };
-	ret->name = nt_arena_copy(arena, nt_slice_mem(text, nt_name_text(&name, text)));
-	ret->rdata = nt_arena_copy(arena, nt_slice_mem(scratch->p, scratch->len));
-	return ret->name.p && ret->rdata.p ? 0 : -ENOMEM;
+	if (read_owner(rd, rr->owner_at, &ret->name) < 0)
+		return -ENOMEM;
+	return read_data(rd, rr, &ret->rdata);
 }
 
 /* Into one set from the run of answers that share its name, type and class. */
@@ -103,28 +147,46 @@ static int make_sets(const struct answer *answers, size_t len, struct nt_arena *
 	return 0;
 }
 
+/* A few are sorted faster where they are than by a call per comparison. */
+static void sort(struct answer *answers, size_t len)
+{
+	if (len > FEW) {
+		qsort(answers, len, sizeof(*answers), compare_answers);
+		return;
+	}
+	for (size_t i = 1; i < len; i++) {
+		struct answer a = answers[i];
+		size_t at = i;
+
+		for (; at && compare_answers(&answers[at - 1], &a) > 0; at--)
+			answers[at] = answers[at - 1];
+		answers[at] = a;
+	}
+}
+
 int nt_rrsets_from_msg(const struct nt_dns_msg *msg, struct nt_arena *arena, struct nt_record *r)
 {
-	_cleanup_buf_ struct nt_buf scratch = { 0 };
-	_cleanup_free_ struct answer *answers = NULL;
+	struct reader rd = { .msg = msg, .arena = arena, .qname = r->qname };
+	struct answer few[FEW], *answers = few;
+	_cleanup_free_ struct answer *many = NULL;
 	struct nt_dns_iter it = { 0 };
 	struct nt_dns_rr rr;
 	size_t len = 0;
 
-	if (!msg->ancount)
-		return 0;
-	answers = calloc(msg->ancount, sizeof(*answers));
-	if (!answers)
-		return -ENOMEM;
+	if (msg->ancount > FEW) {
+		answers = many = calloc(msg->ancount, sizeof(*answers));
+		if (!many)
+			return -ENOMEM;
+	}
 	while (len < msg->ancount && nt_dns_next(msg, &it, &rr)) {
 		if (rr.section != NT_DNS_ANSWER)
 			break;
-		if (read_answer(msg, &rr, arena, &scratch, &answers[len]) < 0)
+		if (read_answer(&rd, &rr, &answers[len]) < 0)
 			return -ENOMEM;
 		len++;
 	}
 	if (!len)
 		return 0;
-	qsort(answers, len, sizeof(*answers), compare_answers);
+	sort(answers, len);
 	return make_sets(answers, len, arena, r);
 }

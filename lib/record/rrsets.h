@@ -7,6 +7,6 @@
 #include "lib/record/record.h"
 
 /* Sets r->rrsets: one per (name, type, class), in that order; the data of each is sorted. All of it
- * lives in arena. -ENOMEM. */
+ * lives in arena, but names that are r->qname, the question's, which must be set. -ENOMEM. */
 int nt_rrsets_from_msg(const struct nt_dns_msg *msg, struct nt_arena *arena,
 		       struct nt_record *r) NT_MUSTCHECK;

@@ -79,6 +79,19 @@ START_TEST(buffer_prints_the_extreme_numbers)
 }
 END_TEST
 
+START_TEST(buffer_begins_in_an_array_and_leaves_it_when_full)
+{
+	char first[8];
+	_cleanup_buf_ struct nt_buf b = NT_BUF_OVER(first);
+
+	nt_buf_puts(&b, "1234567");
+	ck_assert_ptr_eq(b.p, first);
+	nt_buf_puts(&b, "89");
+	ck_assert_ptr_ne(b.p, first);
+	ck_assert_str_eq(nt_buf_str(&b), "123456789");
+}
+END_TEST
+
 START_TEST(dates_are_those_of_the_system)
 {
 	const int64_t day_s = 86400;
@@ -148,6 +161,28 @@ static const struct {
 	{ "1.2.3.4.5", false, false },	  { "", false, false },
 	{ "fe80::1%eth0", false, false },
 };
+
+/* As a stack, over more than one chunk. */
+START_TEST(arena_gives_back_the_latest)
+{
+	_cleanup_arena_ struct nt_arena a = NT_ARENA(1 << 20);
+	struct nt_arena_mark empty = nt_arena_mark(&a), mark;
+	struct nt_slice kept = nt_arena_copy(&a, NT_SLICE_LIT("kept"));
+	size_t used = a.used_bytes;
+	void *p;
+
+	mark = nt_arena_mark(&a);
+	p = nt_arena_alloc(&a, 100);
+	ck_assert_ptr_nonnull(nt_arena_alloc(&a, 100000));
+	nt_arena_release(&a, mark);
+	ck_assert_uint_eq(a.used_bytes, used);
+	ck_assert_ptr_eq(nt_arena_alloc(&a, 100), p);
+	ck_assert_str_eq(kept.p, "kept");
+	nt_arena_release(&a, empty);
+	ck_assert_uint_eq(a.used_bytes, 0);
+	ck_assert_ptr_nonnull(nt_arena_alloc(&a, (1 << 20) - 16));
+}
+END_TEST
 
 START_TEST(addresses)
 {
@@ -280,6 +315,8 @@ int main(void)
 	tcase_add_test(t, buffer_stops_at_its_bound_and_says_so);
 	tcase_add_test(t, buffer_prints_the_extreme_numbers);
 	tcase_add_test(t, arena_is_bounded_and_reusable);
+	tcase_add_test(t, buffer_begins_in_an_array_and_leaves_it_when_full);
+	tcase_add_test(t, arena_gives_back_the_latest);
 	tcase_add_test(t, dates_are_those_of_the_system);
 	tcase_add_test(t, ipv6_text_is_that_of_the_c_library);
 	tcase_add_loop_test(t, addresses, 0, NT_ARRAY_LEN(addr_cases));

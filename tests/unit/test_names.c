@@ -3,6 +3,7 @@
 #include "lib/names/names.h"
 
 #include <check.h>
+#include <libpsl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,33 @@ START_TEST(test_bad_cluster_domain)
 }
 END_TEST
 
+/* Many more names than the answers that are kept, so that they push each other out; each asked in
+ * two passes, with libpsl itself beside it. */
+START_TEST(test_kept_answers)
+{
+	static const char *const ends[] = { "com",	     "example.com",
+					    "co.uk",	     "s3.amazonaws.com",
+					    "amazonaws.com", "b.ck",
+					    "www.ck",	     "invalid" };
+
+	for (unsigned i = 0; i < 2 * 16000; i++) {
+		char name[64];
+		struct nt_name_class c;
+		const char *want;
+
+		snprintf(name, sizeof(name), "h%u.%s", i / 8 % 2000, ends[i % 8]);
+		c = nt_names_classify(names, nt_slice_str(name), "", true, false);
+		want = psl_registrable_domain(psl_builtin(), name);
+		if (!nt_slice_eq(c.domain, nt_slice_str(want ? want : name)))
+			ck_abort_msg("%s: %.*s", name, NT_SLICE_ARG(c.domain));
+		c = nt_names_classify(names, nt_slice_str(ends[i % 8]), "", true, false);
+		want = psl_registrable_domain(psl_builtin(), ends[i % 8]);
+		if (!nt_slice_eq(c.domain, nt_slice_str(want ? want : ends[i % 8])))
+			ck_abort_msg("%s: %.*s", ends[i % 8], NT_SLICE_ARG(c.domain));
+	}
+}
+END_TEST
+
 /* It runs once per packet. */
 START_TEST(test_no_allocation)
 {
@@ -246,6 +274,7 @@ int main(void)
 	tcase_add_test(t, test_other_cluster_domain);
 	tcase_add_loop_test(t, test_bad_cluster_domain, 0,
 			    (int)(sizeof(bad_domains) / sizeof(bad_domains[0])));
+	tcase_add_test(t, test_kept_answers);
 	tcase_add_test(t, test_no_allocation);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);

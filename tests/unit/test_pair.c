@@ -379,6 +379,22 @@ START_TEST(test_siphash)
 }
 END_TEST
 
+/* What a program in another language gives that has the published vectors of SipHash-2-4-128. */
+START_TEST(test_siphash128)
+{
+	const struct nt_siphash_key zero = { 0, 0 };
+	const struct nt_siphash_key counting = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	const uint8_t data[15] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
+	struct nt_siphash128 digest = nt_siphash128(&zero, NT_SLICE_LIT("a"));
+
+	ck_assert_uint_eq(digest.low, 0x3710b5e872fbf647);
+	ck_assert_uint_eq(digest.high, 0x5fcd71c255370408);
+	digest = nt_siphash128(&counting, nt_slice_mem(data, sizeof(data)));
+	ck_assert_uint_eq(digest.low, 0x6c52bdb205557ec1);
+	ck_assert_uint_eq(digest.high, 0x09017e1eeccd2129);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("pair");
@@ -391,6 +407,7 @@ int main(void)
 	tcase_add_test(t, test_restore_refuses);
 	tcase_add_test(t, test_defaults);
 	tcase_add_test(t, test_siphash);
+	tcase_add_test(t, test_siphash128);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

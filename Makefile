@@ -40,7 +40,7 @@ SKELETONS := $(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard d
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all demo test e2e bench bench-store fuzz soak kernels lint image install clean help deps web \
-	unit unit-san bpf-test golden netns-test web-test demo-test fuzz-build tests-build format
+	unit unit-san bpf-test golden netns-test web-test demo-test fuzz-build fuzz-coverage fuzz-planted tests-build format
 
 all: deps ## build everything: build/nametap, nametap-agent, nametap-controller, nametapctl
 	$(Q)$(MAKE) --no-print-directory binaries
@@ -202,10 +202,23 @@ fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
 
 FUZZ_OUT ?= $(BUILD)/fuzz
 fuzz-build: $(patsubst tests/fuzz/%.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni dataplane/taps controller/alerts controller/store)
+$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni $(DATAPLANE) controller/alerts controller/store)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -fsanitize=fuzzer $(NT_LDFLAGS) -o $@ $< \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
+
+# The parsers of outside octets, and the fuzzers whose corpus has to reach them.
+COVERED := $(filter-out lib/dns/pair.c lib/dns/siphash.c,$(wildcard lib/dns/*.c)) $(wildcard lib/pcap/*.c) \
+	dataplane/agent/split.c
+COVERING := dns pcap event $(if $(wildcard tests/fuzz/fuzz_stream.c),stream)
+COVERAGE_FLAGS := -O1 -g -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
+fuzz-coverage: deps ## line coverage of the parsers by the stored corpus; fails below 85 %
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/cov CC=clang CFLAGS="$(COVERAGE_FLAGS)" NT_LDFLAGS= \
+		FUZZ_OUT=$(BUILD)/cov/fuzz $(COVERING:%=$(BUILD)/cov/fuzz/fuzz_%)
+	$(Q)V=1 COVERING="$(COVERING)" COVERED="$(COVERED)" $(run_tests) fuzz-coverage tests/fuzz/coverage
+
+fuzz-planted: deps ## each of these fuzzers finds the bug that is planted for it
+	$(Q)V=1 $(run_tests) fuzz-planted tests/fuzz/planted/test_planted
 
 # --- bench -------------------------------------------------------------------------------------
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
@@ -215,7 +228,7 @@ bench: deps deps-bench ## measured ratios, judged; BENCH="NAME..." for some of t
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/bench $(BENCH)
 
 .PHONY: deps-bench bench-build bench-ours
-deps-bench: # yardsticks: libknot, tcpdump, dnsperf
+deps-bench: # yardsticks: libknot, tcpdump
 	$(Q)tests/house/deps bench
 
 bench-build: $(BENCHES) $(BENCH_BPF)

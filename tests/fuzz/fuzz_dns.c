@@ -31,13 +31,17 @@ static void check_name(const struct nt_name *name)
 	check(nt_name_eq(name, &back));
 }
 
-static void check_mnemonic(uint16_t type)
+static void check_mnemonics(uint16_t type, uint16_t class_, uint16_t rcode)
 {
 	char scratch[16];
 	uint16_t back;
 
 	check(nt_dns_type_parse(nt_slice_str(nt_dns_type_name(type, scratch)), &back) == 0);
 	check(back == type);
+	check(nt_dns_class_parse(nt_slice_str(nt_dns_class_name(class_, scratch)), &back) == 0);
+	check(back == class_);
+	check(nt_dns_rcode_parse(nt_slice_str(nt_dns_rcode_name(rcode, scratch)), &back) == 0);
+	check(back == rcode);
 }
 
 static void check_records(const struct nt_dns_msg *msg)
@@ -57,7 +61,7 @@ static void check_records(const struct nt_dns_msg *msg)
 		nt_name_read(&c, &owner);
 		check(!c.bad);
 		check_name(&owner);
-		check_mnemonic(rr.type);
+		check_mnemonics(rr.type, rr.class_, msg->rcode);
 		nt_rdata_format(msg, &rr, &out);
 		check(nt_buf_ok(&out));
 		check_printable(out.p, out.len);
@@ -65,13 +69,21 @@ static void check_records(const struct nt_dns_msg *msg)
 	check(n == (unsigned)msg->ancount + msg->nscount + msg->arcount);
 }
 
-/* The input as text of a name. */
+/* The input as text of a name, of a mnemonic. */
 static void check_text(const uint8_t *data, size_t len)
 {
+	struct nt_slice text = nt_slice_mem(data, len);
 	struct nt_name name;
+	uint16_t code;
 
-	if (nt_name_parse(nt_slice_mem(data, len), &name) == 0)
+	if (nt_name_parse(text, &name) == 0)
 		check_name(&name);
+	if (nt_dns_type_parse(text, &code) == 0)
+		check_mnemonics(code, 1, 0);
+	if (nt_dns_class_parse(text, &code) == 0)
+		check_mnemonics(1, code, 0);
+	if (nt_dns_rcode_parse(text, &code) == 0)
+		check_mnemonics(1, 1, code);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -26,9 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct nt_err err;
 	struct nt_pcap *p;
 
-	if (!stream)
-		return 0;
-	p = nt_pcap_open_stream(stream, &err);
+	/* A stream of nothing cannot be had; the folder is a file that cannot be read. */
+	p = stream ? nt_pcap_open_stream(stream, &err) : nt_pcap_open("/", &err);
 	while (p && nt_pcap_next(p, &frame, &err) == 1)
 		check_frame(&frame);
 	nt_pcap_close(p);

@@ -101,6 +101,7 @@ static void write_endpoint(struct nt_json *j, struct nt_slice node,
 	nt_json_key_u64(j, "seen", e->seen);
 	nt_json_key_u64(j, "logged", e->logged);
 	nt_json_key_u64(j, "unlogged", e->unlogged);
+	nt_json_key_u64(j, "stream", e->stream);
 	nt_json_key_str(j, "reason", e->reason);
 	nt_json_key_str(j, "origin", nt_slice_str(origin_name(e)));
 	nt_json_key_str(j, "resolver_source", nt_slice_str(dns_name(e->dns)));

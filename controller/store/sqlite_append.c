@@ -25,9 +25,9 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		"INSERT INTO endpoints (node, ep_id, spool, seq, created_us, state, namespace, "
 		"name,"
 		" uid, container_id, ifname, host_ifname, network, ips, role, since_us, until_us,"
-		" seen, logged, unlogged, reason, origin, dns, hook)"
+		" seen, logged, unlogged, reason, origin, dns, hook, stream)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)"
 		" ON CONFLICT (node, ep_id) DO UPDATE SET spool = excluded.spool,"
 		" seq = excluded.seq, created_us = excluded.created_us, state = excluded.state,"
 		" namespace = excluded.namespace, name = excluded.name, uid = excluded.uid,"
@@ -36,7 +36,8 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		" ips = excluded.ips, role = excluded.role, since_us = excluded.since_us,"
 		" until_us = excluded.until_us, seen = excluded.seen, logged = excluded.logged,"
 		" unlogged = excluded.unlogged, reason = excluded.reason,"
-		" origin = excluded.origin, dns = excluded.dns, hook = excluded.hook"
+		" origin = excluded.origin, dns = excluded.dns, hook = excluded.hook,"
+		" stream = excluded.stream"
 		" WHERE CASE WHEN excluded.spool = endpoints.spool"
 		" THEN excluded.seq > endpoints.seq"
 		" ELSE excluded.created_us >= endpoints.created_us END",
@@ -279,6 +280,7 @@ static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
 	(void)sqlite3_bind_int64(stmt, 22, e->origin);
 	(void)sqlite3_bind_int64(stmt, 23, e->dns);
 	(void)sqlite3_bind_int64(stmt, 24, e->hook);
+	(void)sqlite3_bind_int64(stmt, 25, (int64_t)e->stream);
 	r = nt_sqlite_run(s, stmt, "write an endpoint", err);
 	(void)sqlite3_clear_bindings(stmt);
 	return r;

@@ -30,13 +30,23 @@ struct nt_account {
 };
 
 static const char *const reason_names[NT_REASON_MAX] = {
-	[NT_LOSS_RING_FULL] = "ring_full",	     [NT_LOSS_SHARE_EXCEEDED] = "share_exceeded",
-	[NT_LOSS_UNPARSABLE] = "unparsable",	     [NT_LOSS_FRAGMENT] = "fragment",
-	[NT_LOSS_TCP_RESET] = "tcp_reset",	     [NT_LOSS_DROPPED] = "dropped",
-	[NT_REASON_AGENT_RESTART] = "agent_restart", [NT_REASON_SPOOL_LOST] = "spool_lost",
-	[NT_REASON_UNACCOUNTED] = "unaccounted",     [NT_REASON_DISK_FULL] = "disk_full",
-	[NT_REASON_NO_MEMORY] = "no_memory",	     [NT_REASON_SPOOL_FULL] = "spool_full",
+	[NT_LOSS_RING_FULL] = "ring_full",
+	[NT_LOSS_SHARE_EXCEEDED] = "share_exceeded",
+	[NT_LOSS_UNPARSABLE] = "unparsable",
+	[NT_LOSS_FRAGMENT] = "fragment",
+	[NT_LOSS_TCP_RESET] = "tcp_reset",
+	[NT_LOSS_DROPPED] = "dropped",
+	[NT_REASON_AGENT_RESTART] = "agent_restart",
+	[NT_REASON_SPOOL_LOST] = "spool_lost",
+	[NT_REASON_UNACCOUNTED] = "unaccounted",
+	[NT_REASON_DISK_FULL] = "disk_full",
+	[NT_REASON_NO_MEMORY] = "no_memory",
+	[NT_REASON_SPOOL_FULL] = "spool_full",
 	[NT_REASON_REJECTED] = "rejected",
+	[NT_REASON_TCP_GAP] = "tcp_gap",
+	[NT_REASON_TCP_LIMIT] = "tcp_limit",
+	[NT_REASON_TCP_MIDDLE] = "tcp_middle",
+	[NT_REASON_TCP_CUT] = "tcp_cut",
 };
 
 const char *nt_reason_name(unsigned int reason)

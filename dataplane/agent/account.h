@@ -32,7 +32,11 @@ enum nt_reason {
 	NT_REASON_NO_MEMORY = 12,
 	NT_REASON_SPOOL_FULL = 13, /* a batch dropped to keep the spool within its bound */
 	NT_REASON_REJECTED = 14, /* a batch that the controller refused for ever */
-	NT_REASON_MAX = 15,
+	NT_REASON_TCP_GAP = 15, /* octets before or around it never came */
+	NT_REASON_TCP_LIMIT = 16, /* no room for the stream, or the pod has its share */
+	NT_REASON_TCP_MIDDLE = 17, /* a stream's begin was not seen, no message begins here */
+	NT_REASON_TCP_CUT = 18, /* the stream ended inside of a message */
+	NT_REASON_MAX = 19,
 };
 
 /* The word in a record's `reason`; "unaccounted" for what is none. */

@@ -8,6 +8,7 @@
 
 #include "dataplane/agent/pipeline.h"
 #include "dataplane/agent/state.h"
+#include "dataplane/agent/tcp.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
@@ -45,6 +46,9 @@ static int open_parts(struct nt_agent *a, struct nt_err *err)
 	a->pair = nt_pair_new(&pair, nt_pipeline_txn, a, err);
 	if (!a->pair)
 		return -err->code;
+	r = nt_tcp_open(a, err);
+	if (r < 0)
+		return r;
 	a->counters = calloc(a->source.cpus, sizeof(*a->counters));
 	if (!a->counters)
 		return nt_err_set(err, ENOMEM, "no memory for counters");
@@ -137,6 +141,7 @@ void nt_agent_free(struct nt_agent *a)
 	nt_podtable_done(&a->pods);
 	nt_account_free(a->account);
 	nt_pair_free(a->pair);
+	nt_streams_free(a->streams);
 	nt_aggregate_free(a->rows);
 	nt_names_free(a->names);
 	nt_spool_close(a->spool);
@@ -144,6 +149,7 @@ void nt_agent_free(struct nt_agent *a)
 	nt_arena_done(&a->scratch);
 	nt_buf_done(&a->row_owners);
 	nt_buf_done(&a->gaps);
+	nt_buf_done(&a->part);
 	free(a->counters);
 	free(a);
 }

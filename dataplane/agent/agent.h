@@ -18,6 +18,7 @@
 #include "dataplane/agent/timebase.h"
 #include "lib/dns/pair.h"
 #include "lib/dns/siphash.h"
+#include "lib/dns/stream.h"
 #include "lib/names/names.h"
 
 /* Rows, or octets of them, that make a flush before its time. */
@@ -48,11 +49,14 @@ struct nt_agent_config {
 	/* Bounds; 0: the defaults above. */
 	uint32_t flush_rows, hold_rows;
 	uint32_t pod_rows; /* rows of a pod and interval before names are folded (rowshare.h) */
+	struct nt_stream_config streams;
 };
 
 struct nt_agent_stats {
 	uint64_t events, datagrams, bad_events, repeated;
 	uint64_t logged, queries, replies;
+	uint64_t tcp_segments, tcp_messages;
+	uint64_t fragments_unknown; /* later ones of UDP; in no sum */
 	uint64_t lost[NT_REASON_MAX];
 	uint64_t parse_errors;
 	uint64_t folded; /* lookups whose name is not in their row */
@@ -69,6 +73,7 @@ struct nt_agent {
 	struct nt_podtable pods;
 	struct nt_account *account;
 	struct nt_pair *pair;
+	struct nt_streams *streams;
 	struct nt_aggregate *rows;
 	struct nt_names *names;
 	struct nt_spool *spool;
@@ -78,6 +83,7 @@ struct nt_agent {
 	struct nt_buf gaps; /* struct nt_batch_gap, of the open interval */
 	struct nt_timebase timebase;
 	struct nt_arena scratch; /* of one transaction */
+	struct nt_buf part; /* of one first fragment */
 	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
 	struct nt_buf row_owners; /* struct nt_row_owner, ids ascending: whose row it is */
 	uint64_t last_row_id;

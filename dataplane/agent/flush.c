@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One interval to a numbered batch on disk. */
+#include <netinet/in.h>
+
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/pipeline.h"
 #include "dataplane/agent/state.h"
@@ -40,6 +42,17 @@ static uint64_t sum_seen(const struct nt_agent *a)
 	return sum;
 }
 
+static void count_fragments(struct nt_agent *a, struct nt_agent_pod *pod)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < a->source.cpus; cpu++)
+		sum += a->counters[cpu].fragments[NT_DIR_FROM_POD] +
+		       a->counters[cpu].fragments[NT_DIR_TO_POD];
+	a->stats.fragments_unknown += sum > pod->fragments ? sum - pod->fragments : 0;
+	pod->fragments = sum;
+}
+
 static bool is_over(const struct nt_agent *a, const struct nt_agent_pod *pod)
 {
 	int64_t now = nt_clock_boot(a->clock);
@@ -73,10 +86,12 @@ static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now
 	complete = r == -ENOENT;
 	if (r == 0) {
 		pod->seen = sum_seen(a);
+		count_fragments(a, pod);
 		nt_account_counters(a->account, ep_id, epoch, a->counters, note_loss, &loss);
 		complete = nt_account_complete(a->account, ep_id, a->counters);
 	}
 	if (complete && (is_over(a, pod) || r == -ENOENT)) {
+		nt_streams_flush(a->streams, ep_id);
 		nt_pair_flush(a->pair, ep_id);
 		pod->gone = true;
 	}
@@ -141,7 +156,7 @@ static void finish_row(struct nt_agent_pod *pod, struct nt_record *r)
 	if (pod->answered)
 		r->role = NT_ROLE_RESOLVER;
 	if (r->type == NT_RECORD_LOG)
-		pod->rows_logged += r->queries + r->replies;
+		pod->rows_logged += r->transport == IPPROTO_TCP ? 0 : r->queries + r->replies;
 	else if (!nt_writeoff_is(r))
 		pod->rows_unlogged += r->count;
 }
@@ -154,8 +169,11 @@ static void finish_rows(struct nt_agent *a, struct nt_record *rows, size_t len, 
 	size_t owners_len = a->row_owners.len / sizeof(*owners), at = 0, pod_at = 0;
 	struct nt_agent_pod *pod;
 
-	while ((pod = nt_podtable_next(&a->pods, &pod_at)))
+	while ((pod = nt_podtable_next(&a->pods, &pod_at))) {
 		pod->rows_logged = pod->rows_unlogged = 0;
+		pod->rows_stream =
+			pod->stream > pod->stored_stream ? pod->stream - pod->stored_stream : 0;
+	}
 	for (size_t i = 0; i < len; i++) {
 		rows[i].clock_step |= clock_step;
 		while (at < owners_len && owners[at].row_id < rows[i].id)
@@ -174,6 +192,7 @@ static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 {
 	/* With rows too: should the batch be written off, it must say whose they are. */
 	return a->first_batch || !pod->shipped || pod->rows_logged || pod->rows_unlogged ||
+	       pod->rows_stream || pod->shipped_stream != pod->stream ||
 	       pod->shipped_seen != pod->seen || pod->shipped_logged != pod->logged ||
 	       pod->shipped_unlogged != pod->unlogged || pod->shipped_gone != pod->gone ||
 	       pod->shipped_resolver != pod->answered || pod->shipped_hook != pod->hook;
@@ -210,6 +229,7 @@ static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
 		.seen = pod->seen,
 		.logged = pod->logged,
 		.unlogged = pod->unlogged,
+		.stream = pod->stream,
 	};
 
 	if (p->detach_boot_ns)
@@ -277,6 +297,7 @@ static void commit(struct nt_agent *a, size_t rows)
 		pod->shipped_seen = pod->seen;
 		pod->shipped_logged = pod->logged;
 		pod->shipped_unlogged = pod->unlogged;
+		pod->shipped_stream = pod->stored_stream = pod->stream;
 		if (pod->gone)
 			forget_gone(a, pod, &gone);
 	}

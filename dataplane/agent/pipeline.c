@@ -4,7 +4,9 @@
 
 #include <netinet/in.h>
 
+#include "dataplane/agent/tcp.h"
 #include "lib/base/log.h"
+#include "lib/dns/part.h"
 #include "lib/record/fold.h"
 
 static bool is_in(const __u16 ports[NT_PORTS_MAX], uint16_t port)
@@ -15,8 +17,7 @@ static bool is_in(const __u16 ports[NT_PORTS_MAX], uint16_t port)
 	return false;
 }
 
-/* As the programs have it: some ports are DNS only where the pod is the one that is asked. */
-static bool is_dns_port(const struct nt_agent *a, uint16_t port, bool of_pod)
+bool nt_pipeline_is_dns(const struct nt_agent *a, uint16_t port, bool of_pod)
 {
 	const struct nt_meta *meta = &a->source.meta;
 
@@ -28,29 +29,40 @@ static struct nt_addr address_of(const struct nt_event *e, const __u8 *octets)
 	return nt_addr_from(e->ip_version, octets);
 }
 
-/*
- * The flow as the client sees it. The QR bit says who is who, and the ports must agree: a query
- * goes to a DNS port, a reply comes from one. What contradicts itself is no lookup that could be
- * paired; false, and the caller counts it.
- */
-static bool flow_of(const struct nt_agent *a, const struct nt_event *e, bool is_reply,
-		    struct nt_flow *ret_flow)
+void nt_pipeline_flow(const struct nt_event *e, bool from_server, struct nt_flow *ret_flow)
 {
-	bool from_client = !is_reply;
 	bool from_pod = e->dir == NT_DIR_FROM_POD;
 
-	if (!is_dns_port(a, is_reply ? e->sport : e->dport, is_reply == from_pod))
-		return false;
 	*ret_flow = (struct nt_flow){
 		.owner = e->ep_id,
-		.side = from_client == from_pod ? NT_SIDE_CLIENT : NT_SIDE_SERVER,
+		.side = from_server != from_pod ? NT_SIDE_CLIENT : NT_SIDE_SERVER,
 		.transport = e->l4proto,
-		.client_port = from_client ? e->sport : e->dport,
-		.server_port = from_client ? e->dport : e->sport,
-		.client = address_of(e, from_client ? e->saddr : e->daddr),
-		.server = address_of(e, from_client ? e->daddr : e->saddr),
+		.client_port = from_server ? e->dport : e->sport,
+		.server_port = from_server ? e->sport : e->dport,
+		.client = address_of(e, from_server ? e->daddr : e->saddr),
+		.server = address_of(e, from_server ? e->saddr : e->daddr),
 	};
-	return true;
+}
+
+/* The QR bit of a datagram says who is who, and the ports must agree: a query goes to a DNS port, a
+ * reply comes from one. What contradicts itself is no lookup that could be paired. */
+static int parse(struct nt_agent *a, const struct nt_event *e, const struct nt_datagram *d,
+		 struct nt_slice captured, struct nt_dns_msg *ret_msg)
+{
+	bool is_reply;
+	int r = -NT_OWED_TRUNCATED;
+
+	if (d->whole)
+		r = nt_dns_parse(d->payload, ret_msg);
+	else if (e->flags & NT_EV_FRAGMENT)
+		r = nt_dns_parse_part(captured, &a->part, ret_msg);
+	if (r < 0)
+		return r;
+	is_reply = ret_msg->flags & NT_DNS_QR;
+	if (!nt_pipeline_is_dns(a, is_reply ? e->sport : e->dport,
+				is_reply == (e->dir == NT_DIR_FROM_POD)))
+		return -NT_OWED_DIRECTION;
+	return 0;
 }
 
 static void not_logged(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_event *e,
@@ -63,19 +75,13 @@ static void not_logged(struct nt_agent *a, struct nt_agent_pod *pod, const struc
 }
 
 static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_event *e,
-			 const struct nt_datagram *d)
+			 const struct nt_datagram *d, struct nt_slice captured)
 {
 	struct nt_pair_mark mark = { 0 };
 	struct nt_dns_msg msg;
 	struct nt_flow flow;
-	int r;
+	int r = parse(a, e, d, captured, &msg);
 
-	if (e->l4proto == IPPROTO_TCP)
-		r = -NT_OWED_TCP;
-	else
-		r = d->whole ? nt_dns_parse(d->payload, &msg) : -NT_OWED_TRUNCATED;
-	if (r == 0 && !flow_of(a, e, msg.flags & NT_DNS_QR, &flow))
-		r = -NT_OWED_DIRECTION;
 	if (r < 0) {
 		a->stats.parse_errors++;
 		not_logged(a, pod, e, (enum nt_reason)NT_LOSS_UNPARSABLE, -r);
@@ -87,6 +93,7 @@ static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const str
 		a->stats.replies++;
 	else
 		a->stats.queries++;
+	nt_pipeline_flow(e, msg.flags & NT_DNS_QR, &flow);
 	/* Segments of one GSO packet pass or are dropped together, so they share its verdict. */
 	if (flow.side == NT_SIDE_CLIENT)
 		mark = (struct nt_pair_mark){ .verdict = e->verdict,
@@ -148,8 +155,10 @@ void nt_agent_event(struct nt_agent *a, struct nt_slice sample)
 			a->stats.lost[NT_REASON_NO_MEMORY]++;
 		else if (is_holding(a))
 			not_logged(a, pod, &s.event, NT_REASON_DISK_FULL, 0);
+		else if (s.event.l4proto == IPPROTO_TCP)
+			nt_tcp_segment(a, pod, &s.event, s.captured);
 		else
-			take_message(a, pod, &s.event, &d);
+			take_message(a, pod, &s.event, &d, s.captured);
 	}
 }
 
@@ -160,6 +169,7 @@ void nt_agent_second(struct nt_agent *a)
 
 void nt_agent_drained(struct nt_agent *a, int64_t boot_ns)
 {
+	nt_streams_expire(a->streams, boot_ns);
 	nt_pair_expire(a->pair, boot_ns);
 }
 
@@ -179,6 +189,10 @@ static void not_stored(struct nt_agent *a, struct nt_agent_pod *pod, const struc
 	int64_t last =
 		nt_timebase_us(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
 
+	if (txn->query->flow.transport == IPPROTO_TCP) {
+		nt_tcp_write_off(a, pod, NT_REASON_NO_MEMORY, packets, first, last);
+		return;
+	}
 	pod->logged -= packets;
 	nt_agent_pod_owe(pod, NT_REASON_NO_MEMORY, 0, packets, first, last);
 	a->stats.lost[NT_REASON_NO_MEMORY] += packets;

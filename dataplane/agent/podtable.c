@@ -16,8 +16,6 @@ const char *nt_owed_strerror(int error)
 		return "";
 	case NT_OWED_TRUNCATED:
 		return "not all of the datagram was captured";
-	case NT_OWED_TCP:
-		return "TCP streams are not put together yet";
 	case NT_OWED_DIRECTION:
 		return "QR bit and ports contradict each other";
 	default:

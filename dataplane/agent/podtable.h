@@ -35,7 +35,6 @@ struct nt_owed {
 enum nt_owed_error {
 	NT_OWED_TRUNCATED = 2000, /* not all of it was captured */
 	NT_OWED_DIRECTION = 2001, /* a query from a DNS port only, or a reply to one */
-	NT_OWED_TCP = 2002, /* a segment of TCP */
 };
 const char *nt_owed_strerror(int error);
 
@@ -49,11 +48,15 @@ struct nt_agent_pod {
 	bool forgotten; /* the pinned maps do not have it any more */
 	enum nt_endpoint_hook hook; /* where its programs run */
 	uint64_t seen; /* kernel's count at the last flush */
+	uint64_t fragments; /* the same of fragments that nobody knows */
 	uint64_t logged, unlogged;
+	uint64_t stream; /* TCP segments that were read, or wait for the rest of a message */
 	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the
 	 * pod's own (not those of a batch that was written off). */
 	uint64_t rows_logged, rows_unlogged;
 	struct nt_rowshare rowshare; /* of the open interval */
+	uint64_t rows_stream; /* of TCP: by how much `stream` grew; its rows hold messages */
+	uint64_t stored_stream; /* `stream` of the last batch on disk */
 	struct nt_owed *owed;
 	size_t owed_len;
 	/* Its text in the arena of the rows of an interval, made with the pod's first row there. */
@@ -62,7 +65,7 @@ struct nt_agent_pod {
 	bool shipped; /* an endpoint entry was stored, with the values below */
 	bool shipped_gone, shipped_resolver;
 	enum nt_endpoint_hook shipped_hook;
-	uint64_t shipped_seen, shipped_logged, shipped_unlogged;
+	uint64_t shipped_seen, shipped_logged, shipped_unlogged, shipped_stream;
 };
 
 struct nt_podtable {

@@ -2,8 +2,14 @@
 /* The agent's state in the spool: encoded, and restored. */
 #include "dataplane/agent/state.h"
 
+#include <netinet/in.h>
+
+#include "dataplane/agent/tcp.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+
+/* Octets of half-read messages in a spool file; of what is above, the segments are counted. */
+#define STREAM_BYTES_MAX ((size_t)1 << 20)
 
 static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '1' };
 
@@ -15,17 +21,19 @@ struct state_head {
 	uint64_t created_boot_ns; /* of the pins */
 	struct nt_timebase_sample sample;
 	uint64_t tallies_len, pods_len, keys_len, marked_len, queries_len, identities_len;
+	uint64_t streams_len; /* octets */
 };
 
 struct saved_pod {
 	uint64_t ep_id;
-	uint64_t logged, unlogged;
+	uint64_t logged, unlogged, stream;
 	uint64_t waiting; /* packets of queries that wait, counted in logged */
+	uint64_t waiting_tcp; /* messages that wait, whose segments are counted in stream */
 	uint64_t resolver;
 };
 
 struct parts {
-	struct nt_buf tallies, pods, keys, marked, queries, identities;
+	struct nt_buf tallies, pods, keys, marked, queries, identities, streams;
 };
 
 static void parts_done(struct parts *p)
@@ -36,6 +44,7 @@ static void parts_done(struct parts *p)
 	nt_buf_done(&p->marked);
 	nt_buf_done(&p->queries);
 	nt_buf_done(&p->identities);
+	nt_buf_done(&p->streams);
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
@@ -43,16 +52,17 @@ static void parts_done(struct parts *p)
 struct saving {
 	struct nt_agent *a;
 	struct parts parts;
-	struct nt_idmap waiting; /* ep_id -> packets, as a pointer-sized number */
+	struct nt_idmap waiting, waiting_tcp; /* ep_id -> packets, as a pointer-sized number */
 };
 
 static void save_query(void *ctx, const struct nt_pair_query *q)
 {
 	struct saving *s = ctx;
-	uintptr_t packets = (uintptr_t)nt_idmap_find(&s->waiting, q->flow.owner);
+	struct nt_idmap *sums = q->flow.transport == IPPROTO_TCP ? &s->waiting_tcp : &s->waiting;
+	uintptr_t packets = (uintptr_t)nt_idmap_find(sums, q->flow.owner);
 
 	nt_buf_add(&s->parts.queries, q, sizeof(*q));
-	(void)nt_idmap_set(&s->waiting, q->flow.owner, (void *)(packets + q->queries));
+	(void)nt_idmap_set(sums, q->flow.owner, (void *)(packets + q->queries));
 }
 
 static void save_pods(struct saving *s)
@@ -65,19 +75,23 @@ static void save_pods(struct saving *s)
 			.ep_id = pod->pod.ep_id,
 			.logged = pod->logged,
 			.unlogged = pod->unlogged,
+			.stream = pod->stream,
 			.waiting = (uintptr_t)nt_idmap_find(&s->waiting, pod->pod.ep_id),
+			.waiting_tcp = (uintptr_t)nt_idmap_find(&s->waiting_tcp, pod->pod.ep_id),
 			.resolver = pod->resolver || pod->answered,
 		};
 
 		struct nt_state_tally tally = { .ep_id = pod->pod.ep_id,
 						.logged = pod->rows_logged,
-						.unlogged = pod->rows_unlogged };
+						.unlogged = pod->rows_unlogged,
+						.stream = pod->rows_stream };
 
-		if (tally.logged || tally.unlogged)
+		if (tally.logged || tally.unlogged || tally.stream)
 			nt_buf_add(&s->parts.tallies, &tally, sizeof(tally));
 		if (!pod->forgotten)
 			nt_buf_add(&s->parts.pods, &saved, sizeof(saved));
-		if (saved.waiting) /* after a reboot the pinned maps do not have it */
+		if (saved.waiting ||
+		    saved.waiting_tcp) /* after a reboot the pinned maps do not have it */
 			nt_buf_add(&s->parts.identities, &pod->pod, sizeof(pod->pod));
 	}
 }
@@ -104,6 +118,7 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	save_pods(&s);
 	nt_account_save(a->account, &s.parts.keys);
 	nt_spool_marked(a->spool, &s.parts.marked);
+	nt_streams_save(a->streams, STREAM_BYTES_MAX, &s.parts.streams);
 	memcpy(h.magic, magic, sizeof(magic));
 	memcpy(h.boot_id, a->source.meta.boot_id, sizeof(h.boot_id));
 	h.tallies_len = count_of(&s.parts.tallies, sizeof(struct nt_state_tally));
@@ -112,6 +127,7 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	h.marked_len = count_of(&s.parts.marked, sizeof(uint64_t));
 	h.queries_len = count_of(&s.parts.queries, sizeof(struct nt_pair_query));
 	h.identities_len = count_of(&s.parts.identities, sizeof(struct nt_pod));
+	h.streams_len = s.parts.streams.len;
 	nt_buf_add(out, &h, sizeof(h));
 	nt_buf_add(out, s.parts.tallies.p, s.parts.tallies.len);
 	nt_buf_add(out, s.parts.pods.p, s.parts.pods.len);
@@ -119,11 +135,14 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	nt_buf_add(out, s.parts.marked.p, s.parts.marked.len);
 	nt_buf_add(out, s.parts.queries.p, s.parts.queries.len);
 	nt_buf_add(out, s.parts.identities.p, s.parts.identities.len);
+	nt_buf_add(out, s.parts.streams.p, s.parts.streams.len);
 	if (!nt_buf_ok(&s.parts.tallies) || !nt_buf_ok(&s.parts.pods) ||
-	    !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries))
+	    !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries) ||
+	    !nt_buf_ok(&s.parts.streams))
 		out->failed = true;
 	parts_done(&s.parts);
 	nt_idmap_done(&s.waiting);
+	nt_idmap_done(&s.waiting_tcp);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
@@ -153,12 +172,17 @@ static void skip(struct reader *r, uint64_t len)
 }
 
 /* A query whose packets were counted as logged and that cannot wait any more. */
-static void lost_waiting(struct nt_agent *a, uint64_t ep_id, uint64_t packets)
+static void lost_waiting(struct nt_agent *a, uint64_t ep_id, uint64_t packets, bool tcp)
 {
 	struct nt_agent_pod *pod = packets ? nt_podtable_get(&a->pods, ep_id) : NULL;
 
 	if (!pod)
 		return;
+	if (tcp) {
+		nt_tcp_write_off(a, pod, NT_REASON_AGENT_RESTART, packets, a->interval_from_us,
+				 a->start_us);
+		return;
+	}
 	pod->logged -= pod->logged < packets ? pod->logged : packets;
 	nt_agent_pod_owe(pod, NT_REASON_AGENT_RESTART, 0, packets, a->interval_from_us,
 			 a->start_us);
@@ -197,9 +221,12 @@ static void restore_pods(struct nt_agent *a, struct reader *r, const struct stat
 			continue;
 		pod->logged = saved.logged;
 		pod->unlogged = saved.unlogged;
+		pod->stream = pod->stored_stream = saved.stream;
 		pod->resolver = pod->answered = saved.resolver;
-		if (h->query_size != sizeof(struct nt_pair_query))
-			lost_waiting(a, saved.ep_id, saved.waiting);
+		if (h->query_size == sizeof(struct nt_pair_query))
+			continue;
+		lost_waiting(a, saved.ep_id, saved.waiting, false);
+		lost_waiting(a, saved.ep_id, saved.waiting_tcp, true);
 	}
 }
 
@@ -229,7 +256,17 @@ static void restore_queries(struct nt_agent *a, struct reader *r, const struct s
 
 	for (uint64_t i = 0; i < h->queries_len && take(r, &q, sizeof(q)); i++)
 		if (nt_pair_restore(a->pair, &q) < 0)
-			lost_waiting(a, q.flow.owner, q.queries);
+			lost_waiting(a, q.flow.owner, q.queries, q.flow.transport == IPPROTO_TCP);
+}
+
+/* What was half read goes on; the segments of what cannot are stated as `agent_restart`. */
+static void restore_streams(struct nt_agent *a, struct nt_slice state, const struct state_head *h)
+{
+	struct nt_slice saved =
+		nt_slice_mem(state.p + (state.len - h->streams_len), h->streams_len);
+
+	if (nt_streams_restore(a->streams, saved) < 0)
+		nt_log_warn("spool: TCP streams are not continued, their layout is another one");
 }
 
 /* Other pins: the pods of then are gone, under numbers that nothing continues. */
@@ -238,6 +275,7 @@ static void close_old(struct nt_agent *a)
 	struct nt_agent_pod *entry;
 	size_t at = 0;
 
+	nt_streams_flush(a->streams, 0);
 	nt_pair_flush(a->pair, 0);
 	while ((entry = nt_podtable_next(&a->pods, &at))) {
 		entry->pod.state = NT_POD_DETACHED;
@@ -254,10 +292,15 @@ static bool is_same_generation(const struct nt_agent *a, const struct state_head
 
 static bool head_is_sane(const struct state_head *h, size_t len)
 {
-	const uint64_t counts[] = { h->tallies_len, h->pods_len,    h->keys_len,
-				    h->marked_len,  h->queries_len, h->identities_len };
-	const uint64_t sizes[] = { h->tally_size,    h->pod_size,   h->key_size,
-				   sizeof(uint64_t), h->query_size, h->identity_size };
+	const uint64_t counts[] = { h->tallies_len, h->pods_len,       h->keys_len,   h->marked_len,
+				    h->queries_len, h->identities_len, h->streams_len };
+	const uint64_t sizes[] = { h->tally_size,
+				   h->pod_size,
+				   h->key_size,
+				   sizeof(uint64_t),
+				   h->query_size,
+				   h->identity_size,
+				   1 };
 	uint64_t sum = sizeof(*h);
 
 	for (size_t i = 0; i < NT_ARRAY_LEN(counts); i++) {
@@ -310,6 +353,7 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 	restore_marked(a, &r, &h);
 	if (h.query_size == sizeof(struct nt_pair_query))
 		restore_queries(a, &r, &h);
+	restore_streams(a, state, &h);
 	if (is_same_generation(a, &h))
 		return 0;
 	nt_log_info("the pins are not those of the last agent: a reboot or a new installation");

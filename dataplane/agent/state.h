@@ -24,6 +24,7 @@ struct nt_state_tally {
 	uint64_t ep_id;
 	uint64_t logged; /* packets in LOG rows */
 	uint64_t unlogged; /* packets in UNLOGGED rows, without those of batches written off */
+	uint64_t stream; /* TCP segments that were read, or wait, for the first time */
 };
 /* Appends the tallies of a state as struct nt_state_tally. */
 int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;

@@ -55,7 +55,7 @@ static void put_packets(struct nt_buf *out, const struct nt_agent *a)
 	    NT_METRIC_COUNTER, s->events);
 	one(out, "nametap_agent_events_bad_total", "Samples that were no event", NT_METRIC_COUNTER,
 	    s->bad_events);
-	one(out, "nametap_agent_packets_total", "DNS datagrams taken from the ring buffer",
+	one(out, "nametap_agent_packets_total", "DNS packets taken from the ring buffer",
 	    NT_METRIC_COUNTER, s->datagrams);
 	one(out, "nametap_agent_packets_logged_total", "DNS datagrams in LOG rows, or waiting",
 	    NT_METRIC_COUNTER, s->logged);
@@ -68,6 +68,34 @@ static void put_packets(struct nt_buf *out, const struct nt_agent *a)
 	one(out, "nametap_agent_repeated_total", "Datagrams dropped as covered by the spool",
 	    NT_METRIC_COUNTER, s->repeated);
 	put_losses(out, s);
+}
+
+static void put_streams(struct nt_buf *out, const struct nt_agent *a)
+{
+	struct nt_stream_stats s = nt_streams_stats(a->streams);
+
+	one(out, "nametap_agent_tcp_segments_total", "TCP segments taken from the ring buffer",
+	    NT_METRIC_COUNTER, a->stats.tcp_segments);
+	one(out, "nametap_agent_tcp_messages_total", "DNS messages read from TCP streams",
+	    NT_METRIC_COUNTER, a->stats.tcp_messages);
+	one(out, "nametap_agent_tcp_streams", "TCP streams in the table", NT_METRIC_GAUGE,
+	    s.streams);
+	one(out, "nametap_agent_tcp_streams_total", "TCP streams that were begun",
+	    NT_METRIC_COUNTER, s.opened);
+	one(out, "nametap_agent_tcp_stream_bytes", "Octets that wait for the rest of a message",
+	    NT_METRIC_GAUGE, s.bytes);
+	one(out, "nametap_agent_tcp_streams_evicted_total", "Streams that went for lack of room",
+	    NT_METRIC_COUNTER, s.evicted);
+	one(out, "nametap_agent_tcp_gaps_total", "Holes in streams that were given up",
+	    NT_METRIC_COUNTER, s.gaps);
+	one(out, "nametap_agent_tcp_gap_bytes_total", "Octets of streams that never came",
+	    NT_METRIC_COUNTER, s.gap_octets);
+	one(out, "nametap_agent_tcp_conflicts_total",
+	    "Segments that brought other octets than those that came first", NT_METRIC_COUNTER,
+	    s.conflicts);
+	one(out, "nametap_agent_fragments_unknown_total",
+	    "Fragments of UDP whose first one was not seen", NT_METRIC_COUNTER,
+	    a->stats.fragments_unknown);
 }
 
 static void put_tables(struct nt_buf *out, const struct nt_agent *a)
@@ -195,6 +223,7 @@ static void put_adopt(struct nt_buf *out, const struct nt_adopt *adopt)
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
 {
 	put_packets(out, source->agent);
+	put_streams(out, source->agent);
 	put_tables(out, source->agent);
 	put_spool(out, source->agent);
 	if (source->ring)

@@ -35,18 +35,24 @@ bool nt_writeoff_is(const struct nt_record *r)
 		nt_slice_eq(r->reason, nt_slice_str(nt_reason_name(NT_REASON_REJECTED))));
 }
 
+static void move(uint64_t *from, uint64_t *to, uint64_t count)
+{
+	if (count > *from)
+		count = *from;
+	*from -= count;
+	*to += count;
+}
+
 /* The controller was never told these totals. */
 static void correct_totals(struct nt_agent *a, const struct nt_state_tally *t)
 {
 	struct nt_agent_pod *pod = nt_podtable_find(&a->pods, t->ep_id);
-	uint64_t moved = t->logged;
 
 	if (!pod)
 		return;
-	if (moved > pod->logged)
-		moved = pod->logged;
-	pod->logged -= moved;
-	pod->unlogged += moved;
+	move(&pod->logged, &pod->unlogged, t->logged);
+	move(&pod->stream, &pod->unlogged, t->stream);
+	move(&pod->stored_stream, &(uint64_t){ 0 }, t->stream);
 	pod->shipped = false;
 }
 
@@ -57,7 +63,7 @@ static void add_row(struct nt_agent *a, const struct loss *l)
 		.type = NT_RECORD_UNLOGGED,
 		.start_us = l->first_us,
 		.end_us = l->last_us,
-		.count = l->tally.logged + l->tally.unlogged,
+		.count = l->tally.logged + l->tally.stream + l->tally.unlogged,
 		.node = a->node,
 		.role = e->role,
 		.client_namespace = e->namespace_,

@@ -51,6 +51,7 @@ enum {
 	EP_ORIGIN = 18,
 	EP_DNS = 19,
 	EP_HOOK = 20,
+	EP_STREAM = 21,
 };
 
 static void put_range(const struct nt_batch_range *range, struct nt_buf *out)
@@ -86,6 +87,7 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	nt_wire_put_uint(out, EP_ORIGIN, e->origin);
 	nt_wire_put_uint(out, EP_DNS, e->dns);
 	nt_wire_put_uint(out, EP_HOOK, e->hook);
+	nt_wire_put_uint(out, EP_STREAM, e->stream);
 }
 
 static void put_gap(const struct nt_batch_gap *gap, struct nt_buf *out)
@@ -246,6 +248,8 @@ static uint64_t *endpoint_number(struct nt_batch_endpoint *e, uint64_t number)
 		return &e->logged;
 	case EP_UNLOGGED:
 		return &e->unlogged;
+	case EP_STREAM:
+		return &e->stream;
 	default:
 		return NULL;
 	}

@@ -65,6 +65,7 @@ struct nt_batch_endpoint {
 	uint64_t seen; /* DNS datagrams at the tap, both directions, since attach */
 	uint64_t logged; /* of these in LOG rows, or held as waiting queries */
 	uint64_t unlogged; /* in UNLOGGED rows */
+	uint64_t stream; /* TCP segments of streams that were read; rows have their messages */
 	struct nt_slice reason;
 };
 

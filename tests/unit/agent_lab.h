@@ -17,6 +17,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/parse.h"
 #include "lib/record/batch.h"
 #include "tests/unit/dns_build.h"
 
@@ -40,6 +41,8 @@ static struct {
 	uint64_t named_rows[PODS], folded_rows, folded, distinct;
 	char verdicts[256]; /* "verdict policy rcode count," of each row */
 	uint64_t seen, endpoint_logged, endpoint_unlogged; /* of the latest entry of pod 0 */
+	uint64_t stream[PODS]; /* of the latest entry of each */
+	uint64_t tcp_queries, tcp_replies, tcp_count; /* messages and transactions in rows of TCP */
 	enum nt_endpoint_state state; /* of pod 0 */
 	char error[128], name[64];
 	uint64_t ranges;
@@ -220,7 +223,12 @@ static uint64_t numbered(void)
 
 static void take_record(const struct nt_record *r)
 {
-	if (r->type == NT_RECORD_LOG) {
+	if (r->type == NT_RECORD_LOG && r->transport == IPPROTO_TCP) {
+		store.tcp_queries += r->queries;
+		store.tcp_replies += r->replies;
+		store.tcp_count += r->count;
+		store.resolver_rows += r->role == NT_ROLE_RESOLVER;
+	} else if (r->type == NT_RECORD_LOG) {
 		store.logged += r->queries + r->replies;
 		store.count += r->count;
 		store.unanswered += r->unanswered;
@@ -263,6 +271,12 @@ static void take_batch(const struct nt_batch *b)
 	for (size_t i = 0; i < b->ranges_len; i++)
 		store.ranges += b->ranges[i].to - b->ranges[i].from;
 	for (size_t i = 0; i < b->endpoints_len; i++) {
+		struct nt_slice id = b->endpoints[i].container_id;
+		uint64_t pod;
+
+		if (id.len > 1 && id.p[0] == 'c' &&
+		    nt_parse_u64(nt_slice_mem(id.p + 1, id.len - 1), PODS - 1, &pod) == 0)
+			store.stream[pod] = b->endpoints[i].stream;
 		if (!nt_slice_eq(b->endpoints[i].container_id, NT_SLICE_LIT("c0")))
 			continue;
 		store.seen = b->endpoints[i].seen;
@@ -270,6 +284,15 @@ static void take_batch(const struct nt_batch *b)
 		store.endpoint_unlogged = b->endpoints[i].unlogged;
 		store.state = b->endpoints[i].state;
 	}
+}
+
+static uint64_t streamed(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PODS; i++)
+		sum += store.stream[i];
+	return sum;
 }
 
 /* Takes all that waits. */
@@ -373,10 +396,10 @@ static void settle(void)
 	pass(5000);
 	flush();
 	ship();
-	ck_assert_msg(store.logged + store.unlogged == numbered(),
-		      "%llu in rows + %llu UNLOGGED, %llu numbered",
+	ck_assert_msg(store.logged + store.unlogged + streamed() == numbered(),
+		      "%llu in rows + %llu UNLOGGED + %llu of streams, %llu numbered",
 		      (unsigned long long)store.logged, (unsigned long long)store.unlogged,
-		      (unsigned long long)numbered());
+		      (unsigned long long)streamed(), (unsigned long long)numbered());
 	ck_assert_uint_eq(store.by_reason[NT_REASON_UNACCOUNTED], 0);
 }
 

@@ -40,9 +40,10 @@ static const struct nt_batch_endpoint endpoints[] = {
 	  .hook = NT_ENDPOINT_HOOK_TCX,
 	  .since_us = 1795414324118000,
 	  .until_us = -1,
-	  .seen = 9,
+	  .seen = 12,
 	  .logged = 7,
-	  .unlogged = 2 },
+	  .unlogged = 2,
+	  .stream = 3 },
 	{ .state = NT_ENDPOINT_FAILED, .reason = NT_SLICE_LIT("no such device") },
 };
 
@@ -141,7 +142,8 @@ START_TEST(test_endpoints)
 	ck_assert(e->ips_len == 2 && nt_addr_eq(&e->ips[1], &endpoints[0].ips[1]));
 	ck_assert(e->since_us == 1795414324118000 && e->until_us == -1);
 	ck_assert(e->origin == NT_ENDPOINT_ADOPTED && e->dns == NT_ENDPOINT_DNS_FILE);
-	ck_assert(e->seen == 9 && e->logged == 7 && e->unlogged == 2 && !e->reason.len);
+	ck_assert(e->seen == 12 && e->logged == 7 && e->unlogged == 2 && e->stream == 3 &&
+		  !e->reason.len);
 	ck_assert_int_eq(e->hook, NT_ENDPOINT_HOOK_TCX);
 	ck_assert_uint_eq(back.gaps_len, 2);
 	ck_assert(back.gaps[0].ep_id == 77 && back.gaps[0].from_us == gaps[0].from_us &&

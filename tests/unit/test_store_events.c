@@ -208,6 +208,7 @@ START_TEST(file_without_events_is_migrated)
 	ck_assert_int_eq(sqlite3_exec(db,
 				      "DROP TABLE events; ALTER TABLE endpoints DROP COLUMN origin;"
 				      "ALTER TABLE endpoints DROP COLUMN dns;"
+				      "ALTER TABLE endpoints DROP COLUMN stream;"
 				      "ALTER TABLE endpoints DROP COLUMN hook; DROP TABLE gaps;"
 				      "PRAGMA user_version = 1",
 				      NULL, NULL, NULL),

@@ -202,6 +202,7 @@ static struct nt_batch_endpoint endpoint_of(const json_t *o, uint64_t id)
 		.seen = number(o, "seen"),
 		.logged = number(o, "logged"),
 		.unlogged = number(o, "unlogged"),
+		.stream = number(o, "stream"),
 		.reason = text(o, "reason"),
 	};
 

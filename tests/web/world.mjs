@@ -92,7 +92,7 @@ function lost(all, start_us) {
 
 function endpoints(all, start_us) {
   const ep = (p, more) => ({ state: "tapped", namespace: p.namespace, name: p.name, uid: p.uid, container_id: "c" + p.uid, since_us: start_us,
-    seen: 100, logged: 100, unlogged: 0, ...more });
+    seen: 100, logged: 100, unlogged: 0, stream: 0, ...more });
   const gap = { from_us: start_us + 60 * SECOND + 200_000, to_us: start_us + 60 * SECOND + 900_000, reason: "our program was removed by another program" };
   return [...all.map((p, i) => ep(p, i === 0 ? { gap } : {})),
     ep({ namespace: "batch", name: "report-lost", uid: "f" }, { state: "failed", reason: "attach failed: no such device" })];

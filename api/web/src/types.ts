@@ -74,7 +74,7 @@ export interface ProblemBody {
 
 export interface Endpoint {
   node: string; state: "tapped" | "gone" | "failed"; namespace: string; name: string;
-  hook: "tcx" | "clsact" | ""; reason: string; seen: number; logged: number; unlogged: number;
+  hook: "tcx" | "clsact" | ""; reason: string; seen: number; logged: number; unlogged: number; stream: number;
   since: string; origin: "add" | "adopted" | "node" | "none";
 }
 /** A pod that is tapped was not, or may not have been; `to` is null while it lasts. */

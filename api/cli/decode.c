@@ -11,6 +11,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/dns/pair.h"
+#include "lib/dns/stream.h"
 #include "lib/names/names.h"
 #include "lib/pcap/pcap.h"
 #include "lib/record/aggregate.h"
@@ -24,16 +25,21 @@ enum {
 	 * characters of text. */
 	ARENA_MAX = 64 << 20,
 	OUTPUT_CHUNK = 1 << 16,
+	/* Connections that are open at once, and the octets of their half-read messages. */
+	STREAMS_MAX = 1 << 15,
+	STREAM_BYTES_MAX = 16 << 20,
 };
 
 struct decode {
 	bool text;
 	struct nt_names *names;
 	struct nt_pair *pair;
+	struct nt_streams *streams;
 	struct nt_arena arena;
 	struct nt_buf out;
 	int failed; /* errno of the first write that failed, 0 */
-	uint64_t packet, rows, tcp, fragments;
+	uint64_t packet, rows, fragments;
+	uint64_t segments[NT_STREAM_REASONS]; /* of TCP, by what became of them */
 };
 
 static void write_out(struct decode *d)
@@ -112,12 +118,93 @@ static void take_message(struct decode *d, const struct nt_pcap_frame *f)
 	nt_pair_message(d->pair, &flow, &msg, f->time_ns);
 }
 
+/* --- TCP -------------------------------------------------------------------------------------- */
+
+static int take_tcp_message(void *ctx, const struct nt_stream_message *m)
+{
+	struct decode *d = ctx;
+	struct nt_dns_msg msg;
+	char why[160];
+	int r = nt_dns_parse(m->wire, &msg);
+
+	if (r == 0 && !(msg.flags & NT_DNS_QR) == m->from_server) {
+		complain(d, "the QR bit of a message over TCP contradicts the ports");
+		return EPROTO;
+	}
+	if (r < 0) {
+		snprintf(why, sizeof(why), "malformed DNS message over TCP: %s",
+			 nt_dns_strerror(-r));
+		complain(d, why);
+		return -r;
+	}
+	nt_pair_message(d->pair, m->flow, &msg, m->time_ns);
+	return 0;
+}
+
+/* What is no message, where it can be told of one stream; the rest is counted. */
+static void take_fate(void *ctx, const struct nt_stream_fate *f)
+{
+	struct decode *d = ctx;
+	char why[200], client[NT_ADDR_TEXT_MAX];
+
+	d->segments[f->what.reason] += f->what.segments;
+	nt_addr_format(&f->flow->client, client);
+	if (f->what.missing) {
+		snprintf(why, sizeof(why),
+			 "%u octets are missing %s port %u of %s: a gap in the TCP stream",
+			 f->what.missing, f->from_server ? "to" : "from", f->flow->client_port,
+			 client);
+		complain(d, why);
+	}
+	if (f->what.reason == NT_STREAM_CUT) {
+		snprintf(why, sizeof(why),
+			 "the TCP stream %s port %u of %s ends inside of a message",
+			 f->from_server ? "to" : "from", f->flow->client_port, client);
+		complain(d, why);
+	}
+}
+
+static void take_segment(struct decode *d, const struct nt_pcap_frame *f)
+{
+	const struct nt_packet *p = &f->packet;
+	const unsigned int syn_ack = NT_TCP_SYN | NT_TCP_ACK;
+	bool from_server = p->source_port == DNS_PORT &&
+			   (p->destination_port != DNS_PORT || (p->tcp_flags & syn_ack) == syn_ack);
+	struct nt_stream_segment s = {
+		.flow = { .transport = IPPROTO_TCP,
+			  .client_port = from_server ? p->destination_port : p->source_port,
+			  .server_port = from_server ? p->source_port : p->destination_port,
+			  .client = from_server ? p->destination : p->source,
+			  .server = from_server ? p->source : p->destination },
+		.from_server = from_server,
+		.flags = p->tcp_flags,
+		.seq = p->tcp_seq,
+		.payload = p->payload,
+		.time_ns = f->time_ns,
+	};
+	char why[160];
+
+	if (!p->payload_len && !(p->tcp_flags & (NT_TCP_SYN | NT_TCP_FIN | NT_TCP_RST)))
+		return;
+	if (p->payload.len < p->payload_len) {
+		snprintf(why, sizeof(why),
+			 "only %zu of %zu octets of the TCP segment were captured", p->payload.len,
+			 p->payload_len);
+		complain(d, why);
+		s.flags &= (uint8_t)~NT_TCP_FIN; /* it is behind what is missing */
+	}
+	nt_streams_segment(d->streams, &s);
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
 static void take_frame(struct decode *d, const struct nt_pcap_frame *f)
 {
 	const struct nt_packet *p = &f->packet;
 	bool dns = p->source_port == DNS_PORT || p->destination_port == DNS_PORT;
 
 	d->packet = f->number;
+	nt_streams_expire(d->streams, f->time_ns);
 	switch (p->kind) {
 	case NT_PACKET_OTHER:
 		break;
@@ -126,7 +213,8 @@ static void take_frame(struct decode *d, const struct nt_pcap_frame *f)
 			take_message(d, f);
 		break;
 	case NT_PACKET_TCP:
-		d->tcp += dns && p->payload_len;
+		if (dns)
+			take_segment(d, f);
 		break;
 	case NT_PACKET_FRAGMENT:
 		d->fragments++;
@@ -137,31 +225,53 @@ static void take_frame(struct decode *d, const struct nt_pcap_frame *f)
 	}
 }
 
+static void tell_count(uint64_t n, const char *what)
+{
+	if (n)
+		fprintf(stderr, "nametapctl: not decoded: %" PRIu64 " %s\n", n, what);
+}
+
 static void finish(struct decode *d)
 {
+	nt_streams_flush(d->streams, 0);
 	nt_pair_flush(d->pair, 0);
 	write_out(d);
-	if (d->tcp)
-		fprintf(stderr, "nametapctl: not decoded yet: %" PRIu64 " TCP segments with DNS\n",
-			d->tcp);
-	if (d->fragments)
-		fprintf(stderr, "nametapctl: not decoded yet: %" PRIu64 " IP fragments\n",
-			d->fragments);
+	tell_count(d->segments[NT_STREAM_REFUSED], "TCP segments of malformed messages");
+	tell_count(d->segments[NT_STREAM_GAP], "TCP segments around gaps");
+	tell_count(d->segments[NT_STREAM_CUT], "TCP segments of messages that were cut off");
+	tell_count(d->segments[NT_STREAM_MIDDLE],
+		   "TCP segments of streams whose begin is not in the file");
+	tell_count(d->segments[NT_STREAM_LIMIT], "TCP segments for lack of room");
+	tell_count(d->fragments, "IP fragments");
+}
+
+static int open_tables(struct decode *d, struct nt_err *err)
+{
+	struct nt_pair_config pair = { .max_entries = WAITING_MAX, .max_per_owner = WAITING_MAX };
+	struct nt_stream_config streams = { .max_streams = STREAMS_MAX,
+					    .max_owner_streams = STREAMS_MAX,
+					    .max_bytes = STREAM_BYTES_MAX,
+					    .max_owner_bytes = STREAM_BYTES_MAX };
+	struct nt_stream_calls calls = { .message = take_tcp_message, .fate = take_fate, .ctx = d };
+
+	d->pair = nt_pair_new(&pair, take_transaction, d, err);
+	if (!d->pair)
+		return -err->code;
+	d->streams = nt_streams_new(&streams, &calls, err);
+	return d->streams ? 0 : -err->code;
 }
 
 static int run(struct decode *d, const char *path, struct nt_err *err)
 {
-	struct nt_pair_config config = { .max_entries = WAITING_MAX, .max_per_owner = WAITING_MAX };
 	struct nt_pcap *pcap;
 	struct nt_pcap_frame frame;
 	int r;
 
 	r = nt_names_new("cluster.local", &d->names, err);
+	if (r == 0)
+		r = open_tables(d, err);
 	if (r < 0)
 		return r;
-	d->pair = nt_pair_new(&config, take_transaction, d, err);
-	if (!d->pair)
-		return -err->code;
 	pcap = nt_pcap_open(path, err);
 	if (!pcap)
 		return -err->code;
@@ -204,6 +314,7 @@ int nt_decode_main(int argc, char **argv)
 	if (argc - optind != 1)
 		return usage(stderr, EXIT_USAGE);
 	r = run(&d, argv[optind], &err);
+	nt_streams_free(d.streams);
 	nt_pair_free(d.pair);
 	nt_names_free(d.names);
 	nt_arena_done(&d.arena);

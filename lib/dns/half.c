@@ -375,16 +375,16 @@ static void begin_at(struct nt_half *h, uint32_t seq)
 	h->next = seq;
 }
 
-/* LOST, with pieces: the first one that looks like a start is read, those before are not. */
-static void resume(struct nt_half *h, int64_t now_ns, const struct nt_half_sink *sink)
+/* LOST, with pieces: the first one that looks like a start is read, those before are not. Its
+ * messages could be read when it came: the hole is ours and not the receiver's. */
+static void resume(struct nt_half *h, const struct nt_half_sink *sink)
 {
 	struct nt_half_piece *p;
 
 	while (h->state == NT_HALF_LOST && (p = TAILQ_FIRST(&h->pieces))) {
 		if (p->start && looks_like_start(h, p->octets, p->len)) {
 			begin_at(h, p->seq);
-			read_pieces(h, now_ns, sink);
-			return;
+			return read_pieces(h, p->time_ns, sink);
 		}
 		h->next = p->seq + p->len;
 		drop_piece(h, p, h->why, sink);
@@ -404,7 +404,7 @@ static void give_up_hole(struct nt_half *h, int64_t now_ns, const struct nt_half
 	h->moved_ns = now_ns;
 	h->state = NT_HALF_LOST;
 	h->why = NT_STREAM_GAP;
-	resume(h, now_ns, sink);
+	resume(h, sink);
 }
 
 void nt_half_expire(struct nt_half *h, int64_t now_ns, int64_t hole_ns,
@@ -415,6 +415,13 @@ void nt_half_expire(struct nt_half *h, int64_t now_ns, int64_t hole_ns,
 
 	if (p && now_ns - since_ns >= hole_ns)
 		give_up_hole(h, now_ns, sink);
+}
+
+void nt_half_finish(struct nt_half *h, const struct nt_half_sink *sink)
+{
+	while (!TAILQ_EMPTY(&h->pieces))
+		give_up_hole(h, h->moved_ns, sink);
+	nt_half_drop(h, NT_STREAM_CUT, sink);
 }
 
 /* --- segments --------------------------------------------------------------------------------- */

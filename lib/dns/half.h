@@ -118,6 +118,8 @@ void nt_half_segment(struct nt_half *h, const struct nt_half_segment *s, int64_t
 /* Gives a hole up that was there for hole_ns without any progress. */
 void nt_half_expire(struct nt_half *h, int64_t now_ns, int64_t hole_ns,
 		    const struct nt_half_sink *sink);
+/* Nothing comes any more: holes are given up, then the rest is cut; nothing is held then. */
+void nt_half_finish(struct nt_half *h, const struct nt_half_sink *sink);
 /* Everything that is held comes out with that reason; nothing is held then. */
 void nt_half_drop(struct nt_half *h, enum nt_stream_reason reason, const struct nt_half_sink *sink);
 /* Its FIN was reached. */

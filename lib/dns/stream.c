@@ -243,7 +243,10 @@ static void drop(struct nt_streams *t, struct stream *s, enum nt_stream_reason r
 	for (int i = 0; i < 2; i++) {
 		struct nt_half_sink sink = sink_of(t, s, &s->halves[i]);
 
-		nt_half_drop(&s->halves[i], reason, &sink);
+		if (reason == NT_STREAM_CUT)
+			nt_half_finish(&s->halves[i], &sink);
+		else
+			nt_half_drop(&s->halves[i], reason, &sink);
 	}
 }
 

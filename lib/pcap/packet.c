@@ -76,11 +76,14 @@ static void parse_tcp(struct parse *p)
 
 	out->source_port = nt_cursor_u16(&p->c);
 	out->destination_port = nt_cursor_u16(&p->c);
-	(void)nt_cursor_take(&p->c, 8);
+	out->tcp_seq = nt_cursor_u32(&p->c);
+	(void)nt_cursor_u32(&p->c); /* acknowledgement */
 	header = (size_t)(nt_cursor_u8(&p->c) >> 4) * 4;
+	out->tcp_flags = nt_cursor_u8(&p->c);
+	out->tcp_seq += out->tcp_flags >> 1 & 1; /* a SYN has a number of its own */
 	if (p->c.bad || header < 20 || header > ip_left)
 		return broken(p, "the TCP header is cut short");
-	(void)nt_cursor_take(&p->c, header - 13);
+	(void)nt_cursor_take(&p->c, header - 14);
 	out->payload_len = ip_left - header;
 	out->payload = nt_cursor_take(&p->c, nt_cursor_left(&p->c));
 	out->kind = NT_PACKET_TCP;

@@ -2,7 +2,7 @@
 /*
  * One captured frame to flow and payload: Ethernet (802.1Q and 802.1ad too), Linux cooked v1 and
  * v2, raw IP, BSD loopback; IPv4 with options, IPv6 with extension headers; UDP and TCP headers.
- * Points into the frame. No state: fragments are not put together, TCP is not reassembled. No
+ * Points into the frame. No state: fragments are not put together, nor TCP (lib/dns/stream is). No
  * checksums: captures on the sending host hold packets that were not summed yet.
  */
 #pragma once
@@ -22,6 +22,8 @@ struct nt_packet {
 	const char *fault; /* static text; NULL unless BROKEN */
 	struct nt_addr source, destination;
 	uint16_t source_port, destination_port; /* host byte order */
+	uint32_t tcp_seq; /* of TCP: host byte order, of the first octet of payload */
+	uint8_t tcp_flags; /* of TCP: octet 13 of its header */
 	struct nt_slice payload; /* of UDP or TCP, what was captured of it */
 	size_t payload_len; /* as the headers say: more than payload.len when the capture cut it */
 };

@@ -89,6 +89,8 @@ def cast(build):
             [1.6, 0.6, *dig("-x", "10.96.0.10")],
             [2.2, 0.5, *dig("-x", "2001:db8::10")],
             [1.9, 0.8, *glibc("metrics.example.net")],
+            [4.3, 1.6, *dig("+tcp", "+keepopen", "www.example.com", "A", "www.example.com", "AAAA", "big.example.com",
+                            "TXT")],
         ], counted=[raw(build, SERVICE6, 2000, COUNTED, "--gso")]),
         Cast("dev", "toolbox", "ptp", [SERVICE4], [
             [2.0, 0.2, *dig("example.com", "MX")],
@@ -104,6 +106,8 @@ def cast(build):
         Cast("dev", "legacy-7c9d4f5b8-q8w2r", "bridge", [SERVICE4], [
             [1.5, 0.1, *glibc("old-api.example.org")],
             [2.0, 0.5, *dig("broken.example", "A")],
+            [2.8, 0.7, *dig("+tcp", "old-api.example.org", "A")],
+            [3.4, 1.3, *dig("big.example.com", "TXT", "+noedns")],  # truncated, then over TCP
             [2.5, 0.9, *dig("dangling.example.com", "A")],
             [3.0, 0.3, "dig", "+tries=2", "+time=1", "+noall", "void.example.net", "A"],
             [9.0, 1.0, *glibc("void.example.net.")],

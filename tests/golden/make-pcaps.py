@@ -327,14 +327,131 @@ def ip():
     return c
 
 
+class Connection:
+    """One TCP connection of a capture; each side's stream is bytes, segments are ranges of them."""
+
+    def __init__(self, capture, port, v6=False, begin=0xfffffff0):
+        self.c, self.port, self.v6 = capture, port, v6
+        self.begin, self.stream = [begin, 7000], [b"", b""]
+
+    def segment(self, ms, side, at=0, data=b"", flags=0x18, cut=0):
+        """side 0: to the server; at: where in the side's stream; cut: octets that were not captured."""
+        sport, dport = (self.port, 53) if side == 0 else (53, self.port)
+        tcp = u16(sport, dport) + u32((self.begin[side] + at) & 0xffffffff, 1) + u8(0x50, flags) + u16(500, 0, 0) + data
+        client, server, ip = (CLIENT6, SERVER6, ipv6) if self.v6 else (CLIENT4, SERVER4, ipv4)
+        src, dst = (client, server) if side == 0 else (server, client)
+        frame = ethernet(ip(tcp, src, dst, 6))
+        self.c.frame(ms, frame[:len(frame) - cut], len(frame))
+
+    def open(self, ms):
+        for side, flags in ((0, 0x02), (1, 0x12), (0, 0x10)):
+            self.segment(ms, side, -1 if flags & 2 else 0, flags=flags)
+        return self
+
+    def close(self, ms):
+        for side in (0, 1):
+            self.segment(ms, side, len(self.stream[side]), flags=0x11)
+
+    def put(self, side, *messages):
+        """Appends messages to a side's stream; where they begin."""
+        at = len(self.stream[side])
+        self.stream[side] += b"".join(u16(len(m)) + m for m in messages)
+        return at
+
+    def send(self, ms, side, first, last=None, **how):
+        """A range of the stream."""
+        self.segment(ms, side, first, self.stream[side][first:last], **how)
+
+    def say(self, ms, side, *messages):
+        """Messages in a segment of their own."""
+        self.send(ms, side, self.put(side, *messages))
+
+
+def tcp():
+    """DNS over TCP as it should be: one lookup, then several in one connection, pipelined, split, with the length in a
+    segment of its own, replies in another order, over IPv6, a reply of 64 KiB in long segments, and numbers that wrap."""
+    c = Capture()
+    one = Connection(c, 5001).open(0)
+    one.say(1, 0, query(1, "tcp.example", A))
+    one.say(2.5, 1, reply(1, "tcp.example", A, [rr(Q, A, bytes([192, 0, 2, 1]))]))
+    one.close(3)
+    many = Connection(c, 5002, v6=True).open(10)
+    many.say(11, 0, *(query(i, f"n{i}.example", A) for i in range(1, 5)))
+    for i, ms in ((3, 12), (1, 13)):
+        many.say(ms, 1, reply(i, f"n{i}.example", A, rcode=3))
+    at = many.put(1, reply(4, "n4.example", A), reply(2, "n2.example", A))
+    many.send(14, 1, at, at + 1)
+    many.send(15, 1, at + 1, at + 40)
+    many.send(16, 1, at + 40)
+    at = many.put(0, query(5, "length.example", A))
+    many.send(20, 0, at, at + 2)
+    many.send(20.5, 0, at + 2)
+    many.say(21, 1, reply(5, "length.example", A))
+    many.close(22)
+    big = Connection(c, 5003, begin=0xffff8000).open(30)
+    big.say(31, 0, query(6, "big.example", TXT))
+    records = [rr(Q, TXT, string("x" * 250)) for _ in range(249)]
+    big.put(1, reply(6, "big.example", TXT, records))
+    for i in range(0, len(big.stream[1]), 14480):
+        big.send(32 + i / 10000, 1, i, i + 14480)
+    big.close(40)
+    return c
+
+
+def tcp_disorder():
+    """What networks do to segments: out of order, sent again, overlapping; and other octets the second time."""
+    c = Capture()
+    x = Connection(c, 5001).open(0)
+    at = [x.put(0, query(i, f"d{i}.example", A)) for i in range(6)]
+    end = len(x.stream[0])
+    x.send(1, 0, at[2], at[4])
+    x.send(2, 0, at[1], at[3])
+    x.send(3, 0, at[0], at[1] + 5)
+    x.send(4, 0, at[0], at[2])
+    x.send(5, 0, at[4] + 9, end)
+    x.segment(6, 0, at[4] + 12, b"!" * 10)
+    x.send(7, 0, at[4], end)
+    x.say(8, 1, *(reply(i, f"d{i}.example", A) for i in range(6)))
+    x.send(9, 1, 0)
+    x.close(10)
+    return c
+
+
+def tcp_gaps():
+    """What is missing: segments that never came, a begin that is not in the file, an end inside of a message, a cut
+    capture, no message at all, a QR bit that contradicts the ports; and what can be read all the same."""
+    c = Capture()
+    lost = Connection(c, 5001).open(0)
+    lost.say(1, 0, query(1, "before.example", A))
+    lost.put(0, query(2, "lost.example", A))
+    lost.say(3, 0, query(3, "after.example", A))
+    middle = Connection(c, 5002)
+    middle.put(0, query(4, "middle.example", A))
+    middle.send(4, 0, 9)
+    middle.say(5, 0, query(5, "found.example", A))
+    middle.say(6, 1, reply(5, "found.example", A))
+    end = Connection(c, 5003).open(7)
+    end.put(0, query(6, "half.example", A))
+    end.send(8, 0, 0, 20)
+    end.segment(9, 0, 20, flags=0x11)
+    short = Connection(c, 5004).open(10)
+    short.put(0, query(7, "short.example", A))
+    short.send(11, 0, 0, cut=12)
+    noise = Connection(c, 5005).open(12)
+    noise.say(13, 0, b"GET / HTTP/1.1")
+    noise.say(14, 0, query(8, "noise.example", A))
+    noise.say(15, 0, reply(9, "noise.example", A))
+    c.ask(9000, query(10, "later.example", A), reply(10, "later.example", A))
+    return c
+
+
 def other():
-    """What is no DNS over UDP yet: TCP, fragments, other protocols and ports."""
+    """What is no DNS, or not to be decoded: fragments, other protocols and ports."""
     c = Capture()
     q = query(1, "other.example", A)
-    tcp = lambda data: u16(5000, 53) + u32(1, 1) + u8(0x50, 0x18) + u16(500, 0, 0) + data
-    c.frame(0, ethernet(ipv4(tcp(b""), CLIENT4, SERVER4, 6)))
-    c.frame(1, ethernet(ipv4(tcp(u16(len(q)) + q), CLIENT4, SERVER4, 6)))
-    c.frame(2, ethernet(ipv6(tcp(u16(len(q)) + q), CLIENT6, SERVER6, 6)))
+    http = lambda data: u16(5000, 80) + u32(1, 1) + u8(0x50, 0x18) + u16(500, 0, 0) + data
+    c.frame(1, ethernet(ipv4(http(u16(len(q)) + q), CLIENT4, SERVER4, 6)))
+    c.frame(2, ethernet(ipv6(http(u16(len(q)) + q), CLIENT6, SERVER6, 6)))
     c.frame(3, ethernet(ipv4(udp(q, 5000, 53), CLIENT4, SERVER4, fragment=0x2000)))
     c.frame(4, ethernet(ipv4(b"x" * 16, CLIENT4, SERVER4, fragment=5)))
     c.frame(5, ethernet(ipv6(b"x" * 16, CLIENT6, SERVER6, extensions=[(44, u8(0) + u16(8 << 3) + u32(9))])))
@@ -346,7 +463,8 @@ def other():
     return c
 
 
-CAPTURES = [types, edns, pairing, names, malformed, vlan, sll, sll2, raw, null, swapped, ip, other]
+CAPTURES = [types, edns, pairing, names, malformed, vlan, sll, sll2, raw, null, swapped, ip, tcp, tcp_disorder,
+            tcp_gaps, other]
 
 
 def pcapng(c):
@@ -382,7 +500,7 @@ def main():
     for folder in ("dns", "pcap"):
         os.makedirs(os.path.join(sys.argv[2], folder), exist_ok=True)
     for file, octets in files():
-        if not file.startswith(("types", "names", "pairing", "edns")):
+        if not file.startswith(("types", "names", "pairing", "edns", "tcp.")):
             write(os.path.join(sys.argv[2], "pcap", file), octets)
     seen = set()
     for make in CAPTURES[:5]:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tests' own count of DNS at the host side of every veth: capture.py FILE records all UDP
-packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE.
+"""The tests' own count of DNS at the host side of every veth: capture.py FILE records all UDP and TCP
+packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE: datagrams,
+and the messages of TCP streams, which are put together here; segments() the packets of those streams.
 
 An AF_PACKET socket is the most exact independent place there is: the kernel hands it a copy of each
 skb of a device before the tc ingress and after the tc egress programs, so it needs no filter of its
@@ -10,6 +11,10 @@ it could not hold: a file with drops proves nothing and is refused. One socket f
 before there is any pod, so that no pod is too short-lived; the ring carries the interface's index,
 which the kernel does not give twice. A UDP GSO packet comes as the one skb that it is; read() splits
 it by where each message ends.
+
+A TCP segment is an skb: what offload keeps together is one, and counts as a packet once per started
+16 KiB; what only acknowledges is none. A first IP fragment of a datagram is read as far as it goes;
+later_fragments() are those that follow such a one.
 
 FILE is a pcap of link type LINUX_SLL2, so that other tools read it too. FILE.stats has the drops.
 """
@@ -26,9 +31,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dnswire  # noqa: E402
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V2 = 263, 5, 6, 10, 1
-ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, UDP = 3, 0x0800, 0x86DD, 17
+ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, UDP, TCP = 3, 0x0800, 0x86DD, 17, 6
+FIN, SYN, RST = 1, 2, 4
+SEGMENT_PACKET = 16384
 OUTGOING = 4
-FRAME, FRAMES, BLOCK = 4096, 8192, 1 << 20
+FRAGMENT = 44
+FRAME, FRAMES, BLOCK = 32768, 4096, 1 << 20
 HEADER = struct.Struct("=IIIHHIIHH")  # status len snaplen mac net sec nsec vlan_tci vlan_tpid
 ADDRESS_AT = 32  # sockaddr_ll follows tpacket2_hdr, aligned to 16
 ADDRESS = struct.Struct("=HHiHBB")
@@ -51,7 +59,7 @@ def take(ring, at, out):
     _, protocol, ifindex, hatype, kind, _ = ADDRESS.unpack_from(ring, at + ADDRESS_AT)
     protocol = socket.ntohs(protocol)
     next_header = {ETH_P_IP: 9, ETH_P_IPV6: 6}.get(protocol)
-    if next_header and ring[at + net + next_header] == UDP:
+    if next_header and ring[at + net + next_header] in (UDP, TCP, FRAGMENT):
         head = SLL2.pack(protocol, 0, ifindex, hatype, kind, 0, b"")
         out.write(struct.pack("=4I", sec, nsec, len(head) + kept, len(head) + length))
         out.write(head + ring[at + net:at + net + kept])
@@ -88,23 +96,46 @@ class Datagram:
     """One DNS datagram at one device. from_pod: the device is the host side of a veth and got
     it; edns: it has an OPT record; error: the info code of its extended DNS error. ns: when, since 1970."""
     __slots__ = ("ns", "ifindex", "from_pod", "src", "dst", "sport", "dport", "octets", "ident", "reply",
-                 "rcode", "qname", "qtype", "truncated", "broken", "edns", "error")
+                 "rcode", "qname", "qtype", "truncated", "broken", "edns", "error", "tcp")
 
     @property
     def time(self):
         return self.ns / 1e9
 
 
-def ip_payload(family, packet):
-    """(source, destination, offset of the UDP header) or None when it is no whole UDP datagram."""
+def ip_payload(family, packet, proto=UDP):
+    """(source, destination, offset of the UDP or TCP header) or None when it is no whole packet of that kind."""
     if family == ETH_P_IP:
-        if len(packet) < 20 or packet[9] != UDP or struct.unpack_from("!H", packet, 6)[0] & 0x3FFF:
+        if len(packet) < 20 or packet[9] != proto or struct.unpack_from("!H", packet, 6)[0] & 0x3FFF:
             return None
         return (socket.inet_ntop(socket.AF_INET, packet[12:16]), socket.inet_ntop(socket.AF_INET, packet[16:20]),
                 (packet[0] & 15) * 4)
-    if len(packet) < 40 or packet[6] != UDP:
+    if len(packet) < 40 or packet[6] != proto:
         return None
     return (socket.inet_ntop(socket.AF_INET6, packet[8:24]), socket.inet_ntop(socket.AF_INET6, packet[24:40]), 40)
+
+
+def fragment_of(family, packet):
+    """(what all fragments of the datagram share, whether this is the first one, source, destination, offset of
+    what is behind the IP header) or None when it is no fragment."""
+    if family == ETH_P_IP and len(packet) >= 20:
+        flags = struct.unpack_from("!H", packet, 6)[0]
+        if not flags & 0x3FFF:
+            return None
+        return ((packet[12:20], packet[4:6], packet[9]), not flags & 0x1FFF,
+                socket.inet_ntop(socket.AF_INET, packet[12:16]), socket.inet_ntop(socket.AF_INET, packet[16:20]),
+                (packet[0] & 15) * 4)
+    if family == ETH_P_IPV6 and len(packet) >= 48 and packet[6] == FRAGMENT:
+        return ((packet[8:40], packet[44:48], packet[40]), not struct.unpack_from("!H", packet, 42)[0] & 0xFFF8,
+                socket.inet_ntop(socket.AF_INET6, packet[8:24]), socket.inet_ntop(socket.AF_INET6, packet[24:40]), 48)
+    return None
+
+
+def parse(octets):
+    try:
+        return dnswire.message(octets)
+    except dnswire.Broken:
+        return None
 
 
 def split(payload):
@@ -125,6 +156,9 @@ def split(payload):
 
 def datagrams_of(ns, ifindex, from_pod, family, packet):
     addresses = ip_payload(family, packet)
+    fragment = None if addresses else fragment_of(family, packet)
+    if fragment and fragment[1] and fragment[0][2] == UDP:
+        addresses = fragment[2:]
     if not addresses or len(packet) < addresses[2] + 8:
         return
     src, dst, at = addresses
@@ -132,25 +166,82 @@ def datagrams_of(ns, ifindex, from_pod, family, packet):
     if 53 not in (sport, dport):
         return
     payload = packet[at + 8:at + max(8, length)]
+    if fragment:
+        yield datagram((ns, ifindex, from_pod, src, dst, sport, dport), payload, parse(payload))
+        return
     whole = payload and 8 <= length <= len(packet) - at
     for octets, parsed in split(payload) if whole else [(payload, None)]:
-        d = Datagram()
-        d.ns, d.ifindex, d.from_pod, d.src, d.dst, d.sport, d.dport = ns, ifindex, from_pod, src, dst, sport, dport
-        d.octets, d.broken = len(octets), parsed is None
-        d.truncated = parsed is not None and bool(octets[2] & 2)
-        d.ident, d.reply, d.rcode, d.qname, d.qtype = parsed[:5] if parsed else (None, sport == 53, None, None, None)
-        d.edns, d.error = dnswire.edns(octets) if parsed else (False, None)
-        yield d
+        yield datagram((ns, ifindex, from_pod, src, dst, sport, dport), octets, parsed)
+
+
+def datagram(where, octets, parsed, tcp=False):
+    d = Datagram()
+    d.ns, d.ifindex, d.from_pod, d.src, d.dst, d.sport, d.dport = where
+    d.octets, d.broken, d.tcp = len(octets), parsed is None, tcp
+    d.truncated = parsed is not None and bool(octets[2] & 2)
+    d.ident, d.reply, d.rcode, d.qname, d.qtype = parsed[:5] if parsed else (None, d.sport == 53, None, None, None)
+    d.edns, d.error = dnswire.edns(octets) if parsed else (False, None)
+    return d
+
+
+class Segment:
+    """One TCP segment of a DNS connection at one device that has payload or begins or ends a stream.
+    packets: how many it counts as."""
+    __slots__ = ("ns", "ifindex", "from_pod", "src", "dst", "sport", "dport", "seq", "flags", "payload", "length",
+                 "packets")
+
+
+def segment_of(ns, ifindex, from_pod, family, packet, whole_length):
+    addresses = ip_payload(family, packet, TCP)
+    if not addresses or len(packet) < addresses[2] + 20:
+        return None
+    s = Segment()
+    s.src, s.dst, at = addresses
+    s.sport, s.dport, s.seq = struct.unpack_from("!HHI", packet, at)
+    if 53 not in (s.sport, s.dport):
+        return None
+    total = struct.unpack_from("!H", packet, 2 if family == ETH_P_IP else 4)[0] + (0 if family == ETH_P_IP else 40)
+    data = at + (packet[at + 12] >> 4) * 4
+    s.ns, s.ifindex, s.from_pod, s.flags = ns, ifindex, from_pod, packet[at + 13]
+    s.length, s.payload = min(total, whole_length) - data, packet[data:min(total, len(packet))]
+    s.packets = max(1, -(-s.length // SEGMENT_PACKET))
+    return s if s.length or s.flags & (FIN | SYN | RST) else None
+
+
+class Stream:
+    """One direction of a connection, read from its SYN on. messages() yields what a segment completes."""
+
+    def __init__(self, syn):
+        self.next, self.waiting, self.octets = (syn.seq + 1) & 0xffffffff, {}, b""
+
+    def messages(self, s):
+        if len(s.payload) != s.length:
+            raise ValueError(f"a TCP segment of {s.length} octets was cut to {len(s.payload)}")
+        at = s.seq + bool(s.flags & SYN) & 0xffffffff
+        if s.length:
+            self.waiting.setdefault(at, s.payload)
+        while (ready := [k for k in self.waiting if (self.next - k) & 0xffffffff < 1 << 31]):
+            new = self.waiting.pop(ready[0])[(self.next - ready[0]) & 0xffffffff:]
+            self.octets += new
+            self.next = (self.next + len(new)) & 0xffffffff
+        while len(self.octets) >= 2 and len(self.octets) >= 2 + int.from_bytes(self.octets[:2], "big"):
+            end = 2 + int.from_bytes(self.octets[:2], "big")
+            yield self.octets[2:end]
+            self.octets = self.octets[end:]
 
 
 class Skb:
     """One packet at one device, as the kernel handed it over: several datagrams when it is GSO."""
 
-    def __init__(self, ns, ifindex, from_pod, family, packet):
+    def __init__(self, ns, ifindex, from_pod, family, packet, length):
         self.ns, self.ifindex, self.from_pod, self.family, self.packet = ns, ifindex, from_pod, family, packet
+        self.length = length  # before it was cut
 
     def datagrams(self):
         return datagrams_of(self.ns, self.ifindex, self.from_pod, self.family, self.packet)
+
+    def segment(self):
+        return segment_of(self.ns, self.ifindex, self.from_pod, self.family, self.packet, self.length)
 
 
 def packets(path):
@@ -165,9 +256,10 @@ def packets(path):
     while at < len(data):
         sec, nsec, kept, length = struct.unpack_from("=4I", data, at)
         family, _, ifindex, _, kind, _, _ = SLL2.unpack_from(data, at + 16)
-        if kept != length:
+        packet = data[at + 16 + SLL2.size:at + 16 + kept]
+        if kept != length and packet[9 if family == ETH_P_IP else 6] != TCP:
             raise ValueError(f"a packet of {length} octets was cut to {kept}")
-        yield Skb(sec * 1_000_000_000 + nsec, ifindex, kind != OUTGOING, family, data[at + 16 + SLL2.size:at + 16 + kept])
+        yield Skb(sec * 1_000_000_000 + nsec, ifindex, kind != OUTGOING, family, packet, length - SLL2.size)
         at += 16 + kept
 
 
@@ -176,9 +268,46 @@ def skbs(path):
     return [p for p in packets(path) if any(True for _ in p.datagrams())]
 
 
+def later_fragments(path):
+    """The packets that go on with a DNS datagram whose first fragment came before them."""
+    firsts, found = set(), []
+    for p in packets(path):
+        fragment = fragment_of(p.family, p.packet)
+        if not fragment:
+            continue
+        key = (p.ifindex, p.from_pod, fragment[0])
+        if fragment[1] and any(True for _ in p.datagrams()):
+            firsts.add(key)
+        elif not fragment[1] and key in firsts:
+            found.append(p)
+    return found
+
+
+def segments(path):
+    """The TCP segments of DNS connections, in order of time."""
+    return [s for s in (p.segment() for p in packets(path)) if s]
+
+
+def tcp_messages(streams, s):
+    """Messages that this segment completes, as Datagrams; streams: what is known of earlier ones."""
+    key = (s.ifindex, s.from_pod, s.src, s.sport, s.dst, s.dport)
+    if s.flags & SYN:
+        streams[key] = Stream(s)
+    if key not in streams:
+        raise ValueError(f"a TCP stream of {s.src} port {s.sport} whose begin was not recorded")
+    for octets in streams[key].messages(s):
+        yield datagram((s.ns, s.ifindex, s.from_pod, s.src, s.dst, s.sport, s.dport), octets, parse(octets), tcp=True)
+
+
 def read(path):
-    """All DNS datagrams in the file, in order of time."""
-    return [d for p in packets(path) for d in p.datagrams()]
+    """All DNS in the file, datagrams and messages over TCP, in order of time."""
+    streams, found = {}, []
+    for p in packets(path):
+        found.extend(p.datagrams())
+        s = p.segment()
+        if s:
+            found.extend(tcp_messages(streams, s))
+    return found
 
 
 if __name__ == "__main__":

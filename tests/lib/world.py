@@ -56,7 +56,10 @@ class World:
     def render(self, name, **words):
         with open(f"{SOURCE}/{name}") as f:
             text = f.read()
-        known = {"DIR": self.folder, "OUTSIDE4": OUTSIDE, "LOG": "yes" if self.log else "no"}
+        # TXT answers of 62 KiB, and above what one packet carries.
+        huge, frag = (["x" * 250 + str(i) for i in range(n)] for n in (240, 10))
+        records = [f'{name} IN TXT "{text}"' for name, texts in (("huge", huge), ("frag", frag)) for text in texts]
+        known = {"LARGE": "\n".join(records), "DIR": self.folder, "OUTSIDE4": OUTSIDE, "LOG": "yes" if self.log else "no"}
         for word, value in {**known, **words}.items():
             text = text.replace(f"@{word}@", value)
         path = f"{self.folder}/{name}"

@@ -225,15 +225,22 @@ static const struct {
 	{ "a gap between messages",
 	  "abc",
 	  "S0-0@0 0-21@1 42-63@2 x@7000",
-	  "a@1 gap0(21) c@7000 ",
+	  "a@1 gap0(21) c@2 ",
 	  { 3 },
 	  0,
 	  0 },
 	{ "a gap inside of a message",
 	  "abcd",
 	  "S0-0@0 0-30@1 35-42@2 42-63@3 x@7000 63-84@7001",
-	  "a@1 gap1(5) gap1 c@7000 d@7001 ",
+	  "a@1 gap1(5) gap1 c@3 d@7001 ",
 	  { 3, 0, 2 },
+	  0,
+	  0 },
+	{ "what waits at the end is read",
+	  "abcd",
+	  "S0-0@0 0-30@1 42-70@2 cut",
+	  "a@1 gap1(12) c@2 cut1 ",
+	  { 1, 0, 1, 0, 0, 1 },
 	  0,
 	  0 },
 	{ "a hole is waited for",
@@ -246,7 +253,7 @@ static const struct {
 	{ "what comes after it was given up",
 	  "abc",
 	  "S0-0@0 0-21@1 42-63@2 x@7000 21-42@7001",
-	  "a@1 gap0(21) c@7000 gap1 ",
+	  "a@1 gap0(21) c@2 gap1 ",
 	  { 3, 0, 1 },
 	  0,
 	  0 },
@@ -260,7 +267,7 @@ static const struct {
 	{ "two gaps",
 	  "abcde",
 	  "S0-0@0 21-42@1 63-84@1 x@7000 x@14000 84-105@14001",
-	  "gap0(21) b@7000 gap0(21) d@14000 e@14001 ",
+	  "gap0(21) b@1 gap0(21) d@1 e@14001 ",
 	  { 4 },
 	  0,
 	  0 },
@@ -333,7 +340,7 @@ static void play(struct nt_half *h, uint8_t *stream, const char *event)
 	const char *range = event + strspn(event, "SFX");
 
 	if (strcmp(event, "cut") == 0) {
-		nt_half_drop(h, NT_STREAM_CUT, &sink);
+		nt_half_finish(h, &sink);
 		return;
 	}
 	if (sscanf(event, "x@%u", &ms) == 1) {

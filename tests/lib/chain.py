@@ -61,6 +61,7 @@ class Chain:
             code = lab.end(child)
             if code:
                 raise Failed(f"{child.name} ended with {code}:\n{child.tail()}")
+        lab.ship_rest()
         for name in ("resolver", "outside"):
             shutil.copy(f"{lab.work}/log/{name}.log", lab.evidence)
 

@@ -21,7 +21,9 @@ bool nt_podlist_is_ours(const struct nt_object *pod, const char *node)
 	const json_t *spec = json_object_get(borrowed_root, "spec");
 	struct nt_addr ip;
 
-	return strcmp(text_at(borrowed_root, "spec", "nodeName"), node) == 0 &&
+	/* Of one that is being deleted the network may be gone already. */
+	return !text_at(borrowed_root, "metadata", "deletionTimestamp")[0] &&
+	       strcmp(text_at(borrowed_root, "spec", "nodeName"), node) == 0 &&
 	       strcmp(text_at(borrowed_root, "status", "phase"), "Running") == 0 &&
 	       !json_is_true(json_object_get(spec, "hostNetwork")) && nt_object_ip_at(pod, 0, &ip);
 }

@@ -70,6 +70,12 @@ static const struct {
 	{ META "\"spec\":{\"nodeName\":\"n2\"}," RUNS, false, 0, "" },
 	{ META "\"spec\":{}," RUNS, false, 0, "" },
 	{ META "\"spec\":{\"nodeName\":\"n1\",\"hostNetwork\":true}," RUNS, false, 0, "" },
+	{ "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u-1\","
+	  "\"deletionTimestamp\":\"2026-11-26T19:00:00Z\"},\"spec\":{\"nodeName\":\"n1\"}," RUNS,
+	  false, 0, "" },
+	{ META "\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Succeeded\",\"podIP\":"
+	       "\"10.1.0.2\"}}",
+	  false, 0, "" },
 	{ META "\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Pending\",\"podIP\":"
 	       "\"10.1.0.2\"}}",
 	  false, 0, "" },

@@ -20,7 +20,9 @@
 enum {
 	EXIT_USAGE = 2,
 	DNS_PORT = 53,
-	WAITING_MAX = 1 << 20, /* one file has no owners to be fair to; 500 MiB at most */
+	/* One file has no owners to be fair to. 30 MiB, so that decode stays within 64 whatever is
+	 * in the file: beyond it the oldest query counts as unanswered. */
+	WAITING_MAX = 1 << 16,
 	/* One transaction: 5,956 records fit 64 KiB, by compression each with two names of 1,000
 	 * characters of text. */
 	ARENA_MAX = 64 << 20,

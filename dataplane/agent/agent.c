@@ -98,6 +98,19 @@ static int adopt_pods(struct nt_agent *a, enum nt_reason reason, struct nt_err *
 	return 0;
 }
 
+/* The log is of this boot and newer than the one sample of the state, which is for a spool without
+ * it. */
+static void open_clock(struct nt_agent *a)
+{
+	struct nt_timebase_sample last = nt_timebase_last(&a->timebase);
+
+	a->timebase = (struct nt_timebase){ 0 };
+	nt_clocklog_open(&a->clocklog, a->config.spool_path, a->source.meta.boot_id, &a->timebase);
+	if (last.boot_ns)
+		(void)nt_timebase_add(&a->timebase, last);
+	nt_clocklog_write(&a->clocklog, &a->timebase, nt_timebase_sample(&a->timebase, a->clock));
+}
+
 int nt_agent_new(const struct nt_agent_config *config, const struct nt_tapsource *source,
 		 struct nt_clock *clock, struct nt_agent **ret_agent, struct nt_err *err)
 {
@@ -118,12 +131,13 @@ int nt_agent_new(const struct nt_agent_config *config, const struct nt_tapsource
 	a->start_us = nt_clock_real(clock) / NT_NS_PER_US;
 	a->interval_from_us = a->start_us;
 	a->first_batch = true;
+	a->clocklog.fd = -1;
 	set_defaults(&a->config);
 	r = open_parts(a, err);
 	if (r == 0)
 		r = restore(a, &reason, err);
 	if (r == 0) {
-		nt_timebase_sample(&a->timebase, clock);
+		open_clock(a);
 		r = adopt_pods(a, reason, err);
 	}
 	if (r < 0) {
@@ -150,6 +164,7 @@ void nt_agent_free(struct nt_agent *a)
 	nt_buf_done(&a->row_owners);
 	nt_buf_done(&a->gaps);
 	nt_buf_done(&a->part);
+	nt_clocklog_close(&a->clocklog);
 	free(a->counters);
 	free(a);
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dataplane/agent/account.h"
+#include "dataplane/agent/clocklog.h"
 #include "dataplane/agent/failed.h"
 #include "dataplane/agent/keep.h"
 #include "dataplane/agent/podtable.h"
@@ -22,8 +23,8 @@
 #include "lib/names/names.h"
 
 /* Rows, or octets of them, that make a flush before its time. */
-#define NT_AGENT_FLUSH_ROWS 10000
-#define NT_AGENT_FLUSH_BYTES ((size_t)16 << 20)
+#define NT_AGENT_FLUSH_ROWS 5000
+#define NT_AGENT_FLUSH_BYTES ((size_t)8 << 20)
 /* While the spool cannot be written, rows up to this stay in memory, later packets are counted.
  * What is held must fit into one batch (NT_BATCH_BYTES_MAX). */
 #define NT_AGENT_HOLD_ROWS 40000
@@ -43,6 +44,7 @@ struct nt_agent_config {
 	uint64_t spool_max_bytes;
 	int64_t timeout_ns; /* an unanswered query is given up */
 	bool merge; /* false: each transaction its own row */
+	int64_t interval_ns; /* how often the caller flushes; 0: not known */
 	/* The policy of a slot as "namespace/name", empty when it is not known; NULL: no names. */
 	struct nt_slice (*policy_name)(void *ctx, uint32_t slot);
 	void *policy_ctx;
@@ -82,6 +84,7 @@ struct nt_agent {
 	uint32_t rows_now; /* pod_rows, less when the spool is more than half full */
 	struct nt_buf gaps; /* struct nt_batch_gap, of the open interval */
 	struct nt_timebase timebase;
+	struct nt_clocklog clocklog;
 	struct nt_arena scratch; /* of one transaction */
 	struct nt_buf part; /* of one first fragment */
 	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
@@ -89,6 +92,7 @@ struct nt_agent {
 	uint64_t last_row_id;
 	size_t empty_bytes; /* of the rows' memory when there are none: it does not shrink */
 	int64_t interval_from_us; /* of the interval that is open */
+	int64_t first_event_ns; /* CLOCK_BOOTTIME of its first event; 0: none came */
 	int64_t start_us;
 	bool first_batch; /* none was written since the start */
 	bool write_failed; /* the last write did; rows are held */

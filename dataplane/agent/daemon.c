@@ -228,6 +228,7 @@ static int open_agent(struct daemon *d, const struct nt_options *o, struct nt_ta
 		.spool_max_bytes = o->spool_max_bytes,
 		.timeout_ns = o->timeout_ns,
 		.merge = o->flush_ns > 0,
+		.interval_ns = o->flush_ns,
 		.pod_rows = o->pod_rows,
 		.policy_name = nt_enforcer_policy_name,
 		.policy_ctx = d->enforcer,

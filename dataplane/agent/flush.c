@@ -471,8 +471,10 @@ int nt_agent_flush(struct nt_agent *a, bool drained, struct nt_err *err)
 	int r = close_interval(a, drained, err);
 
 	/* Rows that could not be written are still there, and count. */
-	if (r >= 0)
+	if (r >= 0) {
+		a->first_event_ns = 0;
 		renew_shares(a);
+	}
 	return r;
 }
 

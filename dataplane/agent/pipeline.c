@@ -118,12 +118,29 @@ static bool is_full(const struct nt_agent *a)
 	       nt_agent_row_bytes(a) >= NT_AGENT_FLUSH_BYTES;
 }
 
-static void flush_early(struct nt_agent *a)
+/* What waited in the ring for long: rows are of an interval, not of all the time that the agent was
+ * away. Twice the interval, because the timer is not exact. */
+static bool is_next_interval(const struct nt_agent *a, int64_t time_ns)
+{
+	return a->config.interval_ns && a->first_event_ns &&
+	       time_ns - a->first_event_ns > 2 * a->config.interval_ns;
+}
+
+/* Between events, so that a batch never covers half of one. */
+static void flush_before(struct nt_agent *a, int64_t time_ns)
 {
 	struct nt_err err;
+	int r = 0;
 
-	a->stats.early_flushes++;
-	if (nt_agent_flush(a, false, &err) < 0)
+	if (a->write_failed)
+		return;
+	if (is_next_interval(a, time_ns)) {
+		r = nt_agent_flush(a, false, &err);
+	} else if (is_full(a)) {
+		a->stats.early_flushes++;
+		r = nt_agent_flush_early(a, &err);
+	}
+	if (r < 0)
 		nt_log_error("flush: %s", err.msg);
 }
 
@@ -141,9 +158,9 @@ void nt_agent_event(struct nt_agent *a, struct nt_slice sample)
 			nt_log_error("ring buffer: %s", err.msg);
 		return;
 	}
-	/* Between events, so that a batch never covers half of one. */
-	if (is_full(a) && !a->write_failed)
-		flush_early(a);
+	flush_before(a, (int64_t)s.event.time_ns);
+	if (!a->first_event_ns)
+		a->first_event_ns = (int64_t)s.event.time_ns;
 	pod = nt_podtable_get(&a->pods, s.event.ep_id);
 	while (nt_split_next(&s, &d)) {
 		if (!nt_account_seen(a->account, &s.event, d.seq)) {
@@ -164,7 +181,9 @@ void nt_agent_event(struct nt_agent *a, struct nt_slice sample)
 
 void nt_agent_second(struct nt_agent *a)
 {
-	nt_timebase_sample(&a->timebase, a->clock);
+	bool fresh = nt_timebase_sample(&a->timebase, a->clock);
+
+	nt_clocklog_write(&a->clocklog, &a->timebase, fresh);
 }
 
 void nt_agent_drained(struct nt_agent *a, int64_t boot_ns)

@@ -19,7 +19,7 @@ struct state_head {
 	uint32_t pod_size, key_size, query_size, identity_size, tally_size, reserved;
 	uint8_t boot_id[16];
 	uint64_t created_boot_ns; /* of the pins */
-	struct nt_timebase_sample sample;
+	int64_t sample_boot_ns, sample_offset_ns; /* of the wall clock */
 	uint64_t tallies_len, pods_len, keys_len, marked_len, queries_len, identities_len;
 	uint64_t streams_len; /* octets */
 };
@@ -111,7 +111,8 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 		.identity_size = sizeof(struct nt_pod),
 		.tally_size = sizeof(struct nt_state_tally),
 		.created_boot_ns = a->source.meta.created_boot_ns,
-		.sample = nt_timebase_last(&a->timebase),
+		.sample_boot_ns = nt_timebase_last(&a->timebase).until_boot_ns,
+		.sample_offset_ns = nt_timebase_last(&a->timebase).real_minus_boot_ns,
 	};
 
 	nt_pair_each(a->pair, save_query, &s);
@@ -341,8 +342,11 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 	if (!open_state(&r, &h))
 		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
 	skip(&r, h.tallies_len * sizeof(struct nt_state_tally));
-	nt_timebase_add(&a->timebase, h.sample);
-	a->interval_from_us = nt_timebase_us(&a->timebase, h.sample.boot_ns);
+	(void)nt_timebase_add(&a->timebase, (struct nt_timebase_sample){
+						    .boot_ns = h.sample_boot_ns,
+						    .real_minus_boot_ns = h.sample_offset_ns,
+					    });
+	a->interval_from_us = nt_timebase_us(&a->timebase, h.sample_boot_ns);
 	identities = r;
 	skip(&identities, h.pods_len * h.pod_size + h.keys_len * h.key_size +
 				  h.marked_len * sizeof(uint64_t) + h.queries_len * h.query_size);

@@ -38,6 +38,8 @@ static struct {
 	uint64_t logged, unlogged, count, unanswered, late, batches, endpoints;
 	uint64_t by_reason[NT_REASON_MAX];
 	uint64_t resolver_rows, stepped_rows;
+	int64_t starts[8]; /* of the first LOG rows */
+	size_t starts_len;
 	uint64_t named_rows[PODS], folded_rows, folded, distinct;
 	char verdicts[256]; /* "verdict policy rcode count," of each row */
 	uint64_t seen, endpoint_logged, endpoint_unlogged; /* of the latest entry of pod 0 */
@@ -235,6 +237,8 @@ static void take_record(const struct nt_record *r)
 		store.late += r->late;
 		store.resolver_rows += r->role == NT_ROLE_RESOLVER;
 		store.stepped_rows += r->clock_step;
+		if (store.starts_len < 8)
+			store.starts[store.starts_len++] = r->start_us;
 		store.folded += r->folded;
 		store.folded_rows += r->folded != 0;
 		if (r->distinct > store.distinct)

@@ -431,6 +431,60 @@ START_TEST(late_reply)
 }
 END_TEST
 
+/* An event of a time that the fake kernel kept. */
+static void late_lookup(__u64 time_ns, unsigned id)
+{
+	int64_t boot_now = clock_now.virtual_boot_ns;
+
+	clock_now.virtual_boot_ns = (int64_t)time_ns;
+	Q(.id = id);
+	R(.id = id);
+	clock_now.virtual_boot_ns = boot_now;
+}
+
+/*
+ * The agent is killed, what happens waits in the ring for an hour, and the clock was set twice:
+ * while the agent lived, and while it was dead. Events get the time of day that it was then; those
+ * between the last sample and the first one say that the clock stepped. The same name, and yet not
+ * one row.
+ */
+START_TEST(drained_an_hour_late)
+{
+	int64_t real_at[3], boot_at[3];
+
+	for (int i = 0; i < 10; i++)
+		pass(1000);
+	boot_at[0] = clock_now.virtual_boot_ns;
+	real_at[0] = clock_now.virtual_real_ns;
+	for (int i = 0; i < 10; i++)
+		pass(1000);
+	clock_now.virtual_real_ns -= 7200 * NT_NS_PER_S;
+	for (int i = 0; i < 10; i++)
+		pass(1000);
+	boot_at[1] = clock_now.virtual_boot_ns;
+	real_at[1] = clock_now.virtual_real_ns;
+	pass(1000);
+	stop();
+	config.interval_ns = 5 * NT_NS_PER_S;
+	pass(1800000);
+	boot_at[2] = clock_now.virtual_boot_ns;
+	real_at[2] = clock_now.virtual_real_ns;
+	clock_now.virtual_real_ns += 86400 * NT_NS_PER_S;
+	pass(1800000);
+	start();
+	for (unsigned i = 0; i < 3; i++)
+		late_lookup((__u64)boot_at[i], i + 1);
+	flush();
+	ship();
+	ck_assert_uint_eq(store.count, 3);
+	ck_assert_uint_eq(store.starts_len, 3);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(store.starts[i], real_at[i] / NT_NS_PER_US);
+	ck_assert_uint_eq(store.stepped_rows, 1); /* the one while nobody looked at the clock */
+	settle();
+}
+END_TEST
+
 START_TEST(clock_step)
 {
 	Q();
@@ -657,6 +711,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, role_of_the_whole_interval);
 	tcase_add_test(tc, late_reply);
 	tcase_add_test(tc, clock_step);
+	tcase_add_test(tc, drained_an_hour_late);
 	tcase_add_test(tc, a_stranger);
 	tcase_add_test(tc, spool_full);
 	tcase_add_test(tc, refused_batch);

@@ -22,8 +22,9 @@ static void teardown(void)
 
 static void add(int64_t boot_s, int64_t offset_s)
 {
-	nt_timebase_add(t, (struct nt_timebase_sample){ boot_s * NT_NS_PER_S,
-							offset_s * NT_NS_PER_S });
+	nt_timebase_add(t, (struct nt_timebase_sample){ .boot_ns = boot_s * NT_NS_PER_S,
+							.real_minus_boot_ns =
+								offset_s * NT_NS_PER_S });
 }
 
 static int64_t offset_at(int64_t boot_s)
@@ -46,17 +47,43 @@ START_TEST(of_its_own_second)
 }
 END_TEST
 
+static void add_ns(int64_t boot_ns, int64_t offset_ns)
+{
+	nt_timebase_add(t, (struct nt_timebase_sample){ .boot_ns = boot_ns,
+							.real_minus_boot_ns = offset_ns });
+}
+
 START_TEST(steps)
 {
-	nt_timebase_add(t, (struct nt_timebase_sample){ 0, 0 });
-	nt_timebase_add(t, (struct nt_timebase_sample){ 1, 100 * NT_NS_PER_MS });
+	add_ns(0, 0);
+	add_ns(1, 100 * NT_NS_PER_MS);
 	ck_assert(!nt_timebase_interval(t)); /* slewed */
-	nt_timebase_add(t, (struct nt_timebase_sample){ 2, -1 });
+	add_ns(2, -1);
 	ck_assert(nt_timebase_at(t, 2).clock_step);
 	ck_assert(nt_timebase_interval(t));
 	ck_assert(!nt_timebase_interval(t));
-	nt_timebase_add(t, (struct nt_timebase_sample){ 3, 200 * NT_NS_PER_MS });
+	add_ns(3, 200 * NT_NS_PER_MS);
 	ck_assert(nt_timebase_interval(t));
+}
+END_TEST
+
+/* A clock in order is one run, however long; a step is at both its ends. */
+START_TEST(runs)
+{
+	for (int i = 0; i < 100000; i++)
+		add_ns(i * NT_NS_PER_S, i % 2 ? 50000 : 0);
+	ck_assert_uint_eq(t->len, 1);
+	add(100000, 3600);
+	(void)nt_timebase_interval(t);
+	ck_assert_uint_eq(t->len, 2);
+	ck_assert_int_eq(offset_at(99999), 0);
+	ck_assert(!nt_timebase_at(t, 99999 * NT_NS_PER_S).clock_step);
+	/* Between the samples nobody knows; of these events it is said. */
+	ck_assert(nt_timebase_at(t, 99999 * NT_NS_PER_S + 1).clock_step);
+	ck_assert(!nt_timebase_at(t, 100000 * NT_NS_PER_S).clock_step);
+	ck_assert_int_eq(offset_at(100000), 3600);
+	add(50, 7); /* older than what is there */
+	ck_assert_int_eq(offset_at(50), 0);
 }
 END_TEST
 
@@ -81,6 +108,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, of_its_own_second);
 	tcase_add_test(tc, steps);
+	tcase_add_test(tc, runs);
 	tcase_add_test(tc, oldest_go);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

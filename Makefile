@@ -285,8 +285,9 @@ e2e: ## the product on a real Kubernetes
 	$(call not_yet,it comes with the cluster issue)
 bench-store: ## the store's figures
 	$(call not_yet,it comes with the store issue)
-soak: ## hours under load
-	$(call not_yet,it comes with the data plane issue)
+soak: deps ## hours under load (root); SOAK_SECONDS=N, an hour by default
+	$(Q)$(MAKE) --no-print-directory binaries $(BUILD)/tests/helpers/dnsload
+	$(Q)PROGRAM_SECONDS=864000 V=1 $(run_tests) soak tests/soak/soak
 image: ## container images
 	$(call not_yet,it comes with the cluster issue)
 

@@ -2,6 +2,7 @@
 /* GET coverage: which pod is tapped since when, or not and why; agents; objects with mistakes. */
 #include "api/http/frame.h"
 
+#include "controller/ingest/clocks.h"
 #include "controller/ingest/ingest.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/objects.h"
@@ -12,7 +13,7 @@
 
 struct endpoints {
 	struct nt_json *j;
-	uint64_t tapped, failed, gone, listed;
+	uint64_t tapped, failed, gone, listed, before_tap;
 };
 
 static const char *state_name(enum nt_endpoint_state state)
@@ -105,6 +106,9 @@ static void write_endpoint(struct nt_json *j, struct nt_slice node,
 	nt_json_key_str(j, "reason", e->reason);
 	nt_json_key_str(j, "origin", nt_slice_str(origin_name(e)));
 	nt_json_key_str(j, "resolver_source", nt_slice_str(dns_name(e->dns)));
+	nt_json_key_u64(j, "before_tap", e->before_tap);
+	nt_json_key_u64(j, "link_rx", e->link_rx);
+	nt_json_key_u64(j, "link_tx", e->link_tx);
 	nt_json_close(j, '}');
 }
 
@@ -115,6 +119,7 @@ static bool add_endpoint(void *ctx, struct nt_slice node, const struct nt_batch_
 	all->tapped += e->state == NT_ENDPOINT_TAPPED;
 	all->gone += e->state == NT_ENDPOINT_GONE;
 	all->failed += e->state == NT_ENDPOINT_FAILED;
+	all->before_tap += e->before_tap;
 	if (all->listed < ENDPOINTS_MAX) {
 		all->listed++;
 		write_endpoint(all->j, node, e);
@@ -139,9 +144,30 @@ static bool add_gap(void *ctx, const struct nt_store_gap *gap)
 	return true;
 }
 
+/* In ms, null when it is not known, and whether it is too much. */
+static void write_clock(struct nt_json *j, struct nt_ingest *ingest, struct nt_slice node)
+{
+	int64_t offset_us = 0;
+	bool known = nt_ingest_clock(ingest, node, &offset_us);
+
+	nt_json_key(j, "clock_offset");
+	if (known)
+		nt_json_double(j, (double)(offset_us / 1000));
+	else
+		nt_json_null(j);
+	nt_json_key(j, "clock_off");
+	nt_json_bool(j, offset_us > NT_CLOCKS_OFF_US || offset_us < -NT_CLOCKS_OFF_US);
+}
+
+struct nodes {
+	struct nt_json *j;
+	struct nt_ingest *ingest;
+};
+
 static bool add_node(void *ctx, const struct nt_store_node *node)
 {
-	struct nt_json *j = ctx;
+	struct nodes *nodes = ctx;
+	struct nt_json *j = nodes->j;
 
 	nt_json_open(j, '{');
 	nt_json_key_str(j, "node", node->node);
@@ -149,6 +175,7 @@ static bool add_node(void *ctx, const struct nt_store_node *node)
 	nt_json_key_time(j, "last_seen", node->last_seen_us);
 	nt_json_key_u64(j, "last_seq", node->last_seq);
 	nt_json_key_u64(j, "missing_batches", node->missing_batches);
+	write_clock(j, nodes->ingest, node->node);
 	nt_json_close(j, '}');
 	return true;
 }
@@ -169,6 +196,7 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, vo
 {
 	struct nt_json j = nt_frame_list_open(reply, "endpoints");
 	struct endpoints all = { .j = &j };
+	struct nodes nodes = { .j = &j, .ingest = api->ingest };
 	int r;
 
 	(void)ctx;
@@ -182,10 +210,11 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, vo
 	if (r == 0)
 		r = nt_store_gaps(reader, GAPS_MAX, add_gap, &j, err);
 	nt_json_close(&j, ']');
+	nt_json_key_u64(&j, "before_tap", all.before_tap);
 	nt_json_key(&j, "nodes");
 	nt_json_open(&j, '[');
 	if (r == 0)
-		r = nt_store_nodes(reader, add_node, &j, err);
+		r = nt_store_nodes(reader, add_node, &nodes, err);
 	nt_json_close(&j, ']');
 	nt_json_key(&j, "problems");
 	nt_json_open(&j, '[');

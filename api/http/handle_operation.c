@@ -171,12 +171,15 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_http_metrics(&api->counters, &reply->body);
 }
 
-void nt_handle_ingest(struct nt_api *api, struct nt_slice body, struct nt_reply *reply)
+void nt_handle_ingest(struct nt_api *api, struct nt_slice body, const int64_t *clock_offset_us,
+		      struct nt_reply *reply)
 {
 	enum nt_store_outcome outcome = NT_STORE_APPENDED;
 	struct nt_json j = NT_JSON(&reply->body);
 	struct nt_err err = { 0 };
-	int r = nt_ingest_batch(api->ingest, body, &outcome, &err);
+	int r = clock_offset_us
+			? nt_ingest_batch_from(api->ingest, body, *clock_offset_us, &outcome, &err)
+			: nt_ingest_batch(api->ingest, body, &outcome, &err);
 
 	if (r == -EBADMSG) {
 		nt_log_warn("a batch was refused: %s", err.msg);

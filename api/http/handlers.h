@@ -34,8 +34,10 @@ nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
 	nt_handle_policies, nt_handle_healthz, nt_handle_metrics;
 
-/* POST /ingest/v1/batches: body is one batch. */
-void nt_handle_ingest(struct nt_api *api, struct nt_slice body, struct nt_reply *reply);
+/* POST /ingest/v1/batches: body is one batch. clock_offset_us: the agent's clock less ours when the
+ * request came; NULL: it did not say. */
+void nt_handle_ingest(struct nt_api *api, struct nt_slice body, const int64_t *clock_offset_us,
+		      struct nt_reply *reply);
 
 /* What the handlers of figures begin with: parses q, from, to, side, role, and checks that there is
  * nothing but these and `more` (space separated). false: the reply is a problem. */

@@ -50,6 +50,8 @@ struct call {
 	struct nt_route route;
 	struct nt_buf body;
 	size_t held; /* of http->bodies_bytes */
+	bool has_clock;
+	int64_t clock_offset_us; /* the agent's less ours, when the header came */
 	struct nt_reply refusal; /* status 0: none */
 };
 
@@ -75,7 +77,7 @@ static enum MHD_Result send_reply(struct nt_http *h, struct MHD_Connection *conn
 }
 
 struct headers {
-	struct nt_slice host, origin, authorization, content_length;
+	struct nt_slice host, origin, authorization, content_length, clock;
 	unsigned hosts;
 	bool has_origin, has_transfer_encoding, has_expect;
 };
@@ -98,6 +100,8 @@ static enum MHD_Result take_header(void *ctx, enum MHD_ValueKind kind, const cha
 		h->authorization = text;
 	} else if (nt_slice_caseeq(name, NT_SLICE_LIT("Content-Length"))) {
 		h->content_length = text;
+	} else if (nt_slice_caseeq(name, NT_SLICE_LIT(NT_CLOCK_HEADER))) {
+		h->clock = text;
 	} else if (nt_slice_caseeq(name, NT_SLICE_LIT("Transfer-Encoding"))) {
 		h->has_transfer_encoding = true;
 	} else if (nt_slice_caseeq(name, NT_SLICE_LIT("Expect"))) {
@@ -199,6 +203,19 @@ static void answer_get(struct nt_http *h, struct MHD_Connection *connection,
 	route->handler(&h->api, &params, reply);
 }
 
+/* Before the body, which may take its time. Nonsense is as good as nothing: coverage says "not
+ * known".
+ */
+static void take_clock(struct call *c, const struct headers *headers)
+{
+	uint64_t sent_us;
+
+	if (nt_parse_u64(headers->clock, INT64_MAX, &sent_us) < 0)
+		return;
+	c->has_clock = true;
+	c->clock_offset_us = (int64_t)sent_us - nt_now_us();
+}
+
 /* The header is there: what is wrong is said behind a body that is short enough to be read first,
  * else at once. */
 static enum MHD_Result begin_request(struct nt_http *h, struct MHD_Connection *connection,
@@ -214,6 +231,7 @@ static enum MHD_Result begin_request(struct nt_http *h, struct MHD_Connection *c
 	c->body.max_len = NT_BATCH_BYTES_MAX;
 	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_BODY);
 	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &headers);
+	take_clock(c, &headers);
 	if (passes_guard(h, &headers, &c->refusal) &&
 	    passes_route(method, url, &c->route, &c->refusal) &&
 	    passes_body(h, &c->route, &headers, &c->refusal))
@@ -255,7 +273,8 @@ static enum MHD_Result end_request(struct call *c, struct MHD_Connection *connec
 		return send_reply(h, connection, &c->refusal);
 	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_REPLY);
 	if (c->route.ingest)
-		nt_handle_ingest(&h->api, nt_slice_mem(c->body.p, c->body.len), &reply);
+		nt_handle_ingest(&h->api, nt_slice_mem(c->body.p, c->body.len),
+				 c->has_clock ? &c->clock_offset_us : NULL, &reply);
 	else
 		answer_get(h, connection, &c->route, &reply);
 	return send_reply(h, connection, &reply);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "controller/enrich/enrich.h"
+#include "controller/ingest/clocks.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/objects.h"
 
@@ -25,8 +26,9 @@ struct nt_ingest {
 	pthread_mutex_t lock;
 	struct nt_alerts *alerts;
 	struct nt_objects *objects;
-	pthread_mutex_t stats_lock; /* covers stats; taken last */
+	pthread_mutex_t stats_lock; /* covers stats and clocks; taken last */
 	struct nt_ingest_stats stats;
+	struct nt_clocks clocks;
 };
 
 int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_enrich *enrich,
@@ -51,6 +53,7 @@ void nt_ingest_free(struct nt_ingest *i)
 		return;
 	pthread_mutex_destroy(&i->lock);
 	pthread_mutex_destroy(&i->stats_lock);
+	nt_clocks_done(&i->clocks);
 	free(i);
 }
 
@@ -143,8 +146,25 @@ static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, i
 	pthread_mutex_unlock(&i->stats_lock);
 }
 
-int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
-		    struct nt_err *err)
+static void note_clock(struct nt_ingest *i, struct nt_slice node, int64_t offset_us)
+{
+	pthread_mutex_lock(&i->stats_lock);
+	nt_clocks_note(&i->clocks, node, offset_us);
+	pthread_mutex_unlock(&i->stats_lock);
+}
+
+bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice node, int64_t *ret_offset_us)
+{
+	bool known;
+
+	pthread_mutex_lock(&i->stats_lock);
+	known = nt_clocks_find(&i->clocks, node, ret_offset_us);
+	pthread_mutex_unlock(&i->stats_lock);
+	return known;
+}
+
+static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *clock_offset_us,
+		      enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(ARENA_MAX);
 	enum nt_store_outcome outcome = NT_STORE_APPENDED;
@@ -158,6 +178,8 @@ int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_out
 			       ARENA_MAX >> 20);
 	if (r == 0)
 		r = check(&batch, err);
+	if (r == 0 && clock_offset_us)
+		note_clock(i, batch.node, *clock_offset_us);
 	if (r == 0) {
 		enrich(i, &batch, &arena);
 		r = nt_store_append(i->store, &batch, &outcome, err);
@@ -169,6 +191,18 @@ int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_out
 	if (r == 0)
 		*ret_outcome = outcome;
 	return r;
+}
+
+int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
+		    struct nt_err *err)
+{
+	return take_batch(i, wire, NULL, ret_outcome, err);
+}
+
+int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire, int64_t clock_offset_us,
+			 enum nt_store_outcome *ret_outcome, struct nt_err *err)
+{
+	return take_batch(i, wire, &clock_offset_us, ret_outcome, err);
 }
 
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i)

@@ -31,6 +31,12 @@ void nt_ingest_free(struct nt_ingest *i);
  * store's: -ENOSPC, -EBUSY, -ENOMEM, -EIO; the same batch may come again. Blocks on disk. */
 int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
 		    struct nt_err *err) NT_MUSTCHECK;
+/* The same, with the sender's clock less ours, measured when the request came; it is noted for the
+ * batch's node when the batch is a valid one. */
+int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire, int64_t clock_offset_us,
+			 enum nt_store_outcome *ret_outcome, struct nt_err *err) NT_MUSTCHECK;
+/* False: the node's agent has not sent anything since the start. */
+bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice node, int64_t *ret_offset_us);
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
 
 /* Takes in what changed in the objects; for the loop that watches their descriptor. */

@@ -25,9 +25,10 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		"INSERT INTO endpoints (node, ep_id, spool, seq, created_us, state, namespace, "
 		"name,"
 		" uid, container_id, ifname, host_ifname, network, ips, role, since_us, until_us,"
-		" seen, logged, unlogged, reason, origin, dns, hook, stream)"
+		" seen, logged, unlogged, reason, origin, dns, hook, stream, before_tap, link_rx,"
+		" link_tx)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
 		" ON CONFLICT (node, ep_id) DO UPDATE SET spool = excluded.spool,"
 		" seq = excluded.seq, created_us = excluded.created_us, state = excluded.state,"
 		" namespace = excluded.namespace, name = excluded.name, uid = excluded.uid,"
@@ -37,7 +38,11 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		" until_us = excluded.until_us, seen = excluded.seen, logged = excluded.logged,"
 		" unlogged = excluded.unlogged, reason = excluded.reason,"
 		" origin = excluded.origin, dns = excluded.dns, hook = excluded.hook,"
-		" stream = excluded.stream"
+		" stream = excluded.stream,"
+		/* An agent that starts anew does not know the link of a pod that is gone. */
+		" before_tap = max(before_tap, excluded.before_tap),"
+		" link_rx = max(link_rx, excluded.link_rx),"
+		" link_tx = max(link_tx, excluded.link_tx)"
 		" WHERE CASE WHEN excluded.spool = endpoints.spool"
 		" THEN excluded.seq > endpoints.seq"
 		" ELSE excluded.created_us >= endpoints.created_us END",
@@ -281,6 +286,9 @@ static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
 	(void)sqlite3_bind_int64(stmt, 23, e->dns);
 	(void)sqlite3_bind_int64(stmt, 24, e->hook);
 	(void)sqlite3_bind_int64(stmt, 25, (int64_t)e->stream);
+	(void)sqlite3_bind_int64(stmt, 26, (int64_t)e->before_tap);
+	(void)sqlite3_bind_int64(stmt, 27, (int64_t)e->link_rx);
+	(void)sqlite3_bind_int64(stmt, 28, (int64_t)e->link_tx);
 	r = nt_sqlite_run(s, stmt, "write an endpoint", err);
 	(void)sqlite3_clear_bindings(stmt);
 	return r;

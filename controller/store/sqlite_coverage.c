@@ -45,6 +45,9 @@ static struct nt_batch_endpoint endpoint_of(sqlite3_stmt *stmt)
 		.dns = (enum nt_endpoint_dns)sqlite3_column_int(stmt, 19),
 		.hook = (enum nt_endpoint_hook)sqlite3_column_int(stmt, 20),
 		.stream = (uint64_t)sqlite3_column_int64(stmt, 21),
+		.before_tap = (uint64_t)sqlite3_column_int64(stmt, 22),
+		.link_rx = (uint64_t)sqlite3_column_int64(stmt, 23),
+		.link_tx = (uint64_t)sqlite3_column_int64(stmt, 24),
 	};
 
 	e.ips_len = unpack_ips(sqlite3_column_blob(stmt, 10),
@@ -59,8 +62,8 @@ int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void
 	int result = begin(r,
 			   "SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
 			   " host_ifname, network, ips, role, since_us, until_us, seen, logged,"
-			   " unlogged, reason, origin, dns, hook, stream FROM endpoints"
-			   " ORDER BY since_us DESC, node, ep_id",
+			   " unlogged, reason, origin, dns, hook, stream, before_tap, link_rx,"
+			   " link_tx FROM endpoints ORDER BY since_us DESC, node, ep_id",
 			   &stmt, err);
 
 	if (result < 0)

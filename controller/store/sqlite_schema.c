@@ -98,9 +98,15 @@ static const char layout_4[] =
 static const char layout_5[] =
 	"ALTER TABLE endpoints ADD COLUMN stream INTEGER NOT NULL DEFAULT 0;";
 
+/* What was dropped before the tap, and what the link carried. */
+static const char layout_6[] =
+	"ALTER TABLE endpoints ADD COLUMN before_tap INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoints ADD COLUMN link_rx INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoints ADD COLUMN link_tx INTEGER NOT NULL DEFAULT 0;";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "", layout_2, layout_3, layout_4,
-							  layout_5 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3,
+							  layout_4, layout_5, layout_6 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

@@ -61,6 +61,7 @@ struct nt_agent_stats {
 	uint64_t fragments_unknown; /* later ones of UDP; in no sum */
 	uint64_t lost[NT_REASON_MAX];
 	uint64_t parse_errors;
+	uint64_t before_tap; /* packets of any protocol, dropped before the taps */
 	uint64_t folded; /* lookups whose name is not in their row */
 	uint64_t rows, batches, early_flushes, write_failures;
 	uint64_t gaps, gaps_dropped; /* in coverage: that began; that were not told */

@@ -148,10 +148,17 @@ static int add_token(struct nt_export *e, struct nt_err *err)
 static int set_headers(struct nt_export *e, struct nt_err *err)
 {
 	struct curl_slist *longer;
+	char clock[64];
 
 	curl_slist_free_all(e->headers);
 	e->headers = curl_slist_append(NULL, "Content-Type: application/x-nametap-batch");
 	longer = e->headers ? curl_slist_append(e->headers, "Expect:") : NULL;
+	if (!longer)
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	e->headers = longer;
+	snprintf(clock, sizeof(clock), NT_CLOCK_HEADER ": %lld",
+		 (long long)(nt_clock_real(e->agent->clock) / NT_NS_PER_US));
+	longer = curl_slist_append(e->headers, clock);
 	if (!longer)
 		return nt_err_set(err, ENOMEM, "no memory for a request");
 	e->headers = longer;

@@ -70,6 +70,21 @@ static bool is_being_attached(const struct nt_agent *a, uint64_t ep_id)
 	return a->source.pod_get(a->source.ctx, ep_id, &pod) == 0 && pod.state == NT_POD_ATTACHED;
 }
 
+/* What was dropped before the tap since the last time (T26). An agent that finds the pod does not
+ * know when that was, so it counts from then on. */
+static void read_link(struct nt_agent *a, struct nt_agent_pod *pod)
+{
+	struct nt_linkstats now;
+
+	if (!a->source.link_stats || !pod->known || pod->pod.state != NT_POD_ATTACHED ||
+	    a->source.link_stats(a->source.ctx, pod->pod.ifindex, &now) < 0)
+		return;
+	if (pod->link_read || (int64_t)(pod->pod.attach_real_ns / NT_NS_PER_US) >= a->start_us)
+		a->stats.before_tap += now.before_tap - pod->link.before_tap;
+	pod->link = now;
+	pod->link_read = true;
+}
+
 static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now_us)
 {
 	struct loss loss = { .a = a, .pod = pod, .now_us = now_us };
@@ -80,6 +95,7 @@ static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now
 
 	if (pod->gone)
 		return;
+	read_link(a, pod);
 	r = a->source.counters(a->source.ctx, ep_id, a->counters);
 	if (r == -ENOENT && is_being_attached(a, ep_id))
 		return;
@@ -194,7 +210,8 @@ static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 	return a->first_batch || !pod->shipped || pod->rows_logged || pod->rows_unlogged ||
 	       pod->rows_stream || pod->shipped_stream != pod->stream ||
 	       pod->shipped_seen != pod->seen || pod->shipped_logged != pod->logged ||
-	       pod->shipped_unlogged != pod->unlogged || pod->shipped_gone != pod->gone ||
+	       pod->shipped_unlogged != pod->unlogged ||
+	       pod->shipped_before_tap != pod->link.before_tap || pod->shipped_gone != pod->gone ||
 	       pod->shipped_resolver != pod->answered || pod->shipped_hook != pod->hook;
 }
 
@@ -230,6 +247,9 @@ static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
 		.logged = pod->logged,
 		.unlogged = pod->unlogged,
 		.stream = pod->stream,
+		.before_tap = pod->link.before_tap,
+		.link_rx = pod->link.rx_packets,
+		.link_tx = pod->link.tx_packets,
 	};
 
 	if (p->detach_boot_ns)
@@ -298,6 +318,7 @@ static void commit(struct nt_agent *a, size_t rows)
 		pod->shipped_logged = pod->logged;
 		pod->shipped_unlogged = pod->unlogged;
 		pod->shipped_stream = pod->stored_stream = pod->stream;
+		pod->shipped_before_tap = pod->link.before_tap;
 		if (pod->gone)
 			forget_gone(a, pod, &gone);
 	}

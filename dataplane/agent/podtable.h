@@ -10,6 +10,7 @@
 #include "dataplane/agent/account.h"
 #include "dataplane/agent/idmap.h"
 #include "dataplane/agent/rowshare.h"
+#include "dataplane/taps/linkstats.h"
 #include "lib/record/aggregate.h"
 
 /* Where pods and counters come from: the pinned maps (dataplane/taps), or a test. */
@@ -21,6 +22,8 @@ struct nt_tapsource {
 	int (*pods)(void *ctx, bool (*fn)(void *fn_ctx, const struct nt_pod *pod), void *fn_ctx,
 		    struct nt_err *err);
 	int (*counters)(void *ctx, uint64_t ep_id, struct nt_counters *ret_values);
+	/* Of a host link; NULL: nobody knows. */
+	int (*link_stats)(void *ctx, uint32_t ifindex, struct nt_linkstats *ret_stats);
 	int (*forget)(void *ctx, uint64_t ep_id, struct nt_err *err);
 };
 
@@ -51,6 +54,8 @@ struct nt_agent_pod {
 	uint64_t fragments; /* the same of fragments that nobody knows */
 	uint64_t logged, unlogged;
 	uint64_t stream; /* TCP segments that were read, or wait for the rest of a message */
+	struct nt_linkstats link; /* at the last flush; stays when the link is gone */
+	bool link_read;
 	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the
 	 * pod's own (not those of a batch that was written off). */
 	uint64_t rows_logged, rows_unlogged;
@@ -66,6 +71,7 @@ struct nt_agent_pod {
 	bool shipped_gone, shipped_resolver;
 	enum nt_endpoint_hook shipped_hook;
 	uint64_t shipped_seen, shipped_logged, shipped_unlogged, shipped_stream;
+	uint64_t shipped_before_tap;
 };
 
 struct nt_podtable {

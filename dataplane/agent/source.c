@@ -18,6 +18,11 @@ static int counters(void *ctx, uint64_t ep_id, struct nt_counters *ret_values)
 	return nt_taps_counters(ctx, ep_id, ret_values);
 }
 
+static int link_stats(void *ctx, uint32_t ifindex, struct nt_linkstats *ret_stats)
+{
+	return nt_taps_link_stats(ctx, ifindex, ret_stats);
+}
+
 static int forget(void *ctx, uint64_t ep_id, struct nt_err *err)
 {
 	return nt_taps_forget(ctx, ep_id, err);
@@ -32,6 +37,7 @@ struct nt_tapsource nt_source_of_taps(struct nt_taps *taps)
 		.pod_get = pod_get,
 		.pods = pods,
 		.counters = counters,
+		.link_stats = link_stats,
 		.forget = forget,
 	};
 }

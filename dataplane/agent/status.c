@@ -67,6 +67,9 @@ static void put_packets(struct nt_buf *out, const struct nt_agent *a)
 	    NT_METRIC_COUNTER, s->folded);
 	one(out, "nametap_agent_repeated_total", "Datagrams dropped as covered by the spool",
 	    NT_METRIC_COUNTER, s->repeated);
+	one(out, "nametap_agent_before_tap_packets_total",
+	    "Packets of any protocol that the kernel dropped between pods and taps",
+	    NT_METRIC_COUNTER, s->before_tap);
 	put_losses(out, s);
 }
 

@@ -32,6 +32,7 @@ struct nt_taps {
 	__u32 endpoints_id; /* of the map: a program that uses it is ours, of whatever generation */
 	int cpus;
 	int copy_fd[NT_DIR_MAX]; /* see nt_taps_copy; -1 until then */
+	struct nt_linkstats_reader *links; /* NULL before the first question */
 	bool kernel_has_tcx;
 	bool has_tcx; /* and it may be used */
 };

@@ -280,7 +280,17 @@ void nt_taps_close(struct nt_taps *t)
 		nt_closep(pin_fd(t, i));
 	for (int dir = 0; dir < NT_DIR_MAX; dir++)
 		nt_closep(&t->copy_fd[dir]);
+	nt_linkstats_close(t->links);
 	free(t);
+}
+
+int nt_taps_link_stats(struct nt_taps *t, __u32 ifindex, struct nt_linkstats *ret_stats)
+{
+	struct nt_err err;
+
+	if (!t->links && nt_linkstats_open(&t->links, &err) < 0)
+		return -EIO;
+	return nt_linkstats_read(t->links, ifindex, ret_stats);
 }
 
 static void closep(struct nt_taps **t)

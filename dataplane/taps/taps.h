@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "dataplane/abi.h"
+#include "dataplane/taps/linkstats.h"
 #include "lib/base/err.h"
 
 #define NT_STATE_DIR_DEFAULT "/run/nametap"
@@ -116,6 +117,9 @@ int nt_taps_pod_get(struct nt_taps *t, __u64 ep_id, struct nt_pod *ret_pod) NT_M
 /* All pods and tombstones, in no order; fn returns false to stop. */
 typedef bool nt_taps_pod_fn(void *ctx, const struct nt_pod *pod);
 int nt_taps_pods(struct nt_taps *t, nt_taps_pod_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+/* What both ends of a host link counted (linkstats.h): -ENODEV, -ENOENT; -EIO: no netlink. */
+int nt_taps_link_stats(struct nt_taps *t, __u32 ifindex,
+		       struct nt_linkstats *ret_stats) NT_MUSTCHECK;
 /* The counters of one endpoint, one value per possible CPU (nt_taps_cpus of them); -ENOENT. */
 int nt_taps_counters(struct nt_taps *t, __u64 ep_id, struct nt_counters *ret_values) NT_MUSTCHECK;
 

@@ -52,6 +52,9 @@ enum {
 	EP_DNS = 19,
 	EP_HOOK = 20,
 	EP_STREAM = 21,
+	EP_BEFORE_TAP = 22,
+	EP_LINK_RX = 23,
+	EP_LINK_TX = 24,
 };
 
 static void put_range(const struct nt_batch_range *range, struct nt_buf *out)
@@ -88,6 +91,9 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	nt_wire_put_uint(out, EP_DNS, e->dns);
 	nt_wire_put_uint(out, EP_HOOK, e->hook);
 	nt_wire_put_uint(out, EP_STREAM, e->stream);
+	nt_wire_put_uint(out, EP_BEFORE_TAP, e->before_tap);
+	nt_wire_put_uint(out, EP_LINK_RX, e->link_rx);
+	nt_wire_put_uint(out, EP_LINK_TX, e->link_tx);
 }
 
 static void put_gap(const struct nt_batch_gap *gap, struct nt_buf *out)
@@ -250,6 +256,12 @@ static uint64_t *endpoint_number(struct nt_batch_endpoint *e, uint64_t number)
 		return &e->unlogged;
 	case EP_STREAM:
 		return &e->stream;
+	case EP_BEFORE_TAP:
+		return &e->before_tap;
+	case EP_LINK_RX:
+		return &e->link_rx;
+	case EP_LINK_TX:
+		return &e->link_tx;
 	default:
 		return NULL;
 	}

@@ -14,6 +14,9 @@
 /* A batch above this is refused by both sides: it bounds the controller's memory per upload. */
 #define NT_BATCH_BYTES_MAX (64u << 20)
 
+/* Header of an upload: the sender's CLOCK_REALTIME in us since 1970 when it began to send. */
+#define NT_CLOCK_HEADER "Nametap-Clock"
+
 /* DNS datagrams from .. to - 1 of that key are accounted for: logged by now, or UNLOGGED. */
 struct nt_batch_range {
 	uint64_t ep_id;
@@ -66,6 +69,9 @@ struct nt_batch_endpoint {
 	uint64_t logged; /* of these in LOG rows, or held as waiting queries */
 	uint64_t unlogged; /* in UNLOGGED rows */
 	uint64_t stream; /* TCP segments of streams that were read; rows have their messages */
+	/* Packets of any protocol, never part of the four above: dropped between the pod and the
+	 * tap; and what the host's end of the link took from the pod and gave to it. */
+	uint64_t before_tap, link_rx, link_tx;
 	struct nt_slice reason;
 };
 

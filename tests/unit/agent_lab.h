@@ -28,6 +28,8 @@ static struct {
 	struct nt_pod pods[PODS];
 	struct nt_counters counters[PODS][CPUS];
 	bool there[PODS];
+	struct nt_linkstats links[PODS];
+	bool links_gone;
 	bool uncounted[PODS]; /* the plugin has written its record, and not yet its counters */
 	unsigned forgotten;
 	bool forget_fails;
@@ -45,6 +47,7 @@ static struct {
 	uint64_t seen, endpoint_logged, endpoint_unlogged; /* of the latest entry of pod 0 */
 	uint64_t stream[PODS]; /* of the latest entry of each */
 	uint64_t tcp_queries, tcp_replies, tcp_count; /* messages and transactions in rows of TCP */
+	uint64_t before_tap;
 	enum nt_endpoint_state state; /* of pod 0 */
 	char error[128], name[64];
 	uint64_t ranges;
@@ -100,6 +103,16 @@ static int fake_counters(void *ctx, uint64_t ep_id, struct nt_counters *ret_valu
 	return 0;
 }
 
+/* The fake links have the numbers of their pods, from 1. */
+static int fake_link_stats(void *ctx, uint32_t ifindex, struct nt_linkstats *ret_stats)
+{
+	(void)ctx;
+	if (kernel.links_gone || ifindex == 0 || ifindex > PODS)
+		return -ENODEV;
+	*ret_stats = kernel.links[ifindex - 1];
+	return 0;
+}
+
 static int fake_forget(void *ctx, uint64_t ep_id, struct nt_err *e)
 {
 	int i = index_of(ep_id);
@@ -121,6 +134,7 @@ static void add_pod(int i)
 			      .state = NT_POD_ATTACHED,
 			      .ep_id = (uint64_t)clock_now.virtual_boot_ns + (uint64_t)i + 1,
 			      .attach_real_ns = (uint64_t)clock_now.virtual_real_ns };
+	p->ifindex = (__u32)i + 1;
 	snprintf(p->namespace_, sizeof(p->namespace_), "shop");
 	snprintf(p->name, sizeof(p->name), "web-%d", i);
 	snprintf(p->container_id, sizeof(p->container_id), "c%d", i);
@@ -286,6 +300,7 @@ static void take_batch(const struct nt_batch *b)
 		store.seen = b->endpoints[i].seen;
 		store.endpoint_logged = b->endpoints[i].logged;
 		store.endpoint_unlogged = b->endpoints[i].unlogged;
+		store.before_tap = b->endpoints[i].before_tap;
 		store.state = b->endpoints[i].state;
 	}
 }
@@ -346,6 +361,7 @@ static void start(void)
 					.pod_get = fake_get,
 					.pods = fake_pods,
 					.counters = fake_counters,
+					.link_stats = fake_link_stats,
 					.forget = fake_forget };
 	source.meta.epoch = 1;
 	ck_assert_msg(nt_agent_new(&config, &source, &clock_now, &agent, &err) == 0, "%s", err.msg);

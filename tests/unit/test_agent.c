@@ -431,6 +431,31 @@ START_TEST(late_reply)
 }
 END_TEST
 
+/* What the backlog refused is the pod's, in no sum of DNS packets, and stays when its link goes. */
+START_TEST(before_tap)
+{
+	kernel.links[0] = (struct nt_linkstats){ .before_tap = 3, .rx_packets = 10 };
+	Q();
+	flush();
+	ship();
+	ck_assert_uint_eq(store.before_tap, 3);
+	/* The agent was there when the pod was attached: all of them are of its time. */
+	ck_assert_uint_eq(agent->stats.before_tap, 3);
+	kernel.links[0].before_tap = 5;
+	ck_assert_int_eq(flush(), 1);
+	ship();
+	ck_assert_uint_eq(store.before_tap, 5);
+	ck_assert_uint_eq(agent->stats.before_tap, 5);
+	kernel.links[0].rx_packets = 100; /* alone that is no news */
+	ck_assert_int_eq(flush(), 0);
+	kernel.links_gone = true;
+	ck_assert_int_eq(flush(), 0);
+	settle();
+	ck_assert_uint_eq(store.before_tap, 5);
+	ck_assert_uint_eq(store.unlogged, 0);
+}
+END_TEST
+
 /* An event of a time that the fake kernel kept. */
 static void late_lookup(__u64 time_ns, unsigned id)
 {
@@ -710,6 +735,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, two_in_one_send);
 	tcase_add_test(tc, role_of_the_whole_interval);
 	tcase_add_test(tc, late_reply);
+	tcase_add_test(tc, before_tap);
 	tcase_add_test(tc, clock_step);
 	tcase_add_test(tc, drained_an_hour_late);
 	tcase_add_test(tc, a_stranger);

@@ -43,7 +43,10 @@ static const struct nt_batch_endpoint endpoints[] = {
 	  .seen = 12,
 	  .logged = 7,
 	  .unlogged = 2,
-	  .stream = 3 },
+	  .stream = 3,
+	  .before_tap = 3,
+	  .link_rx = 1ULL << 40,
+	  .link_tx = 5 },
 	{ .state = NT_ENDPOINT_FAILED, .reason = NT_SLICE_LIT("no such device") },
 };
 
@@ -150,6 +153,7 @@ START_TEST(test_endpoints)
 		  back.gaps[0].to_us == gaps[0].to_us);
 	ck_assert(nt_slice_eq(back.gaps[0].reason, NT_SLICE_LIT("removed")));
 	ck_assert(back.gaps[1].ep_id == 78 && back.gaps[1].to_us == 0);
+	ck_assert(e->before_tap == 3 && e->link_rx == 1ULL << 40 && e->link_tx == 5);
 	e = &back.endpoints[1];
 	ck_assert(e->state == NT_ENDPOINT_FAILED && !e->name.len);
 	ck_assert(nt_slice_eq(e->reason, NT_SLICE_LIT("no such device")));

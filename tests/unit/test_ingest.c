@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "controller/ingest/clocks.h"
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
 #include "lib/base/file.h"
@@ -47,6 +48,54 @@ START_TEST(batch_is_taken_once)
 	ck_assert_uint_eq(stats.unlogged_packets, 7);
 	ck_assert_uint_eq(stats.refused + stats.failed, 0);
 	nt_ingest_free(i);
+}
+END_TEST
+
+/* The clock is of the batch's node; of a batch that is refused nothing is noted. */
+START_TEST(clocks_are_noted_by_node)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+	int64_t offset = 1;
+
+	ck_assert(!nt_ingest_clock(i, batch.node, &offset));
+	ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
+	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len - 1), 7, &outcome,
+					      &err),
+			 -EBADMSG);
+	ck_assert(!nt_ingest_clock(i, batch.node, &offset));
+	for (int64_t told = -700000; told <= 700000; told += 700000) {
+		ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), told,
+						      &outcome, &err),
+				 0);
+		ck_assert(nt_ingest_clock(i, batch.node, &offset));
+		ck_assert_int_eq(offset, told);
+	}
+	ck_assert(!nt_ingest_clock(i, NT_SLICE_LIT("other"), &offset));
+	nt_ingest_free(i);
+}
+END_TEST
+
+START_TEST(clocks_are_bounded)
+{
+	struct nt_clocks c = { 0 };
+	char name[32];
+	int64_t offset;
+
+	for (int n = NT_CLOCKS_MAX + 100; n > 0; n--) {
+		snprintf(name, sizeof(name), "node-%d", n * 7919 % 100003);
+		nt_clocks_note(&c, nt_slice_str(name), n);
+	}
+	ck_assert_uint_eq(c.len, NT_CLOCKS_MAX);
+	for (int n = NT_CLOCKS_MAX + 100; n > 0; n--) {
+		snprintf(name, sizeof(name), "node-%d", n * 7919 % 100003);
+		ck_assert_int_eq(nt_clocks_find(&c, nt_slice_str(name), &offset), n > 100);
+		ck_assert(n <= 100 || offset == n);
+	}
+	nt_clocks_done(&c);
 }
 END_TEST
 
@@ -161,6 +210,8 @@ int main(void)
 
 	tcase_add_test(tc, batch_is_taken_once);
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
+	tcase_add_test(tc, clocks_are_noted_by_node);
+	tcase_add_test(tc, clocks_are_bounded);
 	tcase_add_test(tc, torn_octets_are_refused);
 	tcase_add_test(tc, token_is_made_once_and_private);
 	tcase_add_test(tc, short_token_is_refused);

@@ -640,6 +640,13 @@ static bool keep_endpoint(void *ctx, struct nt_slice node, const struct nt_batch
 	return true;
 }
 
+static bool keep_before_tap(void *ctx, struct nt_slice node, const struct nt_batch_endpoint *e)
+{
+	(void)node;
+	*(uint64_t *)ctx = e->before_tap;
+	return true;
+}
+
 static void check_endpoints(const char *expected)
 {
 	_cleanup_buf_ struct nt_buf found = { 0 };
@@ -680,6 +687,21 @@ START_TEST(newest_state_of_an_endpoint_wins)
 	e.until_us = 0;
 	append_endpoint(2, &e);
 	check_endpoints("n1/web-1 state 2 ip 10.1.0.7 seen 30 until 1795413600000009;");
+}
+END_TEST
+
+/* An agent that starts anew does not know what the link of a gone pod had counted. */
+START_TEST(before_tap_does_not_go_back)
+{
+	struct nt_batch_endpoint e = { .ep_id = 4, .state = NT_ENDPOINT_TAPPED, .before_tap = 7 };
+	uint64_t before_tap = 0;
+
+	append_endpoint(1, &e);
+	e.state = NT_ENDPOINT_GONE;
+	e.before_tap = 0;
+	append_endpoint(2, &e);
+	ck_assert_int_eq(nt_store_endpoints(reader, keep_before_tap, &before_tap, &err), 0);
+	ck_assert_uint_eq(before_tap, 7);
 }
 END_TEST
 
@@ -783,6 +805,7 @@ int main(void)
 	tcase_add_loop_test(tc, late_reply_corrects_the_unanswered_row, 0, 4);
 	tcase_add_test(tc, late_replies_never_make_unanswered_negative);
 	tcase_add_test(tc, newest_state_of_an_endpoint_wins);
+	tcase_add_test(tc, before_tap_does_not_go_back);
 	tcase_add_test(tc, missing_batches_are_counted);
 	tcase_add_test(tc, old_rows_go_and_the_ledger_stays);
 	return store_run("store", tc);

@@ -126,6 +126,7 @@ function Endpoints(): JSX.Element {
   const failed = c.endpoints.filter((e) => e.state === "failed");
   const adopted = c.endpoints.filter((e) => e.state === "tapped" && e.origin === "adopted");
   const lossy = c.endpoints.filter((e) => e.state !== "failed" && e.unlogged > 0);
+  const dropped = c.endpoints.filter((e) => e.before_tap > 0);
   return (
     <>
       <p>{exact(c.tapped)} pods tapped, {exact(c.failed)} not tapped, {exact(c.gone)} gone.</p>
@@ -138,9 +139,11 @@ function Endpoints(): JSX.Element {
           <Name value={`${g.namespace}/${g.name}`} /> on <Name value={g.node} />: {gapText(g)}: {g.reason}</li>)}</ul></>}
       {lossy.length > 0 && <><h3>Packets not in the log</h3>
         <ul>{lossy.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} />: {exact(e.unlogged)} of {exact(e.seen)} packets seen</li>)}</ul></>}
+      {dropped.length > 0 && <><h3>Dropped before the tap</h3>
+        <ul>{dropped.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} />: {exact(e.before_tap)} packets dropped before the tap (any protocol)</li>)}</ul></>}
       <h3>Nodes</h3>
       <ul>{c.nodes.map((n) => <li key={n.node}><TermLink term={`node = "${n.node}"`}><Name value={n.node} /></TermLink>: last
-        heard {clock(n.last_seen, 0)} UTC{n.missing_batches > 0 && `, ${exact(n.missing_batches)} batches missing`}</li>)}</ul>
+        heard {clock(n.last_seen, 0)} UTC{n.missing_batches > 0 && `, ${exact(n.missing_batches)} batches missing`}{n.clock_off && n.clock_offset !== null && `, ⚠ clock is ${exact(Math.abs(n.clock_offset))} ms ${n.clock_offset > 0 ? "ahead" : "behind"}`}</li>)}</ul>
       {c.problems.length > 0 && <><h3>Objects that could not be read</h3>
         <ul>{c.problems.map((p) => <li key={p.path + p.line}>{p.path}:{p.line}: {p.message}</li>)}</ul></>}
     </>

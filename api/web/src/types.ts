@@ -75,6 +75,7 @@ export interface ProblemBody {
 export interface Endpoint {
   node: string; state: "tapped" | "gone" | "failed"; namespace: string; name: string;
   hook: "tcx" | "clsact" | ""; reason: string; seen: number; logged: number; unlogged: number; stream: number;
+  before_tap: number;
   since: string; origin: "add" | "adopted" | "node" | "none";
 }
 /** A pod that is tapped was not, or may not have been; `to` is null while it lasts. */
@@ -84,7 +85,7 @@ export interface Gap {
 }
 export interface Coverage {
   tapped: number; failed: number; gone: number;
-  nodes: { node: string; last_seen: string; missing_batches: number }[];
+  nodes: { node: string; last_seen: string; missing_batches: number; clock_offset: number | null; clock_off: boolean }[];
   endpoints: Endpoint[];
   gaps: Gap[];
   problems: { path: string; line: number; message: string }[];

@@ -16,6 +16,8 @@ static const char usage[] =
 	"  --objects DIR         Kubernetes objects as YAML, watched for changes\n"
 	"  --token-file FILE     the agents' token, made when it is not there (DIR/token)\n"
 	"  --retention DURATION  rows are kept this long, as 36h or 8d (8d)\n"
+	"  --node-rows N         rows a second that a node may send, in the long run; 0: any "
+	"(10000)\n"
 	"  --alert-delay TIME    rows may be under way so long before alerts look at them (15s)\n"
 	"  --log-level LEVEL     error, warn, info, debug (info)\n"
 	"  --help, --version\n";
@@ -30,14 +32,21 @@ enum option_value {
 	OPT_ALERT_DELAY = 6,
 	OPT_HELP = 7,
 	OPT_VERSION = 8,
+	OPT_NODE_ROWS = 9,
 };
 
 static const struct option names[] = {
-	{ "data", 1, NULL, OPT_DATA },		 { "listen", 1, NULL, OPT_LISTEN },
-	{ "objects", 1, NULL, OPT_OBJECTS },	 { "token-file", 1, NULL, OPT_TOKEN_FILE },
-	{ "retention", 1, NULL, OPT_RETENTION }, { "alert-delay", 1, NULL, OPT_ALERT_DELAY },
-	{ "log-level", 1, NULL, OPT_LOG_LEVEL }, { "help", 0, NULL, OPT_HELP },
-	{ "version", 0, NULL, OPT_VERSION },	 { 0 },
+	{ "data", 1, NULL, OPT_DATA },
+	{ "listen", 1, NULL, OPT_LISTEN },
+	{ "objects", 1, NULL, OPT_OBJECTS },
+	{ "token-file", 1, NULL, OPT_TOKEN_FILE },
+	{ "retention", 1, NULL, OPT_RETENTION },
+	{ "alert-delay", 1, NULL, OPT_ALERT_DELAY },
+	{ "log-level", 1, NULL, OPT_LOG_LEVEL },
+	{ "help", 0, NULL, OPT_HELP },
+	{ "version", 0, NULL, OPT_VERSION },
+	{ "node-rows", 1, NULL, OPT_NODE_ROWS },
+	{ 0 },
 };
 
 /* An option that takes a value. */
@@ -51,6 +60,8 @@ static bool set(struct nt_options *o, int option, const char *value)
 	if (option == OPT_ALERT_DELAY)
 		return nt_parse_duration_ns(nt_slice_str(value), &o->alert_delay_ns) == 0 &&
 		       o->alert_delay_ns > 0;
+	if (option == OPT_NODE_ROWS)
+		return nt_parse_u64(nt_slice_str(value), 100000000, &o->node_rows) == 0;
 	if (option == OPT_LOG_LEVEL)
 		return nt_log_level_parse(value, &o->log_level) == 0;
 	*texts[option] = value;
@@ -61,6 +72,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
 {
 	struct nt_options o = { .listen = "127.0.0.1:8053",
 				.retention_ns = 8 * 86400 * NT_NS_PER_S,
+				.node_rows = 10000,
 				.alert_delay_ns = 15 * NT_NS_PER_S,
 				.log_level = NT_LOG_INFO };
 	int option, at = 0;

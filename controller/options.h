@@ -13,6 +13,7 @@ struct nt_options {
 	const char *token_file; /* NULL: in data */
 	int64_t retention_ns;
 	int64_t alert_delay_ns;
+	uint64_t node_rows; /* a second, of a node; 0: without limit */
 	enum nt_log_level log_level;
 };
 

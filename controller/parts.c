@@ -34,7 +34,11 @@ int nt_parts_open(const struct nt_options *o, struct nt_parts *p, struct nt_err 
 		r = nt_enrich_new(p->objects, &p->enrich, err);
 	if (r == 0)
 		r = nt_ingest_new(p->store, p->objects, p->enrich, &p->ingest, err);
-	return r == 0 ? open_alerts(o, p, err) : r;
+	if (r < 0)
+		return r;
+	p->clock = nt_clock_system();
+	nt_ingest_limit(p->ingest, (uint32_t)o->node_rows, &p->clock);
+	return open_alerts(o, p, err);
 }
 
 void nt_parts_close(struct nt_parts *p)

@@ -7,6 +7,7 @@
 
 #include "controller/options.h"
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 
 struct nt_parts {
 	struct nt_objects *objects; /* NULL: no folder was given */
@@ -15,6 +16,7 @@ struct nt_parts {
 	struct nt_store_reader *alerts_reader;
 	struct nt_alerts *alerts;
 	struct nt_ingest *ingest;
+	struct nt_clock clock; /* of the ingest */
 	struct nt_buf token; /* the agents' */
 };
 

@@ -2,8 +2,8 @@
 /* GET coverage: which pod is tapped since when, or not and why; agents; objects with mistakes. */
 #include "api/http/frame.h"
 
-#include "controller/ingest/clocks.h"
 #include "controller/ingest/ingest.h"
+#include "controller/ingest/nodes.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/objects.h"
 
@@ -156,7 +156,7 @@ static void write_clock(struct nt_json *j, struct nt_ingest *ingest, struct nt_s
 	else
 		nt_json_null(j);
 	nt_json_key(j, "clock_off");
-	nt_json_bool(j, offset_us > NT_CLOCKS_OFF_US || offset_us < -NT_CLOCKS_OFF_US);
+	nt_json_bool(j, offset_us > NT_NODES_CLOCK_OFF_US || offset_us < -NT_NODES_CLOCK_OFF_US);
 }
 
 struct nodes {

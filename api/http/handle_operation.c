@@ -71,6 +71,7 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 		{ "duplicate", s.duplicates },
 		{ "refused", s.refused },
 		{ "failed", s.failed },
+		{ "deferred", s.deferred },
 		{ "unauthorized", atomic_load(&api->counters.refused_token) },
 		{ "too_large", atomic_load(&api->counters.refused_body) },
 	};
@@ -184,6 +185,10 @@ void nt_handle_ingest(struct nt_api *api, struct nt_slice body, const int64_t *c
 	if (r == -EBADMSG) {
 		nt_log_warn("a batch was refused: %s", err.msg);
 		nt_reply_problem(reply, 400, "%s", err.msg);
+		return;
+	}
+	if (r == -EAGAIN) {
+		nt_reply_problem(reply, 429, "%s", err.msg);
 		return;
 	}
 	if (r < 0) {

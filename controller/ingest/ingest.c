@@ -5,8 +5,9 @@
 #include <pthread.h>
 
 #include "controller/enrich/enrich.h"
-#include "controller/ingest/clocks.h"
+#include "controller/ingest/nodes.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/objects/objects.h"
 
 /* Decoded records take several times their octets; a batch that does not fit here has more records
@@ -26,9 +27,11 @@ struct nt_ingest {
 	pthread_mutex_t lock;
 	struct nt_alerts *alerts;
 	struct nt_objects *objects;
-	pthread_mutex_t stats_lock; /* covers stats and clocks; taken last */
+	pthread_mutex_t stats_lock; /* covers all below; taken last */
 	struct nt_ingest_stats stats;
-	struct nt_clocks clocks;
+	struct nt_nodes nodes;
+	uint32_t rows_per_second; /* of a node; 0: without limit */
+	struct nt_clock *clock;
 };
 
 int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_enrich *enrich,
@@ -53,7 +56,7 @@ void nt_ingest_free(struct nt_ingest *i)
 		return;
 	pthread_mutex_destroy(&i->lock);
 	pthread_mutex_destroy(&i->stats_lock);
-	nt_clocks_done(&i->clocks);
+	nt_nodes_done(&i->nodes);
 	free(i);
 }
 
@@ -132,7 +135,8 @@ static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, i
 	pthread_mutex_lock(&i->stats_lock);
 	if (result < 0) {
 		s->refused += result == -EBADMSG;
-		s->failed += result != -EBADMSG;
+		s->deferred += result == -EAGAIN;
+		s->failed += result != -EBADMSG && result != -EAGAIN;
 	} else if (outcome == NT_STORE_DUPLICATE) {
 		s->duplicates++;
 	} else {
@@ -146,19 +150,45 @@ static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, i
 	pthread_mutex_unlock(&i->stats_lock);
 }
 
-static void note_clock(struct nt_ingest *i, struct nt_slice node, int64_t offset_us)
+void nt_ingest_limit(struct nt_ingest *i, uint32_t rows_per_second, struct nt_clock *clock)
 {
-	pthread_mutex_lock(&i->stats_lock);
-	nt_clocks_note(&i->clocks, node, offset_us);
-	pthread_mutex_unlock(&i->stats_lock);
+	i->rows_per_second = rows_per_second;
+	i->clock = clock;
 }
 
-bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice node, int64_t *ret_offset_us)
+/* What the upload says of its node. -EAGAIN: its rows have to wait. A node that the table has no
+ * room for is as one that sends little. */
+static int check_node(struct nt_ingest *i, const struct nt_batch *b, const int64_t *clock_offset_us,
+		      struct nt_err *err)
 {
+	struct nt_node *node;
+	bool may = true;
+
+	pthread_mutex_lock(&i->stats_lock);
+	node = nt_nodes_get(&i->nodes, b->node);
+	if (node && clock_offset_us) {
+		node->has_clock = true;
+		node->clock_offset_us = *clock_offset_us;
+	}
+	if (node && i->rows_per_second)
+		may = nt_node_take_rows(node, b->records_len, i->rows_per_second,
+					nt_clock_boot(i->clock));
+	pthread_mutex_unlock(&i->stats_lock);
+	return may ? 0
+		   : nt_err_set(err, EAGAIN, "node %.*s has sent its share of rows for now",
+				NT_SLICE_ARG(b->node));
+}
+
+bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice name, int64_t *ret_offset_us)
+{
+	const struct nt_node *node;
 	bool known;
 
 	pthread_mutex_lock(&i->stats_lock);
-	known = nt_clocks_find(&i->clocks, node, ret_offset_us);
+	node = nt_nodes_find(&i->nodes, name);
+	known = node && node->has_clock;
+	if (known)
+		*ret_offset_us = node->clock_offset_us;
 	pthread_mutex_unlock(&i->stats_lock);
 	return known;
 }
@@ -178,8 +208,8 @@ static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *
 			       ARENA_MAX >> 20);
 	if (r == 0)
 		r = check(&batch, err);
-	if (r == 0 && clock_offset_us)
-		note_clock(i, batch.node, *clock_offset_us);
+	if (r == 0)
+		r = check_node(i, &batch, clock_offset_us, err);
 	if (r == 0) {
 		enrich(i, &batch, &arena);
 		r = nt_store_append(i->store, &batch, &outcome, err);

@@ -13,11 +13,13 @@
 struct nt_ingest;
 struct nt_objects;
 struct nt_enrich;
+struct nt_clock;
 
 struct nt_ingest_stats {
 	uint64_t appended, duplicates; /* batches */
 	uint64_t refused; /* no valid batch: it would never be taken */
 	uint64_t failed; /* the store could not take it now */
+	uint64_t deferred; /* the node has had its share of rows for now */
 	uint64_t records, unlogged_packets; /* of appended batches */
 	uint64_t bytes; /* of appended batches, as they came */
 };
@@ -27,14 +29,18 @@ int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_
 		  struct nt_ingest **ret_ingest, struct nt_err *err) NT_MUSTCHECK;
 void nt_ingest_free(struct nt_ingest *i);
 
-/* Durable when it returns 0. -EBADMSG: no valid batch, err says why. Everything else is the
- * store's: -ENOSPC, -EBUSY, -ENOMEM, -EIO; the same batch may come again. Blocks on disk. */
+/* Durable when it returns 0. -EBADMSG: no valid batch, err says why. -EAGAIN: the node has sent
+ * more rows than its share, later it will be taken. Everything else is the store's: -ENOSPC,
+ * -EBUSY, -ENOMEM, -EIO; the same batch may come again. Blocks on disk. */
 int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
 		    struct nt_err *err) NT_MUSTCHECK;
 /* The same, with the sender's clock less ours, measured when the request came; it is noted for the
  * batch's node when the batch is a valid one. */
 int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire, int64_t clock_offset_us,
 			 enum nt_store_outcome *ret_outcome, struct nt_err *err) NT_MUSTCHECK;
+/* From now on a node's rows are held to so many a second (nodes.h), 0: they are not. clock:
+ * borrowed. Its agent keeps what is not taken, and folds more names the fuller its spool is. */
+void nt_ingest_limit(struct nt_ingest *i, uint32_t rows_per_second, struct nt_clock *clock);
 /* False: the node's agent has not sent anything since the start. */
 bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice node, int64_t *ret_offset_us);
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nametap-agent: options, pinned objects, loop. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -9,6 +10,7 @@
 #include "lib/base/cleanup.h"
 
 #define VERSION "0.1.0"
+#define MMAP_THRESHOLD_BYTES (128 << 10)
 
 /* Through our log, one level lower: what libbpf warns of, we report as an error of our own. */
 static int libbpf_log(enum libbpf_print_level level, const char *format, va_list ap)
@@ -60,6 +62,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "nametap-agent: %s (see --help)\n", err.msg);
 		return 2;
 	}
+	/* What a flush needs is large and short-lived: it goes back to the system at once, and does
+	 * not make the threshold grow. */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD_BYTES);
 	nt_log_init("nametap-agent", options.log_level);
 	libbpf_set_print(libbpf_log);
 	signal(SIGPIPE, SIG_IGN);

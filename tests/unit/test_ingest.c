@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "controller/ingest/clocks.h"
 #include "controller/ingest/ingest.h"
+#include "controller/ingest/nodes.h"
 #include "controller/ingest/token.h"
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "tests/unit/store_fixture.h"
 
@@ -79,23 +80,80 @@ START_TEST(clocks_are_noted_by_node)
 }
 END_TEST
 
-START_TEST(clocks_are_bounded)
+START_TEST(nodes_are_bounded)
 {
-	struct nt_clocks c = { 0 };
+	struct nt_nodes nodes = { 0 };
+	struct nt_node *node;
 	char name[32];
-	int64_t offset;
 
-	for (int n = NT_CLOCKS_MAX + 100; n > 0; n--) {
+	for (int n = NT_NODES_MAX + 100; n > 0; n--) {
 		snprintf(name, sizeof(name), "node-%d", n * 7919 % 100003);
-		nt_clocks_note(&c, nt_slice_str(name), n);
+		node = nt_nodes_get(&nodes, nt_slice_str(name));
+		ck_assert_int_eq(node != NULL, n > 100);
+		if (node)
+			node->clock_offset_us = n;
 	}
-	ck_assert_uint_eq(c.len, NT_CLOCKS_MAX);
-	for (int n = NT_CLOCKS_MAX + 100; n > 0; n--) {
+	ck_assert_uint_eq(nodes.len, NT_NODES_MAX);
+	for (int n = NT_NODES_MAX + 100; n > 0; n--) {
 		snprintf(name, sizeof(name), "node-%d", n * 7919 % 100003);
-		ck_assert_int_eq(nt_clocks_find(&c, nt_slice_str(name), &offset), n > 100);
-		ck_assert(n <= 100 || offset == n);
+		node = nt_nodes_find(&nodes, nt_slice_str(name));
+		ck_assert_int_eq(node != NULL, n > 100);
+		ck_assert(!node || node->clock_offset_us == n);
 	}
-	nt_clocks_done(&c);
+	ck_assert_ptr_null(nt_nodes_get(&nodes, NT_SLICE_LIT("")));
+	nt_nodes_done(&nodes);
+}
+END_TEST
+
+/* One node that sends without end is held to its rows a second; another one does not notice. */
+START_TEST(a_node_has_its_share)
+{
+	struct nt_clock clock = nt_clock_virtual(NT_NS_PER_S, 0);
+	struct nt_record rows[50];
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+	uint64_t taken = 0, seq = 1;
+
+	nt_ingest_limit(i, 10, &clock);
+	for (int second = 0; second < 600; second++) {
+		struct nt_batch batch = store_batch("s", seq, rows, 50);
+		int r;
+
+		for (size_t k = 0; k < 50; k++)
+			rows[k] = store_record(seq * 100 + k, T0_US, "a.test");
+		r = send_batch(i, &batch, &outcome);
+		ck_assert(r == 0 || r == -EAGAIN);
+		taken += r == 0 ? 50 : 0;
+		seq += r == 0;
+		clock.virtual_boot_ns += NT_NS_PER_S;
+	}
+	/* 300 seconds' worth at once, then 10 a second; the last batch may go over. */
+	ck_assert_uint_ge(taken, 3000 + 5990);
+	ck_assert_uint_le(taken, 3000 + 6000 + 50);
+	ck_assert_uint_eq(nt_ingest_stats(i).deferred, 600 - taken / 50);
+	ck_assert_uint_eq(nt_ingest_stats(i).failed, 0);
+	rows[0].node = NT_SLICE_LIT("quiet");
+	ck_assert_int_eq(send_batch(i,
+				    &(struct nt_batch){ .node = NT_SLICE_LIT("quiet"),
+							.spool = NT_SLICE_LIT("q"),
+							.seq = 1,
+							.records = rows,
+							.records_len = 1 },
+				    &outcome),
+			 0);
+	nt_ingest_free(i);
+}
+END_TEST
+
+/* However long it was away, and however large its batch was. */
+START_TEST(shares_do_not_overflow)
+{
+	struct nt_node node = { 0 };
+
+	ck_assert(nt_node_take_rows(&node, 1, 100000000, 0));
+	ck_assert(nt_node_take_rows(&node, 1, 100000000, INT64_MAX));
+	ck_assert_int_eq(node.rows, 100000000LL * NT_NODES_BURST_SECONDS - 1);
+	ck_assert(!nt_node_take_rows(&(struct nt_node){ .has_rows = true }, 1, 5, 0));
 }
 END_TEST
 
@@ -211,7 +269,9 @@ int main(void)
 	tcase_add_test(tc, batch_is_taken_once);
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
 	tcase_add_test(tc, clocks_are_noted_by_node);
-	tcase_add_test(tc, clocks_are_bounded);
+	tcase_add_test(tc, nodes_are_bounded);
+	tcase_add_test(tc, a_node_has_its_share);
+	tcase_add_test(tc, shares_do_not_overflow);
 	tcase_add_test(tc, torn_octets_are_refused);
 	tcase_add_test(tc, token_is_made_once_and_private);
 	tcase_add_test(tc, short_token_is_refused);

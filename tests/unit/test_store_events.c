@@ -210,6 +210,9 @@ START_TEST(file_without_events_is_migrated)
 				      "ALTER TABLE endpoints DROP COLUMN dns;"
 				      "ALTER TABLE endpoints DROP COLUMN stream;"
 				      "ALTER TABLE endpoints DROP COLUMN hook; DROP TABLE gaps;"
+				      "ALTER TABLE endpoints DROP COLUMN before_tap;"
+				      "ALTER TABLE endpoints DROP COLUMN link_rx;"
+				      "ALTER TABLE endpoints DROP COLUMN link_tx;"
 				      "PRAGMA user_version = 1",
 				      NULL, NULL, NULL),
 			 SQLITE_OK);

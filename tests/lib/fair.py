@@ -151,10 +151,8 @@ class Fair:
         sums, lost, ends = self.sums(flood["label"]), self.unlogged(), self.endpoints()
         names = [p.name for p in self.quiet]
         same, ok = tap.same, tap.ok
-        same("every query of the others got its answer", {n: c["received"] for n, c in flood["counts"].items() if n in names},
-             {n: flood["counts"][n]["sent"] for n in names})
-        same("the others' rows are complete: each name once, one lookup", {n: (sums[n]["once"], sums[n]["rows"]) for n in names},
-             {n: (flood["counts"][n]["sent"],) * 2 for n in names}, lost)
+        same("the others' rows are complete: each name once, all replies", {n: (sums[n]["once"], sums[n]["count"], sums[n]["replies"]) for n in names},
+             {n: (c["sent"], c["sent"], c["received"]) for n, c in flood["counts"].items() if n in names}, lost)
         same("nothing of the others is lost", {k: n for k, n in lost.items() if k[0] in names}, {})
         c, s, e = flood["counts"][FLOODER], sums[FLOODER], ends[FLOODER]
         own = sum(n for k, n in lost.items() if k[0] == FLOODER)

@@ -8,8 +8,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TRIPLET = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 # Not busybox's shell: it would run its own `ip`, which knows no namespaces.
 TOOLS = ["/usr/bin/dash", "/usr/sbin/ip", "/usr/sbin/tc"]
-APPLETS = ["cat", "dmesg", "grep", "insmod", "ls", "mkdir", "mount", "poweroff", "rm", "seq", "sh",
-           "sleep", "sort", "tail", "touch", "tr", "true", "wc"]
 
 
 def find(root, path):
@@ -55,12 +53,9 @@ def build(kernel, root, programs, objects, out):
     tools are ("" for those of this machine); out + ".d" is filled on the way."""
     folder = out + ".d"
     shutil.rmtree(folder, ignore_errors=True)
-    for sub in ("dev", "proc", "run", "sys", "tmp", "etc", "sbin", "bin"):
+    for sub in ("dev", "proc", "run", "sys", "tmp", "etc", "sbin", "bin", "usr/bin"):
         os.makedirs(f"{folder}/{sub}")
     put(folder, "/bin/busybox", find(root, "/usr/bin/busybox"))
-    for name in APPLETS:
-        os.symlink("busybox", f"{folder}/bin/{name}")
-    os.remove(f"{folder}/bin/sh")
     os.symlink("dash", f"{folder}/bin/sh")
     for tool in TOOLS:
         here = find(root, tool)

@@ -147,6 +147,8 @@ int main(void)
 	pod = place_pod("pod", 1);
 	lab.ifindex = pod.ifindex;
 	place_attach(lab.taps, &pod);
+	/* Until then a packet is seen once only, and here one packet runs many times. */
+	place_settle(lab.taps, &pod);
 	object = place_yardsticks();
 	lab.ours = place_our_ring(lab.taps);
 	lab.theirs = place_ring(bpf_object__find_map_fd_by_name(object, "events"));

@@ -161,7 +161,7 @@ struct nt_event {
 	__u64 seq; /* of the first datagram */
 	__u32 epoch; /* generation of the BPF object that wrote this */
 	__u32 cpu;
-	__u32 ifindex; /* host link */
+	__u32 ifindex; /* host link; 0: a socket of the host's network namespace */
 	__u32 payload_len; /* UDP: octets of the skb, all segments, or of the whole datagram where
 			    * this is its first fragment; TCP: octets in this event */
 	__u32 cap_len; /* octets that follow this header */
@@ -279,7 +279,8 @@ struct nt_pod {
 	__u8 origin; /* enum nt_pod_origin */
 	__u8 dns; /* enum nt_pod_dns */
 	__u8 end; /* enum nt_pod_end, when detached */
-	__u8 reserved[5];
+	__u8 cgroup_v1; /* of the node: pods in its network cannot be told from it (T15) */
+	__u8 reserved[4];
 };
 _Static_assert(sizeof(struct nt_pod) == 1480, "struct nt_pod is part of the contract");
 
@@ -330,6 +331,8 @@ _Static_assert(sizeof(struct nt_drain) == 16, "struct nt_drain is part of the co
  * passed.
  */
 #define NT_SHARES 16384
+/* Of all sockets of the host's network namespace together; no link has index 0. */
+#define NT_SHARE_HOST 0
 /* What a record of len octets takes of the ring: a header of 8, and rounded up. */
 #define NT_RING_TAKES(len) (((__u64)(len) + 8 + 7) & ~7ULL)
 struct nt_share {
@@ -337,3 +340,47 @@ struct nt_share {
 	__u64 consumed; /* the reader of the ring sets */
 };
 _Static_assert(sizeof(struct nt_share) == 16, "struct nt_share is part of the contract");
+
+/*
+ * Sockets of the host's network namespace, seen by cgroup_skb on the cgroup2 root (T15). Pinned in
+ * a folder beside the pin root, `<root>_host`; counters, ring and shares are those of the root.
+ */
+#define NT_HOST_SUFFIX "_host"
+#define NT_PIN_HOST_GROUPS "groups" /* HASH: __u64 cgroup id -> __u64 ep_id; 0: everything else */
+#define NT_PIN_HOST_NUMBERS "numbers" /* HASH: struct nt_host_key -> struct nt_host_number */
+#define NT_PIN_HOST_CONF "conf" /* ARRAY[1]: struct nt_host_conf */
+#define NT_PIN_HOST_INGRESS "ingress" /* links */
+#define NT_PIN_HOST_EGRESS "egress"
+#define NT_PIN_HOST_SOCKET "socket"
+
+/* cgroup ids of pods in the host's network, all their descendants included. */
+#define NT_HOST_GROUPS_MAX 16384
+/* Per endpoint of the host network, CPU and direction. */
+#define NT_HOST_NUMBERS_MAX 65536
+
+/* How the programs tell whose network namespace a socket is in. */
+enum nt_host_mode {
+	NT_HOST_COOKIE = 1, /* bpf_get_netns_cookie in cgroup_skb (6.15, commit c221d3744ad3) */
+	NT_HOST_BEACON = 2, /* a socket of the agent's is found where the packet is */
+};
+
+/* Next sequence number. With a lock, because a task can be interrupted between looking and
+ * counting, and 5.10 has no atomic with a result (T8). */
+struct nt_host_key {
+	__u64 ep_id;
+	__u32 cpu;
+	__u32 dir;
+};
+_Static_assert(sizeof(struct nt_host_key) == 16, "struct nt_host_key is part of the contract");
+
+struct nt_host_conf {
+	__u32 version; /* NT_ABI_VERSION */
+	__u32 epoch; /* of the pin root */
+	__u64 root_created_boot_ns; /* of the pin root: another one has other maps */
+	__u64 cgroup; /* inode of the cgroup root */
+	__u32 mode; /* enum nt_host_mode */
+	__u32 beacon_mark; /* SO_MARK of the beacon, random: nobody else can make one */
+	__u32 beacon_port; /* on 127.0.0.1, host byte order */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct nt_host_conf) == 40, "struct nt_host_conf is part of the contract");

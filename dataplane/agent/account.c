@@ -15,6 +15,10 @@ struct key {
 	uint64_t other; /* of these, stated with another reason */
 	uint64_t before_start; /* of these, before the first number seen after the start */
 	bool untouched; /* adopted and nothing seen yet */
+	/* Of the 64 numbers below `next`, those that may still come: a task in the host's network
+	 * can be interrupted between taking its number and the ring. Bit 0 is next - 1. */
+	uint64_t awaited;
+	uint64_t fresh; /* gaps since the last call of nt_account_counters */
 };
 
 struct endpoint {
@@ -120,6 +124,16 @@ bool nt_account_adopt(struct nt_account *a, uint64_t ep_id, uint32_t epoch, enum
 	return true;
 }
 
+/* Gaps that nobody was told of yet. */
+static uint64_t unstated(const struct key *k)
+{
+	uint64_t left = k->gaps - k->other;
+
+	for (size_t r = 0; r < NT_LOSS_MAX; r++)
+		left -= k->explained[r];
+	return left;
+}
+
 /* Numbers up to `to` did not come. */
 static void skip_to(struct key *k, uint64_t to)
 {
@@ -128,7 +142,23 @@ static void skip_to(struct key *k, uint64_t to)
 	k->gaps += missing;
 	if (k->untouched)
 		k->before_start += missing;
+	k->awaited = missing < 64 ? (k->awaited << missing) | (((uint64_t)1 << missing) - 1)
+				  : UINT64_MAX;
 	k->next = to;
+}
+
+/* A number that others have overtaken. */
+static bool take_late(struct key *k, uint64_t seq)
+{
+	uint64_t back = k->next - 1 - seq;
+
+	/* What was stated as lost stays lost, or it would count twice. */
+	if (back >= 64 || !(k->awaited >> back & 1) || !unstated(k))
+		return false;
+	k->awaited &= ~((uint64_t)1 << back);
+	k->gaps--;
+	k->fresh -= k->fresh > 0;
+	return true;
 }
 
 bool nt_account_seen(struct nt_account *a, const struct nt_event *e, uint64_t seq)
@@ -141,11 +171,14 @@ bool nt_account_seen(struct nt_account *a, const struct nt_event *e, uint64_t se
 		return true;
 	k = &ep->keys[e->cpu * NT_DIR_MAX + e->dir];
 	if (seq < k->next)
-		return false;
-	if (seq > k->next)
+		return take_late(k, seq);
+	if (seq > k->next) {
+		k->fresh += k->untouched ? 0 : seq - k->next;
 		skip_to(k, seq);
+	}
 	k->untouched = false;
 	k->next++;
+	k->awaited <<= 1;
 	return true;
 }
 
@@ -160,21 +193,23 @@ static uint64_t take(uint64_t wanted, uint64_t *left)
 static void state_losses(const struct endpoint *ep, struct key *k, const __u64 *lost,
 			 nt_account_loss_fn *fn, void *ctx)
 {
-	uint64_t left = k->gaps - k->other, n;
+	uint64_t left = unstated(k), n;
 
-	for (size_t r = 0; r < NT_LOSS_MAX; r++)
-		left -= k->explained[r];
 	for (size_t r = 0; r < NT_LOSS_MAX && left; r++) {
 		n = lost[r] > k->explained[r] ? take(lost[r] - k->explained[r], &left) : 0;
 		k->explained[r] += n;
 		if (n)
 			fn(ctx, (enum nt_reason)r, n);
 	}
-	k->other += left;
 	n = take(k->before_start, &left);
 	k->before_start -= n;
+	k->other += n;
 	if (n)
 		fn(ctx, ep->adopted, n);
+	/* One that was overtaken may be on its way; until the next call. */
+	(void)take(k->fresh, &left);
+	k->fresh = 0;
+	k->other += left;
 	if (left)
 		fn(ctx, NT_REASON_UNACCOUNTED, left);
 }
@@ -209,7 +244,7 @@ bool nt_account_complete(const struct nt_account *a, uint64_t ep_id,
 	for (uint32_t i = 0; i < a->cpus * NT_DIR_MAX; i++) {
 		uint64_t seq = values[i / NT_DIR_MAX].seq[i % NT_DIR_MAX];
 
-		if (seq && (!ep || ep->keys[i].next < seq))
+		if (seq && (!ep || ep->keys[i].next < seq || unstated(&ep->keys[i])))
 			return false;
 	}
 	return true;

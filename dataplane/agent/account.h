@@ -10,6 +10,10 @@
  *    start, is `agent_restart` (or `spool_lost` where there was no spool to restore);
  *  - else it is `unaccounted`: a bug.
  *
+ * In the host's network a task can be interrupted between taking its number and the ring, so that
+ * another one overtakes it: of the last 64 numbers a missing one may still come, and a gap that
+ * nothing explains is stated one flush later.
+ *
  * Numbers at the tail that never come show no gap. A number that the kernel had given at one flush
  * and that is not there at the next, after the ring was drained, does not come any more: the
  * snapshot of one flush settles at the next. So for every key, always:

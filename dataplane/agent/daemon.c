@@ -12,6 +12,7 @@
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/enforcer.h"
 #include "dataplane/agent/export.h"
+#include "dataplane/agent/hostpods.h"
 #include "dataplane/agent/keeper.h"
 #include "dataplane/agent/linkwatch.h"
 #include "dataplane/agent/ring.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct nt_linkwatch *linkwatch;
 	struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
+	struct nt_hostpods *hostpods; /* NULL: the host's network is not tapped */
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
 	bool idle_pace, ending, flush_failing, look_soon;
@@ -114,6 +116,8 @@ static void look(struct daemon *d)
 	d->look_soon = false;
 	nt_loop_timer_set(d->look_timer, LOOK_NS);
 	nt_adopt_look(d->adopt);
+	if (d->hostpods)
+		nt_hostpods_look(d->hostpods);
 	if (nt_adopt_stats(d->adopt).adopted != adopted)
 		nt_enforcer_reconcile(d->enforcer);
 }
@@ -292,6 +296,19 @@ static int open_adoption(struct daemon *d, const struct nt_options *o, struct nt
 	return r == 0 ? nt_linkwatch_listen(d->linkwatch, on_link, d, err) : r;
 }
 
+static int open_host_network(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
+			     struct nt_err *err)
+{
+	struct nt_hostpods_config config = { .taps = taps,
+					     .state_dir = o->state_dir,
+					     .cgroup_root = o->cgroup_root,
+					     .mode = o->host_mode,
+					     .objects = nt_enforcer_objects(d->enforcer) };
+
+	return o->host_network ? nt_hostpods_new(&config, &d->hostpods, err)
+			       : nt_hostnet_off(taps, err);
+}
+
 static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_err *err)
 {
 	int64_t flush_ns = o->flush_ns ? o->flush_ns : FLUSH_UNMERGED_NS;
@@ -314,6 +331,7 @@ static void done(struct daemon *d)
 	nt_status_close(d->status);
 	nt_linkwatch_close(d->linkwatch);
 	nt_adopt_free(d->adopt);
+	nt_hostpods_free(d->hostpods);
 	nt_export_free(d->export);
 	nt_ring_close(d->ring);
 	nt_agent_free(d->agent);
@@ -335,6 +353,8 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 		r = open_agent(d, o, taps, err);
 	if (r == 0)
 		r = open_adoption(d, o, taps, err);
+	if (r == 0)
+		r = open_host_network(d, o, taps, err);
 	if (r == 0)
 		r = open_outside(d, o, taps, err);
 	return r == 0 ? start_timers(d, o, err) : r;

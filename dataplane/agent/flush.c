@@ -217,6 +217,8 @@ static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 
 static const char *end_reason(const struct nt_pod *p)
 {
+	if (p->state == NT_POD_ATTACHED && p->cgroup_v1)
+		return "cgroup-v1: pods in the host's network cannot be told from the node";
 	if (p->state != NT_POD_DETACHED || p->end == NT_END_DEL)
 		return "";
 	return p->end == NT_END_LINK_GONE ? "its host link went without a DEL"

@@ -11,6 +11,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
+#include "dataplane/agent/netnses.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -51,9 +52,21 @@ static int op_look(void *ctx, const struct nt_pod *pod, bool filters,
 	return nt_hooks_look(ctx, pod, filters, ret_state);
 }
 
+/* A link without our programs may be a new one under the index of an old one: another pod's, which
+ * must not inherit the name. */
 static int op_cover(void *ctx, const struct nt_pod *pod, struct nt_err *err)
 {
-	return nt_hooks_cover(ctx, pod, err);
+	_cleanup_(nt_netnses_done) struct nt_netnses nets = { 0 };
+	const struct nt_netns *n;
+	int r = nt_netnses_read(&nets, "/proc", "/run/netns", err);
+
+	if (r < 0)
+		return r;
+	n = nt_netnses_find(&nets, pod->netns_ino, pod->netns_dev);
+	r = nt_taps_verify(ctx, pod->ep_id, n ? n->path : NULL, err);
+	if (r > 0)
+		return nt_err_set(err, ENOENT, "the link is another pod's by now");
+	return r < 0 ? r : nt_hooks_cover(ctx, pod, err);
 }
 
 static int op_settle(void *ctx, const struct nt_pod *pod, struct nt_err *err)

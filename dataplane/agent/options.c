@@ -35,6 +35,9 @@ const char nt_options_usage[] =
 	"  --node-resolv-conf FILE  its search domains are trusted (default /etc/resolv.conf)\n"
 	"  --cni-cache DIR       pods that run already are found there (default\n"
 	"                        " NT_CNICACHE_DIR_DEFAULT "; none: not looked at)\n"
+	"  --host-network MODE   auto, off, or how sockets of the host are told: cookie, beacon\n"
+	"                        (default auto)\n"
+	"  --cgroup-root DIR     cgroup2 folder of all sockets (default: this machine's)\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";
@@ -56,6 +59,8 @@ enum option_code {
 	OPT_OBJECTS,
 	OPT_NODE_RESOLV_CONF,
 	OPT_CNI_CACHE,
+	OPT_HOST_NETWORK,
+	OPT_CGROUP_ROOT,
 	OPT_LISTEN,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -79,6 +84,8 @@ static const struct option longopts[] = {
 	{ "objects", required_argument, NULL, OPT_OBJECTS },
 	{ "node-resolv-conf", required_argument, NULL, OPT_NODE_RESOLV_CONF },
 	{ "cni-cache", required_argument, NULL, OPT_CNI_CACHE },
+	{ "host-network", required_argument, NULL, OPT_HOST_NETWORK },
+	{ "cgroup-root", required_argument, NULL, OPT_CGROUP_ROOT },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -125,6 +132,28 @@ static int take_rows(const char *text, uint32_t *ret_rows, struct nt_err *err)
 				  text);
 	*ret_rows = (uint32_t)n;
 	return 0;
+}
+
+static int take_host_network(const char *value, struct nt_options *o, struct nt_err *err)
+{
+	static const struct {
+		const char *name;
+		bool on;
+		enum nt_host_mode mode;
+	} modes[] = { { "auto", true, 0 },
+		      { "cookie", true, NT_HOST_COOKIE },
+		      { "beacon", true, NT_HOST_BEACON },
+		      { "off", false, 0 } };
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(modes); i++) {
+		if (strcmp(value, modes[i].name) != 0)
+			continue;
+		o->host_network = modes[i].on;
+		o->host_mode = modes[i].mode;
+		return 0;
+	}
+	return nt_err_set(err, EINVAL,
+			  "--host-network: \"%s\" is none of auto, cookie, beacon, off", value);
 }
 
 static int take(int code, const char *value, struct nt_options *o, struct nt_err *err)
@@ -178,6 +207,11 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_CNI_CACHE:
 		o->cni_cache = strcmp(value, "none") == 0 ? NULL : value;
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--cni-cache: the name is empty");
+	case OPT_HOST_NETWORK:
+		return take_host_network(value, o, err);
+	case OPT_CGROUP_ROOT:
+		o->cgroup_root = value;
+		return value[0] ? 0 : nt_err_set(err, EINVAL, "--cgroup-root: the name is empty");
 	case OPT_LISTEN:
 		o->listen = value;
 		return nt_status_check(value, err);
@@ -212,6 +246,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.cluster_domain = "cluster.local",
 		.node_resolv_conf = "/etc/resolv.conf",
 		.cni_cache = NT_CNICACHE_DIR_DEFAULT,
+		.host_network = true,
 		.flush_ns = 5 * NT_NS_PER_S,
 		.pod_rows = NT_AGENT_POD_ROWS,
 		.timeout_ns = 6 * NT_NS_PER_S,

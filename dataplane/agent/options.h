@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/abi.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 
@@ -14,6 +15,9 @@ struct nt_options {
 	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */
 	const char *node_resolv_conf;
 	const char *cni_cache; /* the runtime's; NULL: not looked at */
+	const char *cgroup_root; /* NULL: this machine's */
+	bool host_network;
+	enum nt_host_mode host_mode; /* 0: the best that the kernel has */
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;
 	uint64_t spool_max_bytes;
 	uint32_t pod_rows;

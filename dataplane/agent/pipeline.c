@@ -35,6 +35,7 @@ void nt_pipeline_flow(const struct nt_event *e, bool from_server, struct nt_flow
 
 	*ret_flow = (struct nt_flow){
 		.owner = e->ep_id,
+		.cookie = e->cookie,
 		.side = from_server != from_pod ? NT_SIDE_CLIENT : NT_SIDE_SERVER,
 		.transport = e->l4proto,
 		.client_port = from_server ? e->dport : e->sport,

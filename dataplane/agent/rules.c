@@ -276,7 +276,9 @@ static bool reconcile_pod(void *ctx, const struct nt_pod *record)
 	struct wanted w;
 	int e;
 
-	if (pod.version != NT_ABI_VERSION || pod.state != NT_POD_ATTACHED)
+	/* The host network is observed only. */
+	if (pod.version != NT_ABI_VERSION || pod.state != NT_POD_ATTACHED ||
+	    pod.origin == NT_ORIGIN_NODE)
 		return true;
 	nt_pod_terminate(&pod);
 	e = put_right(c->r, &pod, &w, &err);

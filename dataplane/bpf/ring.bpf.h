@@ -13,6 +13,10 @@
 
 #include "dataplane/abi.h"
 
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NT_RING_BYTES_DEFAULT);
@@ -89,4 +93,43 @@ static __always_inline __u32 nt_ring_output(void *record, __u64 len, __u32 ifind
 	/* Atomic, because a link's packets come on several CPUs; without a result (T8). */
 	__sync_fetch_and_add(&share->produced, takes);
 	return NT_LOSS_MAX;
+}
+
+/*
+ * The same for whoever may be interrupted on his CPU and so can have no scratch of his own: room
+ * for a record of the ring's, NULL with the reason in *ret_loss. `bytes` must be a constant.
+ */
+static __always_inline void *nt_ring_reserve(__u64 bytes, __u32 *ret_loss)
+{
+	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), takes = NT_RING_TAKES(bytes);
+	__u32 at = NT_SHARE_HOST;
+	struct nt_share *share = bpf_map_lookup_elem(&shares, &at);
+	void *record;
+
+	*ret_loss = NT_LOSS_RING_FULL;
+	if (!share)
+		return NULL;
+	if (used + takes > nt_ring_bytes / 4 && nt_ring_exceeds(share, takes, used)) {
+		*ret_loss = NT_LOSS_SHARE_EXCEEDED;
+		return NULL;
+	}
+	record = bpf_ringbuf_reserve(&events, bytes, 0);
+	if (record)
+		__sync_fetch_and_add(&share->produced, takes);
+	return record;
+}
+
+static __always_inline void nt_ring_submit(void *record)
+{
+	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u32 zero = 0;
+	struct nt_drain *d = bpf_map_lookup_elem(&drain, &zero);
+
+	if (used <= nt_ring_bytes / 4 || !d || !d->armed) {
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	d->armed = 0;
+	d->wakeups++;
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }

@@ -71,11 +71,13 @@ static __always_inline int nt_packet_tcp(struct __sk_buff *skb, struct nt_packet
 	return NT_KIND_TCP;
 }
 
-static __always_inline int nt_packet_parse(struct __sk_buff *skb, struct nt_packet *p)
+/* `off` is at the IP header, whose family the EtherType says. */
+static __always_inline int nt_packet_parse_ip(struct __sk_buff *skb, struct nt_packet *p,
+					      __be16 type)
 {
 	int kind;
 
-	switch (nt_packet_ethernet(skb, p)) {
+	switch (type) {
 	case bpf_htons(ETH_P_IP):
 		kind = nt_packet_ipv4(skb, p);
 		break;
@@ -88,4 +90,9 @@ static __always_inline int nt_packet_parse(struct __sk_buff *skb, struct nt_pack
 	if (kind != NT_KIND_WHOLE && kind != NT_KIND_FIRST_FRAGMENT)
 		return kind;
 	return p->proto == IPPROTO_TCP ? nt_packet_tcp(skb, p, kind) : nt_packet_udp(skb, p, kind);
+}
+
+static __always_inline int nt_packet_parse(struct __sk_buff *skb, struct nt_packet *p)
+{
+	return nt_packet_parse_ip(skb, p, nt_packet_ethernet(skb, p));
 }

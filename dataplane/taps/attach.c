@@ -98,10 +98,9 @@ static int close_former_tenant(struct nt_taps *t, __u32 ifindex, struct nt_err *
 	return nt_pods_close(t, &former, err);
 }
 
-static int attach_anew(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+int nt_attach_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
-	int r;
 
 	pod->version = NT_ABI_VERSION;
 	pod->state = NT_POD_ATTACHED;
@@ -110,7 +109,13 @@ static int attach_anew(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err
 	pod->detach_boot_ns = 0;
 	pod->epoch = nt_taps_meta(t).epoch;
 	pod->ep_id = pod->attach_boot_ns;
-	r = nt_pods_write(t, pod, err);
+	return nt_pods_write(t, pod, err);
+}
+
+static int attach_anew(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	int r = nt_attach_record(t, pod, err);
+
 	if (r < 0)
 		return r;
 	r = program(t, pod, err);

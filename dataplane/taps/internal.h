@@ -127,6 +127,8 @@ void nt_tcx_remove_folder(const char *root);
 /* nt_taps_attach without taking the lock; pod's origin is the caller's. */
 int nt_attach_locked(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 bool nt_link_exists(__u32 ifindex);
+/* Times, epoch and number of a new attachment; writes its records, attaches nothing. */
+int nt_attach_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 
 /* --- pods.c --- */
 

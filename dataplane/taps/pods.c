@@ -250,7 +250,7 @@ int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 		return r;
 	}
 	r = put_zero_counters(t, pod->ep_id, err);
-	if (r == 0)
+	if (r == 0 && pod->ifindex) /* the host network has no link */
 		r = put_endpoint(t, pod, err);
 	if (r < 0)
 		nt_pods_unwrite(t, pod);

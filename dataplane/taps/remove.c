@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "dataplane/taps/hostnet.h"
 #include "dataplane/taps/internal.h"
 #include "lib/base/cleanup.h"
 
@@ -16,7 +17,7 @@ static bool detach_one(void *ctx, const struct nt_pod *pod)
 {
 	struct nt_taps *t = ((struct detach_ctx *)ctx)->t;
 
-	if (pod->state != NT_POD_ATTACHED)
+	if (pod->state != NT_POD_ATTACHED || pod->origin == NT_ORIGIN_NODE)
 		return true;
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		if (nt_pods_at(t, pod->ifindex) == pod->ep_id)
@@ -31,6 +32,7 @@ static int remove_root(const struct nt_taps *t, struct nt_err *err)
 {
 	char old[PATH_MAX];
 
+	nt_hostnet_remove(t->pin_root);
 	nt_taps_neighbour(t, "_old", old);
 	nt_taps_remove_folder(old);
 	if (rename(t->pin_root, old) == -1)

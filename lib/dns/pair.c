@@ -24,7 +24,7 @@ enum {
 };
 
 /* It is hashed and compared as octets. */
-_Static_assert(sizeof(struct nt_flow) == 14 + 2 * sizeof(struct nt_addr), "nt_flow has padding");
+_Static_assert(sizeof(struct nt_flow) == 22 + 2 * sizeof(struct nt_addr), "nt_flow has padding");
 
 struct owner;
 
@@ -177,6 +177,18 @@ static void owner_leave(struct owner *o, struct entry *e)
 	free(o);
 }
 
+/* What a query and its reply have in common. */
+static struct nt_flow key_of(const struct nt_flow *flow)
+{
+	struct nt_flow key = *flow;
+
+	if (key.cookie) {
+		key.server = (struct nt_addr){ 0 };
+		key.server_port = 0;
+	}
+	return key;
+}
+
 /* --- entries -------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const struct nt_pair *p, const struct nt_flow *flow, uint16_t id,
@@ -185,11 +197,23 @@ static uint64_t hash_of(const struct nt_pair *p, const struct nt_flow *flow, uin
 	uint16_t numbers[3] = { id, qtype, qclass };
 	uint8_t key[sizeof(*flow) + sizeof(numbers) + NT_NAME_WIRE_MAX];
 	size_t len = sizeof(*flow) + sizeof(numbers);
+	struct nt_flow common = key_of(flow);
 
-	memcpy(key, flow, sizeof(*flow));
+	memcpy(key, &common, sizeof(common));
 	memcpy(key + sizeof(*flow), numbers, sizeof(numbers));
 	memcpy(key + len, qname->wire, qname->len);
 	return nt_siphash(&p->key, nt_slice_mem(key, len + qname->len));
+}
+
+static bool is_same_flow(const struct nt_flow *a, const struct nt_flow *b)
+{
+	struct nt_flow x, y;
+
+	if (!a->cookie && !b->cookie)
+		return memcmp(a, b, sizeof(*a)) == 0;
+	x = key_of(a);
+	y = key_of(b);
+	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
 static struct entry *find(struct nt_pair *p, uint64_t hash, const struct nt_pair_query *q)
@@ -199,8 +223,7 @@ static struct entry *find(struct nt_pair *p, uint64_t hash, const struct nt_pair
 	LIST_FOREACH(e, &p->chains[hash & p->mask], chain)
 	{
 		if (e->hash == hash && e->q.id == q->id && e->q.qtype == q->qtype &&
-		    e->q.qclass == q->qclass &&
-		    memcmp(&e->q.flow, &q->flow, sizeof(q->flow)) == 0 &&
+		    e->q.qclass == q->qclass && is_same_flow(&e->q.flow, &q->flow) &&
 		    nt_name_eq(&e->q.qname, &q->qname))
 			return e;
 	}
@@ -224,12 +247,14 @@ static void forget(struct nt_pair *p, struct entry *e)
 }
 
 static uint64_t report(struct nt_pair *p, enum nt_txn_kind kind, const struct nt_pair_query *q,
-		       const struct nt_dns_msg *reply, int64_t reply_ns)
+		       const struct nt_flow *reply_flow, const struct nt_dns_msg *reply,
+		       int64_t reply_ns)
 {
 	struct nt_txn txn = {
 		.kind = kind,
 		.query = q,
 		.reply = reply,
+		.reply_flow = reply_flow,
 		.reply_ns = reply ? reply_ns : 0,
 		.reply_bytes = reply ? (uint32_t)reply->wire.len : 0,
 	};
@@ -240,7 +265,7 @@ static uint64_t report(struct nt_pair *p, enum nt_txn_kind kind, const struct nt
 /* Unanswered by timeout: stays for a late reply. */
 static void give_up(struct nt_pair *p, struct entry *e)
 {
-	e->q.tag = report(p, NT_TXN_UNANSWERED, &e->q, NULL, 0);
+	e->q.tag = report(p, NT_TXN_UNANSWERED, &e->q, NULL, NULL, 0);
 	TAILQ_REMOVE(&p->waiting, e, age);
 	TAILQ_INSERT_TAIL(&p->late, e, age);
 	e->reported = true;
@@ -250,7 +275,7 @@ static void give_up(struct nt_pair *p, struct entry *e)
 static void evict(struct nt_pair *p, struct entry *e)
 {
 	if (!e->reported) {
-		report(p, NT_TXN_UNANSWERED, &e->q, NULL, 0);
+		report(p, NT_TXN_UNANSWERED, &e->q, NULL, NULL, 0);
 		p->stats.evicted++;
 	}
 	forget(p, e);
@@ -343,7 +368,7 @@ static void take_query(struct nt_pair *p, const struct nt_pair_query *q, uint64_
 	if (open_entry(p, q, hash))
 		return;
 	p->stats.failed++;
-	report(p, NT_TXN_UNANSWERED, q, NULL, 0);
+	report(p, NT_TXN_UNANSWERED, q, NULL, NULL, 0);
 }
 
 static void take_reply(struct nt_pair *p, const struct nt_pair_query *synthetic, uint64_t hash,
@@ -352,10 +377,11 @@ static void take_reply(struct nt_pair *p, const struct nt_pair_query *synthetic,
 	struct entry *e = find(p, hash, synthetic);
 
 	if (!e || now_ns < e->q.first_ns) { /* no latency is negative */
-		report(p, NT_TXN_UNPAIRED, synthetic, msg, now_ns);
+		report(p, NT_TXN_UNPAIRED, synthetic, &synthetic->flow, msg, now_ns);
 		return;
 	}
-	report(p, e->reported ? NT_TXN_LATE : NT_TXN_ANSWERED, &e->q, msg, now_ns);
+	report(p, e->reported ? NT_TXN_LATE : NT_TXN_ANSWERED, &e->q, &synthetic->flow, msg,
+	       now_ns);
 	forget(p, e);
 }
 
@@ -403,8 +429,8 @@ void nt_pair_marked(struct nt_pair *p, const struct nt_flow *flow, const struct 
 	 */
 	nt_pair_expire(p, now_ns);
 	if (!msg->has_question) {
-		report(p, is_reply ? NT_TXN_UNPAIRED : NT_TXN_UNANSWERED, &q, is_reply ? msg : NULL,
-		       now_ns);
+		report(p, is_reply ? NT_TXN_UNPAIRED : NT_TXN_UNANSWERED, &q,
+		       is_reply ? flow : NULL, is_reply ? msg : NULL, now_ns);
 		return;
 	}
 	hash = hash_of(p, flow, q.id, q.qtype, q.qclass, &q.qname);

@@ -16,9 +16,14 @@
 #include "lib/base/addr.h"
 #include "lib/dns/message.h"
 
-/* The flow, seen from the client: the query went from client to server. */
+/*
+ * The flow, seen from the client: the query went from client to server. With a cookie the server is
+ * no part of what is paired: at a socket of the host behind kube-proxy the query goes out to the
+ * backend and the reply comes in from the Service (T15).
+ */
 struct nt_flow {
 	uint64_t owner; /* ep_id; 0 in decode */
+	uint64_t cookie; /* of the socket; 0: not known, the 5-tuple counts */
 	uint8_t side; /* 0 client, 1 server: which end of the lookup the owner is */
 	uint8_t transport; /* IPPROTO_UDP or IPPROTO_TCP */
 	uint16_t client_port; /* host byte order */
@@ -62,6 +67,7 @@ struct nt_txn {
 	enum nt_txn_kind kind;
 	const struct nt_pair_query *query;
 	const struct nt_dns_msg *reply; /* NULL when unanswered */
+	const struct nt_flow *reply_flow; /* its server may be another one; NULL when unanswered */
 	int64_t reply_ns; /* CLOCK_BOOTTIME; 0 when unanswered */
 	uint32_t reply_bytes;
 };

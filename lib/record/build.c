@@ -149,21 +149,37 @@ static int set_aggr(const struct nt_identity *identity, struct nt_arena *arena,
 	return 0;
 }
 
-static int set_server(const struct nt_txn *txn, const struct nt_identity *identity,
-		      struct nt_arena *arena, struct nt_record *r)
+static void put_server(const struct nt_flow *flow, struct nt_server *server)
 {
-	struct nt_server *server = nt_arena_zalloc(arena, sizeof(*server));
-	const struct nt_flow *flow = &txn->query->flow;
-
-	if (!server)
-		return -ENOMEM;
 	server->ip = flow->server;
 	server->port = flow->server_port;
 	server->name = NT_SLICE_LIT("-");
 	server->name_aggr =
 		nt_addr_is_private(&flow->server) ? NT_SLICE_LIT("pvt") : NT_SLICE_LIT("pub");
+}
+
+/* Behind kube-proxy a socket of the host sees the Service answer and the backend being asked (T15):
+ * both are the servers, in this order. */
+static bool has_backend(const struct nt_txn *txn)
+{
+	const struct nt_flow *q = &txn->query->flow, *r = txn->reply_flow;
+
+	return r && (!nt_addr_eq(&q->server, &r->server) || q->server_port != r->server_port);
+}
+
+static int set_server(const struct nt_txn *txn, const struct nt_identity *identity,
+		      struct nt_arena *arena, struct nt_record *r)
+{
+	size_t len = has_backend(txn) ? 2 : 1;
+	struct nt_server *server = nt_arena_zalloc(arena, len * sizeof(*server));
+
+	if (!server)
+		return -ENOMEM;
+	put_server(txn->reply_flow ? txn->reply_flow : &txn->query->flow, server);
 	r->servers = server;
-	r->servers_len = 1;
+	r->servers_len = len;
+	if (len > 1)
+		put_server(&txn->query->flow, &server[1]);
 	if (r->side != NT_SIDE_SERVER || !identity->name.len)
 		return 0;
 	server->name = identity->name;

@@ -124,7 +124,11 @@ static inline int lab_take(void *ctx, void *data, size_t size)
 	const struct nt_event *e = data;
 
 	ck_assert_uint_ge(size, sizeof(*e));
-	ck_assert_uint_eq(size, sizeof(*e) + e->cap_len);
+	/* At a socket of the host a record has one of two sizes. */
+	if (e->ifindex)
+		ck_assert_uint_eq(size, sizeof(*e) + e->cap_len);
+	else
+		ck_assert_uint_ge(size, sizeof(*e) + e->cap_len);
 	ck_assert_uint_lt(r->len, LAB_EVENTS);
 	memcpy(&r->events[r->len++], e, sizeof(*e));
 	memcpy(r->payload, (const __u8 *)data + sizeof(*e), e->cap_len);

@@ -64,6 +64,7 @@ static void put_endpoint(const struct nt_batch_endpoint *e, struct nt_buf *out)
 	put_number(out, "logged", e->logged);
 	put_number(out, "unlogged", e->unlogged);
 	put_number(out, "before_tap", e->before_tap);
+	put_number(out, "stream", e->stream);
 	put_text(out, "reason", e->reason);
 	nt_buf_puts(out, "}}\n");
 }

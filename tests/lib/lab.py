@@ -284,7 +284,7 @@ class Lab:
         return self.spawn(name, [f"{self.build}/nametap-agent", "--pin-root", self.bpf, "--state-dir",
                                  f"{self.work}/state", "--spool", f"{self.work}/spool", "--controller",
                                  self.controller_url, "--token-file", self.token_file, "--node", "node1",
-                                 "--flush", flush, *extra], netns=self.node)
+                                 "--flush", flush, "--host-network", "off", *extra], netns=self.node)
 
     def unshipped(self):
         """Batches in the spool that the controller has not acknowledged."""

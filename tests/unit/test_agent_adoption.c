@@ -3,6 +3,7 @@
  * the notes of pods that are not tapped, until they are told as gone. */
 #include "dataplane/agent/failed.h"
 #include "dataplane/agent/netnses.h"
+#include "dataplane/agent/podcgroup.h"
 #include "dataplane/agent/podlist.h"
 #include "dataplane/agent/resolvconf.h"
 
@@ -183,6 +184,42 @@ START_TEST(resolv_conf_of_a_process)
 }
 END_TEST
 
+/* --- cgroups --- */
+
+#define POD_UID "5f872824-d55e-4b5c-9a3e-0123456789ab"
+#define POD_HASH "ab99bac5dccf841330aa2e1715a1aaf9"
+
+static const struct {
+	const char *name, *uid; /* NULL: none */
+} groups[] = {
+	{ "pod" POD_UID, POD_UID },
+	{ "pod" POD_HASH, POD_HASH },
+	{ "kubepods-burstable-pod5f872824_d55e_4b5c_9a3e_0123456789ab.slice", POD_UID },
+	{ "kubepods-pod5f872824_d55e_4b5c_9a3e_0123456789ab.slice", POD_UID },
+	{ "kubepods-besteffort-pod" POD_HASH ".slice", POD_HASH },
+	{ "kubepods-burstable.slice", NULL },
+	{ "kubepods.slice", NULL },
+	{ "system.slice", NULL },
+	{ "pod", NULL },
+	{ "podman", NULL },
+	{ "pod5f872824", NULL },
+	{ "pod" POD_UID "0", NULL },
+	{ "kubepods-pod.slice", NULL },
+	{ "cri-containerd-" POD_HASH ".scope", NULL },
+	{ "", NULL },
+};
+
+START_TEST(cgroup_names)
+{
+	char uid[NT_PODCGROUP_UID];
+	bool is = nt_podcgroup_uid(nt_slice_str(groups[_i].name), uid);
+
+	ck_assert_int_eq(is, groups[_i].uid != NULL);
+	if (is)
+		ck_assert_str_eq(uid, groups[_i].uid);
+}
+END_TEST
+
 /* --- namespaces --- */
 
 START_TEST(namespaces)
@@ -276,6 +313,7 @@ int main(void)
 	tcase_add_loop_test(t, pod_objects, 0, NT_ARRAY_LEN(objects));
 	tcase_add_loop_test(t, resolv_conf, 0, NT_ARRAY_LEN(files));
 	tcase_add_test(t, resolv_conf_of_a_process);
+	tcase_add_loop_test(t, cgroup_names, 0, NT_ARRAY_LEN(groups));
 	tcase_add_test(t, namespaces);
 	tcase_add_test(t, notes);
 	suite_add_tcase(s, t);

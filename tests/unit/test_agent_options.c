@@ -36,6 +36,8 @@ START_TEST(defaults)
 	ck_assert_ptr_null(o.objects);
 	ck_assert_str_eq(o.node_resolv_conf, "/etc/resolv.conf");
 	ck_assert_str_ne(o.node, "");
+	ck_assert_str_eq(o.cni_cache, "/var/lib/cni/results");
+	ck_assert(o.host_network && o.host_mode == 0 && !o.cgroup_root);
 }
 END_TEST
 
@@ -44,7 +46,8 @@ START_TEST(values)
 	ck_assert_int_eq(parse("--controller https://c:1/x --pin-root /p --state-dir /s --spool /q "
 			       "--spool-max 3M --token-file /t --node n --flush 0 --timeout 250ms "
 			       "--cluster-domain k8s.test --objects /o --node-resolv-conf /r "
-			       "--listen [::1]:9 --hook clsact --log-level debug"),
+			       "--listen [::1]:9 --hook clsact --log-level debug --cni-cache /c "
+			       "--cgroup-root /g --host-network beacon"),
 			 NT_OPTIONS_RUN);
 	ck_assert_str_eq(o.pin_root, "/p");
 	ck_assert_str_eq(o.state_dir, "/s");
@@ -56,12 +59,20 @@ START_TEST(values)
 	ck_assert_str_eq(o.node_resolv_conf, "/r");
 	ck_assert_str_eq(o.listen, "[::1]:9");
 	ck_assert(o.no_tcx);
+	ck_assert_str_eq(o.cni_cache, "/c");
+	ck_assert_str_eq(o.cgroup_root, "/g");
+	ck_assert(o.host_network && o.host_mode == NT_HOST_BEACON);
 	ck_assert_int_eq(o.flush_ns, 0);
 	ck_assert_int_eq(o.timeout_ns, 250000000);
 	ck_assert_uint_eq(o.spool_max_bytes, 3 << 20);
 	ck_assert_int_eq(o.log_level, NT_LOG_DEBUG);
 	ck_assert_int_eq(parse("--help"), NT_OPTIONS_HELP);
 	ck_assert_int_eq(parse("--version"), NT_OPTIONS_VERSION);
+	ck_assert_int_eq(parse("--controller http://c --host-network off --cni-cache none"),
+			 NT_OPTIONS_RUN);
+	ck_assert(!o.host_network && !o.cni_cache);
+	ck_assert_int_eq(parse("--controller http://c --host-network maybe"), -EINVAL);
+	ck_assert_int_eq(parse("--controller http://c --cgroup-root="), -EINVAL);
 }
 END_TEST
 

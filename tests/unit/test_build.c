@@ -121,6 +121,28 @@ START_TEST(test_answered)
 }
 END_TEST
 
+START_TEST(test_backend_is_a_server_too)
+{
+	struct nt_pair_query q = a_query("example.com");
+	struct nt_flow from = q.flow;
+	struct nt_dns_msg msg;
+	struct nt_record r;
+
+	put_header(&reply, 1, NT_DNS_QR, 1, 0, 0, 0);
+	put_question(&reply, NT_TYPE_A);
+	msg = parsed();
+	from.server = (struct nt_addr){ 4, { 10, 96, 0, 99 } };
+	r = build(&(struct nt_txn){ .kind = NT_TXN_ANSWERED,
+				    .query = &q,
+				    .reply = &msg,
+				    .reply_flow = &from,
+				    .reply_ns = 5003 * MS });
+	ck_assert_uint_eq(r.servers_len, 2);
+	ck_assert(nt_addr_eq(&r.servers[0].ip, &from.server));
+	ck_assert(nt_addr_eq(&r.servers[1].ip, &q.flow.server));
+}
+END_TEST
+
 START_TEST(test_unanswered)
 {
 	struct nt_pair_query q = a_query("db.shop.svc.cluster.local");
@@ -386,6 +408,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_answered);
+	tcase_add_test(t, test_backend_is_a_server_too);
 	tcase_add_test(t, test_unanswered);
 	tcase_add_test(t, test_late_and_unpaired);
 	tcase_add_test(t, test_histogram_bounds);

@@ -266,6 +266,50 @@ static uint64_t count_kind(void *ctx, const struct nt_txn *t)
 }
 
 /* Nothing is lost: with more queries than room, each is reported once, and the bounds hold. */
+/* A socket of the host behind kube-proxy: out to the backend, in from the Service (T15). */
+static uint64_t note_servers(void *ctx, const struct nt_txn *t)
+{
+	struct nt_buf *out = ctx;
+
+	nt_buf_printf(out, "%d %u", t->kind, t->query->flow.server_port);
+	if (t->reply_flow)
+		nt_buf_printf(out, " %u", t->reply_flow->server_port);
+	nt_buf_puts(out, "\n");
+	return 1;
+}
+
+START_TEST(test_cookie_is_key)
+{
+	struct nt_pair_config config = { .timeout_ns = 5 * NT_NS_PER_S };
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	struct nt_pair *pair = nt_pair_new(&config, note_servers, &out, NULL);
+	struct nt_flow query = { .owner = 1,
+				 .cookie = 9,
+				 .transport = IPPROTO_UDP,
+				 .client_port = 5000,
+				 .server_port = 53,
+				 .client = { 4, { 10, 9, 1, 1 } },
+				 .server = { 4, { 10, 9, 1, 2 } } };
+	struct nt_flow reply = query;
+	static const struct {
+		char kind;
+		uint64_t cookie;
+	} steps[] = { { 'q', 9 }, { 'r', 9 }, { 'q', 8 }, { 'r', 9 }, { 'q', 0 }, { 'r', 0 } };
+
+	reply.server = (struct nt_addr){ 4, { 10, 96, 0, 10 } };
+	reply.server_port = 5353;
+	for (size_t i = 0; i < NT_ARRAY_LEN(steps); i++) {
+		struct nt_dns_msg m = message(steps[i].kind, 1, "a");
+		struct nt_flow *flow = steps[i].kind == 'q' ? &query : &reply;
+
+		flow->cookie = steps[i].cookie; /* 0: not known, the server counts */
+		nt_pair_message(pair, flow, &m, (int64_t)i);
+	}
+	nt_pair_free(pair);
+	ck_assert_str_eq(nt_buf_str(&out), "0 53 5353\n2 5353 5353\n2 5353 5353\n");
+}
+END_TEST
+
 START_TEST(test_flood)
 {
 	struct nt_pair_config config = { .max_entries = 1000, .max_per_owner = 100 };
@@ -402,6 +446,7 @@ int main(void)
 
 	tcase_add_loop_test(t, test_story, 0, (int)NT_ARRAY_LEN(stories));
 	tcase_add_test(t, test_flow_is_key);
+	tcase_add_test(t, test_cookie_is_key);
 	tcase_add_test(t, test_flood);
 	tcase_add_test(t, test_many_floods);
 	tcase_add_test(t, test_restore_refuses);

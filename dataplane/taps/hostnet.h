@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The taps of the host's network namespace: cgroup_skb programs on the cgroup2 root, owned by their
+ * pins in `<pin root>_host`, with counters and ring of the pin root. They stay when the agent ends.
+ * What they count belongs to an endpoint without a link: the node, or a pod in the host's network.
+ * Not thread-safe; one user, the agent.
+ *
+ * Sockets of pods pass the same hook and are seen on their veths. So only sockets of the host's
+ * network namespace count: by the kernel's word where cgroup_skb may ask for the namespace (6.15),
+ * else by a beacon, a socket that the agent holds: it is found in the host's namespace only. With a
+ * beacon a socket is remembered once it was known, and one that is made while the agent is away is
+ * known from its making where the kernel can remember it (5.14); before, it is not counted until
+ * the agent is back.
+ */
+#pragma once
+
+#include "dataplane/taps/taps.h"
+
+struct nt_hostnet;
+
+struct nt_hostnet_config {
+	const char *cgroup_root; /* a cgroup2 folder */
+	enum nt_host_mode mode; /* 0: the best that the kernel has */
+	bool hybrid; /* pods are not below cgroup_root: the node's record says so */
+};
+
+/* The cgroup2 root of this machine: /sys/fs/cgroup, or on a hybrid one /sys/fs/cgroup/unified.
+ * NULL: there is none. ret_hybrid: pods are not in it (T15). */
+const char *nt_hostnet_find_root(bool *ret_hybrid);
+
+/*
+ * Attaches the programs, or takes over those that are pinned and the same; makes the node's record.
+ * taps: borrowed until nt_hostnet_close. -EOPNOTSUPP: the mode is not in this kernel; -EINVAL:
+ * cgroup_root is no cgroup2 folder; -EPERM: somebody's program there forbids others.
+ */
+int nt_hostnet_open(struct nt_taps *taps, const struct nt_hostnet_config *config,
+		    struct nt_hostnet **ret_hostnet, struct nt_err *err) NT_MUSTCHECK;
+/* Programs and records stay. */
+void nt_hostnet_close(struct nt_hostnet *h);
+enum nt_host_mode nt_hostnet_mode(const struct nt_hostnet *h);
+
+/* The attached record of (container id, interface "host"), made when there is none. pod: identity
+ * set by the caller; written back. */
+int nt_hostnet_endpoint(struct nt_hostnet *h, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+/* Its sockets are nobody's any more; the record stays until nt_taps_forget. */
+int nt_hostnet_end(struct nt_hostnet *h, __u64 ep_id, struct nt_err *err) NT_MUSTCHECK;
+/* Sockets made in that cgroup belong to ep_id from now on; or to the node again. */
+int nt_hostnet_group_set(struct nt_hostnet *h, __u64 cgroup, __u64 ep_id,
+			 struct nt_err *err) NT_MUSTCHECK;
+void nt_hostnet_group_drop(struct nt_hostnet *h, __u64 cgroup);
+/* Calls fn for each cgroup that belongs to somebody. */
+typedef void nt_hostnet_group_fn(void *ctx, __u64 cgroup, __u64 ep_id);
+void nt_hostnet_groups(struct nt_hostnet *h, nt_hostnet_group_fn *fn, void *ctx);
+
+/* Switched off: detaches, unpins, and ends the records. Nothing happens when there is nothing. */
+int nt_hostnet_off(struct nt_taps *taps, struct nt_err *err) NT_MUSTCHECK;
+/* Uninstall: detaches and unpins. */
+void nt_hostnet_remove(const char *pin_root);

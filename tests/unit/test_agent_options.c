@@ -15,14 +15,16 @@ static struct nt_err err;
 static int parse(const char *line)
 {
 	static char copy[512];
-	char *argv[32] = { (char *)"nametap-agent" }, *save = NULL, *word;
+	char *argv[64] = { (char *)"nametap-agent" }, *save = NULL, *word;
 	int argc = 1;
 
 	optind = 0; /* getopt from the start (getopt(3), GNU) */
 	memset(&o, 0, sizeof(o));
 	strncpy(copy, line, sizeof(copy) - 1);
-	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+	for (word = strtok_r(copy, " ", &save); word && argc < 64;
+	     word = strtok_r(NULL, " ", &save))
 		argv[argc++] = word;
+	ck_assert_int_lt(argc, 64); /* argv ends in NULL */
 	return nt_options_parse(argc, argv, &o, &err);
 }
 

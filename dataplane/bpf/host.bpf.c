@@ -12,8 +12,6 @@
 #define NT_PASS 1
 /* Most messages; what is longer takes NT_CAP_MAX. */
 #define NT_HOST_SMALL 512
-/* An skb at this hook holds 64 KiB at most. */
-#define NT_HOST_PARTS_MAX 5
 #define NT_TCP_ENDS 0x07 /* FIN, SYN, RST */
 
 struct number {
@@ -139,46 +137,32 @@ static __always_inline __u32 emit(struct __sk_buff *skb, const struct nt_packet 
 	return EMIT(struct record, NT_CAP_MAX);
 }
 
-static __always_inline void emit_udp(struct __sk_buff *skb, const struct nt_packet *p,
-				     struct nt_counters *c, struct part *part)
+/* What no event can say takes one number and is lost. */
+static __always_inline __u32 loss_of(const struct nt_packet *p, int kind)
 {
-	part->segs = nt_emit_segments(skb, p);
-	part->off = p->off;
+	if (kind == NT_KIND_WHOLE || (kind == NT_KIND_TCP && p->tcp_header))
+		return NT_LOSS_MAX;
+	return kind == NT_KIND_FIRST_FRAGMENT ? NT_LOSS_FRAGMENT : NT_LOSS_UNPARSABLE;
+}
+
+/* One place that emits, for all kinds: 5.10 walks every way to every such place. A segment of TCP
+ * that is longer than NT_CAP_MAX, as in a zone transfer, is cut and says so. */
+static __always_inline void take(struct __sk_buff *skb, const struct nt_packet *p, int kind,
+				 struct nt_counters *c, struct part *part)
+{
+	__u32 loss = loss_of(p, kind);
+
+	part->segs = kind == NT_KIND_WHOLE ? nt_emit_segments(skb, p) : 1;
+	part->off = p->off + p->tcp_header;
 	part->len = p->payload_len;
+	part->tcp_seq = p->tcp_seq;
+	part->tcp_flags = p->tcp_flags;
 	part->seq = take_numbers(part->ep_id, c, part->dir, part->segs);
-	if (part->segs > 1)
-		__sync_fetch_and_add(&c->gso[part->dir & 1], 1);
-	lose(c, part->dir, emit(skb, p, part), part->segs);
-}
-
-static __always_inline void emit_tcp(struct __sk_buff *skb, const struct nt_packet *p,
-				     struct nt_counters *c, struct part *part)
-{
-	part->segs = 1;
-	for (__u32 i = 0; i < NT_HOST_PARTS_MAX; i++) {
-		__u32 done = i * NT_CAP_MAX;
-
-		if (i && done >= p->payload_len)
-			break;
-		part->len = p->payload_len - done;
-		part->tcp_flags = p->tcp_flags;
-		if (i)
-			part->tcp_flags &= ~0x02; /* SYN */
-		if (part->len > NT_CAP_MAX) {
-			part->len = NT_CAP_MAX;
-			part->tcp_flags &= ~0x05; /* FIN, RST */
-		}
-		part->off = p->off + p->tcp_header + done;
-		part->tcp_seq = p->tcp_seq + done;
-		part->seq = take_numbers(part->ep_id, c, part->dir, 1);
-		lose(c, part->dir, emit(skb, p, part), 1);
-	}
-}
-
-static __always_inline void lose_one(__u64 ep_id, struct nt_counters *c, __u32 dir, __u32 reason)
-{
-	(void)take_numbers(ep_id, c, dir, 1);
-	lose(c, dir, reason, 1);
+	__sync_fetch_and_add(&c->bytes[part->dir & 1], part->len);
+	__sync_fetch_and_add(&c->gso[part->dir & 1], part->segs > 1);
+	if (loss == NT_LOSS_MAX)
+		loss = emit(skb, p, part);
+	lose(c, part->dir, loss, part->segs);
 }
 
 static __always_inline int watch(struct __sk_buff *skb, __u32 dir)
@@ -201,16 +185,8 @@ static __always_inline int watch(struct __sk_buff *skb, __u32 dir)
 		return NT_PASS;
 	part.ep_id = nt_group_of(sk);
 	c = bpf_map_lookup_elem(&counters, &part.ep_id);
-	if (!c)
-		return NT_PASS;
-	__sync_fetch_and_add(&c->bytes[dir], p.payload_len);
-	if (kind == NT_KIND_WHOLE)
-		emit_udp(skb, &p, c, &part);
-	else if (kind == NT_KIND_TCP && p.tcp_header)
-		emit_tcp(skb, &p, c, &part);
-	else
-		lose_one(part.ep_id, c, dir,
-			 kind == NT_KIND_FIRST_FRAGMENT ? NT_LOSS_FRAGMENT : NT_LOSS_UNPARSABLE);
+	if (c)
+		take(skb, &p, kind, c, &part);
 	return NT_PASS;
 }
 

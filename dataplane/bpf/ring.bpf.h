@@ -121,15 +121,14 @@ static __always_inline void *nt_ring_reserve(__u64 bytes, __u32 *ret_loss)
 
 static __always_inline void nt_ring_submit(void *record)
 {
-	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), how = BPF_RB_NO_WAKEUP;
 	__u32 zero = 0;
 	struct nt_drain *d = bpf_map_lookup_elem(&drain, &zero);
 
-	if (used <= nt_ring_bytes / 4 || !d || !d->armed) {
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-		return;
+	if (d && d->armed && used > nt_ring_bytes / 4) {
+		d->armed = 0;
+		d->wakeups++;
+		how = BPF_RB_FORCE_WAKEUP;
 	}
-	d->armed = 0;
-	d->wakeups++;
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	bpf_ringbuf_submit(record, how);
 }

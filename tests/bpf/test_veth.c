@@ -242,7 +242,8 @@ START_TEST(long_segments_lose_nothing)
 	ck_assert_uint_eq(ring->stream_len, sizeof(want));
 	ck_assert_mem_eq(ring->stream, want, sizeof(want));
 	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], from_pod);
-	ck_assert_uint_eq(c.bytes[NT_DIR_FROM_POD], sizeof(want));
+	/* A machine that is slow enough sends some of it twice. */
+	ck_assert_uint_ge(c.bytes[NT_DIR_FROM_POD], sizeof(want));
 	ck_assert_uint_gt(long_ones, 0);
 	ck_assert_uint_gt(c.gso[NT_DIR_FROM_POD], 0);
 	close(listener);

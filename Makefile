@@ -122,8 +122,8 @@ GUEST_ARCHIVES := $(call archives,dataplane/taps lib/policy lib/dns lib/base)
 
 $(BUILD)/guest/%: tests/bpf/%.c $(GUEST_ARCHIVES)
 	$(Q)mkdir -p $(@D)
-	$(call say,GUEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -static -s -Wl,--no-warnings -MMD -MP -MF $@.d -o $@ $< \
-		-Wl,--start-group $(GUEST_ARCHIVES) -Wl,--end-group $(addprefix -L$(SYSROOT),$(if $(SYSROOT),/usr/lib/aarch64-linux-gnu)) \
+	$(call say,GUEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -static -s -MMD -MP -MF $@.d -o $@ $< \
+		-Wl,--start-group $(GUEST_ARCHIVES) -Wl,--end-group $(if $(SYSROOT),$(addprefix -L$(SYSROOT),/usr/lib/aarch64-linux-gnu /lib/aarch64-linux-gnu)) \
 		-lcheck -lsubunit -lrt -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lpthread -lm
 
 .PHONY: guest-tests

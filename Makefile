@@ -296,6 +296,6 @@ clean: ## remove build/ and node_modules
 	$(Q)rm -rf $(BUILD) api/web/node_modules
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "lib/base/clock.h"
+#include "lib/dns/owners.h"
 #include "lib/dns/siphash.h"
 
 enum {
@@ -19,37 +20,23 @@ enum {
 	DEFAULT_PER_OWNER = 4096,
 	DEFAULT_TIMEOUT_S = 6,
 	DEFAULT_LATE_S = 30,
-	OWNER_BUCKETS = 1024, /* a node runs some hundred pods */
 	ENTRIES_MAX = 1 << 24,
 };
 
 /* It is hashed and compared as octets. */
 _Static_assert(sizeof(struct nt_flow) == 22 + 2 * sizeof(struct nt_addr), "nt_flow has padding");
 
-struct owner;
-
 struct entry {
 	struct nt_pair_query q;
 	uint64_t hash;
-	struct owner *owner;
 	bool reported;
 	LIST_ENTRY(entry) chain;
 	TAILQ_ENTRY(entry) age;
-	TAILQ_ENTRY(entry) share;
+	struct nt_owned own;
 };
 
 TAILQ_HEAD(entry_list, entry);
 LIST_HEAD(entry_chain, entry);
-
-/* Exists while it has entries, so there are never more of them than entries. */
-struct owner {
-	uint64_t id;
-	uint32_t entries;
-	struct entry_list list;
-	LIST_ENTRY(owner) chain;
-};
-
-LIST_HEAD(owner_chain, owner);
 
 struct nt_pair {
 	struct nt_pair_config config;
@@ -59,7 +46,7 @@ struct nt_pair {
 	struct nt_pair_stats stats;
 	size_t mask; /* number of chains, a power of two, less one */
 	struct entry_chain *chains;
-	struct owner_chain owners[OWNER_BUCKETS];
+	struct nt_owners owners;
 	struct entry_list waiting, late;
 	struct entry_chain spare; /* entries that were used before */
 };
@@ -100,82 +87,35 @@ struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, 
 	return p;
 }
 
-static void free_list(struct entry_list *list)
+static void free_list(struct nt_pair *p, struct entry_list *list)
 {
 	struct entry *e;
 
 	while ((e = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, e, age);
+		nt_owners_leave(&p->owners, &e->own);
 		free(e);
 	}
 }
 
 void nt_pair_free(struct nt_pair *p)
 {
-	struct owner *o;
 	struct entry *e;
 
 	if (!p)
 		return;
-	free_list(&p->waiting);
-	free_list(&p->late);
+	free_list(p, &p->waiting);
+	free_list(p, &p->late);
 	while ((e = LIST_FIRST(&p->spare))) {
 		LIST_REMOVE(e, chain);
 		free(e);
 	}
-	for (size_t i = 0; i < OWNER_BUCKETS; i++) {
-		while ((o = LIST_FIRST(&p->owners[i]))) {
-			LIST_REMOVE(o, chain);
-			free(o);
-		}
-	}
+	nt_owners_done(&p->owners);
 	free(p->chains);
 	free(p);
 }
 
-/* --- owners --------------------------------------------------------------------------------- */
-
-static struct owner_chain *owner_bucket(struct nt_pair *p, uint64_t id)
-{
-	id *= 0x9e3779b97f4a7c15; /* ids are ours, nobody can choose them */
-	return &p->owners[id >> 32 & (OWNER_BUCKETS - 1)];
-}
-
-static struct owner *owner_find(struct nt_pair *p, uint64_t id)
-{
-	struct owner *o;
-
-	LIST_FOREACH(o, owner_bucket(p, id), chain)
-	{
-		if (o->id == id)
-			return o;
-	}
-	return NULL;
-}
-
-static struct owner *owner_get(struct nt_pair *p, uint64_t id)
-{
-	struct owner *o = owner_find(p, id);
-
-	if (o)
-		return o;
-	o = calloc(1, sizeof(*o));
-	if (!o)
-		return NULL;
-	o->id = id;
-	TAILQ_INIT(&o->list);
-	LIST_INSERT_HEAD(owner_bucket(p, id), o, chain);
-	return o;
-}
-
-static void owner_leave(struct owner *o, struct entry *e)
-{
-	TAILQ_REMOVE(&o->list, e, share);
-	if (--o->entries)
-		return;
-	LIST_REMOVE(o, chain);
-	free(o);
-}
+/* --- entries -------------------------------------------------------------------------------- */
 
 /* What a query and its reply have in common. */
 static struct nt_flow key_of(const struct nt_flow *flow)
@@ -188,8 +128,6 @@ static struct nt_flow key_of(const struct nt_flow *flow)
 	}
 	return key;
 }
-
-/* --- entries -------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const struct nt_pair *p, const struct nt_flow *flow, uint16_t id,
 			uint16_t qtype, uint16_t qclass, const struct nt_name *qname)
@@ -240,10 +178,15 @@ static void forget(struct nt_pair *p, struct entry *e)
 {
 	TAILQ_REMOVE(list_of(p, e), e, age);
 	LIST_REMOVE(e, chain);
-	owner_leave(e->owner, e);
+	nt_owners_leave(&p->owners, &e->own);
 	p->stats.entries--;
 	p->stats.waiting -= !e->reported;
 	LIST_INSERT_HEAD(&p->spare, e, chain);
+}
+
+static struct entry *oldest_of(const struct nt_owner *o)
+{
+	return NT_OWNED(TAILQ_FIRST(&o->list), struct entry, own);
 }
 
 static uint64_t report(struct nt_pair *p, enum nt_txn_kind kind, const struct nt_pair_query *q,
@@ -288,17 +231,17 @@ static void evict(struct nt_pair *p, struct entry *e)
  */
 static void make_room(struct nt_pair *p, uint64_t owner_id)
 {
-	struct owner *o = owner_find(p, owner_id);
+	struct nt_owner *o = nt_owners_find(&p->owners, owner_id);
 	uint64_t available = p->config.max_entries > p->stats.entries
 				     ? p->config.max_entries - p->stats.entries
 				     : 0;
 	uint32_t most =
 		available < p->config.max_per_owner ? (uint32_t)available : p->config.max_per_owner;
 
-	if (o && o->entries > 1 && o->entries > most)
-		evict(p, TAILQ_FIRST(&o->list));
-	if (o && o->entries >= most)
-		evict(p, TAILQ_FIRST(&o->list));
+	if (o && o->members > 1 && o->members > most)
+		evict(p, oldest_of(o));
+	if (o && o->members >= most)
+		evict(p, oldest_of(o));
 	else if (p->stats.entries >= p->config.max_entries)
 		evict(p, TAILQ_EMPTY(&p->late) ? TAILQ_FIRST(&p->waiting) : TAILQ_FIRST(&p->late));
 }
@@ -308,7 +251,6 @@ static void make_room(struct nt_pair *p, uint64_t owner_id)
 static struct entry *open_entry(struct nt_pair *p, const struct nt_pair_query *q, uint64_t hash)
 {
 	struct entry *e;
-	struct owner *o;
 
 	make_room(p, q->flow.owner);
 	e = LIST_FIRST(&p->spare);
@@ -316,21 +258,17 @@ static struct entry *open_entry(struct nt_pair *p, const struct nt_pair_query *q
 		LIST_REMOVE(e, chain);
 	else
 		e = malloc(sizeof(*e));
-	o = e ? owner_get(p, q->flow.owner) : NULL;
-	if (!o) {
+	if (!e || !nt_owners_join(&p->owners, q->flow.owner, &e->own)) {
 		free(e);
 		return NULL;
 	}
 	e->q = *q;
 	e->hash = hash;
-	e->owner = o;
 	e->reported = false;
-	o->entries++;
 	p->stats.entries++;
 	p->stats.waiting++;
 	LIST_INSERT_HEAD(&p->chains[hash & p->mask], e, chain);
 	TAILQ_INSERT_TAIL(&p->waiting, e, age);
-	TAILQ_INSERT_TAIL(&o->list, e, share);
 	return e;
 }
 
@@ -351,8 +289,7 @@ static void retry(struct nt_pair *p, struct entry *e, const struct nt_pair_query
 	e->q.last_ns = q->last_ns;
 	TAILQ_REMOVE(&p->waiting, e, age);
 	TAILQ_INSERT_TAIL(&p->waiting, e, age);
-	TAILQ_REMOVE(&e->owner->list, e, share);
-	TAILQ_INSERT_TAIL(&e->owner->list, e, share);
+	nt_owned_touch(&e->own);
 }
 
 static void take_query(struct nt_pair *p, const struct nt_pair_query *q, uint64_t hash)
@@ -453,7 +390,7 @@ void nt_pair_expire(struct nt_pair *p, int64_t now_ns)
 
 void nt_pair_flush(struct nt_pair *p, uint64_t owner)
 {
-	struct owner *o = owner ? owner_find(p, owner) : NULL;
+	struct nt_owner *o = owner ? nt_owners_find(&p->owners, owner) : NULL;
 	struct entry *e;
 
 	if (!owner) {
@@ -463,8 +400,8 @@ void nt_pair_flush(struct nt_pair *p, uint64_t owner)
 			forget(p, e);
 		return;
 	}
-	for (uint32_t left = o ? o->entries : 0; left; left--) {
-		e = TAILQ_FIRST(&o->list); /* the last one takes the owner with it */
+	for (uint32_t left = o ? o->members : 0; left; left--) {
+		e = oldest_of(o); /* the last one takes the owner with it */
 		if (!e->reported)
 			give_up(p, e);
 		forget(p, e);

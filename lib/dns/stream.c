@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "lib/base/clock.h"
+#include "lib/dns/owners.h"
 #include "lib/dns/siphash.h"
 
 enum {
@@ -21,38 +22,23 @@ enum {
 	DEFAULT_HOLE_S = 6,
 	DEFAULT_IDLE_S = 120,
 	DEFAULT_LINGER_S = 2,
-	OWNER_BUCKETS = 1024,
 	STREAMS_MAX = 1 << 20,
 };
-
-struct owner;
 
 struct stream {
 	struct nt_flow flow;
 	uint64_t hash;
-	struct owner *owner;
 	size_t bytes;
 	int64_t last_ns;
 	bool closed; /* reset, or both halves ended */
 	struct nt_half halves[2]; /* of the client, of the server */
 	LIST_ENTRY(stream) chain;
 	TAILQ_ENTRY(stream) age;
-	TAILQ_ENTRY(stream) share;
+	struct nt_owned own;
 };
 
 TAILQ_HEAD(stream_list, stream);
 LIST_HEAD(stream_chain, stream);
-
-/* Exists while it has streams. */
-struct owner {
-	uint64_t id;
-	uint32_t streams;
-	size_t bytes;
-	struct stream_list list;
-	LIST_ENTRY(owner) chain;
-};
-
-LIST_HEAD(owner_chain, owner);
 
 struct nt_streams {
 	struct nt_stream_config config;
@@ -61,7 +47,7 @@ struct nt_streams {
 	struct nt_stream_stats stats;
 	size_t mask;
 	struct stream_chain *chains;
-	struct owner_chain owners[OWNER_BUCKETS];
+	struct nt_owners owners;
 	struct stream_list all;
 	int64_t looked_ns; /* when expiry last looked at all */
 	/* The half that calls back. */
@@ -116,51 +102,6 @@ struct nt_streams *nt_streams_new(const struct nt_stream_config *config,
 	return t;
 }
 
-/* --- owners ----------------------------------------------------------------------------------- */
-
-static struct owner_chain *owner_bucket(struct nt_streams *t, uint64_t id)
-{
-	uint64_t hash = nt_siphash(&t->key, nt_slice_mem(&id, sizeof(id)));
-
-	return &t->owners[hash % OWNER_BUCKETS];
-}
-
-static struct owner *owner_find(struct nt_streams *t, uint64_t id)
-{
-	struct owner *o;
-
-	LIST_FOREACH(o, owner_bucket(t, id), chain)
-	{
-		if (o->id == id)
-			return o;
-	}
-	return NULL;
-}
-
-static struct owner *owner_get(struct nt_streams *t, uint64_t id)
-{
-	struct owner *o = owner_find(t, id);
-
-	if (o)
-		return o;
-	o = calloc(1, sizeof(*o));
-	if (!o)
-		return NULL;
-	o->id = id;
-	TAILQ_INIT(&o->list);
-	LIST_INSERT_HEAD(owner_bucket(t, id), o, chain);
-	return o;
-}
-
-static void owner_leave(struct owner *o, struct stream *s)
-{
-	TAILQ_REMOVE(&o->list, s, share);
-	if (--o->streams)
-		return;
-	LIST_REMOVE(o, chain);
-	free(o);
-}
-
 /* --- the halves call back --------------------------------------------------------------------- */
 
 static int on_message(void *ctx, struct nt_slice wire, int64_t time_ns)
@@ -193,7 +134,7 @@ static void on_freed(void *ctx, size_t bytes)
 	struct nt_streams *t = ctx;
 
 	t->stream->bytes -= bytes;
-	t->stream->owner->bytes -= bytes;
+	t->stream->own.owner->bytes -= bytes;
 	t->stats.bytes -= bytes;
 }
 
@@ -219,7 +160,7 @@ static bool on_room(void *ctx, size_t bytes)
 	if (!fits)
 		return false;
 	s->bytes += bytes;
-	s->owner->bytes += bytes;
+	s->own.owner->bytes += bytes;
 	t->stats.bytes += bytes;
 	return true;
 }
@@ -255,9 +196,14 @@ static void forget(struct nt_streams *t, struct stream *s, enum nt_stream_reason
 	drop(t, s, reason);
 	TAILQ_REMOVE(&t->all, s, age);
 	LIST_REMOVE(s, chain);
-	owner_leave(s->owner, s);
+	nt_owners_leave(&t->owners, &s->own);
 	t->stats.streams--;
 	free(s);
+}
+
+static struct stream *oldest_of(const struct nt_owner *o)
+{
+	return NT_OWNED(TAILQ_FIRST(&o->list), struct stream, own);
 }
 
 static void evict(struct nt_streams *t, struct stream *s)
@@ -274,11 +220,12 @@ static bool make_room(struct nt_streams *t, struct stream *s, size_t bytes)
 
 	if (s->bytes + bytes > c->max_stream_bytes)
 		return false;
-	while (s->owner->bytes + bytes > c->max_owner_bytes) {
-		oldest = TAILQ_FIRST(&s->owner->list);
-		if (!oldest || oldest == s)
+	while (s->own.owner->bytes + bytes > c->max_owner_bytes) {
+		struct nt_owned *first = TAILQ_FIRST(&s->own.owner->list);
+
+		if (!first || first == &s->own)
 			return false;
-		evict(t, oldest);
+		evict(t, oldest_of(s->own.owner));
 	}
 	while (t->stats.bytes + bytes > c->max_bytes) {
 		oldest = TAILQ_FIRST(&t->all);
@@ -291,10 +238,10 @@ static bool make_room(struct nt_streams *t, struct stream *s, size_t bytes)
 
 static void make_place(struct nt_streams *t, uint64_t owner_id)
 {
-	struct owner *o = owner_find(t, owner_id);
+	struct nt_owner *o = nt_owners_find(&t->owners, owner_id);
 
-	if (o && o->streams >= t->config.max_owner_streams)
-		evict(t, TAILQ_FIRST(&o->list));
+	if (o && o->members >= t->config.max_owner_streams)
+		evict(t, oldest_of(o));
 	else if (t->stats.streams >= t->config.max_streams)
 		evict(t, TAILQ_FIRST(&t->all));
 }
@@ -319,24 +266,19 @@ static struct stream *find(struct nt_streams *t, const struct nt_flow *flow, uin
 static struct stream *open_stream(struct nt_streams *t, const struct nt_flow *flow, uint64_t hash)
 {
 	struct stream *s;
-	struct owner *o;
 
 	make_place(t, flow->owner);
 	s = calloc(1, sizeof(*s));
-	o = s ? owner_get(t, flow->owner) : NULL;
-	if (!o) {
+	if (!s || !nt_owners_join(&t->owners, flow->owner, &s->own)) {
 		free(s);
 		return NULL;
 	}
 	s->flow = *flow;
 	s->hash = hash;
-	s->owner = o;
-	o->streams++;
 	for (int i = 0; i < 2; i++)
 		nt_half_init(&s->halves[i], i == 1);
 	LIST_INSERT_HEAD(&t->chains[hash & t->mask], s, chain);
 	TAILQ_INSERT_TAIL(&t->all, s, age);
-	TAILQ_INSERT_TAIL(&o->list, s, share);
 	t->stats.streams++;
 	t->stats.opened++;
 	return s;
@@ -347,8 +289,7 @@ static void touch(struct nt_streams *t, struct stream *s, int64_t now_ns)
 	s->last_ns = now_ns;
 	TAILQ_REMOVE(&t->all, s, age);
 	TAILQ_INSERT_TAIL(&t->all, s, age);
-	TAILQ_REMOVE(&s->owner->list, s, share);
-	TAILQ_INSERT_TAIL(&s->owner->list, s, share);
+	nt_owned_touch(&s->own);
 }
 
 void nt_streams_free(struct nt_streams *t)
@@ -369,9 +310,10 @@ void nt_streams_free(struct nt_streams *t)
 			free(s->halves[i].buf);
 		}
 		TAILQ_REMOVE(&t->all, s, age);
-		owner_leave(s->owner, s);
+		nt_owners_leave(&t->owners, &s->own);
 		free(s);
 	}
+	nt_owners_done(&t->owners);
 	free(t->chains);
 	free(t);
 }
@@ -465,7 +407,7 @@ void nt_streams_expire(struct nt_streams *t, int64_t now_ns)
 
 void nt_streams_flush(struct nt_streams *t, uint64_t owner)
 {
-	struct owner *o = owner ? owner_find(t, owner) : NULL;
+	struct nt_owner *o = owner ? nt_owners_find(&t->owners, owner) : NULL;
 	struct stream *s;
 
 	if (!owner) {
@@ -473,8 +415,8 @@ void nt_streams_flush(struct nt_streams *t, uint64_t owner)
 			forget(t, s, NT_STREAM_CUT);
 		return;
 	}
-	for (uint32_t left = o ? o->streams : 0; left; left--)
-		forget(t, TAILQ_FIRST(&o->list), NT_STREAM_CUT); /* the last one takes o along */
+	for (uint32_t left = o ? o->members : 0; left; left--)
+		forget(t, oldest_of(o), NT_STREAM_CUT); /* the last one takes o along */
 }
 
 /* --- restart ---------------------------------------------------------------------------------- */
@@ -674,11 +616,10 @@ static bool restore_half(struct nt_half *h, const struct nt_half_sink *sink, str
 static bool skip_halves(struct nt_streams *t, const struct saved_stream *saved,
 			struct nt_slice *from)
 {
-	struct stream scratch = { .flow = saved->flow };
-	struct owner owner = { 0 };
+	struct nt_owner nobody = { 0 };
+	struct stream scratch = { .flow = saved->flow, .own.owner = &nobody };
 	bool ok = true;
 
-	scratch.owner = &owner;
 	for (int i = 0; ok && i < 2; i++) {
 		struct nt_half_sink sink = sink_of(t, &scratch, &scratch.halves[i]);
 

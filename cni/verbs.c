@@ -34,6 +34,7 @@ static int open_taps(const struct call *c, bool must_exist, struct nt_taps **ret
 		.state_dir = c->config.state_dir,
 		.ring_bytes = c->config.ring_bytes,
 		.must_exist = must_exist,
+		.only_pods = true,
 	};
 
 	memcpy(config.ports, c->config.ports, sizeof(config.ports));

@@ -33,6 +33,7 @@ struct nt_taps {
 	int cpus;
 	int copy_fd[NT_DIR_MAX]; /* see nt_taps_copy; -1 until then */
 	struct nt_linkstats_reader *links; /* NULL before the first question */
+	bool only_pods; /* as the config says; then the other descriptors are -1 */
 	bool kernel_has_tcx;
 	bool has_tcx; /* and it may be used */
 };

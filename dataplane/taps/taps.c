@@ -24,21 +24,22 @@
 static const struct {
 	const char *name;
 	size_t fd_offset;
+	bool is_of_pods; /* attaching and detaching needs it */
 } pins[] = {
-	{ NT_PIN_META, offsetof(struct nt_taps, meta_fd) },
-	{ NT_PIN_ENDPOINTS, offsetof(struct nt_taps, endpoints_fd) },
-	{ NT_PIN_COUNTERS, offsetof(struct nt_taps, counters_fd) },
-	{ NT_PIN_PODS, offsetof(struct nt_taps, pods_fd) },
-	{ NT_PIN_LIVE, offsetof(struct nt_taps, live_fd) },
-	{ NT_PIN_EVENTS, offsetof(struct nt_taps, events_fd) },
-	{ NT_PIN_DRAIN, offsetof(struct nt_taps, drain_fd) },
-	{ NT_PIN_SHARES, offsetof(struct nt_taps, shares_fd) },
-	{ NT_PIN_RULES, offsetof(struct nt_taps, rules_fd) },
-	{ NT_PIN_SLOTS, offsetof(struct nt_taps, slots_fd) },
-	{ NT_PIN_SCOPES, offsetof(struct nt_taps, scopes_fd) },
-	{ NT_PIN_RULES_KEY, offsetof(struct nt_taps, rules_key_fd) },
-	{ NT_PIN_FROM_POD, offsetof(struct nt_taps, prog_fd[NT_DIR_FROM_POD]) },
-	{ NT_PIN_TO_POD, offsetof(struct nt_taps, prog_fd[NT_DIR_TO_POD]) },
+	{ NT_PIN_META, offsetof(struct nt_taps, meta_fd), true },
+	{ NT_PIN_ENDPOINTS, offsetof(struct nt_taps, endpoints_fd), true },
+	{ NT_PIN_COUNTERS, offsetof(struct nt_taps, counters_fd), true },
+	{ NT_PIN_PODS, offsetof(struct nt_taps, pods_fd), true },
+	{ NT_PIN_LIVE, offsetof(struct nt_taps, live_fd), true },
+	{ NT_PIN_EVENTS, offsetof(struct nt_taps, events_fd), false },
+	{ NT_PIN_DRAIN, offsetof(struct nt_taps, drain_fd), false },
+	{ NT_PIN_SHARES, offsetof(struct nt_taps, shares_fd), false },
+	{ NT_PIN_RULES, offsetof(struct nt_taps, rules_fd), false },
+	{ NT_PIN_SLOTS, offsetof(struct nt_taps, slots_fd), false },
+	{ NT_PIN_SCOPES, offsetof(struct nt_taps, scopes_fd), true },
+	{ NT_PIN_RULES_KEY, offsetof(struct nt_taps, rules_key_fd), false },
+	{ NT_PIN_FROM_POD, offsetof(struct nt_taps, prog_fd[NT_DIR_FROM_POD]), true },
+	{ NT_PIN_TO_POD, offsetof(struct nt_taps, prog_fd[NT_DIR_TO_POD]), true },
 };
 
 const char *nt_taps_pin_name(unsigned i)
@@ -94,6 +95,9 @@ void nt_taps_remove_folder(const char *folder)
 {
 	char path[PATH_MAX];
 
+	/* Nearly always there is none. */
+	if (rmdir(folder) == 0 || errno == ENOENT)
+		return;
 	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++) {
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, pins[i].name) <
 		    sizeof(path))
@@ -151,12 +155,15 @@ int nt_taps_lock(const char *state_dir, int *ret_fd, struct nt_err *err)
 	char path[PATH_MAX];
 	int r;
 
-	r = nt_file_mkdirs(state_dir, 0700, err);
-	if (r < 0)
-		return nt_err_wrap(err, "state folder %s", state_dir);
 	snprintf(path, sizeof(path), "%s/lock", state_dir);
 	for (int waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_POLL_MS) {
 		r = lock_once(path, ret_fd);
+		if (r == -ENOENT) { /* made now, or removed by an uninstall while we waited */
+			r = nt_file_mkdirs(state_dir, 0700, err);
+			if (r < 0)
+				return nt_err_wrap(err, "state folder %s", state_dir);
+			r = lock_once(path, ret_fd);
+		}
 		if (r != -EAGAIN)
 			return r < 0 ? nt_err_sys(err, -r, "lock %s", path) : 0;
 		nanosleep(&pause, NULL);
@@ -244,6 +251,9 @@ static int open_pins(struct nt_taps *t, struct nt_err *err)
 
 	for (unsigned i = 0; i < NT_ARRAY_LEN(pins); i++) {
 		nt_closep(pin_fd(t, i));
+		*pin_fd(t, i) = -1;
+		if (t->only_pods && !pins[i].is_of_pods)
+			continue;
 		snprintf(path, sizeof(path), "%s/%s", t->pin_root, pins[i].name);
 		*pin_fd(t, i) = bpf_obj_get(path);
 		if (*pin_fd(t, i) < 0)
@@ -315,6 +325,9 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 	struct stat st;
 	int r;
 
+	/* A root appears whole, in one rename, so that opening what is there needs no lock. */
+	if (!config->upgrade && open_pins(t, err) == 0)
+		return 0;
 	if (config->must_exist && stat(t->pin_root, &st) == -1)
 		return nt_err_sys(err, errno, "pin root %s", t->pin_root);
 	r = check_bpffs(t, err);
@@ -348,6 +361,7 @@ int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps,
 	t = new_handle();
 	if (!t)
 		return nt_err_set(err, ENOMEM, "no memory");
+	t->only_pods = config->only_pods;
 	if (t->cpus < 1)
 		return nt_err_set(err, EIO, "the number of possible CPUs is not known");
 	r = nt_taps_set_paths(t, config, err);

@@ -26,6 +26,7 @@ struct nt_taps_config {
 	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
 	__u16 server_ports[NT_PORTS_MAX]; /* when loading: DNS where a pod answers on it */
 	bool must_exist; /* -ENOENT instead of loading: a DEL must not load anything */
+	bool only_pods; /* for attaching and detaching alone (plugin): other maps stay closed */
 	bool upgrade; /* pinned programs of an older build are replaced by this build's (agent) */
 	bool no_tcx; /* clsact alone, as on a kernel without tcx */
 };

@@ -11,15 +11,16 @@
 
 int nt_file_read_fd(int fd, size_t max_len, struct nt_buf *out, struct nt_err *err)
 {
+	size_t chunk = max_len < 65536 ? max_len + 1 : 65536;
 	size_t start = out->len;
 
 	for (;;) {
-		char *at = nt_buf_reserve(out, 65536);
+		char *at = nt_buf_reserve(out, chunk);
 		ssize_t n;
 
 		if (!at)
 			return nt_err_set(err, ENOMEM, "no memory to read a file");
-		n = NT_RETRY(read(fd, at, 65536));
+		n = NT_RETRY(read(fd, at, chunk));
 		if (n == -1)
 			return nt_err_sys(err, errno, "read");
 		if (n == 0)

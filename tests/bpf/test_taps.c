@@ -207,18 +207,21 @@ END_TEST
 /* What a killed process leaves: a half-filled neighbour, an empty root. The next one works. */
 START_TEST(leftovers_of_a_killed_process)
 {
+	struct nt_taps_config agent = lab_config;
 	struct nt_err err = {};
 
+	agent.upgrade = true;
 	lab_remove(taps);
 	ck_assert_int_eq(mkdir(LAB_ROOT "_new", 0700), 0);
 	ck_assert_int_eq(mkdir(LAB_ROOT "_old", 0700), 0);
 	taps = lab_open(NULL);
+	ck_assert_int_ne(access(LAB_ROOT "_new", F_OK), 0);
+	ck_assert_int_ne(access(LAB_ROOT "_old", F_OK), 0);
 	ck_assert_int_eq(bpf_obj_pin(nt_taps_pods_fd(taps), LAB "/bpf/stray"), 0);
 	ck_assert_int_eq(mkdir(LAB_ROOT "_new", 0700), 0);
 	ck_assert_int_eq(rename(LAB "/bpf/stray", LAB_ROOT "_new/" NT_PIN_PODS), 0);
-	ck_assert_int_eq(open_with(&lab_config, &err), 0);
+	ck_assert_int_eq(open_with(&agent, &err), 0);
 	ck_assert_int_ne(access(LAB_ROOT "_new", F_OK), 0);
-	ck_assert_int_ne(access(LAB_ROOT "_old", F_OK), 0);
 }
 END_TEST
 
@@ -610,7 +613,8 @@ START_TEST(killed_while_attaching)
 }
 END_TEST
 
-/* Somebody sits on the lock: an error in bounded time, not a pod that never starts. */
+/* Somebody sits on the lock: an error in bounded time, not a pod that never starts. What is there
+ * can be opened all the same. */
 START_TEST(lock_is_not_waited_for_for_ever)
 {
 	struct nt_err err = {};
@@ -624,13 +628,42 @@ START_TEST(lock_is_not_waited_for_for_ever)
 		int r;
 
 		/* The child shares the lock with its descriptor; it opens the file anew. */
-		r = open_with(&lab_config, &err);
+		if (open_with(&lab_config, &err) < 0)
+			_exit(2);
+		r = nt_taps_detach(taps, "c1", "eth0", 0, &err);
 		_exit(r == -ETIMEDOUT && strstr(err.msg, "locked by another process") ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
 	close(fd);
-	ck_assert_int_eq(open_with(&lab_config, &err), 0);
+	ck_assert_int_eq(nt_taps_detach(taps, "c1", "eth0", 0, &err), 0);
+}
+END_TEST
+
+/* A handle for attaching alone: a pod's whole life, also when it is the one that loads. */
+START_TEST(only_pods)
+{
+	struct nt_taps_config config = lab_config;
+	struct nt_err err = {};
+
+	config.only_pods = true;
+	for (int i = 0; i < 2; i++) {
+		struct nt_pod pod = lab_pod("p1", "h1", "c1");
+
+		lab_remove(taps);
+		taps = lab_open(&config);
+		if (i == 1) { /* it finds the objects */
+			nt_taps_close(taps);
+			taps = lab_open(&config);
+		}
+		ck_assert_int_eq(nt_taps_events_fd(taps), -1);
+		attach(&pod);
+		ck_assert(is_attached("c1"));
+		ck_assert_int_eq(nt_taps_check(taps, "c1", "eth0", &err), 0);
+		detach("c1", pod.netns_ino);
+		ck_assert_int_eq(nt_taps_forget(taps, pod.ep_id, &err), 0);
+		lab_pod_end("p1", "h1");
+	}
 }
 END_TEST
 
@@ -664,6 +697,7 @@ int main(void)
 	tcase_add_test(t, late_deletes_race_with_an_add);
 	tcase_add_test(t, killed_while_attaching);
 	tcase_add_test(t, lock_is_not_waited_for_for_ever);
+	tcase_add_test(t, only_pods);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

@@ -23,7 +23,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/inclu
 
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap lib/policy
-DATAPLANE := dataplane/taps dataplane/agent
+DATAPLANE := dataplane/taps dataplane/agent dataplane/installer
 CONTROLLER := controller controller/store controller/alerts controller/ingest controller/enrich
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
@@ -78,7 +78,7 @@ link = $(call say,LD,$@) $(CC) $(CFLAGS) $(NT_LDFLAGS) -o $@ $(filter %.o,$^) -W
 $(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib/base)
 	$(link) $(if $(SAN),,-static -Wl,--no-warnings) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
 
-$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/taps $(LIB))
+$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/installer dataplane/taps $(LIB))
 	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a

@@ -120,7 +120,8 @@ int nt_dns_parse(struct nt_slice wire, struct nt_dns_msg *ret_msg)
 	struct nt_cursor c = nt_cursor_over(wire);
 	int r;
 
-	*m = (struct nt_dns_msg){ .edns.ede = -1 };
+	memset(m, 0, offsetof(struct nt_dns_msg, qname.wire)); /* the name's 255 octets can stay */
+	m->edns.ede = -1;
 	if (wire.len < HEADER_LEN)
 		return -NT_DNS_ESHORT;
 	m->wire = wire;

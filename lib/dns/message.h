@@ -76,11 +76,12 @@ struct nt_dns_msg {
 	uint16_t rcode; /* extended (RFC 6891) where there is an OPT record */
 	uint16_t qdcount, ancount, nscount, arcount;
 	bool has_question;
-	struct nt_name qname; /* lower case; the first question's */
 	uint16_t qtype;
 	uint16_t qclass;
 	uint16_t records_at; /* offset behind the question section */
 	struct nt_dns_edns edns;
+	struct nt_name
+		qname; /* lower case; the first question's. The last member: see nt_dns_parse */
 };
 
 /* Domain errors beside errno values; nt_dns_strerror names them. */

@@ -27,19 +27,37 @@ static uint64_t lower_word(uint64_t word)
 	return word | (from_a & ~above_z & ascii) >> 2;
 }
 
-/* A whole name in wire form: the lengths of labels are below 'A' and stay. */
-static void lower_name(uint8_t *wire, size_t len)
+static void lower_at(uint8_t *to, const uint8_t *from)
 {
-	size_t i = 0;
 	uint64_t word;
 
-	for (; i + sizeof(word) <= len; i += sizeof(word)) {
-		memcpy(&word, wire + i, sizeof(word));
-		word = lower_word(word);
-		memcpy(wire + i, &word, sizeof(word));
+	memcpy(&word, from, sizeof(word));
+	word = lower_word(word);
+	memcpy(to, &word, sizeof(word));
+}
+
+/* Labels in wire form, whose lengths are below 'A' and stay. The last eight octets overlap others:
+ * what is in lower case stays so. */
+static void copy_lower(uint8_t *to, const uint8_t *from, size_t len)
+{
+	if (len < 8) {
+		for (size_t i = 0; i < len; i++)
+			to[i] = lower(from[i]);
+		return;
 	}
-	for (; i < len; i++)
-		wire[i] = lower(wire[i]);
+	for (size_t i = 0; i + 8 < len; i += 8)
+		lower_at(to + i, from + i);
+	lower_at(to + len - 8, from + len - 8);
+}
+
+/* Length of the name at p if it stands there whole and without a pointer, as most do; else 0. */
+static size_t whole_len(const uint8_t *p, size_t left)
+{
+	size_t max = left < NT_NAME_WIRE_MAX ? left : NT_NAME_WIRE_MAX, at = 0;
+
+	while (at < max && p[at] && p[at] <= LABEL_MAX)
+		at += 1u + p[at];
+	return at < max && !p[at] ? at + 1 : 0;
 }
 
 /* Moves `w` to where the pointer leads: before everything that this name was read from so far. */
@@ -76,7 +94,8 @@ static unsigned take_labels(struct nt_cursor *w, size_t total, struct nt_slice *
 	}
 }
 
-void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
+/* A name with pointers, or one that is none. */
+static void read_pieces(struct nt_cursor *c, struct nt_name *ret_name)
 {
 	struct nt_cursor w = *c;
 	size_t lowest = c->at, after = 0, total = 0;
@@ -91,13 +110,11 @@ void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
 		if (end > 0xff)
 			break;
 		if (ret_name)
-			memcpy(ret_name->wire + total, run.p, run.len);
+			copy_lower(ret_name->wire + total, (const uint8_t *)run.p, run.len);
 		total += run.len;
 		if (!end) {
-			if (ret_name) {
-				lower_name(ret_name->wire, total);
+			if (ret_name)
 				ret_name->len = (uint8_t)total;
-			}
 			c->at = after ? after : w.at;
 			return;
 		}
@@ -111,11 +128,26 @@ void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
 	c->bad = true;
 }
 
+void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name)
+{
+	size_t len = whole_len(c->start + c->at, nt_cursor_left(c));
+
+	if (!len) {
+		read_pieces(c, ret_name);
+		return;
+	}
+	if (ret_name) {
+		copy_lower(ret_name->wire, c->start + c->at, len);
+		ret_name->len = (uint8_t)len;
+	}
+	c->at += len;
+}
+
 /* What stands for itself in a name: no white space, and no syntax of zone files or ours, which are
  * " $ ( ) . ; @ and the backslash. */
-static const bool plain[256] = {
-	['!'] = true,	      ['#'] = true,	    ['%' ... '\''] = true, ['*' ... '-'] = true,
-	['/' ... ':'] = true, ['<' ... '?'] = true, ['A' ... '['] = true,  [']' ... '~'] = true,
+static const uint8_t plain[256] = {
+	['!'] = 1,	   ['#'] = 1,	      ['%' ... '\''] = 1, ['*' ... '-'] = 1,
+	['/' ... ':'] = 1, ['<' ... '?'] = 1, ['A' ... '['] = 1,  [']' ... '~'] = 1,
 };
 
 static char *put_label(char *at, const uint8_t *label, size_t len)
@@ -135,11 +167,30 @@ static char *put_label(char *at, const uint8_t *label, size_t len)
 	return at;
 }
 
+/* The text of a name whose octets all stand for themselves, as nearly every name's: as long as its
+ * labels with a dot between them. */
+static bool copy_plain(const struct nt_name *n, char *out)
+{
+	uint8_t all = 1;
+
+	memcpy(out, n->wire + 1, n->len - 2u);
+	for (size_t at = 0; n->wire[at]; at += 1u + n->wire[at]) {
+		if (at)
+			out[at - 1] = '.';
+		for (size_t i = at + 1; i <= at + n->wire[at]; i++)
+			all &= plain[n->wire[i]];
+	}
+	out[n->len - 2] = '\0';
+	return all;
+}
+
 size_t nt_name_text(const struct nt_name *n, char out[NT_NAME_TEXT_MAX])
 {
 	char *to = out;
 	size_t at = 0;
 
+	if (n->len > 1 && copy_plain(n, out))
+		return n->len - 2u;
 	while (at < n->len && n->wire[at]) {
 		if (at)
 			*to++ = '.';

@@ -12,8 +12,8 @@
 #include <sys/random.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/hash.h"
 #include "lib/dns/owners.h"
-#include "lib/dns/siphash.h"
 
 enum {
 	DEFAULT_ENTRIES = 65536,
@@ -42,7 +42,7 @@ struct nt_pair {
 	struct nt_pair_config config;
 	nt_txn_fn *fn;
 	void *ctx;
-	struct nt_siphash_key key;
+	struct nt_hash_key key;
 	struct nt_pair_stats stats;
 	size_t mask; /* number of chains, a power of two, less one */
 	struct entry_chain *chains;
@@ -129,18 +129,23 @@ static struct nt_flow key_of(const struct nt_flow *flow)
 	return key;
 }
 
-static uint64_t hash_of(const struct nt_pair *p, const struct nt_flow *flow, uint16_t id,
-			uint16_t qtype, uint16_t qclass, const struct nt_name *qname)
-{
-	uint16_t numbers[3] = { id, qtype, qclass };
-	uint8_t key[sizeof(*flow) + sizeof(numbers) + NT_NAME_WIRE_MAX];
-	size_t len = sizeof(*flow) + sizeof(numbers);
-	struct nt_flow common = key_of(flow);
+/* What a message asks, or answers; borrowed. */
+struct question {
+	const struct nt_flow *flow;
+	uint16_t id, qtype, qclass;
+	const struct nt_name *qname;
+};
 
-	memcpy(key, &common, sizeof(common));
-	memcpy(key + sizeof(*flow), numbers, sizeof(numbers));
-	memcpy(key + len, qname->wire, qname->len);
-	return nt_siphash(&p->key, nt_slice_mem(key, len + qname->len));
+static uint64_t hash_of(const struct nt_pair *p, const struct question *q)
+{
+	const struct {
+		struct nt_flow flow;
+		uint16_t numbers[4];
+	} fixed = { key_of(q->flow), { q->id, q->qtype, q->qclass, 0 } };
+	uint64_t hash = nt_hash(&p->key, 0, nt_slice_mem(&fixed, sizeof(fixed)));
+
+	_Static_assert(sizeof(fixed) == sizeof(struct nt_flow) + 8, "no padding is hashed");
+	return nt_hash(&p->key, hash, nt_slice_mem(q->qname->wire, q->qname->len));
 }
 
 static bool is_same_flow(const struct nt_flow *a, const struct nt_flow *b)
@@ -154,15 +159,15 @@ static bool is_same_flow(const struct nt_flow *a, const struct nt_flow *b)
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-static struct entry *find(struct nt_pair *p, uint64_t hash, const struct nt_pair_query *q)
+static struct entry *find(struct nt_pair *p, uint64_t hash, const struct question *q)
 {
 	struct entry *e;
 
 	LIST_FOREACH(e, &p->chains[hash & p->mask], chain)
 	{
 		if (e->hash == hash && e->q.id == q->id && e->q.qtype == q->qtype &&
-		    e->q.qclass == q->qclass && is_same_flow(&e->q.flow, &q->flow) &&
-		    nt_name_eq(&e->q.qname, &q->qname))
+		    e->q.qclass == q->qclass && is_same_flow(&e->q.flow, q->flow) &&
+		    nt_name_eq(&e->q.qname, q->qname))
 			return e;
 	}
 	return NULL;
@@ -246,23 +251,22 @@ static void make_room(struct nt_pair *p, uint64_t owner_id)
 		evict(p, TAILQ_EMPTY(&p->late) ? TAILQ_FIRST(&p->waiting) : TAILQ_FIRST(&p->late));
 }
 
-/* A new entry that waits, as the youngest. NULL without memory; nothing has changed then but that
- * there is room. */
-static struct entry *open_entry(struct nt_pair *p, const struct nt_pair_query *q, uint64_t hash)
+/* A new entry that waits, as the youngest; the caller fills its q. NULL without memory; nothing has
+ * changed then but that there is room. */
+static struct entry *open_entry(struct nt_pair *p, uint64_t owner_id, uint64_t hash)
 {
 	struct entry *e;
 
-	make_room(p, q->flow.owner);
+	make_room(p, owner_id);
 	e = LIST_FIRST(&p->spare);
 	if (e)
 		LIST_REMOVE(e, chain);
 	else
-		e = malloc(sizeof(*e));
-	if (!e || !nt_owners_join(&p->owners, q->flow.owner, &e->own)) {
+		e = calloc(1, sizeof(*e)); /* all of q is written to the spool */
+	if (!e || !nt_owners_join(&p->owners, owner_id, &e->own)) {
 		free(e);
 		return NULL;
 	}
-	e->q = *q;
 	e->hash = hash;
 	e->reported = false;
 	p->stats.entries++;
@@ -274,77 +278,100 @@ static struct entry *open_entry(struct nt_pair *p, const struct nt_pair_query *q
 
 /* --- messages ------------------------------------------------------------------------------- */
 
+/* One message and what is known of it. */
+struct arrival {
+	const struct nt_flow *flow;
+	const struct nt_dns_msg *msg;
+	const struct nt_pair_mark *mark;
+	int64_t now_ns;
+};
+
+static struct question question_of(const struct arrival *m)
+{
+	return (struct question){ m->flow, m->msg->id, m->msg->qtype, m->msg->qclass,
+				  &m->msg->qname };
+}
+
+/* Of a reply only what it has in common with its query. Octets behind the name stay as they are. */
+static void fill_query(struct nt_pair_query *q, const struct arrival *m)
+{
+	bool is_query = !(m->msg->flags & NT_DNS_QR);
+
+	q->flow = *m->flow;
+	q->id = m->msg->id;
+	q->qtype = m->msg->qtype;
+	q->qclass = m->msg->qclass;
+	q->query_flags = is_query ? m->msg->flags : 0;
+	nt_name_copy(&q->qname, &m->msg->qname);
+	q->edns = is_query ? m->msg->edns : (struct nt_dns_edns){ .ede = -1 };
+	q->first_ns = q->last_ns = m->now_ns;
+	q->tag = 0;
+	q->queries = is_query;
+	q->bytes = is_query ? (uint32_t)m->msg->wire.len : 0;
+	q->mark = is_query ? *m->mark : (struct nt_pair_mark){ 0 };
+}
+
+/* A message by itself. */
+static void report_alone(struct nt_pair *p, const struct arrival *m)
+{
+	bool is_reply = m->msg->flags & NT_DNS_QR;
+	struct nt_pair_query q;
+
+	fill_query(&q, m);
+	report(p, is_reply ? NT_TXN_UNPAIRED : NT_TXN_UNANSWERED, &q, is_reply ? m->flow : NULL,
+	       is_reply ? m->msg : NULL, m->now_ns);
+}
+
 /* The same question again on the same socket. It waits from now on, but not for ever: a client that
  * repeats itself without end must show up in the log. */
-static void retry(struct nt_pair *p, struct entry *e, const struct nt_pair_query *q)
+static void retry(struct nt_pair *p, struct entry *e, const struct arrival *m)
 {
-	e->q.queries += q->queries;
-	e->q.bytes += q->bytes;
-	if (q->mark.verdict > e->q.mark.verdict)
-		e->q.mark = q->mark;
-	if (q->first_ns < e->q.first_ns) /* CPUs deliver out of order */
-		e->q.first_ns = q->first_ns;
-	if (q->last_ns <= e->q.last_ns || q->last_ns - e->q.first_ns > p->config.late_ns)
+	e->q.queries++;
+	e->q.bytes += (uint32_t)m->msg->wire.len;
+	if (m->mark->verdict > e->q.mark.verdict)
+		e->q.mark = *m->mark;
+	if (m->now_ns < e->q.first_ns) /* CPUs deliver out of order */
+		e->q.first_ns = m->now_ns;
+	if (m->now_ns <= e->q.last_ns || m->now_ns - e->q.first_ns > p->config.late_ns)
 		return;
-	e->q.last_ns = q->last_ns;
+	e->q.last_ns = m->now_ns;
 	TAILQ_REMOVE(&p->waiting, e, age);
 	TAILQ_INSERT_TAIL(&p->waiting, e, age);
 	nt_owned_touch(&e->own);
 }
 
-static void take_query(struct nt_pair *p, const struct nt_pair_query *q, uint64_t hash)
+static void take_query(struct nt_pair *p, const struct arrival *m)
 {
-	struct entry *e = find(p, hash, q);
+	struct question q = question_of(m);
+	uint64_t hash = hash_of(p, &q);
+	struct entry *e = find(p, hash, &q);
 
 	if (e && !e->reported) {
-		retry(p, e, q);
+		retry(p, e, m);
 		return;
 	}
 	if (e) /* its row is out, so this is a transaction of its own */
 		forget(p, e);
-	if (open_entry(p, q, hash))
-		return;
-	p->stats.failed++;
-	report(p, NT_TXN_UNANSWERED, q, NULL, NULL, 0);
-}
-
-static void take_reply(struct nt_pair *p, const struct nt_pair_query *synthetic, uint64_t hash,
-		       const struct nt_dns_msg *msg, int64_t now_ns)
-{
-	struct entry *e = find(p, hash, synthetic);
-
-	if (!e || now_ns < e->q.first_ns) { /* no latency is negative */
-		report(p, NT_TXN_UNPAIRED, synthetic, &synthetic->flow, msg, now_ns);
+	e = open_entry(p, m->flow->owner, hash);
+	if (e) {
+		fill_query(&e->q, m);
 		return;
 	}
-	report(p, e->reported ? NT_TXN_LATE : NT_TXN_ANSWERED, &e->q, &synthetic->flow, msg,
-	       now_ns);
-	forget(p, e);
+	p->stats.failed++;
+	report_alone(p, m);
 }
 
-static struct nt_pair_query query_of(const struct nt_flow *flow, const struct nt_dns_msg *msg,
-				     const struct nt_pair_mark *mark, int64_t now_ns)
+static void take_reply(struct nt_pair *p, const struct arrival *m)
 {
-	bool is_query = !(msg->flags & NT_DNS_QR);
-	struct nt_pair_query q = {
-		.flow = *flow,
-		.id = msg->id,
-		.qtype = msg->qtype,
-		.qclass = msg->qclass,
-		.qname = msg->qname,
-		.edns = { .ede = -1 },
-		.first_ns = now_ns,
-		.last_ns = now_ns,
-	};
+	struct question q = question_of(m);
+	struct entry *e = find(p, hash_of(p, &q), &q);
 
-	if (!is_query)
-		return q;
-	q.query_flags = msg->flags;
-	q.edns = msg->edns;
-	q.queries = 1;
-	q.bytes = (uint32_t)msg->wire.len;
-	q.mark = *mark;
-	return q;
+	if (!e || m->now_ns < e->q.first_ns) { /* no latency is negative */
+		report_alone(p, m);
+		return;
+	}
+	report(p, e->reported ? NT_TXN_LATE : NT_TXN_ANSWERED, &e->q, m->flow, m->msg, m->now_ns);
+	forget(p, e);
 }
 
 void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
@@ -358,23 +385,17 @@ void nt_pair_message(struct nt_pair *p, const struct nt_flow *flow, const struct
 void nt_pair_marked(struct nt_pair *p, const struct nt_flow *flow, const struct nt_dns_msg *msg,
 		    const struct nt_pair_mark *mark, int64_t now_ns)
 {
-	struct nt_pair_query q = query_of(flow, msg, mark, now_ns);
-	bool is_reply = msg->flags & NT_DNS_QR;
-	uint64_t hash;
+	const struct arrival m = { flow, msg, mark, now_ns };
 
 	/* What happens to this message must not depend on when the caller last looked at the clock.
 	 */
 	nt_pair_expire(p, now_ns);
-	if (!msg->has_question) {
-		report(p, is_reply ? NT_TXN_UNPAIRED : NT_TXN_UNANSWERED, &q,
-		       is_reply ? flow : NULL, is_reply ? msg : NULL, now_ns);
-		return;
-	}
-	hash = hash_of(p, flow, q.id, q.qtype, q.qclass, &q.qname);
-	if (is_reply)
-		take_reply(p, &q, hash, msg, now_ns);
+	if (!msg->has_question)
+		report_alone(p, &m);
+	else if (msg->flags & NT_DNS_QR)
+		take_reply(p, &m);
 	else
-		take_query(p, &q, hash);
+		take_query(p, &m);
 }
 
 void nt_pair_expire(struct nt_pair *p, int64_t now_ns)
@@ -422,14 +443,20 @@ void nt_pair_each(struct nt_pair *p, nt_pair_each_fn *fn, void *ctx)
 
 int nt_pair_restore(struct nt_pair *p, const struct nt_pair_query *q)
 {
+	const struct question question = { &q->flow, q->id, q->qtype, q->qclass, &q->qname };
+	struct entry *e;
 	uint64_t hash;
 
 	if (!q->qname.len || q->last_ns < q->first_ns)
 		return -EINVAL;
-	hash = hash_of(p, &q->flow, q->id, q->qtype, q->qclass, &q->qname);
-	if (find(p, hash, q))
+	hash = hash_of(p, &question);
+	if (find(p, hash, &question))
 		return -EEXIST;
-	return open_entry(p, q, hash) ? 0 : -ENOMEM;
+	e = open_entry(p, q->flow.owner, hash);
+	if (!e)
+		return -ENOMEM;
+	e->q = *q;
+	return 0;
 }
 
 struct nt_pair_stats nt_pair_stats(const struct nt_pair *p)

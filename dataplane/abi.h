@@ -10,12 +10,13 @@
  * Version 2: policy_slot is the slot itself (32 bits), so that an event names its policy even when
  * the pod's slots changed while it was in the ring; maps of rules, slots and scopes.
  * Version 3: TCP segments, first fragments and packets of host sockets are events too.
+ * Version 4: the record of a pod that is gone says which policies it had.
  */
 #pragma once
 
 #include <linux/types.h>
 
-#define NT_ABI_VERSION 3
+#define NT_ABI_VERSION 4
 /* Goes up with each release that changes the programs but not the layout of the maps: the agent
  * replaces older ones in place, and leaves newer ones alone. */
 #define NT_OBJECT_VERSION 1
@@ -280,9 +281,12 @@ struct nt_pod {
 	__u8 dns; /* enum nt_pod_dns */
 	__u8 end; /* enum nt_pod_end, when detached */
 	__u8 cgroup_v1; /* of the node: pods in its network cannot be told from it (T15) */
-	__u8 reserved[4];
+	__u8 slots_len; /* when detached */
+	__u8 reserved[3];
+	/* As nt_endpoint.slots at the end, for a successor that comes while no agent answers. */
+	__u32 slots[NT_POLICY_SLOTS];
 };
-_Static_assert(sizeof(struct nt_pod) == 1480, "struct nt_pod is part of the contract");
+_Static_assert(sizeof(struct nt_pod) == 1512, "struct nt_pod is part of the contract");
 
 struct nt_live_key {
 	char container_id[192];

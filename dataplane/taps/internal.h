@@ -72,6 +72,15 @@ int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
 /* True for a program of this root, of the pinned generation or another. */
 bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id);
 
+/* --- rules.c --- */
+
+/* An attached pod and its link's entry; -ENOENT. */
+int nt_endpoint_find(struct nt_taps *t, __u64 ep_id, struct nt_pod *ret_pod,
+		     struct nt_endpoint *ret_ep, struct nt_err *err) NT_MUSTCHECK;
+/* What is in force for an attached pod: the scope first, then the endpoint. */
+int nt_endpoint_put(struct nt_taps *t, const struct nt_pod *pod, const struct nt_endpoint *ep,
+		    const struct nt_scope_set *scope, struct nt_err *err) NT_MUSTCHECK;
+
 /* --- tc.c --- */
 
 /* Makes the clsact qdisc if need be; -EBUSY when something else sits in its place. */

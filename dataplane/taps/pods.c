@@ -267,14 +267,23 @@ void nt_pods_unwrite(struct nt_taps *t, const struct nt_pod *pod)
 	drop_live(t, pod);
 }
 
+static void keep_slots(struct nt_pod *pod, const struct nt_endpoint *ep)
+{
+	pod->slots_len = (__u8)(ep->slots_len < NT_POLICY_SLOTS ? ep->slots_len : NT_POLICY_SLOTS);
+	memcpy(pod->slots, ep->slots, sizeof(pod->slots));
+}
+
 /* In the order in which a killed process leaves what the next DEL or ADD can finish. */
 int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
+	struct nt_endpoint ep;
 
 	for (int dir = 0; dir < NT_DIR_MAX; dir++)
 		nt_tcx_unpin(t, pod->ep_id, dir);
-	if (nt_pods_at(t, pod->ifindex) == pod->ep_id) {
+	if (bpf_map_lookup_elem(t->endpoints_fd, &pod->ifindex, &ep) == 0 &&
+	    ep.ep_id == pod->ep_id) {
+		keep_slots(pod, &ep);
 		for (int dir = 0; dir < NT_DIR_MAX; dir++)
 			nt_tc_detach(t, pod->ifindex, dir);
 		(void)bpf_map_delete_elem(t->endpoints_fd, &pod->ifindex);

@@ -191,6 +191,29 @@ int nt_taps_slots(struct nt_taps *t, nt_taps_slot_fn *fn, void *ctx, struct nt_e
 
 /* --- endpoints --- */
 
+int nt_endpoint_put(struct nt_taps *t, const struct nt_pod *pod, const struct nt_endpoint *ep,
+		    const struct nt_scope_set *scope, struct nt_err *err)
+{
+	if (scope && bpf_map_update_elem(t->scopes_fd, &pod->ep_id, scope, BPF_ANY) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_SCOPES);
+	if (bpf_map_update_elem(t->endpoints_fd, &pod->ifindex, ep, BPF_EXIST) < 0)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_ENDPOINTS);
+	if (!scope)
+		(void)bpf_map_delete_elem(t->scopes_fd, &pod->ep_id);
+	return 0;
+}
+
+int nt_endpoint_find(struct nt_taps *t, __u64 ep_id, struct nt_pod *ret_pod,
+		     struct nt_endpoint *ret_ep, struct nt_err *err)
+{
+	if (nt_taps_pod_get(t, ep_id, ret_pod) < 0 || ret_pod->state != NT_POD_ATTACHED ||
+	    bpf_map_lookup_elem(t->endpoints_fd, &ret_pod->ifindex, ret_ep) < 0 ||
+	    ret_ep->ep_id != ep_id)
+		return nt_err_set(err, ENOENT, "endpoint %llu is not attached",
+				  (unsigned long long)ep_id);
+	return 0;
+}
+
 int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, size_t slots_len,
 			 const struct nt_scope_set *scope, struct nt_err *err)
 {
@@ -203,23 +226,15 @@ int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, siz
 		return nt_err_set(err, EINVAL, "%zu policies for one pod, at most %d are possible",
 				  slots_len, NT_POLICY_SLOTS);
 	r = nt_taps_lock(t->state_dir, &lock, err);
+	if (r == 0)
+		r = nt_endpoint_find(t, ep_id, &pod, &ep, err);
 	if (r < 0)
 		return r;
-	if (nt_taps_pod_get(t, ep_id, &pod) < 0 || pod.state != NT_POD_ATTACHED ||
-	    bpf_map_lookup_elem(t->endpoints_fd, &pod.ifindex, &ep) < 0 || ep.ep_id != ep_id)
-		return nt_err_set(err, ENOENT, "endpoint %llu is not attached",
-				  (unsigned long long)ep_id);
 	memset(ep.slots, 0, sizeof(ep.slots));
 	if (slots_len)
 		memcpy(ep.slots, slots, slots_len * sizeof(*slots));
 	ep.slots_len = (__u32)slots_len;
-	if (scope && bpf_map_update_elem(t->scopes_fd, &ep_id, scope, BPF_ANY) < 0)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_SCOPES);
-	if (bpf_map_update_elem(t->endpoints_fd, &pod.ifindex, &ep, BPF_EXIST) < 0)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_ENDPOINTS);
-	if (!scope)
-		(void)bpf_map_delete_elem(t->scopes_fd, &ep_id);
-	return 0;
+	return nt_endpoint_put(t, &pod, &ep, scope, err);
 }
 
 int nt_taps_endpoint_get(struct nt_taps *t, __u64 ep_id, struct nt_endpoint *ret_endpoint,

@@ -101,6 +101,16 @@ int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns,
 int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
 		   struct nt_err *err) NT_MUSTCHECK;
 
+/*
+ * GC: ends, as a DEL would, the live attachments of `network` that is_valid does not know and that
+ * were made before before_boot_ns (CLOCK_BOOTTIME: the runtime's list may not have newer ones).
+ * Those of other networks stay, and those that the agent found without a network's name. Returns
+ * how many were ended; where one could not be, the others are, and the error is returned.
+ */
+typedef bool nt_taps_valid_fn(void *ctx, const char *container_id, const char *ifname);
+int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,
+	       nt_taps_valid_fn *is_valid, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+
 /* The live attachment of (container id, ifname); -ENOENT. */
 int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,
 		 struct nt_pod *ret_pod) NT_MUSTCHECK;
@@ -124,7 +134,7 @@ int nt_taps_link_stats(struct nt_taps *t, __u32 ifindex,
 /* The counters of one endpoint, one value per possible CPU (nt_taps_cpus of them); -ENOENT. */
 int nt_taps_counters(struct nt_taps *t, __u64 ep_id, struct nt_counters *ret_values) NT_MUSTCHECK;
 
-/* --- policies: the agent is the only writer --- */
+/* --- policies: the agent is the only writer, but for nt_taps_inherit --- */
 
 /* The secret of the suffix hash (lib/policy/suffix.h), made at load. */
 int nt_taps_rules_key(struct nt_taps *t, struct nt_rules_key *ret_key) NT_MUSTCHECK;
@@ -154,6 +164,16 @@ int nt_taps_slots_sweep(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
  * packet: the scope first, then the endpoint. -ENOENT: not attached. */
 int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, size_t slots_len,
 			 const struct nt_scope_set *scope, struct nt_err *err) NT_MUSTCHECK;
+/*
+ * No agent answers: an attached pod without policies gets those of the pod of its kind which was
+ * attached last, there still or detached, if they are pinned still (T16). Of its kind: the same
+ * namespace, and a name that differs only in what a controller appends, five of its letters or a
+ * number. Under the root's lock, so that no slot is freed in between. Returns 1 with that pod's
+ * name in ret_from (its own where policies are in force already), 0: there is none; -ENOENT: not
+ * attached.
+ */
+int nt_taps_inherit(struct nt_taps *t, __u64 ep_id, char ret_from[256],
+		    struct nt_err *err) NT_MUSTCHECK;
 /* What is in force; -ENOENT. */
 int nt_taps_endpoint_get(struct nt_taps *t, __u64 ep_id, struct nt_endpoint *ret_endpoint,
 			 struct nt_scope_set *ret_scope) NT_MUSTCHECK;

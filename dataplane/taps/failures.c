@@ -2,8 +2,10 @@
 /* Notes of pods that are not tapped. */
 #include "dataplane/taps/failures.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,8 +39,10 @@ static void put_field(struct nt_buf *b, const char *key, const char *value)
 }
 
 static void put_fields(struct nt_buf *b, const struct nt_pod *pod, const char *netns,
-		       const char *why)
+		       const char *why, bool excluded)
 {
+	if (excluded)
+		nt_buf_puts(b, ",\"excluded\":true");
 	put_field(b, "container_id", pod->container_id);
 	put_field(b, "ifname", pod->ifname);
 	put_field(b, "netns", netns ? netns : "");
@@ -63,8 +67,8 @@ static bool says_the_same(const char *path, const struct nt_buf *fields)
 				    nt_slice_mem(fields->p, fields->len));
 }
 
-int nt_failure_put(const char *state_dir, const struct nt_pod *pod, const char *netns,
-		   const char *why, struct nt_err *err)
+static int put(const char *state_dir, const struct nt_pod *pod, const char *netns, const char *why,
+	       bool excluded, struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf text = {}, fields = {};
 	struct nt_clock clock = nt_clock_system();
@@ -73,7 +77,7 @@ int nt_failure_put(const char *state_dir, const struct nt_pod *pod, const char *
 
 	path_of(state_dir, pod, path);
 	folder_of(state_dir, folder);
-	put_fields(&fields, pod, netns, why);
+	put_fields(&fields, pod, netns, why, excluded);
 	nt_buf_printf(&text, "{\"time_ns\":%" PRId64, nt_clock_real(&clock));
 	nt_buf_add(&text, fields.p, fields.len);
 	if (!nt_buf_ok(&fields) || !nt_buf_ok(&text))
@@ -86,10 +90,90 @@ int nt_failure_put(const char *state_dir, const struct nt_pod *pod, const char *
 	return nt_file_replace_at(AT_FDCWD, path, nt_slice_mem(text.p, text.len), 0600, err);
 }
 
+int nt_failure_put(const char *state_dir, const struct nt_pod *pod, const char *netns,
+		   const char *why, struct nt_err *err)
+{
+	return put(state_dir, pod, netns, why, false, err);
+}
+
+int nt_failure_put_excluded(const char *state_dir, const struct nt_pod *pod, const char *netns,
+			    const char *why, struct nt_err *err)
+{
+	return put(state_dir, pod, netns, why, true, err);
+}
+
 void nt_failure_drop(const char *state_dir, const struct nt_pod *pod)
 {
 	char path[PATH_MAX];
 
 	path_of(state_dir, pod, path);
 	(void)unlink(path);
+}
+
+/* --- reading them --- */
+
+/* NULL: there is none, or it is no note. Owned by the caller. */
+static json_t *read_note(int dir_fd, const char *path)
+{
+	_cleanup_buf_ struct nt_buf text = {};
+	json_t *note;
+
+	if (nt_file_read_at(dir_fd, path, NOTE_BYTES_MAX, &text, NULL) < 0 || !nt_buf_ok(&text))
+		return NULL;
+	note = json_loadb(nt_buf_str(&text), text.len, 0, NULL);
+	return note;
+}
+
+static const char *text_of(const json_t *note, const char *key)
+{
+	const char *text = json_string_value(json_object_get(note, key));
+
+	return text ? text : "";
+}
+
+void nt_failure_end(const char *state_dir, const struct nt_pod *pod, const char *netns)
+{
+	json_auto_t *note = NULL;
+	char path[PATH_MAX];
+
+	path_of(state_dir, pod, path);
+	if (netns && netns[0])
+		note = read_note(AT_FDCWD, path);
+	if (text_of(note, "netns")[0] && strcmp(text_of(note, "netns"), netns) != 0)
+		return;
+	(void)unlink(path);
+}
+
+enum nt_failure nt_failure_find(const char *state_dir, const struct nt_pod *pod)
+{
+	json_auto_t *note = NULL;
+	char path[PATH_MAX];
+
+	path_of(state_dir, pod, path);
+	note = read_note(AT_FDCWD, path);
+	if (!note)
+		return NT_FAILURE_NONE;
+	return json_is_true(json_object_get(note, "excluded")) ? NT_FAILURE_EXCLUDED
+							       : NT_FAILURE_FAILED;
+}
+
+void nt_failure_sweep(const char *state_dir, const char *network, nt_failure_valid_fn *is_valid,
+		      void *ctx)
+{
+	char folder[PATH_MAX];
+	const struct dirent *d;
+	_cleanup_closedir_ DIR *dir = NULL;
+
+	folder_of(state_dir, folder);
+	dir = opendir(folder);
+	while (dir && (d = readdir(dir))) {
+		json_auto_t *note = NULL;
+
+		if (d->d_name[0] == '.')
+			continue;
+		note = read_note(dirfd(dir), d->d_name);
+		if (strcmp(text_of(note, "network"), network) == 0 &&
+		    !is_valid(ctx, text_of(note, "container_id"), text_of(note, "ifname")))
+			(void)unlinkat(dirfd(dir), d->d_name, 0);
+	}
 }

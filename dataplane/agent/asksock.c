@@ -26,6 +26,7 @@ struct connection {
 struct nt_asksock {
 	struct nt_asksock_config config;
 	int fd;
+	bool listening; /* fd is watched */
 	char path[PATH_MAX];
 	struct stat file; /* ours; st_ino 0: not there yet */
 	struct nt_timer *timer;
@@ -35,12 +36,31 @@ struct nt_asksock {
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+static void on_connect(void *ctx, int listen_fd, uint32_t events);
+
+/* With all places taken whoever comes waits in the backlog, where his deadline runs, and is not
+ * turned away. */
+static void set_listening(struct nt_asksock *s, bool on)
+{
+	struct nt_err err;
+
+	if (on == s->listening)
+		return;
+	if (!on)
+		nt_loop_unwatch(s->config.loop, s->fd);
+	else if (nt_loop_watch(s->config.loop, s->fd, EPOLLIN, on_connect, s, &err) < 0)
+		return; /* tried again on the next tick */
+	s->listening = on;
+}
+
 static void end(struct nt_asksock *s, struct connection *c)
 {
 	nt_loop_unwatch(s->config.loop, c->fd);
 	close(c->fd);
 	c->fd = -1;
-	if (--s->stats.connections == 0)
+	s->stats.connections--;
+	set_listening(s, true);
+	if (s->stats.connections == 0 && s->listening)
 		nt_loop_timer_set(s->timer, 0);
 }
 
@@ -74,6 +94,25 @@ static void fail(struct nt_asksock *s, struct connection *c, const char *text)
 	send_answer(s, c, &a);
 }
 
+/* A plugin of another version reads at least the version and the text: both begin every answer. */
+static void fail_version(struct nt_asksock *s, struct connection *c, ssize_t n, uint32_t version)
+{
+	char text[sizeof(((struct nt_answer *)0)->msg)];
+
+	snprintf(text, sizeof(text),
+		 "the plugin asks in version %u with %zd octets, this agent knows version %d: "
+		 "install the plugin that belongs to the agent",
+		 version, n, NT_ASK_VERSION);
+	fail(s, c, text);
+}
+
+static void answer_alive(struct nt_asksock *s, struct connection *c)
+{
+	const struct nt_answer a = { .version = NT_ASK_VERSION, .status = NT_ANSWER_IN_FORCE };
+
+	send_answer(s, c, &a);
+}
+
 static struct connection *connection_of(struct nt_asksock *s, int fd)
 {
 	for (size_t i = 0; i < NT_ASKSOCK_CONNECTIONS; i++)
@@ -86,7 +125,7 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 {
 	struct nt_asksock *s = ctx;
 	struct connection *c = connection_of(s, fd);
-	struct nt_ask ask;
+	struct nt_ask ask = { 0 };
 	ssize_t n;
 
 	(void)events;
@@ -100,7 +139,9 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 	else if (c->asked)
 		fail(s, c, "one question at a time");
 	else if (n != sizeof(ask) || ask.version != NT_ASK_VERSION)
-		fail(s, c, "the question is of another version");
+		fail_version(s, c, n, ask.version);
+	else if (ask.op == NT_ASK_ALIVE)
+		answer_alive(s, c);
 	else if (ask.op != NT_ASK_ENFORCE)
 		fail(s, c, "no such operation");
 	else {
@@ -122,15 +163,19 @@ static bool is_root(int fd)
 static void on_connect(void *ctx, int listen_fd, uint32_t events)
 {
 	struct nt_asksock *s = ctx;
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct connection *c = connection_of(s, -1);
 	struct nt_err err;
+	int fd;
 
 	(void)events;
+	if (!c) {
+		set_listening(s, false);
+		return;
+	}
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd == -1)
 		return;
-	if (!c || !is_root(fd) ||
-	    nt_loop_watch(s->config.loop, fd, EPOLLIN, on_readable, s, &err) < 0) {
+	if (!is_root(fd) || nt_loop_watch(s->config.loop, fd, EPOLLIN, on_readable, s, &err) < 0) {
 		s->stats.refused++;
 		close(fd);
 		return;
@@ -145,6 +190,9 @@ static void on_connect(void *ctx, int listen_fd, uint32_t events)
 static void look_at_all(struct nt_asksock *s)
 {
 	int64_t now = nt_clock_boot(s->config.clock);
+
+	if (connection_of(s, -1))
+		set_listening(s, true);
 
 	for (size_t i = 0; i < NT_ASKSOCK_CONNECTIONS; i++) {
 		struct connection *c = &s->connections[i];
@@ -265,7 +313,9 @@ static int open_socket(struct nt_asksock *s, struct nt_err *err)
 	s->timer = nt_loop_timer_new(c->loop, 0, on_tick, s, err);
 	if (!s->timer)
 		return -err->code;
-	return nt_loop_watch(c->loop, s->fd, EPOLLIN, on_connect, s, err);
+	r = nt_loop_watch(c->loop, s->fd, EPOLLIN, on_connect, s, err);
+	s->listening = r == 0;
+	return r;
 }
 
 int nt_asksock_open(const struct nt_asksock_config *config, struct nt_asksock **ret_asksock,
@@ -300,7 +350,7 @@ void nt_asksock_close(struct nt_asksock *s)
 			end(s, &s->connections[i]);
 	remove_file(s);
 	if (s->fd != -1) {
-		nt_loop_unwatch(s->config.loop, s->fd);
+		set_listening(s, false);
 		close(s->fd);
 	}
 	nt_loop_timer_free(s->timer);

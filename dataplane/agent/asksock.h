@@ -16,6 +16,7 @@ struct nt_asksock;
 /* Puts the pod's policies in force and answers. */
 typedef void nt_asksock_fn(void *ctx, uint64_t ep_id, struct nt_answer *ret_answer);
 
+/* At a time; as many wait in the backlog, and the plugin's own patience holds for the rest. */
 #define NT_ASKSOCK_CONNECTIONS 128
 
 struct nt_asksock_config {
@@ -30,7 +31,7 @@ struct nt_asksock_config {
 
 struct nt_asksock_stats {
 	uint64_t connections; /* now */
-	uint64_t answered, unknown, refused; /* refused: not root, no question, too many */
+	uint64_t answered, unknown, refused; /* refused: not root, no question, no sense */
 };
 
 /* A socket file that nobody listens on is replaced in one rename; -EADDRINUSE when somebody does,

@@ -56,10 +56,8 @@ static int wait_for(int fd, short events, int64_t deadline)
 }
 
 static int exchange(int fd, const struct nt_ask *ask, int64_t deadline,
-		    struct nt_answer *ret_answer)
+		    struct nt_answer *ret_answer, ssize_t *ret_len)
 {
-	struct nt_answer answer;
-	ssize_t n;
 	int r = wait_for(fd, POLLOUT, deadline);
 
 	if (r < 0)
@@ -69,14 +67,26 @@ static int exchange(int fd, const struct nt_ask *ask, int64_t deadline,
 	r = wait_for(fd, POLLIN, deadline);
 	if (r < 0)
 		return r;
-	n = NT_RETRY(recv(fd, &answer, sizeof(answer), MSG_TRUNC));
-	if (n == -1)
-		return -errno;
-	if (n != (ssize_t)sizeof(answer) || answer.version != NT_ASK_VERSION ||
-	    answer.status > NT_ANSWER_FAILED)
-		return -EPROTO;
-	answer.msg[sizeof(answer.msg) - 1] = '\0';
-	*ret_answer = answer;
+	*ret_len = NT_RETRY(recv(fd, ret_answer, sizeof(*ret_answer), MSG_TRUNC));
+	ret_answer->msg[sizeof(ret_answer->msg) - 1] = '\0';
+	return *ret_len == -1 ? -errno : 0;
+}
+
+static int check_answer(const struct nt_answer *a, ssize_t len, const char *state_dir,
+			struct nt_err *err)
+{
+	if (len == 0)
+		return nt_err_set(err, EPROTO, "the agent at %s/%s hung up", state_dir,
+				  NT_ASK_SOCKET);
+	if (len != (ssize_t)sizeof(*a) || a->version != NT_ASK_VERSION)
+		return nt_err_set(err, EPROTO,
+				  "the agent at %s/%s answers in version %u with %zd octets, this "
+				  "plugin knows version %d (%.160s)",
+				  state_dir, NT_ASK_SOCKET, a->version, len, NT_ASK_VERSION,
+				  a->msg);
+	if (a->status > NT_ANSWER_FAILED)
+		return nt_err_set(err, EPROTO, "the agent at %s/%s answers %u, which means nothing",
+				  state_dir, NT_ASK_SOCKET, a->status);
 	return 0;
 }
 
@@ -86,6 +96,8 @@ int nt_ask_agent(const char *state_dir, const struct nt_ask *ask, int timeout_ms
 	struct nt_clock clock = nt_clock_system();
 	int64_t deadline = nt_clock_boot(&clock) + (int64_t)timeout_ms * 1000000;
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct nt_answer answer = {};
+	ssize_t len = 0;
 	int r;
 
 	if (!state_dir)
@@ -94,9 +106,14 @@ int nt_ask_agent(const char *state_dir, const struct nt_ask *ask, int timeout_ms
 		return nt_err_sys(err, errno, "make a socket");
 	r = connect_agent(fd, state_dir, deadline);
 	if (r == 0)
-		r = exchange(fd, ask, deadline, ret_answer);
+		r = exchange(fd, ask, deadline, &answer, &len);
 	if (r == -ETIMEDOUT)
 		return nt_err_set(err, ETIMEDOUT, "the agent at %s/%s does not answer in %d ms",
 				  state_dir, NT_ASK_SOCKET, timeout_ms);
-	return r < 0 ? nt_err_sys(err, -r, "ask the agent at %s/%s", state_dir, NT_ASK_SOCKET) : 0;
+	if (r < 0)
+		return nt_err_sys(err, -r, "ask the agent at %s/%s", state_dir, NT_ASK_SOCKET);
+	r = check_answer(&answer, len, state_dir, err);
+	if (r == 0)
+		*ret_answer = answer;
+	return r;
 }

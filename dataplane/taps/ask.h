@@ -17,6 +17,7 @@
 
 enum nt_ask_op {
 	NT_ASK_ENFORCE = 1,
+	NT_ASK_ALIVE = 2, /* answered at once with NT_ANSWER_IN_FORCE; ep_id is 0 */
 };
 
 struct nt_ask {
@@ -32,6 +33,8 @@ enum nt_answer_status {
 	NT_ANSWER_FAILED = 2, /* msg says what went wrong */
 };
 
+/* Size, version, status and msg stay where they are in every version, so that the two can say in
+ * words that they do not belong together. */
 struct nt_answer {
 	__u32 version;
 	__u32 status; /* enum nt_answer_status */
@@ -41,6 +44,7 @@ struct nt_answer {
 };
 _Static_assert(sizeof(struct nt_answer) == 256, "struct nt_answer is part of the contract");
 
-/* Asks and waits at most timeout_ms. -ECONNREFUSED or -ENOENT: no agent; -ETIMEDOUT; -EPROTO. */
+/* Asks and waits at most timeout_ms. -ECONNREFUSED or -ENOENT: no agent; -ETIMEDOUT; -EPROTO:
+ * the two are of different versions, or the agent hung up. */
 int nt_ask_agent(const char *state_dir, const struct nt_ask *ask, int timeout_ms,
 		 struct nt_answer *ret_answer, struct nt_err *err) NT_MUSTCHECK;

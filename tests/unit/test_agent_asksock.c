@@ -184,7 +184,9 @@ START_TEST(versions_and_operations)
 		turn(20);
 		ck_assert_int_eq(take(fd, &a), 1);
 		ck_assert_uint_eq(a.status, NT_ANSWER_FAILED);
-		ck_assert_str_ne(a.msg, "");
+		ck_assert_uint_eq(a.version, NT_ASK_VERSION);
+		ck_assert_msg(strstr(a.msg, i == 0 ? "in version 2 with 16" : "operation"), "%s",
+			      a.msg);
 		close(fd);
 	}
 	ck_assert_uint_eq(questions, 0);
@@ -226,22 +228,47 @@ END_TEST
 
 START_TEST(not_too_many)
 {
-	int fds[NT_ASKSOCK_CONNECTIONS + 8], refused = 0;
+	int fds[NT_ASKSOCK_CONNECTIONS + 8];
 	struct nt_answer a;
 
+	status = NT_ANSWER_IN_FORCE;
 	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++) {
-		fds[i] = try_connect();
+		fds[i] = i < NT_ASKSOCK_CONNECTIONS ? try_connect()
+						    : ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
 		turn(1);
 	}
 	turn(20);
 	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, NT_ASKSOCK_CONNECTIONS);
+	/* Nobody was turned away: who has no place waits for one. */
 	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++)
-		refused += take(fds[i], &a) == 0;
-	ck_assert_int_eq(refused, 8);
-	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++)
+		ck_assert_int_eq(take(fds[i], &a), -1);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).refused, 0);
+	/* Those who only sit there are put out, and the others have their answer. */
+	pass(200);
+	turn(200);
+	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++) {
+		ck_assert_int_eq(take(fds[i], &a), i < NT_ASKSOCK_CONNECTIONS ? 0 : 1);
 		close(fds[i]);
+	}
 	turn(50);
 	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, 0);
+	ck_assert_uint_eq(questions, 8);
+}
+END_TEST
+
+/* STATUS asks whether anybody is there, not for a pod. */
+START_TEST(alive)
+{
+	struct nt_answer a;
+	int fd;
+
+	status = NT_ANSWER_FAILED;
+	fd = ask(NT_ASK_VERSION, NT_ASK_ALIVE);
+	turn(20);
+	ck_assert_int_eq(take(fd, &a), 1);
+	ck_assert_uint_eq(a.status, NT_ANSWER_IN_FORCE);
+	ck_assert_uint_eq(questions, 0);
+	close(fd);
 }
 END_TEST
 
@@ -328,6 +355,7 @@ int main(void)
 	tcase_add_test(tc, lengths);
 	tcase_add_test(tc, says_nothing);
 	tcase_add_test(tc, not_too_many);
+	tcase_add_test(tc, alive);
 	tcase_add_test(tc, strangers);
 	tcase_add_test(tc, the_file);
 	suite_add_tcase(suite, tc);

@@ -82,6 +82,19 @@ static struct nt_slice take_value(struct walk *w)
 	return nt_slice_mem(start, (size_t)(w->p - start));
 }
 
+/* What a decoder makes of a key that is written with escapes. */
+static bool is_key(struct nt_slice name, struct nt_slice key)
+{
+	json_auto_t *text = NULL;
+
+	if (nt_slice_eq(name, key) || !name.len || !memchr(name.p, '\\', name.len))
+		return nt_slice_eq(name, key);
+	/* With the quotes around it. */
+	text = json_loadb(name.p - 1, name.len + 2, DECODE_FLAGS | JSON_DECODE_ANY, NULL);
+	return text &&
+	       nt_slice_eq(nt_slice_mem(json_string_value(text), json_string_length(text)), key);
+}
+
 /* The last one counts, as with every JSON decoder in use. */
 static struct nt_slice find_value(struct nt_slice json, struct nt_slice key)
 {
@@ -102,7 +115,7 @@ static struct nt_slice find_value(struct nt_slice json, struct nt_slice key)
 		if (w.p >= w.end)
 			break;
 		value = take_value(&w);
-		if (nt_slice_eq(name, key))
+		if (is_key(name, key))
 			found = value;
 		skip_space(&w);
 	}
@@ -219,12 +232,44 @@ static int read_on_error(const json_t *root, const char *key, enum nt_cni_on_err
 	return 0;
 }
 
+/* Of a name or a list of them only the shape is checked: a namespace that nobody can have excludes
+ * nothing. */
+static int read_namespaces(struct nt_cni_config *c, struct nt_err *err)
+{
+	const json_t *list = json_object_get(c->root, "excludeNamespaces");
+	bool bad = list && !json_is_null(list) && !json_is_array(list);
+	const char *own = get_string(c->root, "ownNamespace", &bad);
+
+	if (bad || (own && !own[0]))
+		return fail(err, NT_CNI_CONFIG,
+			    "\"excludeNamespaces\" must be a list, \"ownNamespace\" a name");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (!json_is_string(json_array_get(list, i)))
+			return fail(err, NT_CNI_CONFIG,
+				    "\"excludeNamespaces\" must hold names of namespaces");
+	}
+	c->excluded = list;
+	if (own)
+		c->own_namespace = own;
+	return 0;
+}
+
+static int read_required(const json_t *root, bool *ret_required, struct nt_err *err)
+{
+	const json_t *v = json_object_get(root, "required");
+
+	if (v && !json_is_null(v) && !json_is_boolean(v))
+		return fail(err, NT_CNI_CONFIG, "\"required\" must be true or false");
+	*ret_required = json_is_true(v);
+	return 0;
+}
+
 static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 {
-	int r = read_path(c->root, "bpffs", &c->bpffs, err);
+	int r = read_namespaces(c, err);
 
 	if (r == 0)
-		r = read_path(c->root, "stateDir", &c->state_dir, err);
+		r = read_required(c->root, &c->is_required, err);
 	if (r == 0)
 		r = read_ring(c->root, &c->ring_bytes, err);
 	if (r == 0)
@@ -240,13 +285,30 @@ static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 
 /* --- the whole --- */
 
+/* `cniVersions` is for whoever selects; where nobody did, the newest that we speak. */
+static const char *select_version(const json_t *list)
+{
+	const char *best = NULL;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *version = json_string_value(json_array_get(list, i));
+
+		if (version && nt_cni_version_find(version) >= 0 &&
+		    (!best || nt_cni_version_find(version) > nt_cni_version_find(best)))
+			best = version;
+	}
+	return best;
+}
+
 static int read_version(struct nt_cni_config *c, struct nt_err *err)
 {
 	bool bad = false;
 	const char *version = get_string(c->root, "cniVersion", &bad);
 
 	if (bad)
-		return fail(err, NT_CNI_CONFIG, "\"cniVersion\" must be a string");
+		return fail(err, NT_CNI_DECODE, "\"cniVersion\" must be a string");
+	if (!version)
+		version = select_version(json_object_get(c->root, "cniVersions"));
 	/* Configurations without one are of the time before 0.2.0. */
 	c->cni_version = version ? version : "0.1.0";
 	if (nt_cni_version_find(c->cni_version) < 0)
@@ -270,9 +332,9 @@ static int read_prev_result(struct nt_cni_config *c, struct nt_slice input, stru
 	found = find_value(input, NT_SLICE_LIT("prevResult"));
 	if (found.p)
 		copy = json_loadb(found.p, found.len, DECODE_FLAGS, NULL);
-	/* Only odd spellings come here: the key written with escapes, perhaps twice. */
+	/* A mistake of the walk above must not become another network's result. */
 	if (!json_equal(copy, prev))
-		return fail(err, NT_CNI_DECODE, "the key \"prevResult\" is written with escapes");
+		return fail(err, NT_CNI_DECODE, "\"prevResult\" cannot be found in the text");
 	c->prev_result = found;
 	return 0;
 }
@@ -299,25 +361,52 @@ static int decode(struct nt_cni_config *c, struct nt_slice input, struct nt_err 
 	return 0;
 }
 
+/* The specification has names that can be part of a path. */
+static int read_name(struct nt_cni_config *c, struct nt_err *err)
+{
+	bool bad = false;
+	const char *name = get_string(c->root, "name", &bad);
+
+	if (bad || !name || !name[0] || nt_podinfo_bad_container_id(name) ||
+	    strlen(name) > NETWORK_NAME_MAX)
+		return nt_err_set(err, NT_CNI_CONFIG,
+				  "\"name\" must be 1 to %zu letters, digits, \"_\", \".\" and "
+				  "\"-\", the first one a letter or digit",
+				  NETWORK_NAME_MAX);
+	c->name = name;
+	return 0;
+}
+
+static int read_all(struct nt_cni_config *c, struct nt_slice input, struct nt_err *err)
+{
+	struct nt_err other;
+	/* Both, because a DEL goes on with what is right. */
+	int r = read_path(c->root, "bpffs", &c->bpffs, err);
+	int r2 = read_path(c->root, "stateDir", &c->state_dir, r < 0 ? &other : err);
+
+	if (r == 0)
+		r = r2;
+	if (r == 0)
+		r = read_name(c, err);
+	if (r == 0)
+		r = read_ours(c, err);
+	return r < 0 ? r : read_prev_result(c, input, err);
+}
+
 int nt_cni_config_parse(struct nt_slice input, struct nt_cni_config *ret_config, struct nt_err *err)
 {
 	struct nt_cni_config *c = ret_config;
-	bool bad = false;
 	int r;
 
-	*c = (struct nt_cni_config){ 0 };
+	*c = (struct nt_cni_config){ .own_namespace = NT_CNI_OWN_NAMESPACE_DEFAULT };
 	r = decode(c, input, err);
+	if (r == 0)
+		r = read_version(c, err);
 	if (r < 0)
 		return r;
-	r = read_version(c, err);
-	if (r < 0)
-		return r;
-	c->name = get_string(c->root, "name", &bad);
-	if (bad || !c->name || !c->name[0] ||
-	    strlen(c->name) >= sizeof(((struct nt_pod *)0)->network))
-		return fail(err, NT_CNI_CONFIG, "\"name\" must be a string of 1 to 127 octets");
-	r = read_ours(c, err);
-	return r < 0 ? r : read_prev_result(c, input, err);
+	c->valid[0] = json_object_get(c->root, "cni.dev/valid-attachments");
+	c->valid[1] = json_object_get(c->root, "cni.dev/attachments");
+	return read_all(c, input, err);
 }
 
 void nt_cni_config_done(struct nt_cni_config *c)

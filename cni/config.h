@@ -7,6 +7,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "dataplane/abi.h"
 #include "lib/base/err.h"
@@ -28,6 +29,8 @@ enum nt_cni_code {
 	NT_CNI_DECODE = 6,
 	NT_CNI_CONFIG = 7,
 	NT_CNI_TRY_AGAIN = 11,
+	NT_CNI_NOT_AVAILABLE = 50, /* STATUS: ADD would not work */
+	NT_CNI_LIMITED = 51, /* STATUS: and pods that run may lack something */
 };
 
 enum nt_cni_on_error {
@@ -47,11 +50,19 @@ struct nt_cni_config {
 	__u16 server_ports[NT_PORTS_MAX]; /* all 0: none */
 	enum nt_cni_on_error on_attach_error;
 	enum nt_cni_on_error on_unknown_policy; /* policies that the agent cannot put in force */
+	const char *own_namespace; /* never NULL: pods of nametap itself */
+	const json_t *excluded; /* list of namespaces whose pods are not tapped; NULL: none */
+	const json_t *valid[2]; /* GC: attachments that are still valid, in both spellings */
+	bool is_required; /* STATUS says so when pods cannot be tapped */
 };
 
+#define NT_CNI_OWN_NAMESPACE_DEFAULT "nametap"
+
 /* input: borrowed, must outlive ret_config. Returns 0 or minus a code of enum nt_cni_code, with the
- * reason in err. After NT_CNI_VERSION, _CONFIG and _UNSUPPORTED_FIELD, ret_config->cni_version is
- * set when it was there. Call nt_cni_config_done in any case. */
+ * reason in err. After NT_CNI_VERSION and _CONFIG ret_config->cni_version is set when it was there;
+ * after _CONFIG all fields are either as configured or at their default, so that a DEL need not
+ * stop at a key that somebody wrote wrongly after the pod was made. Call nt_cni_config_done in any
+ * case. */
 int nt_cni_config_parse(struct nt_slice input, struct nt_cni_config *ret_config,
 			struct nt_err *err) NT_MUSTCHECK;
 void nt_cni_config_done(struct nt_cni_config *c);

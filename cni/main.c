@@ -27,9 +27,10 @@ static void print_help(void)
 	     "Container runtimes call it; CNI_COMMAND and the other variables of the CNI\n"
 	     "specification say what to do, stdin holds the network configuration.\n\n"
 	     "In a conflist, behind the plugin that makes the pod's interface:\n"
-	     "  { \"type\": \"nametap\", \"capabilities\": { \"dns\": true } }\n"
-	     "Keys: bpffs, stateDir, ringBytes, ports, serverPorts, onAttachError (Ignore or "
-	     "Fail).");
+	     "  { \"type\": \"nametap\", \"capabilities\": { \"dns\": true,\n"
+	     "    \"io.kubernetes.cri.pod-annotations\": true } }\n"
+	     "Keys: bpffs, stateDir, ringBytes, ports, serverPorts, excludeNamespaces,\n"
+	     "ownNamespace, required; onAttachError and onUnknownPolicy (Ignore or Fail).");
 }
 
 /* Without a verb a person called us. */

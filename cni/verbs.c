@@ -1,49 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ADD, DEL, CHECK, VERSION; STATUS and GC for configurations that know them. */
+/* ADD, DEL, CHECK, VERSION, and the call of all verbs. */
 #include "cni/verbs.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "cni/config.h"
+#include "cni/call.h"
+#include "cni/enforce.h"
 #include "cni/result.h"
-#include "dataplane/taps/ask.h"
+#include "cni/standing.h"
 #include "dataplane/taps/failures.h"
 #include "dataplane/taps/hostlink.h"
-#include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
-struct call {
-	const struct nt_cni_env *env;
-	struct nt_slice input;
-	struct nt_cni_config config;
-	struct nt_buf *out;
-};
-
-static void taps_closep(struct nt_taps **t)
-{
-	nt_taps_close(*t);
-}
-
-static int open_taps(const struct call *c, bool must_exist, struct nt_taps **ret_taps,
-		     struct nt_err *err)
-{
-	struct nt_taps_config config = {
-		.pin_root = c->config.bpffs,
-		.state_dir = c->config.state_dir,
-		.ring_bytes = c->config.ring_bytes,
-		.must_exist = must_exist,
-		.only_pods = true,
-	};
-
-	memcpy(config.ports, c->config.ports, sizeof(config.ports));
-	memcpy(config.server_ports, c->config.server_ports, sizeof(config.server_ports));
-	return nt_taps_open(&config, ret_taps, err);
-}
-
 /* The agent reads these: a pod that is not tapped is shown with the reason. */
-static void report_failure(const struct call *c, const struct nt_pod *pod, const struct nt_err *why)
+static void report_failure(const struct nt_cni_call *c, const struct nt_pod *pod,
+			   const struct nt_err *why)
 {
 	struct nt_err err;
 
@@ -51,35 +25,27 @@ static void report_failure(const struct call *c, const struct nt_pod *pod, const
 		nt_log_warn("cannot note that %s has no tap: %s", pod->container_id, err.msg);
 }
 
-static void forget_failure(const struct call *c)
+static void report_excluded(const struct nt_cni_call *c, const struct nt_pod *pod)
 {
-	struct nt_pod pod = {};
+	struct nt_err err;
+	char why[128];
 
-	memcpy(pod.container_id, c->env->container_id, strlen(c->env->container_id));
-	memcpy(pod.ifname, c->env->ifname, strlen(c->env->ifname));
-	nt_failure_drop(c->config.state_dir, &pod);
+	snprintf(why, sizeof(why), "namespace %s is in excludeNamespaces", pod->namespace_);
+	if (nt_failure_put_excluded(c->config.state_dir, pod, c->env->netns, why, &err) < 0)
+		nt_log_warn("cannot note that %s is excluded: %s", pod->container_id, err.msg);
+}
+
+static void name_attachment(const struct nt_cni_call *c, struct nt_pod *pod)
+{
+	memcpy(pod->container_id, c->env->container_id, strlen(c->env->container_id));
+	memcpy(pod->ifname, c->env->ifname, strlen(c->env->ifname));
 }
 
 /* --- verbs: 0, or minus a code of enum nt_cni_code --- */
 
-/* Has the agent put the pod's policies in force? -ENOENT or -ECONNREFUSED: there is no agent. */
-static int ask_policies(const struct call *c, const struct nt_pod *pod, struct nt_err *err)
-{
-	const struct nt_ask ask = { NT_ASK_VERSION, NT_ASK_ENFORCE, pod->ep_id };
-	struct nt_answer answer;
-	int r = nt_ask_agent(c->config.state_dir, &ask, NT_ASK_TIMEOUT_MS, &answer, err);
-
-	if (r < 0)
-		return r;
-	if (answer.status == NT_ANSWER_UNKNOWN)
-		return nt_err_set(err, EAGAIN, "the pod's policies are not known: %s", answer.msg);
-	if (answer.status == NT_ANSWER_FAILED)
-		return nt_err_set(err, EIO, "the agent cannot enforce: %s", answer.msg);
-	return 0;
-}
-
 /* The record goes too when this ADD made it: the pod has not run yet. */
-static void undo(struct call *c, struct nt_taps *taps, const struct nt_pod *pod, bool is_ours)
+static void undo(const struct nt_cni_call *c, struct nt_taps *taps, const struct nt_pod *pod,
+		 bool is_ours)
 {
 	struct nt_err err;
 
@@ -88,47 +54,16 @@ static void undo(struct call *c, struct nt_taps *taps, const struct nt_pod *pod,
 		nt_log_warn("%s %s stays attached: %s", pod->container_id, pod->ifname, err.msg);
 }
 
-/* The node's own pods start whatever their policies are: without them there would be no agent, no
- * DNS and no API to ask (T16). A static pod is known by its UID, which is a hash (T18). */
-static bool is_never_failed(const struct nt_pod *pod)
-{
-	return strcmp(pod->namespace_, "kube-system") == 0 ||
-	       (strlen(pod->uid) == 32 && strspn(pod->uid, "0123456789abcdef") == 32);
-}
-
-/* After the attachment, so that no policy can be missed in between (T16). */
-static int enforce(struct call *c, struct nt_taps *taps, const struct nt_pod *pod, bool is_ours,
-		   struct nt_err *err)
-{
-	int r = ask_policies(c, pod, err);
-
-	if (r == 0)
-		return 0;
-	if (c->config.on_unknown_policy == NT_CNI_FAIL && !is_never_failed(pod)) {
-		undo(c, taps, pod, is_ours);
-		nt_err_wrap(err, "the pod's DNS policies are not in force (start nametap-agent and "
-				 "see that it knows the pod, or set \"onUnknownPolicy\": "
-				 "\"Ignore\")");
-		return -NT_CNI_TRY_AGAIN;
-	}
-	if (r != -ENOENT && r != -ECONNREFUSED)
-		nt_log_warn("%s %s starts without its DNS policies: %s", pod->container_id,
-			    pod->ifname, err->msg);
-	return 0;
-}
-
 /* *ret_code: what ADD must fail with although the pod could be tapped. */
-static int attach(struct call *c, struct nt_pod *pod, int *ret_code, struct nt_err *err)
+static int attach(struct nt_cni_call *c, struct nt_pod *pod, int *ret_code, struct nt_err *err)
 {
-	struct nt_clock clock = nt_clock_system();
-	__u64 started = (__u64)nt_clock_boot(&clock);
-	_cleanup_(taps_closep) struct nt_taps *taps = NULL;
+	_cleanup_taps_ struct nt_taps *taps = NULL;
 	struct nt_hostlink link;
 	int r = nt_hostlink_find(c->env->netns, c->env->ifname, &link, err);
 
 	if (r < 0)
 		return r;
-	r = open_taps(c, false, &taps, err);
+	r = nt_cni_call_open_taps(c, 0, &taps, err);
 	if (r < 0)
 		return r;
 	pod->ifindex = link.ifindex;
@@ -136,60 +71,87 @@ static int attach(struct call *c, struct nt_pod *pod, int *ret_code, struct nt_e
 	pod->netns_dev = link.netns_dev;
 	memcpy(pod->host_ifname, link.ifname, sizeof(pod->host_ifname));
 	r = nt_taps_attach(taps, pod, err);
-	if (r == 0)
-		*ret_code = enforce(c, taps, pod, pod->attach_boot_ns >= started, err);
-	return r;
+	if (r < 0)
+		return r;
+	/* After the attachment, so that no policy can be missed in between (T16). */
+	*ret_code = nt_cni_enforce(c, taps, pod, err);
+	if (*ret_code < 0)
+		undo(c, taps, pod, pod->attach_boot_ns >= c->started_boot_ns);
+	return 0;
 }
 
 /* A runtime that names no real namespace is told so whatever onAttachError says: nothing that we
  * could leave out would make this call right. */
-static int check_netns(const struct call *c, struct nt_err *err)
+static int check_netns(const struct nt_cni_call *c, struct nt_err *err)
 {
-	struct nt_err why;
+	struct nt_err why = { .msg = "is no absolute path" };
 	__u64 ino, dev;
 
-	if (nt_hostlink_netns(c->env->netns, &ino, &dev, &why) == 0)
+	if (c->env->netns[0] == '/' && nt_hostlink_netns(c->env->netns, &ino, &dev, &why) == 0)
 		return 0;
 	return nt_err_set(err, NT_CNI_ENVIRONMENT, "CNI_NETNS=%.200s: %.200s", c->env->netns,
 			  why.msg);
 }
 
-static int add(struct call *c, struct nt_err *err)
+/* Everything that must be right before a pod is touched. */
+static int describe(const struct nt_cni_call *c, struct nt_pod *pod, struct nt_err *err)
 {
-	struct nt_pod pod = {};
-	int r, refused = 0;
+	int r;
 
 	if (!c->config.prev_result.p)
 		return nt_err_set(err, NT_CNI_CONFIG,
 				  "no prevResult: nametap must be chained after a plugin that "
 				  "makes the pod's interface");
 	r = check_netns(c, err);
+	if (r == 0)
+		r = nt_cni_args_parse(c->env->args, pod, err);
 	if (r < 0)
 		return r;
-	r = nt_cni_args_parse(c->env->args, &pod, err);
-	if (r < 0)
-		return r;
-	memcpy(pod.container_id, c->env->container_id, strlen(c->env->container_id));
-	memcpy(pod.ifname, c->env->ifname, strlen(c->env->ifname));
-	nt_cni_config_describe(&c->config, c->env->ifname, &pod);
-	if (attach(c, &pod, &refused, err) == 0) {
-		forget_failure(c);
-		if (refused < 0)
-			return refused;
-	} else if (c->config.on_attach_error == NT_CNI_FAIL) {
-		nt_err_wrap(err, "the pod's DNS cannot be tapped");
-		return -NT_CNI_TRY_AGAIN;
-	} else {
-		nt_log_warn("%s %s starts without a tap: %s", pod.container_id, pod.ifname,
-			    err->msg);
-		report_failure(c, &pod, err);
-	}
-	nt_cni_result_print(c->out, c->config.prev_result);
+	name_attachment(c, pod);
+	nt_cni_config_describe(&c->config, c->env->ifname, pod);
 	return 0;
 }
 
+static bool may_fail(const struct nt_cni_call *c, const struct nt_pod *pod)
+{
+	return c->config.on_attach_error == NT_CNI_FAIL && !nt_cni_pod_is_vital(&c->config, pod);
+}
+
+static int tap(struct nt_cni_call *c, struct nt_pod *pod, struct nt_err *err)
+{
+	int refused = 0;
+
+	if (attach(c, pod, &refused, err) == 0) {
+		nt_failure_drop(c->config.state_dir, pod);
+		return refused;
+	}
+	if (may_fail(c, pod)) {
+		nt_err_wrap(err, "the pod's DNS cannot be tapped");
+		return -NT_CNI_TRY_AGAIN;
+	}
+	nt_log_warn("%s %s starts without a tap: %s", pod->container_id, pod->ifname, err->msg);
+	report_failure(c, pod, err);
+	return 0;
+}
+
+static int add(struct nt_cni_call *c, struct nt_err *err)
+{
+	struct nt_pod pod = {};
+	int r = describe(c, &pod, err);
+
+	if (r < 0)
+		return r;
+	if (nt_cni_pod_is_excluded(&c->config, &pod))
+		report_excluded(c, &pod);
+	else
+		r = tap(c, &pod, err);
+	if (r == 0)
+		nt_cni_result_print(c->out, c->config.prev_result);
+	return r;
+}
+
 /* Inode of the namespace that this DEL means; 0: not said. */
-static __u64 meant_netns(const struct call *c)
+static __u64 meant_netns(const struct nt_cni_call *c)
 {
 	struct nt_err why;
 	__u64 ino, dev;
@@ -199,33 +161,34 @@ static __u64 meant_netns(const struct call *c)
 	return nt_hostlink_netns(c->env->netns, &ino, &dev, &why) < 0 ? NT_NETNS_GONE : ino;
 }
 
-static int del(struct call *c, struct nt_err *err)
+/*
+ * Whatever cannot be done here, the pod's end takes with it: the programs go with the link, and the
+ * agent, or the next tenant of the link's index, closes the record. A pod that stays terminating
+ * helps nobody, so that a DEL which was called rightly succeeds.
+ */
+static int del(struct nt_cni_call *c, struct nt_err *err)
 {
-	_cleanup_(taps_closep) struct nt_taps *taps = NULL;
-	int r = open_taps(c, true, &taps, err);
+	_cleanup_taps_ struct nt_taps *taps = NULL;
+	struct nt_pod pod = {};
+	int r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
 
-	forget_failure(c);
+	name_attachment(c, &pod);
+	nt_failure_end(c->config.state_dir, &pod, c->env->netns);
 	if (r == 0)
 		r = nt_taps_detach(taps, c->env->container_id, c->env->ifname, meant_netns(c), err);
-	else if (r == -ENOENT || r == -EEXIST || r == -EPROTO || r == -EINVAL)
-		/* No objects of ours: a pod must not stay terminating for that. */
-		r = 0;
-	return r < 0 ? -NT_CNI_IO : 0;
+	if (r < 0 && r != -ENOENT)
+		nt_log_warn("%s %s: the tap is left to the agent: %s", pod.container_id, pod.ifname,
+			    err->msg);
+	return 0;
 }
 
-static int check(struct call *c, struct nt_err *err)
+static int check_tap(struct nt_cni_call *c, struct nt_err *err)
 {
-	_cleanup_(taps_closep) struct nt_taps *taps = NULL;
+	_cleanup_taps_ struct nt_taps *taps = NULL;
 	struct nt_hostlink link;
 	struct nt_pod pod;
-	int r;
+	int r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
 
-	if (!c->config.prev_result.p)
-		return nt_err_set(err, NT_CNI_CONFIG, "no prevResult");
-	r = check_netns(c, err);
-	if (r < 0)
-		return r;
-	r = open_taps(c, true, &taps, err);
 	if (r == 0)
 		r = nt_taps_check(taps, c->env->container_id, c->env->ifname, err);
 	if (r == 0)
@@ -235,27 +198,40 @@ static int check(struct call *c, struct nt_err *err)
 	if (r == 0 && (pod.ifindex != link.ifindex || pod.netns_ino != link.netns_ino))
 		r = nt_err_set(err, ENOENT, "the recorded attachment is that of link %s (%u)",
 			       pod.host_ifname, pod.ifindex);
-	return r < 0 ? -NT_CNI_TRY_AGAIN : 0;
+	return r;
 }
 
-static int nothing(struct call *c, struct nt_err *err)
+/* A pod that ADD let start without a tap is as it was meant to be, and a runtime may take a failed
+ * CHECK for a pod that must be made anew. */
+static bool started_untapped(const struct nt_cni_call *c, const struct nt_pod *pod)
 {
-	(void)c;
-	(void)err;
-	return 0;
+	enum nt_failure note = nt_failure_find(c->config.state_dir, pod);
+
+	return note == NT_FAILURE_EXCLUDED || (note == NT_FAILURE_FAILED && !may_fail(c, pod));
+}
+
+static int check(struct nt_cni_call *c, struct nt_err *err)
+{
+	struct nt_pod pod = {};
+	int r = describe(c, &pod, err);
+
+	if (r < 0)
+		return r;
+	r = check_tap(c, err);
+	return r < 0 && !started_untapped(c, &pod) ? -NT_CNI_TRY_AGAIN : 0;
 }
 
 static const struct verb {
 	const char *name;
 	unsigned need; /* enum nt_cni_need */
 	const char *since; /* first CNI version that has it */
-	int (*run)(struct call *c, struct nt_err *err);
+	int (*run)(struct nt_cni_call *c, struct nt_err *err);
 } verbs[] = {
 	{ "ADD", NT_CNI_NEED_CONTAINER | NT_CNI_NEED_NETNS, "0.3.0", add },
 	{ "DEL", NT_CNI_NEED_CONTAINER, "0.3.0", del },
 	{ "CHECK", NT_CNI_NEED_CONTAINER | NT_CNI_NEED_NETNS, "0.4.0", check },
-	{ "GC", 0, "1.1.0", nothing },
-	{ "STATUS", 0, "1.1.0", nothing },
+	{ "GC", 0, "1.1.0", nt_cni_gc },
+	{ "STATUS", 0, "1.1.0", nt_cni_status },
 };
 
 static const struct verb *find_verb(const char *name)
@@ -267,7 +243,7 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-static int run_verb(struct call *c, struct nt_err *err)
+static int run_verb(struct nt_cni_call *c, struct nt_err *err)
 {
 	const struct verb *verb = find_verb(c->env->command);
 	int r;
@@ -279,7 +255,10 @@ static int run_verb(struct call *c, struct nt_err *err)
 	if (r < 0)
 		return r;
 	r = nt_cni_config_parse(c->input, &c->config, err);
-	if (r < 0)
+	/* Written wrongly after the pod was made: what is right of it is enough to end the pod. */
+	if (r == -NT_CNI_CONFIG && verb->run == del)
+		nt_log_warn("%s", err->msg);
+	else if (r < 0)
 		return r;
 	if (nt_cni_version_find(c->config.cni_version) < nt_cni_version_find(verb->since))
 		return nt_err_set(err, NT_CNI_VERSION, "CNI version %s does not have %s",
@@ -288,7 +267,7 @@ static int run_verb(struct call *c, struct nt_err *err)
 }
 
 /* Runtimes older than the specification ask without a configuration. */
-static int version(struct call *c, struct nt_err *err)
+static int version(struct nt_cni_call *c, struct nt_err *err)
 {
 	json_auto_t *root = NULL;
 	const char *asked;
@@ -316,6 +295,8 @@ static const char *short_message(int code)
 		[NT_CNI_DECODE] = "cannot decode the network configuration",
 		[NT_CNI_CONFIG] = "invalid network configuration",
 		[NT_CNI_TRY_AGAIN] = "try again later",
+		[NT_CNI_NOT_AVAILABLE] = "the plugin is not available",
+		[NT_CNI_LIMITED] = "the plugin is not available, and pods may be limited",
 	};
 
 	return code > 0 && (size_t)code < NT_ARRAY_LEN(texts) && texts[code] ? texts[code]
@@ -324,7 +305,11 @@ static const char *short_message(int code)
 
 int nt_cni_run(const struct nt_cni_env *env, struct nt_slice input, struct nt_buf *out)
 {
-	struct call c = { .env = env, .input = input, .out = out };
+	struct nt_clock clock = nt_clock_system();
+	struct nt_cni_call c = { .env = env,
+				 .input = input,
+				 .out = out,
+				 .started_boot_ns = (__u64)nt_clock_boot(&clock) };
 	struct nt_err err = {};
 	int r;
 

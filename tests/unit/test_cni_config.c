@@ -153,6 +153,9 @@ START_TEST(prev_result_as_it_came)
 		" {\"cniVersion\" :\"1.0.0\" , \"a\\\"b\":[1,{\"x\":\"}\"}],\"name\":\"n\",\n"
 		"\t\"prevResult\" :\r\n %s  \n, \"later\":{\"prevResult\":7}} \n",
 		HEAD "\"prevResult\":{\"old\":1},\"prevResult\":%s}",
+		HEAD "\"prevR\\u0065sult\":%s}",
+		HEAD "\"prevResult\":{\"old\":1},\"\\u0070revResult\":%s}",
+		HEAD "\"prevResults\":{\"no\":1},\"prevResult\":%s,\"prev\\nResult\":7}",
 	};
 
 	for (size_t i = 0; i < NT_ARRAY_LEN(frames); i++) {
@@ -170,6 +173,45 @@ START_TEST(prev_result_as_it_came)
 }
 END_TEST
 
+#define SPECIFIED "tests/unit/data/cni-spec"
+
+/* Each example of the specification, as a previous result and, where it is one, as a request. */
+START_TEST(examples_of_the_specification)
+{
+	_cleanup_closedir_ DIR *dir = opendir(SPECIFIED);
+	const struct dirent *entry;
+	unsigned n = 0, requests = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((entry = readdir(dir))) {
+		_cleanup_buf_ struct nt_buf example = {}, frame = {};
+		_cleanup_config_ struct nt_cni_config c, request;
+		struct nt_slice whole;
+		char path[512];
+
+		if (!strstr(entry->d_name, ".json"))
+			continue;
+		snprintf(path, sizeof(path), SPECIFIED "/%s", entry->d_name);
+		ck_assert_int_eq(nt_file_read_at(AT_FDCWD, path, 65536, &example, NULL), 0);
+		/* Without the newline at the end of the file. */
+		whole = nt_slice_mem(example.p, example.len - 1);
+		nt_buf_puts(&frame, HEAD "\"prevResult\":");
+		nt_buf_slice(&frame, whole);
+		nt_buf_puts(&frame, "}");
+		ck_assert_msg(nt_cni_config_parse(nt_slice_mem(frame.p, frame.len), &c, NULL) == 0,
+			      "%s", path);
+		ck_assert_msg(nt_slice_eq(c.prev_result, whole), "%s", path);
+		if (nt_cni_config_parse(whole, &request, NULL) == 0 && request.prev_result.p) {
+			check_same_value(&request, whole);
+			requests++;
+		}
+		n++;
+	}
+	ck_assert_uint_ge(n, 42);
+	ck_assert_uint_ge(requests, 10);
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	int code;
@@ -184,18 +226,21 @@ static const struct {
 	{ HEAD "\"a\":\"\xff\xfe\"}", NT_CNI_DECODE, "no JSON" },
 	{ HEAD "\"a\":\"\xc3\"}", NT_CNI_DECODE, "no JSON" },
 	{ HEAD "\"a\":1} trailing", NT_CNI_DECODE, "no JSON" },
-	{ HEAD "\"prevR\\u0065sult\":{}}", NT_CNI_DECODE, "escapes" },
-	{ HEAD "\"prevResult\":{\"a\":1},\"prevR\\u0065sult\":{\"a\":2}}", NT_CNI_DECODE,
-	  "escapes" },
 	{ "{}", NT_CNI_VERSION, "0.1.0" },
 	{ "{\"cniVersion\":\"0.2.0\",\"name\":\"n\"}", NT_CNI_VERSION, "0.2.0" },
 	{ "{\"cniVersion\":\"2.0.0\",\"name\":\"n\"}", NT_CNI_VERSION, "2.0.0" },
 	{ "{\"cniVersion\":\"\",\"name\":\"n\"}", NT_CNI_VERSION, "not supported" },
-	{ "{\"cniVersion\":1,\"name\":\"n\"}", NT_CNI_CONFIG, "cniVersion" },
-	{ "{\"cniVersion\":\"1.0.0\\u0000\",\"name\":\"n\"}", NT_CNI_CONFIG, "cniVersion" },
+	{ "{\"cniVersion\":1,\"name\":\"n\"}", NT_CNI_DECODE, "cniVersion" },
+	{ "{\"cniVersion\":\"1.0.0\\u0000\",\"name\":\"n\"}", NT_CNI_DECODE, "cniVersion" },
+	{ "{\"cniVersions\":[\"0.2.0\",\"1.2.0\",7],\"name\":\"n\"}", NT_CNI_VERSION, "0.1.0" },
+	{ "{\"cniVersions\":\"1.0.0\",\"name\":\"n\"}", NT_CNI_VERSION, "0.1.0" },
 	{ "{\"cniVersion\":\"1.0.0\"}", NT_CNI_CONFIG, "name" },
 	{ "{\"cniVersion\":\"1.0.0\",\"name\":\"\"}", NT_CNI_CONFIG, "name" },
 	{ "{\"cniVersion\":\"1.0.0\",\"name\":{}}", NT_CNI_CONFIG, "name" },
+	{ "{\"cniVersion\":\"1.0.0\",\"name\":\"../n\"}", NT_CNI_CONFIG, "name" },
+	{ "{\"cniVersion\":\"1.0.0\",\"name\":\"-n\"}", NT_CNI_CONFIG, "name" },
+	{ "{\"cniVersion\":\"1.0.0\",\"name\":\"a b\"}", NT_CNI_CONFIG, "name" },
+	{ "{\"cniVersion\":\"1.0.0\",\"name\":\"a\\u0000b\"}", NT_CNI_CONFIG, "name" },
 	{ HEAD "\"prevResult\":[]}", NT_CNI_CONFIG, "prevResult" },
 	{ HEAD "\"prevResult\":\"x\"}", NT_CNI_CONFIG, "prevResult" },
 	{ HEAD "\"bpffs\":\"relative\"}", NT_CNI_CONFIG, "bpffs" },
@@ -219,6 +264,14 @@ static const struct {
 	{ HEAD "\"serverPorts\":[0]}", NT_CNI_CONFIG, "serverPorts" },
 	{ HEAD "\"onAttachError\":\"ignore\"}", NT_CNI_CONFIG, "onAttachError" },
 	{ HEAD "\"onAttachError\":true}", NT_CNI_CONFIG, "onAttachError" },
+	{ HEAD "\"onUnknownPolicy\":\"fail\"}", NT_CNI_CONFIG, "onUnknownPolicy" },
+	{ HEAD "\"excludeNamespaces\":\"dev\"}", NT_CNI_CONFIG, "excludeNamespaces" },
+	{ HEAD "\"excludeNamespaces\":{}}", NT_CNI_CONFIG, "excludeNamespaces" },
+	{ HEAD "\"excludeNamespaces\":[\"dev\",7]}", NT_CNI_CONFIG, "excludeNamespaces" },
+	{ HEAD "\"ownNamespace\":\"\"}", NT_CNI_CONFIG, "ownNamespace" },
+	{ HEAD "\"ownNamespace\":[]}", NT_CNI_CONFIG, "ownNamespace" },
+	{ HEAD "\"required\":\"true\"}", NT_CNI_CONFIG, "required" },
+	{ HEAD "\"required\":1}", NT_CNI_CONFIG, "required" },
 };
 
 START_TEST(malformed)
@@ -319,7 +372,48 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c.ports[0], 0);
 	ck_assert_uint_eq(c.server_ports[0], 0);
 	ck_assert_int_eq(c.on_attach_error, NT_CNI_IGNORE);
+	ck_assert_int_eq(c.on_unknown_policy, NT_CNI_IGNORE);
+	ck_assert_str_eq(c.own_namespace, "nametap");
+	ck_assert(!c.excluded && !c.is_required && !c.valid[0] && !c.valid[1]);
 	ck_assert_ptr_null(c.prev_result.p);
+}
+END_TEST
+
+/* `cniVersion` is what the runtime has chosen; the list is for whoever has not. */
+START_TEST(versions)
+{
+	static const struct {
+		const char *text;
+		const char *version;
+	} cases[] = {
+		{ "\"cniVersion\":\"0.4.0\",\"cniVersions\":[\"1.0.0\",\"1.1.0\"]", "0.4.0" },
+		{ "\"cniVersion\":\"1.1.0\",\"cniVersions\":[\"0.3.1\"]", "1.1.0" },
+		{ "\"cniVersion\":\"1.0.0\",\"cniVersions\":7", "1.0.0" },
+		{ "\"cniVersions\":[\"0.3.1\",\"1.1.0\",\"1.0.0\",\"2.0.0\"]", "1.1.0" },
+		{ "\"cniVersions\":[\"0.2.0\",\"0.3.0\"],\"cniVersion\":null", "0.3.0" },
+	};
+	_cleanup_config_ struct nt_cni_config c;
+	char text[256];
+
+	snprintf(text, sizeof(text), "{\"name\":\"n\",%s}", cases[_i].text);
+	ck_assert_int_eq(parse(text, &c, NULL), 0);
+	ck_assert_str_eq(c.cni_version, cases[_i].version);
+}
+END_TEST
+
+/* A DEL goes on with what is right of it: somebody wrote a key wrongly after the pod was made. */
+START_TEST(what_is_right_of_a_wrong_one)
+{
+	_cleanup_config_ struct nt_cni_config c;
+
+	ck_assert_int_eq(parse("{\"cniVersion\":\"1.0.0\",\"name\":7,\"bpffs\":\"relative\","
+			       "\"stateDir\":\"/run/x\",\"prevResult\":[]}",
+			       &c, NULL),
+			 -NT_CNI_CONFIG);
+	ck_assert_ptr_null(c.bpffs);
+	ck_assert_str_eq(c.state_dir, "/run/x");
+	ck_assert_str_eq(c.cni_version, "1.0.0");
+	ck_assert_ptr_null(c.name);
 }
 END_TEST
 
@@ -387,12 +481,15 @@ int main(void)
 	tcase_add_test(t, pod_with_two_families);
 	tcase_add_test(t, pod_of_podman);
 	tcase_add_loop_test(t, prev_result_as_it_came, 0, NT_ARRAY_LEN(values));
+	tcase_add_test(t, examples_of_the_specification);
 	tcase_add_loop_test(t, malformed, 0, NT_ARRAY_LEN(bad));
 	tcase_add_test(t, truncated_and_damaged);
 	tcase_add_loop_test(t, too_deep, 0, 2);
 	tcase_add_test(t, too_large);
 	tcase_add_test(t, our_keys);
 	tcase_add_test(t, defaults);
+	tcase_add_loop_test(t, versions, 0, 5);
+	tcase_add_test(t, what_is_right_of_a_wrong_one);
 	tcase_add_test(t, dns_in_lower_case);
 	tcase_add_test(t, odd_descriptions);
 	suite_add_tcase(s, t);

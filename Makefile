@@ -9,6 +9,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 NT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-command-line-argument \
+	-fms-extensions -Wno-microsoft-anon-tag \
 	-Wvla -Wmissing-prototypes -Wstrict-prototypes -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-I. -I$(BUILD)/gen $(addprefix -isystem $(SYSROOT)/usr/include/,$(if $(SYSROOT),.) libnl3)
 ifneq ($(SAN),)
@@ -16,7 +17,7 @@ NT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-o
 NT_LDFLAGS += -fsanitize=address,undefined
 endif
 ifeq ($(CC),gcc)
-NT_CFLAGS := $(filter-out -Wno-unused-command-line-argument,$(NT_CFLAGS))
+NT_CFLAGS := $(filter-out -Wno-unused-command-line-argument -Wno-microsoft-anon-tag,$(NT_CFLAGS))
 endif
 NT_LDFLAGS += -Wl,--gc-sections
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/include/$(shell uname -m)-linux-gnu

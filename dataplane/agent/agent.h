@@ -106,6 +106,7 @@ struct nt_agent {
 struct nt_row_owner {
 	uint64_t row_id;
 	uint64_t ep_id;
+	bool written_off; /* the row states packets of a batch that will not be stored */
 };
 
 /* clock, source: borrowed until nt_agent_free. Opens the spool and restores what the last agent

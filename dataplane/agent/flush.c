@@ -8,6 +8,8 @@
 #include "dataplane/agent/writeoff.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/record/codec.h"
+#include "lib/record/wire.h"
 
 /* A pod whose DEL came less than this ago may have packets between the tap and the ring. */
 #define GONE_AFTER_NS NT_NS_PER_S
@@ -166,20 +168,22 @@ static void state_owed(struct nt_agent *a)
 	}
 }
 
-/* How many packets of the pod the row holds; role is known only now. */
-static void finish_row(struct nt_agent_pod *pod, struct nt_record *r)
+/* How many packets of the pod the row holds; whether it is a resolver's is known only now. */
+static void finish_row(struct nt_agent_pod *pod, const struct nt_row_owner *owner,
+		       struct nt_row *row)
 {
-	if (pod->answered)
-		r->role = NT_ROLE_RESOLVER;
-	if (r->type == NT_RECORD_LOG)
-		pod->rows_logged += r->transport == IPPROTO_TCP ? 0 : r->queries + r->replies;
-	else if (!nt_writeoff_is(r))
-		pod->rows_unlogged += r->count;
+	const struct nt_tally *t = &row->tally;
+
+	row->resolver = pod->answered;
+	if (row->type == NT_RECORD_LOG)
+		pod->rows_logged += row->transport == IPPROTO_TCP ? 0 : t->queries + t->replies;
+	else if (!owner->written_off)
+		pod->rows_unlogged += t->count;
 }
 
 /* What is known only now: who turned out to be a resolver, whether the clock stepped, and how many
  * packets of each pod there are. */
-static void finish_rows(struct nt_agent *a, struct nt_record *rows, size_t len, bool clock_step)
+static void finish_rows(struct nt_agent *a, struct nt_row *rows, size_t len, bool clock_step)
 {
 	const struct nt_row_owner *owners = (const struct nt_row_owner *)a->row_owners.p;
 	size_t owners_len = a->row_owners.len / sizeof(*owners), at = 0, pod_at = 0;
@@ -191,14 +195,14 @@ static void finish_rows(struct nt_agent *a, struct nt_record *rows, size_t len, 
 			pod->stream > pod->stored_stream ? pod->stream - pod->stored_stream : 0;
 	}
 	for (size_t i = 0; i < len; i++) {
-		rows[i].clock_step |= clock_step;
-		while (at < owners_len && owners[at].row_id < rows[i].id)
+		rows[i].tally.clock_step |= clock_step;
+		while (at < owners_len && owners[at].row_id < rows[i].tally.id)
 			at++;
-		if (at == owners_len || owners[at].row_id != rows[i].id)
+		if (at == owners_len || owners[at].row_id != rows[i].tally.id)
 			continue;
 		pod = nt_podtable_find(&a->pods, owners[at].ep_id);
 		if (pod)
-			finish_row(pod, &rows[i]);
+			finish_row(pod, &owners[at], &rows[i]);
 	}
 }
 
@@ -347,16 +351,59 @@ static void parts_done(struct parts *p)
 	nt_buf_done(&p->state);
 }
 
-static int encode_once(struct nt_agent *a, struct parts *p, const struct nt_record *rows,
-		       size_t len, struct nt_err *err)
+/* Sixteen pods together can fill the pairing table with names that are too much for one batch. The
+ * counts stay exact then, names and answers go. */
+static void lighten(struct nt_record *r)
+{
+	if (r->type != NT_RECORD_LOG)
+		return;
+	r->qname = r->logical_qname = NT_SLICE_LIT("*");
+	r->rrsets_len = 0;
+	r->domain = r->service_name = r->service_namespace = (struct nt_slice){ 0 };
+	r->folded = r->distinct = 1;
+}
+
+static int put_light(const struct nt_row *row, struct nt_buf *out, struct nt_err *err)
+{
+	_cleanup_arena_ struct nt_arena arena = NT_ARENA(SIZE_MAX);
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_record r;
+	size_t at;
+	int result;
+
+	nt_row_wire(row, &wire);
+	result = nt_record_from_wire(nt_slice_mem(wire.p, wire.len), &arena, &r, err);
+	if (result < 0)
+		return result;
+	lighten(&r);
+	at = nt_wire_begin(out, NT_BATCH_RECORD);
+	nt_record_wire(&r, out);
+	nt_wire_end(out, at);
+	return 0;
+}
+
+static int put_rows(struct nt_agent *a, bool light, struct nt_buf *out, struct nt_err *err)
+{
+	struct nt_row *rows;
+	size_t len = nt_aggregate_rows(a->rows, &rows);
+	int r = 0;
+
+	for (size_t i = 0; i < len && r == 0 && nt_buf_ok(out); i++) {
+		if (light)
+			r = put_light(&rows[i], out, err);
+		else
+			nt_row_put(&rows[i], NT_BATCH_RECORD, out);
+	}
+	return r;
+}
+
+static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct nt_err *err)
 {
 	struct nt_batch batch = {
 		.node = a->node,
 		.spool = nt_slice_str(nt_spool_uuid(a->spool)),
 		.seq = nt_spool_next(a->spool),
 		.created_us = nt_clock_real(a->clock) / NT_NS_PER_US,
-		.records = rows,
-		.records_len = len,
 		.ranges = (const struct nt_batch_range *)p->ranges.p,
 		.ranges_len = p->ranges.len / sizeof(struct nt_batch_range),
 		.endpoints = (const struct nt_batch_endpoint *)p->endpoints.p,
@@ -368,7 +415,10 @@ static int encode_once(struct nt_agent *a, struct parts *p, const struct nt_reco
 
 	nt_buf_reset(&p->wire);
 	nt_buf_reset(&p->state);
-	r = nt_batch_encode(&batch, &p->wire, err);
+	nt_batch_begin(&batch, &p->wire);
+	r = put_rows(a, light, &p->wire, err);
+	if (r == 0)
+		r = nt_batch_end(&batch, 0, &p->wire, err);
 	if (r < 0)
 		return r;
 	nt_state_save(a, &p->state);
@@ -377,44 +427,26 @@ static int encode_once(struct nt_agent *a, struct parts *p, const struct nt_reco
 	return 0;
 }
 
-/* Sixteen pods together can fill the pairing table with names that are too much for one batch. The
- * counts stay exact then, names and answers go. */
-static void lighten(struct nt_record *rows, size_t len)
+static int encode(struct nt_agent *a, struct parts *p, struct nt_err *err)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (rows[i].type != NT_RECORD_LOG)
-			continue;
-		rows[i].qname = rows[i].logical_qname = NT_SLICE_LIT("*");
-		rows[i].rrsets_len = 0;
-		rows[i].domain = rows[i].service_name = rows[i].service_namespace =
-			(struct nt_slice){ 0 };
-		rows[i].folded = rows[i].distinct = 1;
-	}
-}
-
-static int encode(struct nt_agent *a, struct parts *p, struct nt_record *rows, size_t len,
-		  struct nt_err *err)
-{
-	int r = encode_once(a, p, rows, len, err);
+	int r = encode_once(a, p, false, err);
 
 	if (r != -EMSGSIZE)
 		return r;
 	nt_log_error("flush: %s; names and answers of this interval are left out", err->msg);
-	lighten(rows, len);
-	return encode_once(a, p, rows, len, err);
+	return encode_once(a, p, true, err);
 }
 
-static int write_batch(struct nt_agent *a, struct parts *p, struct nt_record *rows, size_t len,
-		       struct nt_err *err)
+static int write_batch(struct nt_agent *a, struct parts *p, struct nt_err *err)
 {
-	int r = encode(a, p, rows, len, err);
+	int r = encode(a, p, err);
 
 	if (r == 0)
 		r = nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
 				   nt_slice_mem(p->state.p, p->state.len), err);
 	if (r == -ESTALE) { /* a new folder: another UUID, another number */
 		nt_log_error("spool: %s; what waited in it is lost", err->msg);
-		r = encode(a, p, rows, len, err);
+		r = encode(a, p, err);
 		if (r == 0)
 			r = nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
 					   nt_slice_mem(p->state.p, p->state.len), err);
@@ -425,12 +457,12 @@ static int write_batch(struct nt_agent *a, struct parts *p, struct nt_record *ro
 static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 {
 	_cleanup_(parts_done) struct parts p = { 0 };
-	struct nt_record *rows;
+	struct nt_row *rows;
 	size_t len;
 	int r;
 
 	state_owed(a);
-	nt_writeoff_run(a, nt_agent_row_bytes(a) / 2); /* on the wire it is less than half */
+	nt_writeoff_run(a, nt_agent_row_bytes(a)); /* on the wire it is less */
 	nt_aggregate_estimate(a->rows);
 	len = nt_aggregate_rows(a->rows, &rows);
 	finish_rows(a, rows, len, clock_step);
@@ -438,7 +470,7 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 	collect_endpoints(a, &p.endpoints);
 	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len)
 		return 0;
-	r = write_batch(a, &p, rows, len, err);
+	r = write_batch(a, &p, err);
 	if (r < 0)
 		return r;
 	commit(a, len);
@@ -478,8 +510,8 @@ static int close_interval(struct nt_agent *a, bool drained, struct nt_err *err)
 		r = flush(a, nt_timebase_interval(&a->timebase), err);
 	a->stats.write_failures += r < 0;
 	if (r < 0 && !a->write_failed) {
-		/* A row takes some eight times as much memory as disk. */
-		uint64_t fits = nt_spool_capacity(a->spool) * 2;
+		/* What is on the disk already, and the state, need room, too. */
+		uint64_t fits = nt_spool_capacity(a->spool) / 2;
 
 		a->hold_bytes = fits < NT_AGENT_HOLD_BYTES ? fits : NT_AGENT_HOLD_BYTES;
 	}

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "dataplane/agent/tcp.h"
+#include "dataplane/agent/writeoff.h"
 #include "lib/base/log.h"
 #include "lib/dns/part.h"
 #include "lib/record/fold.h"
@@ -105,7 +106,7 @@ static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const str
 /* True while rows cannot be written and memory for them is used up. */
 static bool is_holding(const struct nt_agent *a)
 {
-	struct nt_record *rows;
+	struct nt_row *rows;
 
 	return a->write_failed && (nt_aggregate_rows(a->rows, &rows) >= a->config.hold_rows ||
 				   nt_agent_row_bytes(a) >= a->hold_bytes);
@@ -113,7 +114,7 @@ static bool is_holding(const struct nt_agent *a)
 
 static bool is_full(const struct nt_agent *a)
 {
-	struct nt_record *rows;
+	struct nt_row *rows;
 
 	return nt_aggregate_rows(a->rows, &rows) >= a->config.flush_rows ||
 	       nt_agent_row_bytes(a) >= NT_AGENT_FLUSH_BYTES;
@@ -277,59 +278,25 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_re
 	return id;
 }
 
-static bool keep(struct nt_arena *arena, struct nt_slice *s)
-{
-	if (!s->len)
-		return true;
-	*s = nt_arena_copy(arena, *s);
-	return s->p;
-}
-
-/* The pod's entry may change or go before the rows do, so each interval has a copy of its text. */
-static bool keep_identity(struct nt_agent *a, struct nt_agent_pod *pod)
-{
-	struct nt_arena *arena = nt_aggregate_arena(a->rows);
-	struct nt_identity who = nt_agent_pod_identity(pod, a->node, 0);
-
-	if (!keep(arena, &who.namespace_) || !keep(arena, &who.name) || !keep(arena, &who.uid) ||
-	    !keep(arena, &who.container_id) || !keep(arena, &who.ifname) ||
-	    nt_record_name_aggr(who.name, arena, &who.name_aggr) < 0)
-		return false;
-	pod->who = who;
-	pod->who_interval = nt_aggregate_interval(a->rows);
-	return true;
-}
-
-static const struct nt_identity *identity_of(struct nt_agent *a, struct nt_agent_pod *pod,
-					     const struct nt_flow *flow)
-{
-	uint8_t family = flow->side == NT_SIDE_CLIENT ? flow->client.family : flow->server.family;
-
-	if (pod->who_interval != nt_aggregate_interval(a->rows) && !keep_identity(a, pod))
-		return NULL;
-	pod->who.ip = nt_agent_pod_ip_of(pod, family);
-	return &pod->who;
-}
-
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
-	const struct nt_identity *who = identity_of(a, pod, &txn->query->flow);
+	const struct nt_flow *flow = &txn->query->flow;
+	const struct nt_identity *who = nt_agent_pod_who(
+		pod, a->node,
+		flow->side == NT_SIDE_CLIENT ? flow->client.family : flow->server.family);
 	struct nt_time_base time =
 		nt_timebase_at(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
-	struct nt_arena *arena = nt_aggregate_arena(a->rows);
-	struct nt_record *record = who ? nt_aggregate_begin(a->rows) : NULL;
+	struct nt_record *record = nt_aggregate_begin(a->rows);
 	uint64_t id = 0;
-	int r;
 
 	if (!record)
 		return 0;
-	r = nt_record_from_txn(txn, who, &time, a->names, arena, record);
-	record->policy = policy_of(a, &txn->query->mark);
-	if (r == 0 && keep(arena, &record->policy))
+	if (nt_record_from_txn(txn, who, &time, a->names, nt_aggregate_arena(a->rows), record) ==
+	    0) {
+		record->policy = policy_of(a, &txn->query->mark);
 		id = place(a, pod, record);
-	if (!id)
-		nt_aggregate_cancel(a->rows);
-	nt_agent_row_owned(a, id, pod->pod.ep_id);
+	}
+	nt_agent_row_owned(a, id, pod->pod.ep_id, false);
 	return id;
 }
 
@@ -349,9 +316,11 @@ uint64_t nt_pipeline_txn(void *ctx, const struct nt_txn *txn)
 	return id;
 }
 
-void nt_agent_row_owned(struct nt_agent *a, uint64_t row_id, uint64_t ep_id)
+void nt_agent_row_owned(struct nt_agent *a, uint64_t row_id, uint64_t ep_id, bool written_off)
 {
-	struct nt_row_owner owner = { .row_id = row_id, .ep_id = ep_id };
+	struct nt_row_owner owner = { .row_id = row_id,
+				      .ep_id = ep_id,
+				      .written_off = written_off };
 
 	if (row_id <= a->last_row_id) /* merged into a row that is there, or none */
 		return;
@@ -368,6 +337,6 @@ bool nt_agent_add_unlogged(struct nt_agent *a, struct nt_record *r, uint64_t ep_
 		return false;
 	r->hop_network_ns = r->hop_server_ns = r->hop_upstream_ns = -1;
 	id = nt_aggregate_add(a->rows, r);
-	nt_agent_row_owned(a, id, ep_id);
+	nt_agent_row_owned(a, id, ep_id, nt_writeoff_is(r));
 	return id != 0;
 }

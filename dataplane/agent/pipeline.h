@@ -16,5 +16,5 @@ bool nt_pipeline_is_dns(const struct nt_agent *a, uint16_t port, bool of_pod);
 void nt_pipeline_flow(const struct nt_event *e, bool from_server, struct nt_flow *ret_flow);
 /* Adds an UNLOGGED row; ep_id 0: of no pod that is known. False: no room. */
 bool nt_agent_add_unlogged(struct nt_agent *a, struct nt_record *r, uint64_t ep_id);
-/* Notes whose row it is, when it is a new one. */
-void nt_agent_row_owned(struct nt_agent *a, uint64_t row_id, uint64_t ep_id);
+/* Notes whose row it is, when it is a new one; written_off: nt_writeoff_is. */
+void nt_agent_row_owned(struct nt_agent *a, uint64_t row_id, uint64_t ep_id, bool written_off);

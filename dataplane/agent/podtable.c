@@ -83,7 +83,7 @@ struct nt_agent_pod *nt_podtable_put(struct nt_podtable *p, const struct nt_pod 
 	entry->pod = *pod;
 	nt_pod_terminate(&entry->pod);
 	entry->known = true;
-	entry->who_interval = 0;
+	entry->who.node.p = NULL;
 	return entry;
 }
 
@@ -182,4 +182,28 @@ struct nt_identity nt_agent_pod_identity(const struct nt_agent_pod *pod, struct 
 		.searches = pod->pod.searches,
 		.role = pod->resolver ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD,
 	};
+}
+
+static void make_who(struct nt_agent_pod *pod, struct nt_slice node)
+{
+	struct nt_slice name = nt_slice_str(pod->pod.name);
+	size_t kept = nt_record_aggr_len(name);
+
+	pod->who = nt_agent_pod_identity(pod, node, 0);
+	pod->who.name_aggr = name;
+	if (kept == name.len)
+		return;
+	memcpy(pod->name_aggr, name.p, kept);
+	pod->name_aggr[kept] = '*';
+	pod->who.name_aggr = nt_slice_mem(pod->name_aggr, kept + 1);
+}
+
+const struct nt_identity *nt_agent_pod_who(struct nt_agent_pod *pod, struct nt_slice node,
+					   uint8_t family)
+{
+	if (!pod->who.node.p)
+		make_who(pod, node);
+	pod->who.role = pod->resolver ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD;
+	pod->who.ip = nt_agent_pod_ip_of(pod, family);
+	return &pod->who;
 }

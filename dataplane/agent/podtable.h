@@ -64,9 +64,8 @@ struct nt_agent_pod {
 	uint64_t stored_stream; /* `stream` of the last batch on disk */
 	struct nt_owed *owed;
 	size_t owed_len;
-	/* Its text in the arena of the rows of an interval, made with the pod's first row there. */
-	struct nt_identity who;
-	uint64_t who_interval; /* nt_aggregate_interval; 0: not made */
+	struct nt_identity who; /* of nt_agent_pod_who; node.p NULL: not made */
+	char name_aggr[sizeof(((struct nt_pod *)NULL)->name) + 1];
 	bool shipped; /* an endpoint entry was stored, with the values below */
 	bool shipped_gone, shipped_resolver;
 	enum nt_endpoint_hook shipped_hook;
@@ -102,5 +101,8 @@ struct nt_addr nt_agent_pod_ip_of(const struct nt_agent_pod *pod, uint8_t family
 /* Identity for a record, with the address of that family. Borrows from pod. */
 struct nt_identity nt_agent_pod_identity(const struct nt_agent_pod *pod, struct nt_slice node,
 					 uint8_t family);
+/* The same, remembered from call to call until nt_podtable_put. */
+const struct nt_identity *nt_agent_pod_who(struct nt_agent_pod *pod, struct nt_slice node,
+					   uint8_t family);
 /* The address at index i; family 0 when there is none. */
 struct nt_addr nt_agent_pod_ip(const struct nt_agent_pod *pod, size_t i);

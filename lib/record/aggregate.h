@@ -2,14 +2,13 @@
 /*
  * Transactions to rows: builds a record from a paired transaction (the same for agent and decode)
  * and merges the records of one flush interval that agree in every key of lib/record/fields.def.
- * Bounded by rows; beyond max_rows a row is refused with -ENOSPC and the caller flushes early. One
- * thread.
+ * Bounded by rows; beyond max_rows there is no new one and the caller flushes early. One thread.
  */
 #pragma once
 
 #include "lib/base/arena.h"
 #include "lib/dns/pair.h"
-#include "lib/record/record.h"
+#include "lib/record/fields.h"
 
 /* Who the client's veth belongs to; borrowed. */
 struct nt_identity {
@@ -40,8 +39,29 @@ int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *ident
  * web-6659c9d65f-*, agent-7xk2p is agent-*, db-0 is db-*, others stay. In arena, or name itself. */
 int nt_record_name_aggr(struct nt_slice name, struct nt_arena *arena,
 			struct nt_slice *ret_aggr) NT_MUSTCHECK;
+/* How much of it stays before the star; all of name.len: there is none. */
+size_t nt_record_aggr_len(struct nt_slice name);
 
 struct nt_aggregate;
+
+/*
+ * A row: what does not change is kept as it will be written, and beside it the figures that do.
+ * The caller may set what is known only when the interval ends.
+ */
+struct nt_row {
+	struct nt_tally tally;
+	enum nt_record_type type; /* as in its octets */
+	uint8_t transport;
+	bool resolver; /* its pod turned out to be one: written with that role */
+	/* The aggregate's own. */
+	bool alone; /* it is merged with nothing */
+	uint32_t octets_len, key_len; /* the key is the octets' first part */
+	const char *octets; /* all fields but the figures */
+	uint64_t hash; /* of the key */
+	struct nt_ttls *ttls; /* of each set of answers */
+	size_t ttls_len;
+	struct nt_hll *names; /* of a folded row */
+};
 
 /* merge false: each record its own row (flush interval 0). first_id: ids go up from there. */
 struct nt_aggregate *nt_aggregate_new(uint32_t max_rows, bool merge, uint64_t first_id,
@@ -49,12 +69,11 @@ struct nt_aggregate *nt_aggregate_new(uint32_t max_rows, bool merge, uint64_t fi
 void nt_aggregate_free(struct nt_aggregate *a);
 
 /*
- * A row is made where it will stay. begin: room for the record, NULL without memory; the caller
- * fills all of it (nt_record_from_txn), with what it points to in nt_aggregate_arena() or valid
- * until the next reset. commit: merges it into the row that agrees with it in every key, else keeps
- * it if may_add; returns the row's id. 0: it did neither (no such row, or no room: the caller
- * counts); the record is still there, to be changed and committed again, or cancelled, which gives
- * back what it took of the arena.
+ * begin: the record that the caller fills, all of it (nt_record_from_txn); what it points to is in
+ * nt_aggregate_arena(), which begin empties, or valid until the commit. NULL without memory.
+ * commit: merges the record into the row that agrees with it in every key, else makes a row of it
+ * if may_add; returns the row's id. 0: it did neither (no such row, or no room: the caller counts);
+ * the record may be changed then and committed again.
  */
 struct nt_record *nt_aggregate_begin(struct nt_aggregate *a);
 struct nt_arena *nt_aggregate_arena(struct nt_aggregate *a);
@@ -62,18 +81,15 @@ uint64_t nt_aggregate_commit(struct nt_aggregate *a, bool may_add);
 /* A folded record (lib/record/fold.h), whose name was `qname`: merges also where merge is false,
  * and estimates the distinct names of the row. */
 uint64_t nt_aggregate_commit_folded(struct nt_aggregate *a, struct nt_slice qname, bool may_add);
-void nt_aggregate_cancel(struct nt_aggregate *a);
-/* All of it for a record that is elsewhere: copied with all that it points to. */
+/* The same as commit for a record that is elsewhere. */
 uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r);
 /* Sets `distinct` of folded rows. Before the rows are written. */
 void nt_aggregate_estimate(struct nt_aggregate *a);
-/* Goes up with each reset, from 1: what was put into the arena is valid as long as it stays. */
-uint64_t nt_aggregate_interval(const struct nt_aggregate *a);
-/* The rows, one array, valid until the next nt_aggregate_begin, _add or _reset. The caller may
- * set what is only known when the interval ends, the same for all rows of a pod (role, clock_step).
- */
-size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_record **ret_rows);
+/* The rows, one array, ids ascending, valid until the next nt_aggregate_begin, _add or _reset. */
+size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_row **ret_rows);
+/* Appends the wire form of the row's record; without its length, or as field `number`. */
+void nt_row_wire(const struct nt_row *row, struct nt_buf *out);
+void nt_row_put(const struct nt_row *row, unsigned number, struct nt_buf *out);
 void nt_aggregate_reset(struct nt_aggregate *a);
-/* What the rows take, as if each had all of its text to itself: from one reset to the next some
- * twice as much as they are on the wire. */
+/* What the rows take: from one reset to the next more than they are on the wire. */
 size_t nt_aggregate_bytes(const struct nt_aggregate *a);

@@ -16,7 +16,7 @@ enum {
 	SPOOL = 2,
 	SEQ = 3,
 	CREATED = 4,
-	RECORD = 5,
+	RECORD = NT_BATCH_RECORD,
 	RANGE = 6,
 	ENDPOINT = 7,
 	GAP = 8,
@@ -115,7 +115,7 @@ static void put_crc(struct nt_buf *out, size_t from)
 		nt_buf_putc(out, (char)(crc >> 8 * i));
 }
 
-static void put_batch(const struct nt_batch *b, struct nt_buf *out)
+void nt_batch_begin(const struct nt_batch *b, struct nt_buf *out)
 {
 	nt_buf_add(out, magic, sizeof(magic));
 	nt_buf_putc(out, NT_BATCH_VERSION);
@@ -123,12 +123,10 @@ static void put_batch(const struct nt_batch *b, struct nt_buf *out)
 	nt_wire_put_str(out, SPOOL, b->spool);
 	nt_wire_put_uint(out, SEQ, b->seq);
 	nt_wire_put_uint(out, CREATED, (uint64_t)b->created_us);
-	for (size_t i = 0; i < b->records_len && nt_buf_ok(out); i++) {
-		size_t at = nt_wire_begin(out, RECORD);
+}
 
-		nt_record_wire(&b->records[i], out);
-		nt_wire_end(out, at);
-	}
+static void put_rest(const struct nt_batch *b, struct nt_buf *out)
+{
 	for (size_t i = 0; i < b->ranges_len && nt_buf_ok(out); i++) {
 		size_t at = nt_wire_begin(out, RANGE);
 
@@ -149,20 +147,32 @@ static void put_batch(const struct nt_batch *b, struct nt_buf *out)
 	}
 }
 
-int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err)
+int nt_batch_end(const struct nt_batch *b, size_t from, struct nt_buf *out, struct nt_err *err)
 {
-	size_t from = out->len;
-
 	if (!b->node.len || !b->spool.len || !b->seq)
 		return nt_err_set(err, EINVAL, "batch: node, spool and sequence must be set");
-	put_batch(b, out);
+	put_rest(b, out);
 	put_crc(out, from);
 	if (!nt_buf_ok(out))
-		return nt_err_set(err, ENOMEM, "batch: no memory for %zu records", b->records_len);
+		return nt_err_set(err, ENOMEM, "batch: no memory for %zu octets", out->len - from);
 	if (out->len - from > NT_BATCH_BYTES_MAX)
 		return nt_err_set(err, EMSGSIZE, "batch: %zu octets, at most %u are allowed",
 				  out->len - from, NT_BATCH_BYTES_MAX);
 	return 0;
+}
+
+int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err)
+{
+	size_t from = out->len;
+
+	nt_batch_begin(b, out);
+	for (size_t i = 0; i < b->records_len && nt_buf_ok(out); i++) {
+		size_t at = nt_wire_begin(out, RECORD);
+
+		nt_record_wire(&b->records[i], out);
+		nt_wire_end(out, at);
+	}
+	return nt_batch_end(b, from, out, err);
 }
 
 static int bad_field(const char *what, uint64_t number, struct nt_err *err)

@@ -99,6 +99,13 @@ struct nt_batch {
 };
 
 int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;
+/* The same in steps, for records that exist in wire form only: what stands before them; the
+ * records, each as field NT_BATCH_RECORD; what stands behind, and the frame. from: out->len at the
+ * beginning. Of b the list of records is not looked at. */
+#define NT_BATCH_RECORD 5
+void nt_batch_begin(const struct nt_batch *b, struct nt_buf *out);
+int nt_batch_end(const struct nt_batch *b, size_t from, struct nt_buf *out,
+		 struct nt_err *err) NT_MUSTCHECK;
 /* The result points into wire and arena. -EBADMSG with a reason when it is no whole, valid batch;
  * -ENOMEM when it does not fit in the arena. */
 int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batch *ret_batch,

@@ -120,23 +120,30 @@ static bool generated_end(struct nt_slice end)
 	return digits || random;
 }
 
-int nt_record_name_aggr(struct nt_slice name, struct nt_arena *arena, struct nt_slice *ret_aggr)
+size_t nt_record_aggr_len(struct nt_slice name)
 {
 	size_t at = name.len;
-	char *p;
 
 	while (at && name.p[at - 1] != '-')
 		at--;
-	if (at < 2 || !generated_end(nt_slice_mem(name.p + at, name.len - at))) {
+	return at < 2 || !generated_end(nt_slice_mem(name.p + at, name.len - at)) ? name.len : at;
+}
+
+int nt_record_name_aggr(struct nt_slice name, struct nt_arena *arena, struct nt_slice *ret_aggr)
+{
+	size_t kept = nt_record_aggr_len(name);
+	char *p;
+
+	if (kept == name.len) {
 		*ret_aggr = name;
 		return 0;
 	}
-	p = nt_arena_alloc(arena, at + 1);
+	p = nt_arena_alloc(arena, kept + 1);
 	if (!p)
 		return -ENOMEM;
-	memcpy(p, name.p, at);
-	p[at] = '*';
-	*ret_aggr = nt_slice_mem(p, at + 1);
+	memcpy(p, name.p, kept);
+	p[kept] = '*';
+	*ret_aggr = nt_slice_mem(p, kept + 1);
 	return 0;
 }
 

@@ -25,20 +25,16 @@ static void put_packed(struct nt_buf *out, unsigned number, const uint64_t *v, s
 		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
 }
 
-static void put_options(struct nt_buf *out, unsigned number, const struct nt_record *r)
+static void put_options(struct nt_buf *out, unsigned number, const struct nt_tally *t)
 {
-	uint64_t v[NT_ARRAY_LEN(r->edns_options)] = { 0 };
-	char octets[NT_ARRAY_LEN(v) * 3];
+	char octets[NT_ARRAY_LEN(t->edns_options) * 3];
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->edns_options_len; i++)
-		n += nt_wire_varint(octets + n, r->edns_options[i]);
+	for (size_t i = 0; i < t->edns_options_len; i++)
+		n += nt_wire_varint(octets + n, t->edns_options[i]);
 	if (n)
 		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
 }
-
-/* What is written of a record: all of it, or one half of its keys. */
-enum what { WHOLE = 0, CLIENT_KEYS = 1, OTHER_KEYS = 2 };
 
 static void put_strings(struct nt_buf *out, unsigned number, struct nt_field_list list)
 {
@@ -46,15 +42,11 @@ static void put_strings(struct nt_buf *out, unsigned number, struct nt_field_lis
 		nt_wire_put_bytes(out, number, ((struct nt_slice *)list.p)[i]);
 }
 
-static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list,
-		       enum what what);
-static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list,
-			enum what what);
-static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list,
-		       enum what what);
+static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list);
+static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list);
+static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list);
 
-NT_UNROLL void put_value(const struct nt_field *f, const void *base, enum what what,
-			 struct nt_buf *out)
+NT_UNROLL void put_value(const struct nt_field *f, const void *base, struct nt_buf *out)
 {
 	switch (f->kind) {
 	case NT_FIELD_STR:
@@ -65,16 +57,18 @@ NT_UNROLL void put_value(const struct nt_field *f, const void *base, enum what w
 	case NT_FIELD_OPTIONS:
 		return put_options(out, f->wire, base);
 	case NT_FIELD_HISTOGRAM:
-		return put_packed(out, f->wire, ((const struct nt_record *)base)->latency_histogram,
+		return put_packed(out, f->wire, ((const struct nt_tally *)base)->latency_histogram,
 				  NT_HISTOGRAM_BUCKETS);
 	case NT_FIELD_STRS:
 		return put_strings(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_LABELS:
-		return put_labels(out, f->wire, nt_field_list(f, base), what);
+		return put_labels(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_SERVERS:
-		return put_servers(out, f->wire, nt_field_list(f, base), what);
+		return put_servers(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_RRSETS:
-		return put_rrsets(out, f->wire, nt_field_list(f, base), what);
+		return put_rrsets(out, f->wire, nt_field_list(f, base));
+	case NT_FIELD_TTLS: /* nt_ttls_wire */
+		return;
 	case NT_FIELD_HOP: /* -1 is what is not there */
 		return nt_wire_put_uint(out, f->wire, nt_field_uint(f, base) + 1);
 	default:
@@ -82,119 +76,146 @@ NT_UNROLL void put_value(const struct nt_field *f, const void *base, enum what w
 	}
 }
 
-NT_UNROLL void put_field(const struct nt_field *f, const void *base, enum what what, bool search,
-			 struct nt_buf *out)
-{
-	bool key = f->merge == NT_MERGE_KEY || (f->merge == NT_MERGE_KEY_SEARCH && search);
+/* The parts of a record. */
+enum part { KEY = 0, DETAILS = 1, TALLY = 2 };
 
-	if (f->wire && (key || what == WHOLE))
-		put_value(f, base, what, out);
+NT_UNROLL enum part part_of(const struct nt_field *f, bool search)
+{
+	if (f->offset < sizeof(struct nt_tally))
+		return TALLY;
+	return f->merge == NT_MERGE_KEY || (f->merge == NT_MERGE_KEY_SEARCH && search) ? KEY
+										       : DETAILS;
 }
 
-/* The text by which the client is known: the same in all rows of a pod. */
-NT_UNROLL bool is_client(const struct nt_field *f)
+/* base: the record, or of TALLY its figures. search: logical_qname is a key. */
+NT_UNROLL void put_part(const void *base, enum part part, bool search, struct nt_buf *out)
 {
-	switch (f->offset) {
-	case offsetof(struct nt_record, node):
-	case offsetof(struct nt_record, client_namespace):
-	case offsetof(struct nt_record, client_name):
-	case offsetof(struct nt_record, client_uid):
-	case offsetof(struct nt_record, client_ifname):
-	case offsetof(struct nt_record, client_container_id):
-		return true;
-	default:
-		return false;
-	}
-}
-
-NT_UNROLL void put_record_field(const struct nt_field *f, const struct nt_record *r, enum what what,
-				bool search, struct nt_buf *out)
-{
-	if ((what == CLIENT_KEYS && !is_client(f)) || (what == OTHER_KEYS && is_client(f)))
-		return;
-	put_field(f, r, what, search, out);
-}
-
-NT_UNROLL void put_record(const struct nt_record *r, enum what what, struct nt_buf *out)
-{
-	bool search = r->scope == NT_SCOPE_SEARCH; /* logical_qname is a key */
-
-#define NT_RECORD_FIELD(...) \
-	NT_UNROLLED(nt_record, put_record_field(&field, r, what, search, out), __VA_ARGS__)
+#define NT_RECORD_FIELD(...)                                           \
+	NT_UNROLLED(nt_record,                                         \
+		    if (field.wire && part_of(&field, search) == part) \
+			    put_value(&field, base, out),              \
+		    __VA_ARGS__)
 #include "lib/record/fields.def"
 }
 
-NT_UNROLL void put_server(const struct nt_server *s, enum what what, struct nt_buf *out){
-#define NT_SERVER_FIELD(...) \
-	NT_UNROLLED(nt_server, put_field(&field, s, what, false, out), __VA_ARGS__)
-#include "lib/record/fields.def"
-}
-
-NT_UNROLL void put_rrset(const struct nt_rrset *s, enum what what, struct nt_buf *out){
-#define NT_RRSET_FIELD(...) \
-	NT_UNROLLED(nt_rrset, put_field(&field, s, what, false, out), __VA_ARGS__)
-#include "lib/record/fields.def"
-}
-
-NT_UNROLL void put_label(const struct nt_label *l, enum what what, struct nt_buf *out)
+/* Members of lists: their keys. */
+NT_UNROLL void put_member(const struct nt_field *f, const void *base, struct nt_buf *out)
 {
-#define NT_LABEL_FIELD(...) \
-	NT_UNROLLED(nt_label, put_field(&field, l, what, false, out), __VA_ARGS__)
-#include "lib/record/fields.def"
+	if (f->merge == NT_MERGE_KEY)
+		put_value(f, base, out);
 }
 
-static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list,
-		       enum what what)
+static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list)
 {
 	for (size_t i = 0; i < list.len; i++) {
+		const struct nt_label *l = (const struct nt_label *)list.p + i;
 		size_t at = nt_wire_begin(out, number);
 
-		put_label((const struct nt_label *)list.p + i, what, out);
+#define NT_LABEL_FIELD(...) NT_UNROLLED(nt_label, put_member(&field, l, out), __VA_ARGS__)
+#include "lib/record/fields.def"
 		nt_wire_end(out, at);
 	}
 }
 
-static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list,
-			enum what what)
+static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list)
 {
 	for (size_t i = 0; i < list.len; i++) {
+		const struct nt_server *s = (const struct nt_server *)list.p + i;
 		size_t at = nt_wire_begin(out, number);
 
-		put_server((const struct nt_server *)list.p + i, what, out);
+#define NT_SERVER_FIELD(...) NT_UNROLLED(nt_server, put_member(&field, s, out), __VA_ARGS__)
+#include "lib/record/fields.def"
 		nt_wire_end(out, at);
 	}
 }
 
-static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list,
-		       enum what what)
+static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list)
 {
 	for (size_t i = 0; i < list.len; i++) {
+		const struct nt_rrset *s = (const struct nt_rrset *)list.p + i;
 		size_t at = nt_wire_begin(out, number);
 
-		put_rrset((const struct nt_rrset *)list.p + i, what, out);
+#define NT_RRSET_FIELD(...) NT_UNROLLED(nt_rrset, put_member(&field, s, out), __VA_ARGS__)
+#include "lib/record/fields.def"
 		nt_wire_end(out, at);
 	}
-}
-
-void nt_record_wire(const struct nt_record *r, struct nt_buf *out)
-{
-	put_record(r, WHOLE, out);
-}
-
-void nt_record_client_key(const struct nt_record *r, struct nt_buf *out)
-{
-	put_record(r, CLIENT_KEYS, out);
-}
-
-void nt_record_other_key(const struct nt_record *r, struct nt_buf *out)
-{
-	put_record(r, OTHER_KEYS, out);
 }
 
 void nt_record_key(const struct nt_record *r, struct nt_buf *out)
 {
-	nt_record_client_key(r, out);
-	nt_record_other_key(r, out);
+	if (r->scope == NT_SCOPE_SEARCH)
+		put_part(r, KEY, true, out);
+	else
+		put_part(r, KEY, false, out);
+}
+
+void nt_record_details(const struct nt_record *r, struct nt_buf *out)
+{
+	put_part(r, DETAILS, r->scope == NT_SCOPE_SEARCH, out);
+}
+
+void nt_tally_wire(const struct nt_tally *t, struct nt_buf *out)
+{
+	put_part(t, TALLY, false, out);
+}
+
+void nt_role_wire(enum nt_role role, struct nt_buf *out)
+{
+#define NT_RECORD_FIELD(...)                                              \
+	NT_UNROLLED(nt_record,                                            \
+		    if (field.offset == offsetof(struct nt_record, role)) \
+			    nt_wire_put_uint(out, field.wire, role),      \
+		    __VA_ARGS__)
+#include "lib/record/fields.def"
+}
+
+static void put_ttl(struct nt_buf *out, uint32_t ttl)
+{
+	char *at = nt_buf_reserve(out, NT_WIRE_VARINT_MAX);
+
+	if (at)
+		nt_buf_wrote(out, at + nt_wire_varint(at, ttl));
+}
+
+static size_t begin_ttls(struct nt_buf *out)
+{
+	size_t at = 0;
+
+#define NT_RECORD_FIELD(...)                                                              \
+	NT_UNROLLED(nt_record,                                                            \
+		    if (field.kind == NT_FIELD_TTLS) at = nt_wire_begin(out, field.wire), \
+		    __VA_ARGS__)
+#include "lib/record/fields.def"
+	return at;
+}
+
+void nt_ttls_wire(const struct nt_ttls *ttls, size_t len, struct nt_buf *out)
+{
+	size_t at = len ? begin_ttls(out) : 0;
+
+	for (size_t i = 0; i < len; i++) {
+		put_ttl(out, ttls[i].min);
+		put_ttl(out, ttls[i].max);
+	}
+	if (len)
+		nt_wire_end(out, at);
+}
+
+void nt_record_wire(const struct nt_record *r, struct nt_buf *out)
+{
+	size_t at;
+
+	nt_record_key(r, out);
+	nt_record_details(r, out);
+	nt_tally_wire(&r->tally, out);
+	if (!r->rrsets_len)
+		return;
+	at = begin_ttls(out);
+	for (size_t i = 0; i < r->rrsets_len; i++) {
+		put_ttl(out, r->rrsets[i].ttl_min);
+		put_ttl(out, r->rrsets[i].ttl_max);
+	}
+	nt_wire_end(out, at);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
@@ -269,6 +290,23 @@ static int get_options(const struct nt_field *f, struct nt_slice bytes, struct n
 	return 0;
 }
 
+/* The sets are there already: a writer puts the keys first. */
+static int get_ttls(const struct nt_field *f, struct nt_slice bytes, struct nt_record *r,
+		    struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(bytes);
+
+	for (size_t i = 0; i < r->rrsets_len; i++) {
+		uint64_t min = nt_wire_read_varint(&c), max = nt_wire_read_varint(&c);
+
+		if (c.bad || min > UINT32_MAX || max > UINT32_MAX)
+			return bad_value(f, err);
+		r->rrsets[i].ttl_min = (uint32_t)min;
+		r->rrsets[i].ttl_max = (uint32_t)max;
+	}
+	return nt_cursor_left(&c) ? bad_value(f, err) : 0;
+}
+
 static int get_uint(const struct nt_field *f, uint64_t v, void *base, struct nt_err *err)
 {
 	uint64_t max = f->size < 8 ? (1ull << 8 * f->size) - 1 : UINT64_MAX;
@@ -323,6 +361,8 @@ static int get_field(const struct nt_field *f, const struct nt_wire_token *t,
 	case NT_FIELD_HISTOGRAM:
 		return get_packed(f, t->bytes, ((struct nt_record *)base)->latency_histogram,
 				  NT_HISTOGRAM_BUCKETS, &len, err);
+	case NT_FIELD_TTLS:
+		return get_ttls(f, t->bytes, base, err);
 	default:
 		return is_list(f) ? get_member(f, t, arena, base, err)
 				  : get_uint(f, t->value, base, err);

@@ -27,10 +27,11 @@ enum nt_field_kind {
 	NT_FIELD_FLAGS = 13, /* bits with names */
 	NT_FIELD_OPTIONS = 14, /* uint16_t[8] and a length */
 	NT_FIELD_HISTOGRAM = 15,
-	NT_FIELD_STRS = 16, /* pointer and length from here on */
-	NT_FIELD_LABELS = 17,
-	NT_FIELD_SERVERS = 18,
-	NT_FIELD_RRSETS = 19,
+	NT_FIELD_TTLS = 16, /* of all members of rrsets, on the wire only */
+	NT_FIELD_STRS = 17, /* pointer and length from here on */
+	NT_FIELD_LABELS = 18,
+	NT_FIELD_SERVERS = 19,
+	NT_FIELD_RRSETS = 20,
 };
 
 enum nt_field_merge {
@@ -47,6 +48,7 @@ enum nt_field_merge {
 	NT_MERGE_UNION = 10,
 	NT_MERGE_LATENCY_MIN = 11, /* of those rows that have a latency */
 	NT_MERGE_HISTOGRAM = 12,
+	NT_MERGE_TTLS = 13, /* smallest and largest, set by set */
 };
 
 enum nt_field_flag {
@@ -225,8 +227,16 @@ struct nt_slice nt_text_clean(struct nt_slice s, struct nt_buf *scratch);
 /* Appends the field's value as JSON (a list as array or object); nothing checked for missing. */
 void nt_field_json(const struct nt_field *f, const void *base, const struct nt_record *r,
 		   struct nt_buf *out);
-/* Appends the fields whose merge is a key as the wire form has them: equal octets, same row. */
+/* The wire form in its three parts: the fields by which rows differ (equal octets, same row), what
+ * follows from them, and the figures. The TTLs of the answers are no part of the first two. */
 void nt_record_key(const struct nt_record *r, struct nt_buf *out);
-/* Its two halves: the text that all rows of a client share, and the rest. */
-void nt_record_client_key(const struct nt_record *r, struct nt_buf *out);
-void nt_record_other_key(const struct nt_record *r, struct nt_buf *out);
+void nt_record_details(const struct nt_record *r, struct nt_buf *out);
+void nt_tally_wire(const struct nt_tally *t, struct nt_buf *out);
+
+/* Smallest and largest TTL of each of a row's sets, in the order of rrsets. */
+struct nt_ttls {
+	uint32_t min, max;
+};
+/* A role that is written after the keys takes the place of the one there. */
+void nt_role_wire(enum nt_role role, struct nt_buf *out);
+void nt_ttls_wire(const struct nt_ttls *ttls, size_t len, struct nt_buf *out);

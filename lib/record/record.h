@@ -60,12 +60,36 @@ struct nt_rrset {
 	size_t rdata_len;
 };
 
-struct nt_record {
+/* What changes while rows of the same keys become one (lib/record/aggregate.h): the figures of a
+ * row, and its number. */
+struct nt_tally {
 	uint64_t id; /* unique per agent; late_of refers to it */
-	enum nt_record_type type;
 	int64_t start_us, end_us; /* CLOCK_REALTIME since 1970 */
 	uint64_t count;
 	uint64_t queries, replies, unanswered, retries, truncated; /* packets */
+	uint64_t bytes_out, bytes_in; /* octets of DNS messages, from the client's view */
+	uint64_t latency_count;
+	uint64_t latency_min_ns, latency_max_ns, latency_sum_ns;
+	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];
+	int64_t hop_network_ns, hop_server_ns, hop_upstream_ns; /* -1: not known */
+	uint64_t folded, distinct;
+	uint16_t flags; /* enum nt_dns_flag: AA TC RD RA AD CD */
+
+	bool edns;
+	uint8_t edns_version;
+	uint16_t edns_udp_size_max;
+	bool edns_do;
+	bool clock_step;
+	uint16_t edns_options[8]; /* ascending, no doubles */
+	size_t edns_options_len;
+};
+
+struct nt_record {
+	union { /* the members are the record's own */
+		struct nt_tally;
+		struct nt_tally tally;
+	};
+	enum nt_record_type type;
 	struct nt_slice node;
 	enum nt_side side;
 	enum nt_role role;
@@ -91,25 +115,11 @@ struct nt_record {
 	uint16_t rcode;
 	struct nt_rrset *rrsets; /* answer section, sorted */
 	size_t rrsets_len;
-	uint16_t flags; /* enum nt_dns_flag: AA TC RD RA AD CD */
-
-	bool edns;
-	uint8_t edns_version;
-	uint16_t edns_udp_size_max;
-	bool edns_do;
-	uint16_t edns_options[8]; /* ascending, no doubles */
-	size_t edns_options_len;
 
 	enum nt_scope scope;
 	struct nt_slice logical_qname;
 	struct nt_slice domain;
 	struct nt_slice service_namespace, service_name;
-
-	uint64_t bytes_out, bytes_in; /* octets of DNS messages, from the client's view */
-	uint64_t latency_count;
-	uint64_t latency_min_ns, latency_max_ns, latency_sum_ns;
-	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];
-	int64_t hop_network_ns, hop_server_ns, hop_upstream_ns; /* -1: not known */
 
 	uint8_t verdict; /* enum nt_verdict of dataplane/abi.h: 0 is none */
 	struct nt_slice policy;
@@ -117,8 +127,6 @@ struct nt_record {
 	uint64_t late_of;
 	struct nt_slice reason; /* UNLOGGED: why; else empty (RECORD.md lists the words) */
 	struct nt_slice error; /* type LOG with a packet that would not parse: what was wrong */
-	uint64_t folded, distinct;
-	bool clock_step;
 
 	/* The batch that brought it; set by the store. */
 	struct nt_slice batch_spool; /* UUID text */

@@ -186,6 +186,8 @@ static inline void random_field(struct random *g, const struct nt_field *f, void
 		for (size_t i = 0; i < NT_HISTOGRAM_BUCKETS; i++)
 			r->latency_histogram[i] = random_below(g, 5) ? 0 : random_number(g);
 		break;
+	case NT_FIELD_TTLS: /* with the members of rrsets */
+		break;
 	case NT_FIELD_STRS:
 	case NT_FIELD_LABELS:
 	case NT_FIELD_SERVERS:

@@ -4,8 +4,8 @@
 
 #include <check.h>
 
-#include "lib/record/codec.h"
 #include "tests/unit/record_random.h"
+#include "tests/unit/record_rows.h"
 #include "tests/unit/suite.h"
 
 static struct nt_arena arena = { .max_bytes = 64 << 20 };
@@ -73,6 +73,8 @@ static void set_field(const struct nt_field *f, void *base, uint64_t n)
 	case NT_FIELD_HISTOGRAM:
 		r->latency_histogram[n % NT_HISTOGRAM_BUCKETS] = n;
 		break;
+	case NT_FIELD_TTLS: /* with the members of rrsets */
+		break;
 	case NT_FIELD_STRS:
 	case NT_FIELD_LABELS:
 	case NT_FIELD_SERVERS:
@@ -110,8 +112,8 @@ static size_t rows_of(const struct nt_record *a, const struct nt_record *b,
 
 	ck_assert_uint_eq(nt_aggregate_add(agg, a), 1);
 	ck_assert_uint_ne(nt_aggregate_add(agg, b), 0);
-	len = nt_aggregate_rows(agg, &rows);
-	*ret_first = rows[0]; /* numbers only: its strings go with the aggregate */
+	len = rows_read(agg, &arena, &rows);
+	*ret_first = rows[0];
 	nt_aggregate_free(agg);
 	return len;
 }
@@ -206,7 +208,7 @@ START_TEST(test_ttls_merge)
 	b.rrsets[1].ttl_max = 60;
 	ck_assert_uint_eq(nt_aggregate_add(agg, &a), 1);
 	ck_assert_uint_eq(nt_aggregate_add(agg, &b), 1);
-	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 1);
+	ck_assert_uint_eq(rows_read(agg, &arena, &rows), 1);
 	ck_assert_uint_eq(rows[0].rrsets[1].ttl_min, 29);
 	ck_assert_uint_eq(rows[0].rrsets[1].ttl_max, 60);
 	ck_assert_uint_eq(a.rrsets[1].ttl_min, 30); /* the row has its own */
@@ -271,7 +273,7 @@ START_TEST(test_rows_are_copies)
 	nt_record_wire(&r, &want);
 	ck_assert_uint_eq(nt_aggregate_add(agg, &r), 1);
 	nt_arena_done(&arena); /* the sanitizer sees a row that still points there */
-	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 1);
+	ck_assert_uint_eq(rows_read(agg, &arena, &rows), 1);
 	nt_record_wire(&rows[0], &got);
 	ck_assert(nt_slice_eq(nt_slice_mem(want.p, want.len), nt_slice_mem(got.p, got.len)));
 	nt_aggregate_free(agg);
@@ -297,15 +299,15 @@ START_TEST(test_many_rows_and_the_bound)
 		ck_assert_uint_eq(nt_aggregate_add(agg, &(struct nt_record){ .qname = NT_SLICE_LIT(
 										     "one more") }),
 				  0);
-		len = nt_aggregate_rows(agg, &rows);
+		len = rows_read(agg, &arena, &rows);
 		ck_assert_uint_eq(len, ROWS);
 		for (size_t i = 0; i < len; i++) {
 			ck_assert_uint_eq(rows[i].count, 2);
 			ck_assert_uint_eq(rows[i].id, first + i);
 		}
-		ck_assert_uint_gt(nt_aggregate_bytes(agg), ROWS * sizeof(struct nt_record));
+		ck_assert_uint_gt(nt_aggregate_bytes(agg), ROWS * sizeof(struct nt_row));
 		nt_aggregate_reset(agg);
-		ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 0);
+		ck_assert_uint_eq(rows_read(agg, &arena, &rows), 0);
 		nt_arena_reset(&arena);
 	}
 	nt_aggregate_free(agg);
@@ -322,7 +324,7 @@ START_TEST(test_memory_is_bounded)
 	ck_assert_uint_eq(nt_aggregate_add(agg, &(struct nt_record){ .qname = nt_slice_mem(
 									     big, sizeof(big)) }),
 			  0);
-	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 0);
+	ck_assert_uint_eq(rows_read(agg, &arena, &rows), 0);
 	nt_aggregate_reset(agg);
 	ck_assert_uint_eq(nt_aggregate_add(agg, &(struct nt_record){ .qname = NT_SLICE_LIT("x") }),
 			  1);
@@ -337,7 +339,7 @@ START_TEST(test_without_merging_each_is_a_row)
 
 	ck_assert_uint_eq(nt_aggregate_add(agg, &r), 1);
 	ck_assert_uint_eq(nt_aggregate_add(agg, &r), 2);
-	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 2);
+	ck_assert_uint_eq(rows_read(agg, &arena, &rows), 2);
 	nt_aggregate_free(agg);
 }
 END_TEST
@@ -369,7 +371,7 @@ START_TEST(test_sums_agree_with_a_plain_count)
 		counts[g] += i;
 		ck_assert_uint_eq(nt_aggregate_add(agg, &r), g + 1);
 	}
-	len = nt_aggregate_rows(agg, &rows);
+	len = rows_read(agg, &arena, &rows);
 	ck_assert_uint_eq(len, groups);
 	for (size_t g = 0; g < groups; g++) {
 		ck_assert_uint_eq(rows[g].count, counts[g]);
@@ -418,6 +420,7 @@ static const struct {
 	{ "answered", 61, NT_MERGE_KEY },
 	{ "rcode", 29, NT_MERGE_KEY },
 	{ "rrsets", 30, NT_MERGE_KEY },
+	{ "", 63, NT_MERGE_TTLS },
 	{ "flags", 31, NT_MERGE_OR },
 	{ "edns", 62, NT_MERGE_OR },
 	{ "edns.version", 32, NT_MERGE_MAX },

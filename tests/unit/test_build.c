@@ -9,6 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/names/names.h"
 #include "tests/unit/dns_build.h"
+#include "tests/unit/record_rows.h"
 #include "tests/unit/suite.h"
 
 #define MS 1000000LL
@@ -363,7 +364,7 @@ START_TEST(test_order_of_answers_does_not_matter)
 					    .reply_ns = q.first_ns + round });
 		ck_assert_uint_eq(nt_aggregate_add(agg, &r), 1);
 	}
-	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 1);
+	ck_assert_uint_eq(rows_read(agg, &arena, &rows), 1);
 	ck_assert_uint_eq(rows[0].rrsets[0].ttl_min, 29);
 	nt_aggregate_free(agg);
 }

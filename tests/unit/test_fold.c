@@ -6,6 +6,7 @@
 #include "lib/names/names.h"
 #include "lib/record/aggregate.h"
 #include "lib/record/fields.h"
+#include "tests/unit/record_rows.h"
 #include "tests/unit/suite.h"
 
 static struct nt_names *names;
@@ -72,30 +73,17 @@ static const struct {
 	  "*.shop.svc.cluster.local", "*" },
 };
 
-/* What r points to outlives the rows. */
 static uint64_t fold(struct nt_aggregate *agg, const struct nt_record *r, struct nt_slice qname,
 		     bool may_add)
 {
-	struct nt_record *row = nt_aggregate_begin(agg);
-	uint64_t id;
-
-	*row = *r;
-	id = nt_aggregate_commit_folded(agg, qname, may_add);
-	if (!id)
-		nt_aggregate_cancel(agg);
-	return id;
+	*nt_aggregate_begin(agg) = *r;
+	return nt_aggregate_commit_folded(agg, qname, may_add);
 }
 
 static uint64_t merge(struct nt_aggregate *agg, const struct nt_record *r)
 {
-	struct nt_record *row = nt_aggregate_begin(agg);
-	uint64_t id;
-
-	*row = *r;
-	id = nt_aggregate_commit(agg, false);
-	if (!id)
-		nt_aggregate_cancel(agg);
-	return id;
+	*nt_aggregate_begin(agg) = *r;
+	return nt_aggregate_commit(agg, false);
 }
 
 START_TEST(names_below_the_domain)
@@ -209,7 +197,7 @@ START_TEST(rows_of_a_pod_that_varies_all)
 		ck_assert_uint_ne(fold(agg, &r, nt_slice_str(name), true), 0);
 	}
 	nt_aggregate_estimate(agg);
-	len = nt_aggregate_rows(agg, &rows);
+	len = rows_read(agg, &arena, &rows);
 	ck_assert_uint_eq(len, 4); /* answered or not, late or not (scope is no key) */
 	for (size_t i = 0; i < len; i++) {
 		count += rows[i].count;

@@ -38,7 +38,10 @@ async function totals(page) {
     [figure(total.queries), figure(total.replies), figure(total.unanswered - total.blocked_unanswered)], "totals of queries, replies and no answer are the known input");
   same(await text(page, "#tile-unanswered .sub"), `${(100 * (total.unanswered - total.blocked_unanswered) / (total.count - total.blocked)).toFixed(1)} % of ${figure(total.count - total.blocked)}`,
     "no answer is a share of what went to a server");
-  same(await big(page, "tile-search"), figure(sums(w.log.filter((r) => r.scope === "search")).queries), "search-list misses stand apart with their number");
+  ok(w.log.some((r) => r.scope === "search" && stopped(r)), "of the search list's names a policy stopped some");
+  same([await big(page, "tile-search"), await text(page, "#tile-search .sub")],
+    [figure(sums(search).count), `${(100 * sums(search).count / (total.count - total.blocked)).toFixed(1)} % of ${figure(total.count - total.blocked)}`],
+    "search-list misses are the others, as in the panel of outcomes");
   same(await big(page, "tile-latency"), latency(total.mean), "mean latency is shown in human units");
   same(await text(page, "#tile-latency .sub"), `min ${latency(total.min)} max ${latency(total.max)}`, "shortest and longest latency are shown");
   same([await big(page, "tile-percentiles"), await text(page, "#tile-percentiles .sub")],

@@ -43,6 +43,8 @@ export const lossByTime = computed<Timeseries["loss"]>(() => whole.data.value?.l
 /** Queries that did not leave because of a policy, and those that only would not have. */
 export const DENIED = "verdict IN {deny, unjudgeable}";
 export const AUDITED = "verdict = audit";
+/** Made by the search list, and asked: what a policy stopped stands under its own name. */
+export const MISSED = "scope = search AND verdict NOTIN {deny, unjudgeable}";
 
 /** The filter's own mistake, with its text: the box shows it, the panels keep what they had. */
 export const mistake = signal<{ text: string; problem: Problem } | null>(null);

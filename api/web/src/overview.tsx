@@ -54,7 +54,7 @@ function LatencyTile({ l }: { l: Latency }): JSX.Element {
 
 function misses(): number {
   const s = d.scopes.data.value?.series.find((x) => x.key === "search");
-  return s?.points.reduce((n, p) => n + p.queries, 0) ?? 0;
+  return s?.points.reduce((n, p) => n + p.count - p.blocked, 0) ?? 0;
 }
 
 const isBlocking = (): boolean => (d.blocked.data.value?.groups.length ?? 0) > 0;
@@ -79,8 +79,8 @@ function TileRow({ data }: { data: Summary }): JSX.Element {
         <Figure n={s.replies} lost={lost} /></Tile>
       <Tile id="tile-unanswered" label="No answer" sub={asked ? `${share(silent(s), asked)} of ${count(asked)}` : "nothing asked"}>
         <Figure n={silent(s)} term="unanswered > 0" lost={lost} /></Tile>
-      <Tile id="tile-search" label="Search-list misses" sub={s.queries ? `${share(search, s.queries)} of queries` : "nothing asked"}>
-        {d.scopes.data.value ? <Figure n={search} term="scope = search" lost={lost} /> : "…"}</Tile>
+      <Tile id="tile-search" label="Search-list misses" sub={asked ? `${share(search, asked)} of ${count(asked)}` : "nothing asked"}>
+        {d.scopes.data.value ? <Figure n={search} term={d.MISSED} lost={lost} /> : "…"}</Tile>
       <LatencyTile l={l} />
       <Tile id="tile-percentiles" label="Latency, p95" sub={<>
         <Percentile name="p50" value={l.p50} of={l.count} needs={1} /> <Percentile name="p99" value={l.p99} of={l.count} needs={100} /></>}>
@@ -131,7 +131,7 @@ function outcomeSeries(data: Timeseries, scopes: Timeseries | null, whole: Times
   const all: Series[] = [...named,
     { cls: "o-other", glyph: "·", label: "other", values: other },
     { ...NO_ANSWER, values: none, pick: { term: "unanswered > 0" } },
-    { ...SEARCH, values: search?.length === n ? search : zero(), below: true, pick: { field: "scope", value: "search" } },
+    { ...SEARCH, values: search?.length === n ? search : zero(), below: true, pick: { term: d.MISSED } },
     { ...BLOCKED, values: blocked?.length === n ? blocked : zero(), below: true, pick: { term: d.DENIED } }];
   return all.filter((s, i) => i === 0 || s.values.some((v) => v > 0));
 }
@@ -246,7 +246,7 @@ function codeRows(data: Top): Bar[] {
   };
   apart("none", "unanswered > 0", NO_ANSWER, total(real, silent));
   apart("broken", "error NOT EMPTY", { cls: "o-other", glyph: "·", label: "not parsed" }, total(real.filter((g) => g.key["rcode"] === ""), answered));
-  apart("search", "scope = search", SEARCH, total(search, (s) => s.count - s.blocked));
+  apart("search", d.MISSED, SEARCH, total(search, (s) => s.count - s.blocked));
   apart("blocked", d.DENIED, BLOCKED, total(data.groups, (s) => s.blocked));
   return rows;
 }

@@ -251,7 +251,7 @@ $(BUILD)/tests/bench/bench_%: tests/bench/bench_%.c $(ALL_ARCHIVES)
 # KERNELS="5.10 6.1-arm64" boots those only; QUICK=1 runs one test program in each, ALL=1 all of them.
 KERNELS ?= 5.10 6.1 6.12 newest 6.1-arm64 6.12-arm64
 ARM := $(BUILD)/kernels/arm64
-guest_tests = $(addprefix $(1)/guest/,$(if $(QUICK),test_kernel,$(if $(ALL),$(notdir $(GUEST_TESTS)),test_kernel test_veth test_policy_veth)))
+guest_tests = $(addprefix $(1)/guest/,$(if $(QUICK),test_kernel,$(if $(ALL),$(notdir $(GUEST_TESTS)),test_kernel test_veth test_policy_veth test_hooks)))
 .PHONY: kernels-arm64
 kernels: deps $(if $(findstring arm64,$(KERNELS)),kernels-arm64) ## the programs on every supported kernel, in qemu; KERNELS="5.10 6.1-arm64"
 	$(Q)$(MAKE) --no-print-directory $(call guest_tests,$(BUILD))

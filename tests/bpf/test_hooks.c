@@ -311,21 +311,24 @@ END_TEST
 
 /* --- what others take away --- */
 
-static void detach_links(void)
+/* As somebody else can: by the link's descriptor, or by its pin. */
+static void detach_link(void)
 {
-	char line[256];
+	char pin[128];
+	int fd;
 
-	/* As somebody else can: by the link's descriptor, or by its pin. */
-	snprintf(line, sizeof(line), "bpftool link detach pinned " LAB_ROOT "/links/%llu-from_pod",
-		 (unsigned long long)pod.ep_id);
-	lab_run(line);
+	snprintf(pin, sizeof(pin), LAB_ROOT "/links/%llu-from_pod", (unsigned long long)pod.ep_id);
+	fd = bpf_obj_get(pin);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_link_detach(fd), 0);
+	close(fd);
 }
 
 START_TEST(link_detached)
 {
 	NEEDS_TCX();
 	settle(taps);
-	detach_links();
+	detach_link();
 	check_state(NT_HOOK_NONE, NT_FAULT_REMOVED, false);
 	cover();
 	ck_assert_int_eq(look().fault, NT_FAULT_NONE);
@@ -408,7 +411,7 @@ START_TEST(bandwidth_qdisc)
 	flood_end(&f);
 	ck_assert_uint_gt(lab_counters(taps, pod.ep_id).seq[0], 0);
 	ck_assert_uint_gt(lab_counters(taps, pod.ep_id).seq[1], 0);
-	detach_links();
+	detach_link();
 	check_state(NT_HOOK_NONE, NT_FAULT_REMOVED, false);
 	cover();
 	ck_assert_int_eq(look().fault, NT_FAULT_NONE);

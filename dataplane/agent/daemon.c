@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <linux/rtnetlink.h>
 #include <time.h>
 
 #include "dataplane/agent/adopt.h"
@@ -14,7 +13,6 @@
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/hostpods.h"
 #include "dataplane/agent/keeper.h"
-#include "dataplane/agent/linkwatch.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
 #include "dataplane/agent/status.h"
@@ -44,7 +42,6 @@ struct daemon {
 	struct nt_ring *ring;
 	struct nt_export *export;
 	struct nt_status *status;
-	struct nt_linkwatch *linkwatch;
 	struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
 	struct nt_hostpods *hostpods; /* NULL: the host's network is not tapped */
@@ -131,11 +128,13 @@ static void on_look_timer(void *ctx)
 }
 
 /* A storm of them makes one look; it does not put it off. */
-static void on_link(void *ctx, const struct nt_linkwatch_event *event)
+static void on_link_gone(void *ctx, int fd, uint32_t events)
 {
 	struct daemon *d = ctx;
 
-	if (d->look_soon || (event->type != RTM_DELLINK && event->type != 0))
+	(void)fd, (void)events;
+	nt_keeper_links(d->keeper);
+	if (d->look_soon)
 		return;
 	d->look_soon = true;
 	nt_loop_timer_set(d->look_timer, LOOK_SOON_NS);
@@ -164,6 +163,8 @@ static int flush(struct daemon *d, bool drained)
 	if (r >= 0 && d->flush_failing)
 		nt_log_info("flush: the spool can be written again");
 	d->flush_failing = r < 0;
+	if (r >= 0 && d->keeper)
+		nt_keeper_told(d->keeper);
 	nt_export_kick(d->export);
 	return r < 0 ? r : 0;
 }
@@ -250,8 +251,14 @@ static int start_keeper(struct daemon *d, const struct nt_options *o, struct nt_
 					     .state_dir = o->state_dir,
 					     .no_tcx = o->no_tcx };
 	int64_t verified_us = nt_spool_is_fresh(d->agent->spool) ? 0 : d->agent->interval_from_us;
+	char gaplog[PATH_MAX];
+	int r;
 
-	return nt_keeper_start(&taps, verified_us, &d->keeper, err);
+	snprintf(gaplog, sizeof(gaplog), "%s/gaps", o->spool);
+	r = nt_keeper_start(&taps, gaplog, verified_us, &d->keeper, err);
+	return r < 0 ? r
+		     : nt_loop_watch(d->loop, nt_keeper_links_fd(d->keeper), EPOLLIN, on_link_gone,
+				     d, err);
 }
 
 static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
@@ -289,11 +296,8 @@ static int open_adoption(struct daemon *d, const struct nt_options *o, struct nt
 					  .node = o->node,
 					  .cluster_domain = o->cluster_domain,
 					  .objects = nt_enforcer_objects(d->enforcer) };
-	int r = nt_adopt_new(&config, &d->adopt, err);
 
-	if (r == 0)
-		r = nt_linkwatch_open(d->loop, &d->linkwatch, err);
-	return r == 0 ? nt_linkwatch_listen(d->linkwatch, on_link, d, err) : r;
+	return nt_adopt_new(&config, &d->adopt, err);
 }
 
 static int open_host_network(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
@@ -329,7 +333,6 @@ static void done(struct daemon *d)
 {
 	nt_keeper_stop(d->keeper);
 	nt_status_close(d->status);
-	nt_linkwatch_close(d->linkwatch);
 	nt_adopt_free(d->adopt);
 	nt_hostpods_free(d->hostpods);
 	nt_export_free(d->export);

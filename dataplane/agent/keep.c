@@ -2,7 +2,9 @@
 /* What to look at when, what to repair, and what to say about it. */
 #include "dataplane/agent/keep.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/agent/idmap.h"
 #include "lib/base/log.h"
@@ -43,6 +45,8 @@ struct nt_keep {
 	int64_t list_ns, sweep_ns; /* due then */
 	int64_t quiet_us, next_quiet_us; /* see nt_keep_round */
 	uint64_t lists;
+	struct nt_keep_news *resumed; /* gaps of a former agent, until their pods are listed */
+	size_t resumed_len;
 	struct nt_keep_stats stats;
 };
 
@@ -73,7 +77,21 @@ void nt_keep_free(struct nt_keep *k)
 	while ((p = nt_idmap_next(&k->pods, &at)))
 		free(p);
 	nt_idmap_done(&k->pods);
+	free(k->resumed);
 	free(k);
+}
+
+int nt_keep_resume(struct nt_keep *k, const struct nt_keep_news *open, size_t open_len,
+		   struct nt_err *err)
+{
+	if (!open_len)
+		return 0;
+	k->resumed = calloc(open_len, sizeof(*open));
+	if (!k->resumed)
+		return nt_err_set(err, ENOMEM, "no memory for gaps in coverage");
+	memcpy(k->resumed, open, open_len * sizeof(*open));
+	k->resumed_len = open_len;
+	return 0;
 }
 
 static int64_t real_us(const struct nt_keep *k)
@@ -118,6 +136,29 @@ static void close_gap(struct nt_keep *k, struct kept *p)
 
 /* --- which pods ------------------------------------------------------------------------------- */
 
+static void resume(struct nt_keep *k, struct kept *p)
+{
+	for (size_t i = 0; i < k->resumed_len; i++) {
+		if (k->resumed[i].ep_id != p->pod.ep_id)
+			continue;
+		p->fault = k->resumed[i].fault;
+		p->from_us = k->resumed[i].from_us;
+		k->resumed[i] = k->resumed[--k->resumed_len];
+		return;
+	}
+}
+
+/* Gaps of pods that went together with the former agent. */
+static void end_resumed(struct nt_keep *k)
+{
+	while (k->resumed_len) {
+		struct nt_keep_news *last = &k->resumed[--k->resumed_len];
+
+		last->to_us = real_us(k);
+		k->fn(k->ctx, last);
+	}
+}
+
 static struct kept *add(struct nt_keep *k, uint64_t ep_id)
 {
 	struct kept *p = calloc(1, sizeof(*p));
@@ -131,6 +172,7 @@ static struct kept *add(struct nt_keep *k, uint64_t ep_id)
 	p->good_us = (int64_t)(p->pod.attach_real_ns / NT_NS_PER_US);
 	if (k->verified_us > p->good_us)
 		p->good_us = k->verified_us;
+	resume(k, p);
 	return p;
 }
 
@@ -179,6 +221,7 @@ static void list(struct nt_keep *k)
 	}
 	while ((p = find_unlisted(k)))
 		forget(k, p);
+	end_resumed(k);
 }
 
 /* --- one pod ---------------------------------------------------------------------------------- */

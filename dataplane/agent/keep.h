@@ -52,6 +52,10 @@ struct nt_keep *nt_keep_new(const struct nt_keep_ops *ops, struct nt_clock *cloc
 			    int64_t verified_us, nt_keep_news_fn *fn, void *ctx,
 			    struct nt_err *err);
 void nt_keep_free(struct nt_keep *k);
+/* Once, before the first work: gaps that a former agent found and did not see the end of. They go
+ * on if their pod is still so, else they end now. The news are copied. */
+int nt_keep_resume(struct nt_keep *k, const struct nt_keep_news *open, size_t open_len,
+		   struct nt_err *err) NT_MUSTCHECK;
 
 /* Before messages are read: what they tell happened after the last call of this. */
 void nt_keep_round(struct nt_keep *k);

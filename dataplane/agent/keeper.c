@@ -11,6 +11,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
+#include "dataplane/agent/gaplog.h"
 #include "dataplane/agent/netnses.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
@@ -18,18 +19,19 @@
 
 /* How exact the beginning of a gap is (nt_keep_round). */
 #define ROUND_MS 100
-/* A node's pods all lose their filters at once: a burst of messages. */
-#define RECEIVE_BYTES (1 << 20)
+/* Room for a storm: 200 pods that come at once make about 2,000 messages. */
+#define RECEIVE_BYTES (4 << 20)
 
 struct nt_keeper {
 	struct nt_clock clock;
 	struct nt_taps *taps; /* the thread's own handle */
 	struct nt_keep *keep; /* the thread's */
 	struct nl_sock *netlink;
-	int stop_fd;
+	int stop_fd, links_fd;
 	pthread_t thread;
 	bool is_running, is_prepared;
 	pthread_mutex_t mutex; /* of what follows */
+	struct nt_gaplog *gaplog;
 	struct nt_buf news; /* struct nt_keep_news */
 	struct nt_keep_stats stats;
 };
@@ -92,6 +94,13 @@ static void op_sweep(void *ctx)
 
 /* --- rtnetlink -------------------------------------------------------------------------------- */
 
+static void ring_for_links(struct nt_keeper *k)
+{
+	const uint64_t one = 1;
+
+	(void)!write(k->links_fd, &one, sizeof(one));
+}
+
 static int on_message(struct nl_msg *msg, void *ctx)
 {
 	struct nlmsghdr *h = nlmsg_hdr(msg);
@@ -106,6 +115,7 @@ static int on_message(struct nl_msg *msg, void *ctx)
 		break;
 	case RTM_DELLINK:
 		nt_keep_touch(k->keep, (uint32_t)((struct ifinfomsg *)nlmsg_data(h))->ifi_index);
+		ring_for_links(k);
 		break;
 	}
 	return NL_OK;
@@ -113,6 +123,8 @@ static int on_message(struct nl_msg *msg, void *ctx)
 
 static int listen_netlink(struct nt_keeper *k, struct nt_err *err)
 {
+	const int room = RECEIVE_BYTES;
+
 	k->netlink = nl_socket_alloc();
 	if (!k->netlink)
 		return nt_err_set(err, ENOMEM, "no memory for rtnetlink");
@@ -122,8 +134,10 @@ static int listen_netlink(struct nt_keeper *k, struct nt_err *err)
 	    nl_socket_add_memberships(k->netlink, RTNLGRP_TC, RTNLGRP_LINK, 0) < 0 ||
 	    nl_socket_set_nonblocking(k->netlink) < 0)
 		return nt_err_sys(err, errno ? errno : EIO, "listen to rtnetlink");
-	/* Else the kernel says that it lost messages, and everything is looked at. */
-	(void)nl_socket_set_buffer_size(k->netlink, RECEIVE_BYTES, 0);
+	/* Beyond net.core.rmem_max only with CAP_NET_ADMIN, which we have. Without room the kernel
+	 * says that it lost messages, and everything is looked at. */
+	(void)setsockopt(nl_socket_get_fd(k->netlink), SOL_SOCKET, SO_RCVBUFFORCE, &room,
+			 sizeof(room));
 	return 0;
 }
 
@@ -135,19 +149,23 @@ static void read_messages(struct nt_keeper *k)
 	do
 		r = nl_recvmsgs_default(k->netlink);
 	while (r >= 0);
-	if (r != -NLE_AGAIN)
-		nt_keep_touch_all(k->keep);
+	if (r == -NLE_AGAIN)
+		return;
+	nt_keep_touch_all(k->keep);
+	ring_for_links(k);
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-/* The owner takes them each second; what it has not taken is bounded by what can happen meanwhile:
- * a look at each pod. */
+/* On disk before anything is repaired. The owner takes them with each batch; what it has not taken
+ * is bounded by what can happen meanwhile: a look at each pod. */
 static void on_news(void *ctx, const struct nt_keep_news *news)
 {
 	struct nt_keeper *k = ctx;
 
 	pthread_mutex_lock(&k->mutex);
+	if (news->fault)
+		nt_gaplog_add(k->gaplog, news);
 	nt_buf_add(&k->news, news, sizeof(*news));
 	pthread_mutex_unlock(&k->mutex);
 }
@@ -186,8 +204,24 @@ static void *run(void *ctx)
 	}
 }
 
-static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, int64_t verified_us,
-		 struct nt_err *err)
+/* What a killed agent had not told, and the gaps whose end it did not see. */
+static int read_gaplog(struct nt_keeper *k, const char *path, struct nt_err *err)
+{
+	const struct nt_keep_news *left, *open;
+	size_t left_len, open_len;
+
+	k->gaplog = nt_gaplog_open(path);
+	if (!k->gaplog)
+		return nt_err_set(err, ENOMEM, "no memory for gaps in coverage");
+	left = nt_gaplog_left(k->gaplog, &left_len);
+	if (left_len)
+		nt_buf_add(&k->news, left, left_len * sizeof(*left));
+	open = nt_gaplog_open_ones(k->gaplog, &open_len);
+	return nt_keep_resume(k->keep, open, open_len, err);
+}
+
+static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, const char *gaplog,
+		 int64_t verified_us, struct nt_err *err)
 {
 	struct nt_taps_config config = *taps_config;
 	struct nt_keep_ops ops = { .list = op_list,
@@ -208,8 +242,12 @@ static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, 
 	k->keep = nt_keep_new(&ops, &k->clock, verified_us, on_news, k, err);
 	if (!k->keep)
 		return -err->code;
+	r = read_gaplog(k, gaplog, err);
+	if (r < 0)
+		return r;
 	k->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (k->stop_fd == -1)
+	k->links_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (k->stop_fd == -1 || k->links_fd == -1)
 		return nt_err_sys(err, errno, "eventfd");
 	r = listen_netlink(k, err);
 	if (r < 0)
@@ -221,8 +259,8 @@ static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, 
 	return 0;
 }
 
-int nt_keeper_start(const struct nt_taps_config *taps_config, int64_t verified_us,
-		    struct nt_keeper **ret_keeper, struct nt_err *err)
+int nt_keeper_start(const struct nt_taps_config *taps_config, const char *gaplog,
+		    int64_t verified_us, struct nt_keeper **ret_keeper, struct nt_err *err)
 {
 	struct nt_keeper *k = calloc(1, sizeof(*k));
 	int r;
@@ -230,9 +268,9 @@ int nt_keeper_start(const struct nt_taps_config *taps_config, int64_t verified_u
 	if (!k)
 		return nt_err_set(err, ENOMEM, "no memory to keep taps in place");
 	k->clock = nt_clock_system();
-	k->stop_fd = -1;
+	k->stop_fd = k->links_fd = -1;
 	pthread_mutex_init(&k->mutex, NULL);
-	r = start(k, taps_config, verified_us, err);
+	r = start(k, taps_config, gaplog, verified_us, err);
 	if (r < 0) {
 		nt_keeper_stop(k);
 		return r;
@@ -252,7 +290,9 @@ void nt_keeper_stop(struct nt_keeper *k)
 	nt_keep_free(k->keep);
 	nl_socket_free(k->netlink);
 	nt_closep(&k->stop_fd);
+	nt_closep(&k->links_fd);
 	nt_taps_close(k->taps);
+	nt_gaplog_close(k->gaplog);
 	nt_buf_done(&k->news);
 	pthread_mutex_destroy(&k->mutex);
 	free(k);
@@ -273,6 +313,26 @@ void nt_keeper_take(struct nt_keeper *k, nt_keep_news_fn *fn, void *ctx)
 		memcpy(&one, news.p + at, sizeof(one));
 		fn(ctx, &one);
 	}
+}
+
+void nt_keeper_told(struct nt_keeper *k)
+{
+	pthread_mutex_lock(&k->mutex);
+	if (!k->news.len) /* else something came meanwhile, and the next batch will have it */
+		nt_gaplog_told(k->gaplog);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+int nt_keeper_links_fd(const struct nt_keeper *k)
+{
+	return k->links_fd;
+}
+
+void nt_keeper_links(struct nt_keeper *k)
+{
+	uint64_t times;
+
+	(void)!read(k->links_fd, &times, sizeof(times));
 }
 
 struct nt_keep_stats nt_keeper_stats(struct nt_keeper *k)

@@ -10,12 +10,20 @@
 
 struct nt_keeper;
 
-/* taps_config: borrowed during the call; its objects must exist. verified_us: as nt_keep_new. */
-int nt_keeper_start(const struct nt_taps_config *taps_config, int64_t verified_us,
-		    struct nt_keeper **ret_keeper, struct nt_err *err) NT_MUSTCHECK;
+/* taps_config, gaplog (path of the file, gaplog.h): borrowed during the call; the pinned objects
+ * must exist. verified_us: as nt_keep_new. */
+int nt_keeper_start(const struct nt_taps_config *taps_config, const char *gaplog,
+		    int64_t verified_us, struct nt_keeper **ret_keeper,
+		    struct nt_err *err) NT_MUSTCHECK;
 /* Ends the thread; taps stay as they are. */
 void nt_keeper_stop(struct nt_keeper *k);
 
-/* Hands over what happened since the last call, in order. */
+/* Hands over what happened since the last call, in order; first what a killed agent left. */
 void nt_keeper_take(struct nt_keeper *k, nt_keep_news_fn *fn, void *ctx);
+/* What was taken is in a batch. */
+void nt_keeper_told(struct nt_keeper *k);
+/* A descriptor to watch, and to call nt_keeper_links for when it can be read: a link went, or
+ * messages of links were lost. */
+int nt_keeper_links_fd(const struct nt_keeper *k);
+void nt_keeper_links(struct nt_keeper *k);
 struct nt_keep_stats nt_keeper_stats(struct nt_keeper *k);

@@ -373,6 +373,44 @@ START_TEST(not_tapped_at_the_start)
 }
 END_TEST
 
+/* The end of the pod's gap that began then; 0: it was not said. */
+static int64_t end_of(uint64_t ep_id, int64_t from_us)
+{
+	int64_t to_us = 0;
+
+	for (unsigned i = 0; i < news.len; i++)
+		if (news.list[i].fault && news.list[i].ep_id == ep_id) {
+			ck_assert_int_eq(news.list[i].from_us, from_us);
+			ck_assert_int_eq(to_us, 0);
+			to_us = news.list[i].to_us;
+		}
+	return to_us;
+}
+
+/* A killed agent found three gaps and saw the end of none: one pod is in order by now, one is gone,
+ * the third one's lasts. */
+START_TEST(gaps_of_a_killed_agent)
+{
+	const struct nt_keep_news left[] = { { 1, NT_HOOK_NONE, NT_FAULT_REMOVED, 500, 0 },
+					     { 2, NT_HOOK_TCX, NT_FAULT_SHADOWED, 600, 0 },
+					     { 4, NT_HOOK_NONE, NT_FAULT_REMOVED, 700, 0 } };
+
+	nt_keep_free(keep);
+	start(now_us());
+	kernel.has_tcx = false;
+	kernel.taps[1] = (struct tap){ .attached = true, .filter = true, .behind = true };
+	ck_assert_int_eq(nt_keep_resume(keep, left, 3, NULL), 0);
+	pass(100);
+	ck_assert_int_eq(end_of(1, 500), now_us());
+	ck_assert_int_eq(end_of(2, 600), 0);
+	ck_assert_int_eq(end_of(4, 700), now_us());
+	kernel.taps[1].behind = false;
+	pass(NT_KEEP_LOOK_FILTER_NS / MS);
+	ck_assert_int_gt(end_of(2, 600), end_of(1, 500));
+	ck_assert_int_le(end_of(2, 600), now_us());
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("agent_keep");
@@ -388,6 +426,7 @@ int main(void)
 	tcase_add_test(t, no_fight_for_ever);
 	tcase_add_test(t, pod_that_ends);
 	tcase_add_test(t, not_tapped_at_the_start);
+	tcase_add_test(t, gaps_of_a_killed_agent);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

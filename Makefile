@@ -6,6 +6,7 @@ CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG ?= clang
 CFLAGS ?= -O2 -g
 Q := $(if $(V),,@)
+comma := ,
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 NT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-command-line-argument \
@@ -75,9 +76,14 @@ $(foreach m,$(MODULES),$(eval $(call archive_rule,$(m))))
 # --- link --------------------------------------------------------------------------------------
 link = $(call say,LD,$@) $(CC) $(CFLAGS) $(NT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
+# Static, without glibc's name lookups (dataplane/taps/nonames.c). Not --no-warnings: ld 2.40 then
+# passes over undefined symbols, too.
+STATIC := -static -Wl,--fatal-warnings $(addprefix -Wl$(comma)--wrap=,getaddrinfo getprotobyname getprotobynumber) \
+	-Wl,-u,__wrap_getaddrinfo
+
 # One static file: it is copied to nodes whose libraries are not known (and it starts faster).
 $(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib/base)
-	$(link) $(if $(SAN),,-static -Wl,--no-warnings) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
+	$(link) $(if $(SAN),,$(STATIC)) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
 
 $(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/installer dataplane/taps $(LIB))
 	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
@@ -123,7 +129,7 @@ GUEST_ARCHIVES := $(call archives,dataplane/taps lib/policy lib/dns lib/base)
 
 $(BUILD)/guest/%: tests/bpf/%.c $(GUEST_ARCHIVES)
 	$(Q)mkdir -p $(@D)
-	$(call say,GUEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) -static -s -MMD -MP -MF $@.d -o $@ $< \
+	$(call say,GUEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) $(STATIC) -s -MMD -MP -MF $@.d -o $@ $< \
 		-Wl,--start-group $(GUEST_ARCHIVES) -Wl,--end-group $(if $(SYSROOT),$(addprefix -L$(SYSROOT),/usr/lib/aarch64-linux-gnu /lib/aarch64-linux-gnu)) \
 		-lcheck -lsubunit -lrt -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lpthread -lm
 

@@ -5,6 +5,7 @@
  * namespace. Unlike on a veth a task runs this and may be interrupted on its CPU, so nothing is
  * kept per CPU without a lock but sums. Only observes: always lets the packet through.
  */
+#include "dataplane/bpf/counters.bpf.h"
 #include "dataplane/bpf/event.bpf.h"
 #include "dataplane/bpf/ring.bpf.h"
 #include "dataplane/bpf/whose.bpf.h"
@@ -29,14 +30,6 @@ struct small_record {
 	struct nt_event event;
 	__u8 payload[NT_HOST_SMALL];
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NT_PODS_MAX);
-	__type(key, __u64);
-	__type(value, struct nt_counters);
-} counters SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

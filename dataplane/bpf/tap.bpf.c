@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Both directions of a pod's host link: each DNS packet becomes an event or a loss. */
+#include "dataplane/bpf/counters.bpf.h"
 #include "dataplane/bpf/emit.bpf.h"
 #include "dataplane/bpf/fragments.bpf.h"
 #include "dataplane/bpf/quick.bpf.h"
@@ -21,14 +22,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nt_endpoint);
 } endpoints SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NT_PODS_MAX);
-	__type(key, __u64);
-	__type(value, struct nt_counters);
-} counters SEC(".maps");
 
 /* The next five are for userspace alone; they are here so that one load makes all maps. */
 struct {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Numbers and losses per endpoint: one pinned map for the programs of pods and of the host. BPF
+ * only. Entries are made by userspace, so memory follows the number of pods, not the capacity. */
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "dataplane/abi.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NT_PODS_MAX);
+	__type(key, __u64);
+	__type(value, struct nt_counters);
+} counters SEC(".maps");

@@ -23,10 +23,13 @@ struct nt_status {
 
 /* --- the text --------------------------------------------------------------------------------- */
 
-static void one(struct nt_buf *out, const char *name, const char *help, enum nt_metric_kind kind,
-		uint64_t value)
+/* What ends with _total is a counter, all others are gauges, as Prometheus has it. */
+static void one(struct nt_buf *out, const char *name, const char *help, uint64_t value)
 {
-	nt_metrics_head(out, name, help, kind);
+	size_t len = strlen(name);
+	bool is_counter = len > 6 && strcmp(name + len - 6, "_total") == 0;
+
+	nt_metrics_head(out, name, help, is_counter ? NT_METRIC_COUNTER : NT_METRIC_GAUGE);
 	nt_metrics_sample(out, name, NULL, value);
 }
 
@@ -51,25 +54,22 @@ static void put_packets(struct nt_buf *out, const struct nt_agent *a)
 {
 	const struct nt_agent_stats *s = &a->stats;
 
-	one(out, "nametap_agent_events_total", "Samples taken from the ring buffer",
-	    NT_METRIC_COUNTER, s->events);
-	one(out, "nametap_agent_events_bad_total", "Samples that were no event", NT_METRIC_COUNTER,
-	    s->bad_events);
+	one(out, "nametap_agent_events_total", "Samples taken from the ring buffer", s->events);
+	one(out, "nametap_agent_events_bad_total", "Samples that were no event", s->bad_events);
 	one(out, "nametap_agent_packets_total", "DNS packets taken from the ring buffer",
-	    NT_METRIC_COUNTER, s->datagrams);
+	    s->datagrams);
 	one(out, "nametap_agent_packets_logged_total", "DNS datagrams in LOG rows, or waiting",
-	    NT_METRIC_COUNTER, s->logged);
-	one(out, "nametap_agent_queries_total", "DNS queries", NT_METRIC_COUNTER, s->queries);
-	one(out, "nametap_agent_replies_total", "DNS replies", NT_METRIC_COUNTER, s->replies);
+	    s->logged);
+	one(out, "nametap_agent_queries_total", "DNS queries", s->queries);
+	one(out, "nametap_agent_replies_total", "DNS replies", s->replies);
 	one(out, "nametap_agent_parse_errors_total", "DNS datagrams that would not parse",
-	    NT_METRIC_COUNTER, s->parse_errors);
+	    s->parse_errors);
 	one(out, "nametap_agent_lookups_folded_total", "Lookups whose name is not in their row",
-	    NT_METRIC_COUNTER, s->folded);
+	    s->folded);
 	one(out, "nametap_agent_repeated_total", "Datagrams dropped as covered by the spool",
-	    NT_METRIC_COUNTER, s->repeated);
+	    s->repeated);
 	one(out, "nametap_agent_before_tap_packets_total",
-	    "Packets of any protocol that the kernel dropped between pods and taps",
-	    NT_METRIC_COUNTER, s->before_tap);
+	    "Packets of any protocol that the kernel dropped between pods and taps", s->before_tap);
 	put_losses(out, s);
 }
 
@@ -78,27 +78,22 @@ static void put_streams(struct nt_buf *out, const struct nt_agent *a)
 	struct nt_stream_stats s = nt_streams_stats(a->streams);
 
 	one(out, "nametap_agent_tcp_segments_total", "TCP segments taken from the ring buffer",
-	    NT_METRIC_COUNTER, a->stats.tcp_segments);
+	    a->stats.tcp_segments);
 	one(out, "nametap_agent_tcp_messages_total", "DNS messages read from TCP streams",
-	    NT_METRIC_COUNTER, a->stats.tcp_messages);
-	one(out, "nametap_agent_tcp_streams", "TCP streams in the table", NT_METRIC_GAUGE,
-	    s.streams);
-	one(out, "nametap_agent_tcp_streams_total", "TCP streams that were begun",
-	    NT_METRIC_COUNTER, s.opened);
+	    a->stats.tcp_messages);
+	one(out, "nametap_agent_tcp_streams", "TCP streams in the table", s.streams);
+	one(out, "nametap_agent_tcp_streams_total", "TCP streams that were begun", s.opened);
 	one(out, "nametap_agent_tcp_stream_bytes", "Octets that wait for the rest of a message",
-	    NT_METRIC_GAUGE, s.bytes);
+	    s.bytes);
 	one(out, "nametap_agent_tcp_streams_evicted_total", "Streams that went for lack of room",
-	    NT_METRIC_COUNTER, s.evicted);
-	one(out, "nametap_agent_tcp_gaps_total", "Holes in streams that were given up",
-	    NT_METRIC_COUNTER, s.gaps);
+	    s.evicted);
+	one(out, "nametap_agent_tcp_gaps_total", "Holes in streams that were given up", s.gaps);
 	one(out, "nametap_agent_tcp_gap_bytes_total", "Octets of streams that never came",
-	    NT_METRIC_COUNTER, s.gap_octets);
+	    s.gap_octets);
 	one(out, "nametap_agent_tcp_conflicts_total",
-	    "Segments that brought other octets than those that came first", NT_METRIC_COUNTER,
-	    s.conflicts);
+	    "Segments that brought other octets than those that came first", s.conflicts);
 	one(out, "nametap_agent_fragments_unknown_total",
-	    "Fragments of UDP whose first one was not seen", NT_METRIC_COUNTER,
-	    a->stats.fragments_unknown);
+	    "Fragments of UDP whose first one was not seen", a->stats.fragments_unknown);
 }
 
 static void put_tables(struct nt_buf *out, const struct nt_agent *a)
@@ -110,117 +105,99 @@ static void put_tables(struct nt_buf *out, const struct nt_agent *a)
 
 	while ((pod = nt_podtable_next(&a->pods, &at)))
 		tapped += pod->known && pod->pod.state == NT_POD_ATTACHED;
-	one(out, "nametap_agent_pods_tapped", "Pods that are tapped", NT_METRIC_GAUGE, tapped);
-	one(out, "nametap_agent_pods", "Pods in the table, gone ones included", NT_METRIC_GAUGE,
-	    a->pods.map.len);
-	one(out, "nametap_agent_attach_failures", "Pods whose attachment failed", NT_METRIC_GAUGE,
+	one(out, "nametap_agent_pods_tapped", "Pods that are tapped", tapped);
+	one(out, "nametap_agent_pods", "Pods in the table, gone ones included", a->pods.map.len);
+	one(out, "nametap_agent_attach_failures", "Pods whose attachment failed",
 	    a->failed.failing);
-	one(out, "nametap_agent_pairing_entries", "Queries in the pairing table", NT_METRIC_GAUGE,
-	    pair.entries);
-	one(out, "nametap_agent_pairing_waiting", "Queries that wait for a reply", NT_METRIC_GAUGE,
-	    pair.waiting);
+	one(out, "nametap_agent_pairing_entries", "Queries in the pairing table", pair.entries);
+	one(out, "nametap_agent_pairing_waiting", "Queries that wait for a reply", pair.waiting);
 	one(out, "nametap_agent_pairing_evicted_total", "Queries given up early for lack of room",
-	    NT_METRIC_COUNTER, pair.evicted);
+	    pair.evicted);
 	one(out, "nametap_agent_pod_rows", "Rows with a name that a pod may have per interval",
-	    NT_METRIC_GAUGE, a->rows_now);
-	one(out, "nametap_agent_row_bytes", "Memory of the open interval's rows", NT_METRIC_GAUGE,
+	    a->rows_now);
+	one(out, "nametap_agent_row_bytes", "Memory of the open interval's rows",
 	    nt_agent_row_bytes(a));
-	one(out, "nametap_agent_rows_total", "Rows in batches", NT_METRIC_COUNTER, a->stats.rows);
+	one(out, "nametap_agent_rows_total", "Rows in batches", a->stats.rows);
 	one(out, "nametap_agent_flushes_early_total", "Flushes because rows were many",
-	    NT_METRIC_COUNTER, a->stats.early_flushes);
+	    a->stats.early_flushes);
 	one(out, "nametap_agent_flush_failures_total", "Batches that could not be written",
-	    NT_METRIC_COUNTER, a->stats.write_failures);
+	    a->stats.write_failures);
 }
 
 static void put_taps(struct nt_buf *out, struct nt_keeper *keeper)
 {
 	struct nt_keep_stats s = nt_keeper_stats(keeper);
 
-	one(out, "nametap_agent_taps", "Pods whose taps are kept in place", NT_METRIC_GAUGE,
-	    s.kept);
-	one(out, "nametap_agent_taps_tcx", "Of these, by tcx and not by clsact", NT_METRIC_GAUGE,
-	    s.tcx);
+	one(out, "nametap_agent_taps", "Pods whose taps are kept in place", s.kept);
+	one(out, "nametap_agent_taps_tcx", "Of these, by tcx and not by clsact", s.tcx);
 	one(out, "nametap_agent_taps_removed_total", "Taps that another program removed",
-	    NT_METRIC_COUNTER, s.removed);
+	    s.removed);
 	one(out, "nametap_agent_taps_shadowed_total",
-	    "Taps before which another program was put that may hide packets", NT_METRIC_COUNTER,
-	    s.shadowed);
+	    "Taps before which another program was put that may hide packets", s.shadowed);
 	one(out, "nametap_agent_taps_settled_total", "Links brought to their hook and place",
-	    NT_METRIC_COUNTER, s.settled);
-	one(out, "nametap_agent_taps_failures_total", "Attempts at that which failed",
-	    NT_METRIC_COUNTER, s.failures);
+	    s.settled);
+	one(out, "nametap_agent_taps_failures_total", "Attempts at that which failed", s.failures);
 }
 
 static void put_spool(struct nt_buf *out, const struct nt_agent *a)
 {
 	struct nt_spool_stats s = nt_spool_stats(a->spool);
 
-	one(out, "nametap_agent_spool_batches", "Batches that wait for the controller",
-	    NT_METRIC_GAUGE, s.files);
-	one(out, "nametap_agent_spool_bytes", "Octets of the spool's files", NT_METRIC_GAUGE,
-	    s.bytes);
-	one(out, "nametap_agent_batches_written_total", "Batches written", NT_METRIC_COUNTER,
-	    s.written);
+	one(out, "nametap_agent_spool_batches", "Batches that wait for the controller", s.files);
+	one(out, "nametap_agent_spool_bytes", "Octets of the spool's files", s.bytes);
+	one(out, "nametap_agent_batches_written_total", "Batches written", s.written);
 	one(out, "nametap_agent_batches_acknowledged_total", "Batches that the controller has",
-	    NT_METRIC_COUNTER, s.acknowledged);
+	    s.acknowledged);
 	one(out, "nametap_agent_batches_dropped_total", "Batches dropped, the spool was full",
-	    NT_METRIC_COUNTER, s.dropped);
+	    s.dropped);
 	one(out, "nametap_agent_batches_rejected_total", "Batches that the controller refused",
-	    NT_METRIC_COUNTER, s.rejected);
-	one(out, "nametap_agent_batches_torn_total", "Spool files set aside as damaged",
-	    NT_METRIC_COUNTER, s.torn);
+	    s.rejected);
+	one(out, "nametap_agent_batches_torn_total", "Spool files set aside as damaged", s.torn);
 }
 
 static void put_ring(struct nt_buf *out, const struct nt_ring *ring)
 {
 	struct nt_ring_stats s = nt_ring_stats(ring);
 
-	one(out, "nametap_agent_ring_bytes", "Size of the ring buffer", NT_METRIC_GAUGE, s.bytes);
-	one(out, "nametap_agent_ring_used_bytes", "Octets in the ring buffer", NT_METRIC_GAUGE,
-	    s.used_bytes);
-	one(out, "nametap_agent_ring_used_max_bytes", "Most that a drain found", NT_METRIC_GAUGE,
-	    s.used_max_bytes);
+	one(out, "nametap_agent_ring_bytes", "Size of the ring buffer", s.bytes);
+	one(out, "nametap_agent_ring_used_bytes", "Octets in the ring buffer", s.used_bytes);
+	one(out, "nametap_agent_ring_used_max_bytes", "Most that a drain found", s.used_max_bytes);
 	one(out, "nametap_agent_ring_wakeups_total", "Wake-ups because a quarter was full",
-	    NT_METRIC_COUNTER, s.wakeups);
+	    s.wakeups);
 }
 
 static void put_export(struct nt_buf *out, const struct nt_export *export)
 {
 	struct nt_export_stats s = nt_export_stats(export);
 
-	one(out, "nametap_agent_upload_failures_total", "Uploads that are tried again",
-	    NT_METRIC_COUNTER, s.failures);
+	one(out, "nametap_agent_upload_failures_total", "Uploads that are tried again", s.failures);
 	one(out, "nametap_agent_upload_duplicates_total", "Uploads that the controller had already",
-	    NT_METRIC_COUNTER, s.duplicates);
+	    s.duplicates);
 }
 
 static void put_rules(struct nt_buf *out, const struct nt_rules *rules)
 {
 	struct nt_rules_stats s = nt_rules_stats(rules);
 
-	one(out, "nametap_agent_policies", "Policies in the objects", NT_METRIC_GAUGE, s.policies);
+	one(out, "nametap_agent_policies", "Policies in the objects", s.policies);
 	one(out, "nametap_agent_policies_refused", "Of these, whose newest form is refused",
-	    NT_METRIC_GAUGE, s.refused);
-	one(out, "nametap_agent_policy_slots", "Compiled policies in the kernel", NT_METRIC_GAUGE,
-	    s.slots);
+	    s.refused);
+	one(out, "nametap_agent_policy_slots", "Compiled policies in the kernel", s.slots);
 	one(out, "nametap_agent_endpoint_writes_total", "Pods whose policies were changed",
-	    NT_METRIC_COUNTER, s.written);
+	    s.written);
 	one(out, "nametap_agent_endpoint_failures_total",
-	    "Pods whose policies could not be changed", NT_METRIC_COUNTER, s.failures);
+	    "Pods whose policies could not be changed", s.failures);
 }
 
 static void put_adopt(struct nt_buf *out, const struct nt_adopt *adopt)
 {
 	struct nt_adopt_stats s = nt_adopt_stats(adopt);
 
-	one(out, "nametap_agent_adopted_total", "Running pods tapped without an ADD",
-	    NT_METRIC_COUNTER, s.adopted);
-	one(out, "nametap_agent_adopt_lost_total", "Pods whose link went without a DEL",
-	    NT_METRIC_COUNTER, s.lost);
-	one(out, "nametap_agent_adopt_failed", "Running pods that cannot be tapped",
-	    NT_METRIC_GAUGE, s.failed);
+	one(out, "nametap_agent_adopted_total", "Running pods tapped without an ADD", s.adopted);
+	one(out, "nametap_agent_adopt_lost_total", "Pods whose link went without a DEL", s.lost);
+	one(out, "nametap_agent_adopt_failed", "Running pods that cannot be tapped", s.failed);
 	one(out, "nametap_agent_cni_cache_bad", "Files of the CNI cache that are no entries",
-	    NT_METRIC_GAUGE, s.bad_entries);
+	    s.bad_entries);
 }
 
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)

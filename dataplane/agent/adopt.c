@@ -42,7 +42,7 @@ struct nt_adopt {
 	struct nt_buf tapped; /* struct tapped */
 	struct nt_buf places; /* struct place; made when the first pod of the list asks */
 	bool places_known;
-	struct nt_buf noted; /* struct noted: pods of the list */
+	struct nt_buf noted; /* struct noted: what this agent has noted as not tapped */
 	struct timespec cache_mtime;
 	uint64_t objects_generation;
 	bool dirty; /* something is left to be tried again */
@@ -145,6 +145,24 @@ static void find_dns(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
 		nt_podlist_derive_dns(object, a->config.cluster_domain, pod);
 }
 
+/* Whatever told of the pod may cease to before the plugin's DEL could take the note away: the rest
+ * of a chain is deleted after us, and the cache's entry last of all. */
+static void remember_note(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	struct noted *all = (struct noted *)a->noted.p, fresh = { .look = a->stats.looks };
+
+	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
+		if (strcmp(all[i].pod.container_id, pod->container_id) == 0 &&
+		    strcmp(all[i].pod.ifname, pod->ifname) == 0) {
+			all[i].look = a->stats.looks;
+			return;
+		}
+	}
+	memcpy(fresh.pod.container_id, pod->container_id, sizeof(fresh.pod.container_id));
+	memcpy(fresh.pod.ifname, pod->ifname, sizeof(fresh.pod.ifname));
+	nt_buf_add(&a->noted, &fresh, sizeof(fresh));
+}
+
 static void cannot(struct nt_adopt *a, const struct nt_pod *pod, const char *netns, const char *why)
 {
 	struct nt_err err;
@@ -154,6 +172,7 @@ static void cannot(struct nt_adopt *a, const struct nt_pod *pod, const char *net
 	if (nt_failure_put(a->config.state_dir, pod, netns, why, &err) < 0)
 		nt_log_warn("cannot note that %s/%s is not tapped: %s", pod->namespace_, pod->name,
 			    err.msg);
+	remember_note(a, pod);
 }
 
 /* Is it tapped now? */
@@ -311,21 +330,6 @@ static int check_route(const struct place *place, const struct nt_pod *pod, stru
 			  link.ifname);
 }
 
-static void note_listed(struct nt_adopt *a, const struct nt_pod *pod, const char *why)
-{
-	struct noted *all = (struct noted *)a->noted.p, fresh = { .look = a->stats.looks };
-
-	cannot(a, pod, NULL, why);
-	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
-		if (strcmp(all[i].pod.container_id, pod->container_id) == 0) {
-			all[i].look = a->stats.looks;
-			return;
-		}
-	}
-	memcpy(fresh.pod.container_id, pod->container_id, sizeof(fresh.pod.container_id));
-	nt_buf_add(&a->noted, &fresh, sizeof(fresh));
-}
-
 static void on_object(struct nt_adopt *a, const struct nt_object *object)
 {
 	const struct place *place;
@@ -340,28 +344,13 @@ static void on_object(struct nt_adopt *a, const struct nt_object *object)
 	place = only_place(a, &pod, &err);
 	r = place ? check_route(place, &pod, &err) : -ENOENT;
 	if (r < 0) {
-		note_listed(a, &pod, err.msg);
+		cannot(a, &pod, NULL, err.msg);
 		return;
 	}
 	memcpy(pod.ifname, place->ifname, sizeof(pod.ifname));
 	pod.netns_ino = place->netns->ino;
 	pod.netns_dev = place->netns->dev;
 	(void)adopt(a, place->netns->path, &pod);
-}
-
-/* Notes of pods that are tapped by now, or not in the list any more. */
-static void drop_old_notes(struct nt_adopt *a)
-{
-	struct noted *all = (struct noted *)a->noted.p;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
-		if (all[i].look == a->stats.looks)
-			all[kept++] = all[i];
-		else
-			nt_failure_drop(a->config.state_dir, &all[i].pod);
-	}
-	a->noted.len = kept * sizeof(*all);
 }
 
 static void look_at_list(struct nt_adopt *a)
@@ -372,7 +361,6 @@ static void look_at_list(struct nt_adopt *a)
 		return;
 	for (size_t i = 0; (object = nt_objects_at(a->config.objects, NT_SLICE_LIT("Pod"), i)); i++)
 		on_object(a, object);
-	drop_old_notes(a);
 }
 
 /* --- a look ----------------------------------------------------------------------------------- */
@@ -393,6 +381,21 @@ bool nt_adopt_has_news(const struct nt_adopt *a)
 	return mtime.tv_sec != a->cache_mtime.tv_sec || mtime.tv_nsec != a->cache_mtime.tv_nsec ||
 	       (a->config.objects &&
 		nt_objects_generation(a->config.objects) != a->objects_generation);
+}
+
+/* Notes of pods that are tapped by now, or that nobody tells of any more. */
+static void drop_old_notes(struct nt_adopt *a)
+{
+	struct noted *all = (struct noted *)a->noted.p;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
+		if (all[i].look == a->stats.looks)
+			all[kept++] = all[i];
+		else
+			nt_failure_drop(a->config.state_dir, &all[i].pod);
+	}
+	a->noted.len = kept * sizeof(*all);
 }
 
 void nt_adopt_look(struct nt_adopt *a)
@@ -420,4 +423,5 @@ void nt_adopt_look(struct nt_adopt *a)
 	a->stats.failed = 0;
 	look_at_cache(a);
 	look_at_list(a);
+	drop_old_notes(a);
 }

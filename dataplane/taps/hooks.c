@@ -174,6 +174,27 @@ static bool is_link_gone(__u32 ifindex)
 	return !if_indextoname(ifindex, name) && errno == ENXIO;
 }
 
+static bool is_removed(const struct side sides[NT_DIR_MAX])
+{
+	return fault_of(&sides[NT_DIR_FROM_POD]) == NT_FAULT_REMOVED ||
+	       fault_of(&sides[NT_DIR_TO_POD]) == NT_FAULT_REMOVED;
+}
+
+/* A DEL takes the programs off before it says that the pod is detached; with the lock it has said
+ * so. */
+static int look_again(struct nt_taps *t, const struct nt_pod *pod, bool filters,
+		      struct side sides[NT_DIR_MAX], struct nt_endpoint *ret_ep)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_err err;
+	int r;
+
+	if (nt_taps_lock(t->state_dir, &lock, &err) < 0)
+		return 0; /* what was seen stands */
+	r = endpoint_of(t, pod, ret_ep);
+	return r < 0 ? r : look_at_sides(t, pod, filters, sides);
+}
+
 int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 		  struct nt_hook_state *ret_state)
 {
@@ -185,6 +206,8 @@ int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 	if (r < 0)
 		return r;
 	r = look_at_sides(t, pod, filters, sides);
+	if (r == 0 && is_removed(sides))
+		r = look_again(t, pod, filters, sides, &ep);
 	if (r < 0 && !is_link_gone(pod->ifindex))
 		return r;
 	if (r < 0 || (!sides[0].link && !sides[0].filter && is_link_gone(pod->ifindex))) {

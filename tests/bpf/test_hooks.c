@@ -4,7 +4,10 @@
 #include "tests/bpf/flood.h"
 #include "tests/bpf/foreign.h"
 
+#include <pthread.h>
+
 #include "dataplane/taps/hooks.h"
+#include "dataplane/taps/internal.h"
 #include "tests/unit/suite.h"
 
 static struct nt_taps *taps, *old_way; /* the second one may not use tcx */
@@ -373,6 +376,34 @@ START_TEST(filter_or_qdisc_removed)
 }
 END_TEST
 
+static void *look_slowly(void *ret)
+{
+	struct nt_hook_state state;
+
+	*(int *)ret = nt_hooks_look(taps, &pod, true, &state);
+	return NULL;
+}
+
+/* A DEL that has taken the programs off and has not yet said so was told as "removed by another
+ * program", a gap in coverage that was none. */
+START_TEST(no_removal_in_the_middle_of_a_del)
+{
+	pthread_t looker;
+	struct nt_err err;
+	int lock, r = 1;
+
+	ck_assert_int_eq(nt_taps_lock(LAB_STATE, &lock, &err), 0);
+	for (int dir = 0; dir < NT_DIR_MAX; dir++)
+		nt_tc_detach(taps, pod.ifindex, dir);
+	ck_assert_int_eq(pthread_create(&looker, NULL, look_slowly, &r), 0);
+	poll(NULL, 0, 100);
+	ck_assert_int_eq(bpf_map_delete_elem(nt_taps_endpoints_fd(taps), &pod.ifindex), 0);
+	close(lock);
+	ck_assert_int_eq(pthread_join(looker, NULL), 0);
+	ck_assert_int_eq(r, -ENOENT);
+}
+END_TEST
+
 START_TEST(link_gone)
 {
 	struct nt_hook_state state;
@@ -474,6 +505,7 @@ int main(void)
 	tcase_add_test(t, link_detached);
 	tcase_add_test(t, pin_removed);
 	tcase_add_loop_test(t, filter_or_qdisc_removed, 0, 4);
+	tcase_add_test(t, no_removal_in_the_middle_of_a_del);
 	tcase_add_test(t, link_gone);
 	tcase_add_test(t, bandwidth_qdisc);
 	tcase_add_test(t, pins_go_with_the_pod);

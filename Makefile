@@ -289,8 +289,11 @@ install: binaries ## binaries below $(DESTDIR)$(PREFIX); the plugin into $(DESTD
 	$(Q)install -m 0755 $(BUILD)/nametap $(DESTDIR)/opt/cni/bin
 
 not_yet = @echo "make $@: not built yet ($(1))" >&2; exit 1
-e2e: ## the product on a real Kubernetes
-	$(call not_yet,it comes with the cluster issue)
+# E2E="test_podman" for some of them.
+E2E ?= $(notdir $(wildcard tests/e2e/test_*))
+e2e: deps ## in real runtimes: Kubernetes, podman, libcni (root; needs ../shared/cluster)
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries $(HELPERS)
+	$(Q)BUILD=$(abspath $(BUILD)) tests/house/e2e $(addprefix tests/e2e/,$(E2E))
 bench-store: ## the store's figures
 	$(call not_yet,it comes with the store issue)
 soak: deps ## hours under load (root); SOAK_SECONDS=N, an hour by default

@@ -16,6 +16,9 @@ export function count(n: number): string {
   return three(v) + units[i];
 }
 
+/** A runtime that is no Kubernetes (podman) tells a container's name only. */
+export const podName = (p: { namespace: string; name: string }): string => `${p.namespace || "no namespace"}/${p.name || "no pod"}`;
+
 export const exact = (n: number): string => n.toLocaleString("en");
 
 export function bytes(n: number): string {

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import * as d from "./data";
-import { ago, clock, count, day, exact, share } from "./format";
+import { ago, clock, count, day, exact, podName, share } from "./format";
 import { FilterBox, Chips } from "./filter";
 import { Name, ProblemNote, TermLink, To } from "./panel";
 import type { Gap, Summary } from "./types";
@@ -131,16 +131,16 @@ function Endpoints(): JSX.Element {
     <>
       <p>{exact(c.tapped)} pods tapped, {exact(c.failed)} not tapped, {exact(c.gone)} gone.</p>
       {failed.length > 0 && <><h3>Not tapped</h3>
-        <ul>{failed.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} /> on <Name value={e.node} />: {e.reason || "reason unknown"}</li>)}</ul></>}
+        <ul>{failed.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} /> on <Name value={e.node} />: {e.reason || "reason unknown"}</li>)}</ul></>}
       {adopted.length > 0 && <><h3>Ran before they were tapped</h3>
-        <ul>{adopted.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} /> on <Name value={e.node} />: seen since {clock(e.since, 0)} UTC</li>)}</ul></>}
+        <ul>{adopted.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} /> on <Name value={e.node} />: seen since {clock(e.since, 0)} UTC</li>)}</ul></>}
       {c.gaps.length > 0 && <><h3>Not tapped for a time</h3>
         <ul id="coverage-gaps">{c.gaps.slice(0, 100).map((g) => <li key={g.node + g.uid + g.host_ifname + g.from}>
-          <Name value={`${g.namespace}/${g.name}`} /> on <Name value={g.node} />: {gapText(g)}: {g.reason}</li>)}</ul></>}
+          <Name value={podName(g)} /> on <Name value={g.node} />: {gapText(g)}: {g.reason}</li>)}</ul></>}
       {lossy.length > 0 && <><h3>Packets not in the log</h3>
-        <ul>{lossy.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} />: {exact(e.unlogged)} of {exact(e.seen)} packets seen</li>)}</ul></>}
+        <ul>{lossy.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} />: {exact(e.unlogged)} of {exact(e.seen)} packets seen</li>)}</ul></>}
       {dropped.length > 0 && <><h3>Dropped before the tap</h3>
-        <ul>{dropped.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={`${e.namespace}/${e.name}`} />: {exact(e.before_tap)} packets dropped before the tap (any protocol)</li>)}</ul></>}
+        <ul>{dropped.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} />: {exact(e.before_tap)} packets dropped before the tap (any protocol)</li>)}</ul></>}
       <h3>Nodes</h3>
       <ul>{c.nodes.map((n) => <li key={n.node}><TermLink term={`node = "${n.node}"`}><Name value={n.node} /></TermLink>: last
         heard {clock(n.last_seen, 0)} UTC{n.missing_batches > 0 && `, ${exact(n.missing_batches)} batches missing`}{n.clock_off && n.clock_offset !== null && `, ⚠ clock is ${exact(Math.abs(n.clock_offset))} ms ${n.clock_offset > 0 ? "ahead" : "behind"}`}</li>)}</ul>

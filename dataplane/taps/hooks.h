@@ -44,8 +44,8 @@ int nt_hooks_list(struct nt_taps *t, nt_hooks_list_fn *fn, void *ctx,
 /*
  * How things stand. Cheap for a settled tcx link (two system calls). filters: look at the clsact
  * filters of such a link, too (there should be none). -ENOENT: the pod is not attached any more;
- * another -errno: could not be found out. Waits for whoever changes attachments, up to 10 s, but only
- * where a program is missing.
+ * another -errno: could not be found out. Where a program is missing it waits for whoever changes
+ * attachments, up to 10 s.
  */
 int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 		  struct nt_hook_state *ret_state) NT_MUSTCHECK;

@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batches to the controller, by curl's multi interface in our event loop. */
+/* Batches to the controller, by curl in our event loop. */
 #include "dataplane/agent/export.h"
 
-#include <curl/curl.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/http/bearer.h"
+#include "lib/http/multi.h"
 
 #define PATH "/ingest/v1/batches"
 #define PAUSE_MIN_NS (200 * NT_NS_PER_MS)
 #define PAUSE_MAX_NS (5 * NT_NS_PER_S)
 /* Answers are one small JSON object. */
 #define ANSWER_BYTES_MAX 4096
-/* A projected service-account token is some 2 KiB. */
-#define TOKEN_BYTES_MAX 16384
 
 struct nt_export {
 	struct nt_export_config config;
 	struct nt_loop *loop;
 	struct nt_agent *agent;
 	char *url;
-	CURLM *multi;
+	struct nt_multi *multi;
+	struct nt_multi_transfer transfer;
 	CURL *easy;
 	struct curl_slist *headers;
-	struct nt_timer *curl_timer; /* when curl wants to be called */
 	struct nt_timer *pause_timer; /* when the next attempt is due */
 	struct nt_buf body, answer;
 	char error[CURL_ERROR_SIZE];
@@ -51,65 +48,6 @@ bool nt_export_check_url(const char *url, struct nt_err *err)
 	return true;
 }
 
-/* --- between curl and the loop ---------------------------------------------------------------- */
-
-static void take_results(struct nt_export *e);
-
-static void on_socket(void *ctx, int fd, uint32_t events)
-{
-	struct nt_export *e = ctx;
-	int running, what = 0;
-
-	if (events & EPOLLIN)
-		what |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	if (events & (EPOLLERR | EPOLLHUP))
-		what |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(e->multi, fd, what, &running);
-	take_results(e);
-}
-
-static int want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
-{
-	struct nt_export *e = ctx;
-	uint32_t events = 0;
-
-	(void)easy, (void)socket_ctx;
-	if (what == CURL_POLL_REMOVE) {
-		nt_loop_unwatch(e->loop, fd);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		events |= EPOLLOUT;
-	return nt_loop_watch(e->loop, fd, events, on_socket, e, NULL) < 0 ? -1 : 0;
-}
-
-static void on_curl_timer(void *ctx)
-{
-	struct nt_export *e = ctx;
-	int running;
-
-	nt_loop_timer_set(e->curl_timer, 0);
-	curl_multi_socket_action(e->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	take_results(e);
-}
-
-static int want_timer(CURLM *multi, long timeout_ms, void *ctx)
-{
-	struct nt_export *e = ctx;
-
-	(void)multi;
-	/* 0 means at once, but not from within curl's own call. */
-	if (timeout_ms == 0)
-		nt_loop_timer_set(e->curl_timer, 1);
-	else
-		nt_loop_timer_set(e->curl_timer, timeout_ms < 0 ? 0 : timeout_ms * NT_NS_PER_MS);
-	return 0;
-}
-
 static size_t on_answer(char *data, size_t size, size_t n, void *ctx)
 {
 	struct nt_export *e = ctx;
@@ -121,48 +59,23 @@ static size_t on_answer(char *data, size_t size, size_t n, void *ctx)
 
 /* --- an attempt ------------------------------------------------------------------------------- */
 
-static int add_token(struct nt_export *e, struct nt_err *err)
-{
-	_cleanup_buf_ struct nt_buf line = { 0 };
-	struct curl_slist *longer;
-	int r;
-
-	if (!e->config.token_file)
-		return 0;
-	nt_buf_puts(&line, "Authorization: Bearer ");
-	r = nt_file_read_at(AT_FDCWD, e->config.token_file, TOKEN_BYTES_MAX, &line, err);
-	if (r < 0)
-		return r;
-	while (line.len && strchr("\r\n \t", line.p[line.len - 1]))
-		line.p[--line.len] = '\0';
-	for (size_t i = 0; i < line.len; i++)
-		if ((unsigned char)line.p[i] < 0x20 || line.p[i] == 0x7f)
-			return nt_err_set(err, EINVAL, "%s: not one line", e->config.token_file);
-	longer = curl_slist_append(e->headers, line.p);
-	if (!longer)
-		return nt_err_set(err, ENOMEM, "no memory for a request");
-	e->headers = longer;
-	return 0;
-}
-
 static int set_headers(struct nt_export *e, struct nt_err *err)
 {
-	struct curl_slist *longer;
 	char clock[64];
+	int r;
 
 	curl_slist_free_all(e->headers);
-	e->headers = curl_slist_append(NULL, "Content-Type: application/x-nametap-batch");
-	longer = e->headers ? curl_slist_append(e->headers, "Expect:") : NULL;
-	if (!longer)
-		return nt_err_set(err, ENOMEM, "no memory for a request");
-	e->headers = longer;
+	e->headers = NULL;
 	snprintf(clock, sizeof(clock), NT_CLOCK_HEADER ": %lld",
 		 (long long)(nt_clock_real(e->agent->clock) / NT_NS_PER_US));
-	longer = curl_slist_append(e->headers, clock);
-	if (!longer)
-		return nt_err_set(err, ENOMEM, "no memory for a request");
-	e->headers = longer;
-	return add_token(e, err);
+	r = nt_header_add(&e->headers, "Content-Type: application/x-nametap-batch", err);
+	if (r == 0)
+		r = nt_header_add(&e->headers, "Expect:", err);
+	if (r == 0)
+		r = nt_header_add(&e->headers, clock, err);
+	if (r == 0 && e->config.token_file)
+		r = nt_bearer_add_file(&e->headers, e->config.token_file, err);
+	return r;
 }
 
 static void set_options(struct nt_export *e)
@@ -196,10 +109,10 @@ static int attempt(struct nt_export *e, uint64_t seq, struct nt_err *err)
 	nt_buf_reset(&e->answer);
 	e->error[0] = '\0';
 	set_options(e);
-	if (curl_multi_add_handle(e->multi, e->easy) != CURLM_OK)
-		return nt_err_set(err, EIO, "curl takes no request");
-	e->seq = seq;
-	return 0;
+	r = nt_multi_add(e->multi, e->easy, &e->transfer, err);
+	if (r == 0)
+		e->seq = seq;
+	return r;
 }
 
 static void pause_attempts(struct nt_export *e)
@@ -300,12 +213,12 @@ static void failed(struct nt_export *e, CURLcode code, long status)
 	pause_attempts(e);
 }
 
-static void finish(struct nt_export *e, CURLcode code)
+static void finish(void *ctx, CURLcode code)
 {
+	struct nt_export *e = ctx;
 	long status = 0;
 
 	curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_multi_remove_handle(e->multi, e->easy);
 	if (code == CURLE_OK && (status == 200 || status == 204))
 		acknowledged(e);
 	else if (code == CURLE_OK && (status == 400 || status == 413 || status == 422))
@@ -317,33 +230,20 @@ static void finish(struct nt_export *e, CURLcode code)
 	nt_export_kick(e);
 }
 
-static void take_results(struct nt_export *e)
-{
-	CURLMsg *msg;
-	int left;
-
-	while ((msg = curl_multi_info_read(e->multi, &left)))
-		if (msg->msg == CURLMSG_DONE)
-			finish(e, msg->data.result);
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 static int open_curl(struct nt_export *e, struct nt_err *err)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return nt_err_set(err, EIO, "curl does not start");
-	e->multi = curl_multi_init();
+	int r = nt_multi_new(e->loop, &e->multi, err);
+
+	if (r < 0)
+		return r;
+	e->transfer = (struct nt_multi_transfer){ .fn = finish, .ctx = e };
 	e->easy = curl_easy_init();
-	if (!e->multi || !e->easy || asprintf(&e->url, "%s" PATH, e->config.controller) < 0)
+	if (!e->easy || asprintf(&e->url, "%s" PATH, e->config.controller) < 0)
 		return nt_err_set(err, ENOMEM, "no memory for curl");
-	curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-	curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e);
-	curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-	curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e);
-	e->curl_timer = nt_loop_timer_new(e->loop, 0, on_curl_timer, e, err);
 	e->pause_timer = nt_loop_timer_new(e->loop, 0, on_pause_over, e, err);
-	return e->curl_timer && e->pause_timer ? 0 : -err->code;
+	return e->pause_timer ? 0 : -err->code;
 }
 
 int nt_export_new(const struct nt_export_config *config, struct nt_loop *loop,
@@ -373,18 +273,16 @@ void nt_export_free(struct nt_export *e)
 {
 	if (!e)
 		return;
-	if (e->multi && e->easy && e->seq)
-		curl_multi_remove_handle(e->multi, e->easy);
+	if (e->seq)
+		nt_multi_remove(e->multi, e->easy);
 	curl_easy_cleanup(e->easy);
-	curl_multi_cleanup(e->multi);
-	nt_loop_timer_free(e->curl_timer);
+	nt_multi_free(e->multi);
 	nt_loop_timer_free(e->pause_timer);
 	curl_slist_free_all(e->headers);
 	nt_buf_done(&e->body);
 	nt_buf_done(&e->answer);
 	free(e->url);
 	free(e);
-	curl_global_cleanup();
 }
 
 void nt_export_when_idle(struct nt_export *e, nt_loop_fn *fn, void *ctx)

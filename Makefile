@@ -32,7 +32,7 @@ MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
 archive_of = $(BUILD)/lib/$(subst /,_,$(1)).a
 archives = $(foreach m,$(1),$(call archive_of,$(m)))
-ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a
+ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a $(BUILD)/lib/stub.a
 ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -ljansson -lcurl -lmicrohttpd -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
 
 BINARIES := $(addprefix $(BUILD)/,nametap nametap-agent nametap-controller nametapctl)
@@ -85,7 +85,20 @@ STATIC := -static -Wl,--fatal-warnings $(addprefix -Wl$(comma)--wrap=,getaddrinf
 $(BUILD)/nametap: $(BUILD)/obj/cni/main.o $(call archives,cni dataplane/taps lib/base)
 	$(link) $(if $(SAN),,$(STATIC)) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -lpthread
 
-$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/installer dataplane/taps $(LIB))
+# What an uninstall leaves in the plugin's place; part of the agent.
+STUB_SOURCES := $(wildcard cni/stub/*.c) $(addprefix dataplane/installer/,users.c jsonspan.c) \
+	$(addprefix lib/base/,base64.c buf.c file.c err.c)
+$(BUILD)/nametap-stub: $(STUB_SOURCES) $(wildcard dataplane/installer/*.h lib/base/*.h)
+	$(Q)mkdir -p $(@D)
+	$(call say,STUB,cni/stub) musl-gcc -static -s -Os $(filter -std% -D% -W% -f% -I.,$(NT_CFLAGS)) -Wl,--gc-sections \
+		-fno-sanitize=all -o $@ $(STUB_SOURCES)
+
+$(BUILD)/lib/stub.a: dataplane/installer/stub.S $(BUILD)/nametap-stub
+	$(Q)mkdir -p $(@D)
+	$(call say,AR,stub) $(CC) -c -DNT_STUB='"$(BUILD)/nametap-stub"' -o $(BUILD)/lib/stub.o $< && \
+		rm -f $@ && ar rcs $@ $(BUILD)/lib/stub.o
+
+$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/installer dataplane/taps $(LIB)) $(BUILD)/lib/stub.a
 	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a

@@ -21,7 +21,6 @@ int nt_err_set(struct nt_err *err, int code, const char *fmt, ...)
 int nt_err_sys(struct nt_err *err, int code, const char *fmt, ...)
 {
 	if (err) {
-		char text[128];
 		va_list ap;
 		size_t n;
 
@@ -29,8 +28,8 @@ int nt_err_sys(struct nt_err *err, int code, const char *fmt, ...)
 		vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 		va_end(ap);
 		n = strlen(err->msg);
-		snprintf(err->msg + n, sizeof(err->msg) - n, ": %s",
-			 strerror_r(code, text, sizeof(text)));
+		/* Thread-safe in glibc from 2.32 on, and in musl; strerror_r differs. */
+		snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", strerror(code));
 		err->code = code;
 	}
 	return -code;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who still needs the plugin's file: attachments in libcni's cache whose DEL will be made from the
+ * cached configuration, and that configuration names us. CRI-O and podman do so. containerd does
+ * not: its DEL takes the conflist of now, so that its entries need nothing once our entry is out of
+ * that; they are known by a capability that only containerd gives (and always gives). In doubt an
+ * entry counts as one. Also used by the stub (cni/stub): needs nothing but libc.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lib/base/slice.h"
+
+#define NT_USERS_CACHE_DIR "/var/lib/cni/results"
+
+/* One attachment to be left out. Strings are borrowed; NULL: none. */
+struct nt_users_own {
+	const char *container_id, *ifname;
+	bool found; /* set: it is in the cache still */
+};
+
+/* Attachments that need us, `own` left out; a missing folder has none. -errno: the folder cannot be
+ * read. */
+int nt_users_count(const char *cache_dir, struct nt_users_own *own);
+/* Does the DEL of this cache entry need our plugin? *ret_own: it is `own`. Pure. */
+bool nt_users_needs_us(struct nt_slice text, const struct nt_users_own *own, bool *ret_own);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attachments that need the plugin's file at their end: recorded cache entries, and doubtful ones. */
+#include "dataplane/installer/users.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "tests/unit/suite.h"
+
+#define RECORDED "tests/unit/data/cnicache/"
+/* {"plugins":[{"type":"ptp"},{"type":"nametap"}]}, the same without us, {"type":"nametap"}. */
+#define OURS "\"eyJwbHVnaW5zIjpbeyJ0eXBlIjoicHRwIn0seyJ0eXBlIjoibmFtZXRhcCJ9XX0=\""
+#define OTHERS "\"eyJwbHVnaW5zIjpbeyJ0eXBlIjoicHRwIn1dfQ==\""
+#define SINGLE "\"eyJ0eXBlIjoibmFtZXRhcCJ9\""
+#define ENTRY(config, more)                                                                      \
+	"{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"ifName\":\"eth0\",\"config\":" config \
+		more "}"
+
+static const struct {
+	const char *text;
+	bool needs;
+} entries[] = {
+	{ ENTRY(OURS, ""), true },
+	{ ENTRY(SINGLE, ""), true },
+	{ ENTRY(OTHERS, ""), false },
+	{ ENTRY(OURS, ",\"capabilityArgs\":{\"dns\":{}}"), true },
+	/* containerd's: its DEL takes the conflist of now. */
+	{ ENTRY(OURS, ",\"capabilityArgs\":{\"io.kubernetes.cri.pod-annotations\":null}"), false },
+	{ ENTRY(OURS, ",\"cniArgs\":[[\"io.kubernetes.cri.pod-annotations\",\"x\"]]"), true },
+	{ ENTRY("\"%%%\"", ""), true },
+	{ ENTRY("\"\"", ""), true },
+	{ ENTRY("5", ""), true },
+	{ "{\"cniVersion\":\"0.3.1\",\"interfaces\":[]}", false }, /* libcni before 0.8 */
+	{ "{\"kind\":\"cniCacheV1\",\"contai", true }, /* being written */
+	{ "", true },
+	{ "[]", true },
+};
+
+START_TEST(needs_us)
+{
+	struct nt_users_own own = { "c1", "eth0", false }, other = { "c2", "eth0", false };
+	struct nt_slice text = nt_slice_str(entries[_i].text);
+	bool is_own;
+
+	ck_assert_int_eq(nt_users_needs_us(text, NULL, &is_own), entries[_i].needs);
+	ck_assert(!is_own);
+	ck_assert_int_eq(nt_users_needs_us(text, &own, &is_own), entries[_i].needs);
+	ck_assert_int_eq(is_own, strstr(entries[_i].text, "\"c1\"") != NULL);
+	ck_assert_int_eq(nt_users_needs_us(text, &other, &is_own), entries[_i].needs);
+	ck_assert(!is_own);
+}
+END_TEST
+
+/* Real ones, which have another chained plugin instead of ours. */
+START_TEST(recorded)
+{
+	_cleanup_closedir_ DIR *dir = opendir(RECORDED);
+	struct dirent *d;
+	bool is_own;
+	int n = 0;
+
+	while ((d = readdir(dir))) {
+		_cleanup_buf_ struct nt_buf text = { 0 };
+
+		if (d->d_name[0] == '.' || strcmp(d->d_name, "README.md") == 0)
+			continue;
+		ck_assert_int_eq(nt_file_read_at(dirfd(dir), d->d_name, 1 << 20, &text, NULL), 0);
+		ck_assert_msg(!nt_users_needs_us(nt_slice_mem(text.p, text.len), NULL, &is_own),
+			      "%s", d->d_name);
+		n++;
+	}
+	ck_assert_int_gt(n, 2);
+}
+END_TEST
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	struct nt_err err;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, path, nt_slice_str(text), 0600, &err), 0);
+}
+
+START_TEST(counted)
+{
+	struct nt_users_own own = { "c1", "eth0", false };
+	char dir[] = "/tmp/nt-users-XXXXXX", command[300];
+
+	ck_assert_int_eq(nt_users_count("/nowhere/at/all", &own), 0);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(nt_users_count(dir, &own), 0);
+	put(dir, "net-c1-eth0", ENTRY(OURS, ""));
+	ck_assert_int_eq(nt_users_count(dir, NULL), 1);
+	ck_assert_int_eq(nt_users_count(dir, &own), 0);
+	ck_assert(own.found);
+	own.container_id = "c2";
+	ck_assert_int_eq(nt_users_count(dir, &own), 1);
+	ck_assert(!own.found);
+	put(dir, "net-c3-eth0", ENTRY(OTHERS, ""));
+	put(dir, "net-c4-eth0", "{");
+	ck_assert_int_eq(nt_users_count(dir, &own), 2);
+	snprintf(command, sizeof(command), "mkdir %s/folder && chmod 000 %s/folder", dir, dir);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(nt_users_count(dir, &own), 2);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(nt_users_count("/dev/null", &own), -ENOTDIR);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("users");
+	TCase *tc = tcase_create("all");
+
+	tcase_add_loop_test(tc, needs_us, 0, (int)NT_ARRAY_LEN(entries));
+	tcase_add_test(tc, recorded);
+	tcase_add_test(tc, counted);
+	suite_add_tcase(suite, tc);
+	return nt_suite_run(suite);
+}

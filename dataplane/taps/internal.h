@@ -95,9 +95,14 @@ __u32 nt_tc_program(__u32 ifindex, enum nt_dir dir);
 struct nt_tc_view {
 	__u32 prog_id; /* as nt_tc_program */
 	bool is_shadowed; /* another filter runs before it */
+	unsigned filters; /* of anybody */
 };
 /* Lists the filters of a direction; -errno (-ENODEV: no such link). */
 int nt_tc_look(__u32 ifindex, enum nt_dir dir, struct nt_tc_view *ret_view) NT_MUSTCHECK;
+
+/* Uninstall: the clsact qdisc, too, when nobody has a filter in it. It does nothing then, whoever
+ * made it; while nametap is in use it is never removed (T13). */
+void nt_tc_prune(__u32 ifindex);
 
 /* --- tcx.c --- */
 

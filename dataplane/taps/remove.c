@@ -24,6 +24,8 @@ static bool detach_one(void *ctx, const struct nt_pod *pod)
 			nt_tc_detach(t, pod->ifindex, dir);
 		nt_tcx_drop(t, pod->ep_id, dir);
 	}
+	if (nt_pods_at(t, pod->ifindex) == pod->ep_id)
+		nt_tc_prune(pod->ifindex);
 	return true;
 }
 

@@ -164,7 +164,10 @@ static int note_filter(struct nl_msg *msg, void *ctx)
 
 	/* One entry per priority has no handle and is no filter. They come in the order in which
 	 * they run. */
-	if (tcm->tcm_handle == 0 || view->prog_id)
+	if (tcm->tcm_handle == 0)
+		return NL_OK;
+	view->filters++;
+	if (view->prog_id)
 		return NL_OK;
 	if (tcm->tcm_handle == FILTER_HANDLE && TC_H_MAJ(tcm->tcm_info) >> 16 == FILTER_PRIORITY &&
 	    id)
@@ -198,4 +201,20 @@ int nt_tc_look(__u32 ifindex, enum nt_dir dir, struct nt_tc_view *ret_view)
 	view.is_shadowed = view.is_shadowed && view.prog_id;
 	*ret_view = view;
 	return 0;
+}
+
+void nt_tc_prune(__u32 ifindex)
+{
+	struct bpf_tc_hook hook;
+
+	if (strcmp(ingress_kind(ifindex).name, "clsact") != 0)
+		return;
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		struct nt_tc_view view;
+
+		if (nt_tc_look(ifindex, dir, &view) < 0 || view.filters)
+			return;
+	}
+	fill_hook(&hook, ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
+	(void)bpf_tc_hook_destroy(&hook);
 }

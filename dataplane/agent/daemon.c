@@ -13,6 +13,7 @@
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/hostpods.h"
 #include "dataplane/agent/keeper.h"
+#include "dataplane/agent/kubeaccess.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
 #include "dataplane/agent/status.h"
@@ -45,9 +46,11 @@ struct daemon {
 	struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
 	struct nt_hostpods *hostpods; /* NULL: the host's network is not tapped */
+	struct nt_kubeaccess *kube;
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
 	bool idle_pace, ending, flush_failing, look_soon;
+	bool shipped, judged, uninstall; /* at the end */
 	int result;
 };
 
@@ -184,16 +187,30 @@ static void on_second(void *ctx)
 	nt_agent_second(d->agent);
 	if (!d->ending && nt_adopt_has_news(d->adopt))
 		look(d);
+	if (!d->ending)
+		nt_kubeaccess_look(d->kube, &d->agent->failed);
 	nt_export_kick(d->export);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-static void end_now(void *ctx)
+static void on_shipped(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	nt_loop_stop(d->loop);
+	d->shipped = true;
+	if (d->judged)
+		nt_loop_stop(d->loop);
+}
+
+static void on_judged(void *ctx, bool uninstall)
+{
+	struct daemon *d = ctx;
+
+	d->judged = true;
+	d->uninstall = uninstall;
+	if (d->shipped)
+		nt_loop_stop(d->loop);
 }
 
 /* The first flush takes a snapshot of the counters, the second one settles it: whatever had a
@@ -216,7 +233,11 @@ static void on_signal(void *ctx, int signal_number)
 	nt_loop_timer_set(d->drain_timer, 0);
 	nt_loop_unwatch(d->loop, nt_ring_fd(d->ring));
 	nt_loop_timer_set(d->end_timer, SHIP_AT_END_NS);
-	nt_export_when_idle(d->export, end_now, d);
+	if (signal_number == SIGTERM)
+		nt_kubeaccess_ask(d->kube, on_judged, d);
+	else
+		d->judged = true;
+	nt_export_when_idle(d->export, on_shipped, d);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -284,6 +305,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	status.adopt = d->adopt;
 	status.keeper = d->keeper;
 	status.rules = nt_enforcer_rules(d->enforcer);
+	status.kube = d->kube;
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
 }
 
@@ -320,7 +342,7 @@ static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_
 	d->drain_timer = nt_loop_timer_new(d->loop, DRAIN_NS, on_drain_timer, d, err);
 	d->flush_timer = nt_loop_timer_new(d->loop, flush_ns, on_flush_timer, d, err);
 	d->second_timer = nt_loop_timer_new(d->loop, NT_NS_PER_S, on_second, d, err);
-	d->end_timer = nt_loop_timer_new(d->loop, 0, end_now, d, err);
+	d->end_timer = nt_loop_timer_new(d->loop, 0, on_shipped, d, err);
 	d->look_timer = nt_loop_timer_new(d->loop, LOOK_NS, on_look_timer, d, err);
 	if (!d->drain_timer || !d->flush_timer || !d->second_timer || !d->end_timer ||
 	    !d->look_timer)
@@ -336,6 +358,7 @@ static void done(struct daemon *d)
 	nt_adopt_free(d->adopt);
 	nt_hostpods_free(d->hostpods);
 	nt_export_free(d->export);
+	nt_kubeaccess_close(d->kube);
 	nt_ring_close(d->ring);
 	nt_agent_free(d->agent);
 	nt_enforcer_free(d->enforcer);
@@ -359,11 +382,14 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 	if (r == 0)
 		r = open_host_network(d, o, taps, err);
 	if (r == 0)
+		r = nt_kubeaccess_open(o, d->loop, &d->clock, &d->kube, err);
+	if (r == 0)
 		r = open_outside(d, o, taps, err);
 	return r == 0 ? start_timers(d, o, err) : r;
 }
 
-int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, struct nt_err *err)
+int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, bool *ret_uninstall,
+		  struct nt_err *err)
 {
 	_cleanup_(done) struct daemon d = { .clock = nt_clock_system() };
 	int r = start(&d, options, taps, err);
@@ -382,5 +408,6 @@ int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, struct
 		r = nt_loop_run(d.loop, err);
 	if (r == 0 && d.result < 0)
 		r = nt_err_set(err, -d.result, "the last batch could not be written");
+	*ret_uninstall = d.uninstall;
 	return r;
 }

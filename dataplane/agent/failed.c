@@ -44,6 +44,7 @@ static bool read_one(struct nt_failed *f, int dir_fd, const char *name)
 	object = json_loadb(nt_buf_str(&text), text.len, 0, NULL);
 	if (!json_is_object(object))
 		return false;
+	f->excluded[f->len] = json_is_true(json_object_get(object, "excluded"));
 	*e = (struct nt_batch_endpoint){
 		.ep_id = id_of(name),
 		.state = NT_ENDPOINT_FAILED,

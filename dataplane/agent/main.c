@@ -3,10 +3,12 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <bpf/libbpf.h>
 
 #include "dataplane/agent/daemon.h"
+#include "dataplane/agent/uninstall.h"
 #include "lib/base/cleanup.h"
 
 #define VERSION "0.1.0"
@@ -30,7 +32,7 @@ static void close_taps(struct nt_taps **taps)
 	nt_taps_close(*taps);
 }
 
-static int run(const struct nt_options *o, struct nt_err *err)
+static int run(const struct nt_options *o, bool *ret_uninstall, struct nt_err *err)
 {
 	_cleanup_(close_taps) struct nt_taps *taps = NULL;
 	struct nt_meta meta;
@@ -44,15 +46,38 @@ static int run(const struct nt_options *o, struct nt_err *err)
 	meta = nt_taps_meta(taps);
 	nt_log_info("programs: epoch %u, version %u%s", meta.epoch, meta.object_version,
 		    meta.object_version > NT_OBJECT_VERSION ? ", newer than this agent's" : "");
-	return nt_daemon_run(o, taps, err);
+	return nt_daemon_run(o, taps, ret_uninstall, err);
+}
+
+static void say(const char *line)
+{
+	nt_log_info("uninstall: %s", line);
+}
+
+/* The API has said that nametap is taken off. */
+static int leave(const struct nt_options *o, struct nt_err *err)
+{
+	const struct nt_uninstall u = { .record = o->install_record,
+					.host_root = o->host_root,
+					.pin_root = o->pin_root,
+					.state_dir = o->state_dir,
+					.spool = o->spool,
+					.cni_cache = o->cni_cache };
+	int r = nt_uninstall(&u, say, err);
+
+	return r < 0 ? nt_err_wrap(err, "uninstall (nametap-agent uninstall goes on with it)") : 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct nt_options options;
+	bool uninstall = false;
 	struct nt_err err;
-	int r = nt_options_parse(argc, argv, &options, &err);
+	int r;
 
+	if (argc > 1 && strcmp(argv[1], "uninstall") == 0)
+		return nt_uninstall_main(argc - 1, argv + 1);
+	r = nt_options_parse(argc, argv, &options, &err);
 	if (r == NT_OPTIONS_HELP || r == NT_OPTIONS_VERSION) {
 		fputs(r == NT_OPTIONS_HELP ? nt_options_usage : "nametap-agent " VERSION "\n",
 		      stdout);
@@ -69,7 +94,9 @@ int main(int argc, char **argv)
 	nt_log_init("nametap-agent", options.log_level);
 	libbpf_set_print(libbpf_log);
 	signal(SIGPIPE, SIG_IGN);
-	r = run(&options, &err);
+	r = run(&options, &uninstall, &err);
+	if (r == 0 && uninstall)
+		r = leave(&options, &err);
 	if (r < 0)
 		nt_log_error("%s", err.msg);
 	return r < 0 ? 1 : 0;

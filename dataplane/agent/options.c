@@ -10,12 +10,14 @@
 #include "dataplane/agent/cnicache.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/status.h"
+#include "dataplane/installer/record.h"
 #include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/parse.h"
 
 const char nt_options_usage[] =
 	"usage: nametap-agent --controller URL [options]\n"
+	"       nametap-agent uninstall [options]\n"
 	"Reads the DNS packets of this node's tapped pods and ships them as log records.\n\n"
 	"  --controller URL      where batches go, for example http://127.0.0.1:8080\n"
 	"  --node NAME           name of this node in the log (default: the host name)\n"
@@ -38,6 +40,11 @@ const char nt_options_usage[] =
 	"  --host-network MODE   auto, off, or how sockets of the host are told: cookie, beacon\n"
 	"                        (default auto)\n"
 	"  --cgroup-root DIR     cgroup2 folder of all sockets (default: this machine's)\n"
+	"  --kubeconfig FILE     the Kubernetes API (default: by the pod's service account, if it\n"
+	"                        has one; none: not used)\n"
+	"  --daemonset NAMESPACE/NAME  our own: SIGTERM uninstalls when the API says that it is\n"
+	"                        gone (default: never)\n"
+	"  --install-record FILE, --host-root DIR  for that: see nametap-agent uninstall --help\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";
@@ -61,6 +68,10 @@ enum option_code {
 	OPT_CNI_CACHE,
 	OPT_HOST_NETWORK,
 	OPT_CGROUP_ROOT,
+	OPT_KUBECONFIG,
+	OPT_DAEMONSET,
+	OPT_INSTALL_RECORD,
+	OPT_HOST_ROOT,
 	OPT_LISTEN,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -86,6 +97,10 @@ static const struct option longopts[] = {
 	{ "cni-cache", required_argument, NULL, OPT_CNI_CACHE },
 	{ "host-network", required_argument, NULL, OPT_HOST_NETWORK },
 	{ "cgroup-root", required_argument, NULL, OPT_CGROUP_ROOT },
+	{ "kubeconfig", required_argument, NULL, OPT_KUBECONFIG },
+	{ "daemonset", required_argument, NULL, OPT_DAEMONSET },
+	{ "install-record", required_argument, NULL, OPT_INSTALL_RECORD },
+	{ "host-root", required_argument, NULL, OPT_HOST_ROOT },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -156,6 +171,19 @@ static int take_host_network(const char *value, struct nt_options *o, struct nt_
 			  "--host-network: \"%s\" is none of auto, cookie, beacon, off", value);
 }
 
+/* Both go into a path of the API. */
+static int check_daemonset(const char *value, struct nt_err *err)
+{
+	size_t namespace_len = strcspn(value, "/");
+	const char *name = value + namespace_len + (value[namespace_len] == '/');
+
+	if (namespace_len && namespace_len < 64 && name[0] && strlen(name) < 254 &&
+	    strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == namespace_len &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == strlen(name))
+		return 0;
+	return nt_err_set(err, EINVAL, "--daemonset: \"%s\" is no NAMESPACE/NAME", value);
+}
+
 static int take(int code, const char *value, struct nt_options *o, struct nt_err *err)
 {
 	switch (code) {
@@ -212,6 +240,18 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_CGROUP_ROOT:
 		o->cgroup_root = value;
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--cgroup-root: the name is empty");
+	case OPT_KUBECONFIG:
+		o->kubeconfig = value;
+		return value[0] ? 0 : nt_err_set(err, EINVAL, "--kubeconfig: the name is empty");
+	case OPT_DAEMONSET:
+		o->daemonset = value;
+		return check_daemonset(value, err);
+	case OPT_INSTALL_RECORD:
+		o->install_record = value;
+		return 0;
+	case OPT_HOST_ROOT:
+		o->host_root = value;
+		return 0;
 	case OPT_LISTEN:
 		o->listen = value;
 		return nt_status_check(value, err);
@@ -246,6 +286,8 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.cluster_domain = "cluster.local",
 		.node_resolv_conf = "/etc/resolv.conf",
 		.cni_cache = NT_CNICACHE_DIR_DEFAULT,
+		.install_record = NT_INSTALL_RECORD_DEFAULT,
+		.host_root = "",
 		.host_network = true,
 		.flush_ns = 5 * NT_NS_PER_S,
 		.pod_rows = NT_AGENT_POD_ROWS,

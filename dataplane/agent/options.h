@@ -16,6 +16,9 @@ struct nt_options {
 	const char *node_resolv_conf;
 	const char *cni_cache; /* the runtime's; NULL: not looked at */
 	const char *cgroup_root; /* NULL: this machine's */
+	const char *install_record, *host_root; /* for an uninstall */
+	const char *kubeconfig; /* NULL: the pod's service account, if it has one; "none" */
+	const char *daemonset; /* namespace/name; NULL: SIGTERM takes nothing off */
 	bool host_network;
 	enum nt_host_mode host_mode; /* 0: the best that the kernel has */
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;

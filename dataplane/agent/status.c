@@ -200,6 +200,27 @@ static void put_adopt(struct nt_buf *out, const struct nt_adopt *adopt)
 	    s.bad_entries);
 }
 
+static void put_events(struct nt_buf *out, const struct nt_podevents *events)
+{
+	const char *name = "nametap_agent_pod_events_total";
+	struct nt_podevents_stats s = nt_podevents_stats(events);
+	const struct {
+		const char *labels;
+		uint64_t value;
+	} samples[] = {
+		{ "outcome=\"posted\"", s.posted },
+		{ "outcome=\"known\"", s.known },
+		{ "outcome=\"failed\"", s.failed },
+		{ "outcome=\"dropped\"", s.dropped },
+	};
+
+	nt_metrics_head(out, name, "Kubernetes Events of pods that are not tapped, by outcome",
+			NT_METRIC_COUNTER);
+	for (size_t i = 0; i < NT_ARRAY_LEN(samples); i++)
+		nt_metrics_sample(out, name, samples[i].labels, samples[i].value);
+	one(out, "nametap_agent_pod_events_waiting", "Kubernetes Events in the queue", s.waiting);
+}
+
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
 {
 	put_packets(out, source->agent);
@@ -216,6 +237,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_rules(out, source->rules);
 	if (source->adopt)
 		put_adopt(out, source->adopt);
+	if (source->kube && nt_kubeaccess_events(source->kube))
+		put_events(out, nt_kubeaccess_events(source->kube));
 }
 
 /* --- the port --------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/keeper.h"
+#include "dataplane/agent/kubeaccess.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/rules.h"
 #include "lib/base/loop.h"
@@ -24,6 +25,7 @@ struct nt_status_source {
 	const struct nt_rules *rules;
 	const struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
+	const struct nt_kubeaccess *kube;
 };
 
 /* 0 when nt_status_open would take it; -EINVAL. */

@@ -279,12 +279,15 @@ class Lab:
     def start_agent(self, flush="1s", name="agent", extra=()):
         os.makedirs(f"{self.work}/spool", exist_ok=True)
         if not self.relays:
-            port = int(self.controller_url.rsplit(":", 1)[1])
-            self.relays.append(Relay(listener_in(self.node, port), ("127.0.0.1", port)))
+            self.start_relay()
         return self.spawn(name, [f"{self.build}/nametap-agent", "--pin-root", self.bpf, "--state-dir",
                                  f"{self.work}/state", "--spool", f"{self.work}/spool", "--controller",
                                  self.controller_url, "--token-file", self.token_file, "--node", "node1",
                                  "--flush", flush, "--host-network", "off", *extra], netns=self.node)
+
+    def start_relay(self):
+        port = int(self.controller_url.rsplit(":", 1)[1])
+        self.relays.append(Relay(listener_in(self.node, port), ("127.0.0.1", port)))
 
     def unshipped(self):
         """Batches in the spool that the controller has not acknowledged."""

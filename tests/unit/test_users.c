@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attachments that need the plugin's file at their end: recorded cache entries, and doubtful ones. */
+/* Attachments that need the plugin's file at their end: recorded entries, and doubtful ones. */
 #include "dataplane/installer/users.h"
 
 #include <check.h>

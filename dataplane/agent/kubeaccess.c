@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent at the Kubernetes API. */
+#include "dataplane/agent/kubeaccess.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+
+struct nt_kubeaccess {
+	struct nt_kube *kube;
+	struct nt_podevents *events;
+	struct nt_leave *leave; /* NULL: no --daemonset */
+	char namespace_[64];
+};
+
+/* 1: there is an API; 0: none, and that is no mistake. */
+static int find_api(const struct nt_options *o, struct nt_kube_config *ret_config,
+		    struct nt_err *err)
+{
+	int r;
+
+	if (o->kubeconfig && strcmp(o->kubeconfig, "none") == 0)
+		return 0;
+	if (o->kubeconfig) {
+		r = nt_kube_config_read(o->kubeconfig, ret_config, err);
+		return r < 0 ? r : 1;
+	}
+	r = nt_kube_config_in_cluster(NULL, ret_config, err);
+	if (r == -ENOENT) {
+		nt_log_info("no Kubernetes API: %s; no Events are posted, and the end of this "
+			    "agent takes nothing off",
+			    err->msg);
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+static int open_all(struct nt_kubeaccess *a, const struct nt_options *o, struct nt_loop *loop,
+		    struct nt_clock *clock, struct nt_err *err)
+{
+	struct nt_kube_config config;
+	const char *slash;
+	int r = find_api(o, &config, err);
+
+	if (r <= 0)
+		return r;
+	nt_log_info("Kubernetes API at %s, by %s", config.server, config.origin);
+	r = nt_kube_open(&config, loop, "nametap-agent", &a->kube, err);
+	if (r == 0)
+		r = nt_podevents_new(a->kube, loop, clock, o->node, &a->events, err);
+	if (r < 0 || !o->daemonset)
+		return r;
+	slash = strchr(o->daemonset, '/');
+	snprintf(a->namespace_, sizeof(a->namespace_), "%.*s", (int)(slash - o->daemonset),
+		 o->daemonset);
+	return nt_leave_new(a->kube, loop, clock, a->namespace_, slash + 1, &a->leave, err);
+}
+
+int nt_kubeaccess_open(const struct nt_options *options, struct nt_loop *loop,
+		       struct nt_clock *clock, struct nt_kubeaccess **ret_access,
+		       struct nt_err *err)
+{
+	struct nt_kubeaccess *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return nt_err_set(err, ENOMEM, "no memory for the Kubernetes API");
+	r = open_all(a, options, loop, clock, err);
+	if (r < 0) {
+		nt_kubeaccess_close(a);
+		return r;
+	}
+	*ret_access = a;
+	return 0;
+}
+
+void nt_kubeaccess_close(struct nt_kubeaccess *a)
+{
+	if (!a)
+		return;
+	nt_leave_free(a->leave);
+	nt_kube_close(a->kube); /* its calls refer to the events */
+	nt_podevents_free(a->events);
+	free(a);
+}
+
+void nt_kubeaccess_look(struct nt_kubeaccess *a, const struct nt_failed *failed)
+{
+	if (a->events)
+		nt_podevents_look(a->events, failed);
+}
+
+void nt_kubeaccess_ask(struct nt_kubeaccess *a, nt_leave_fn *fn, void *ctx)
+{
+	if (a->leave)
+		nt_leave_ask(a->leave, fn, ctx);
+	else
+		fn(ctx, false);
+}
+
+const struct nt_podevents *nt_kubeaccess_events(const struct nt_kubeaccess *a)
+{
+	return a->events;
+}

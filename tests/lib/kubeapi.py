@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stand-in for the API server where a test needs its faults, which a real one does not have on demand: HTTPS, and
+per request the answer that the file `mode` in its folder names:
+
+    there, deleting, 404, 401, 403, 503   about the DaemonSet nametap/nametap-agent, as kube-apiserver 1.20 says it
+    page404    "404 page not found" in plain text       hang   no answer
+
+Events that are posted go to the file `events`, one line each, with the status that they got; the file `event-status`
+may ask for another one ("429 2": with Retry-After). All requests go to `requests`.
+
+Api is the test's side: it makes certificates and the pod's service account, and runs this program in a namespace."""
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount"
+NAME = "nametap-agent"
+PORT = 6443
+
+
+def status(code, reason, message, kind="daemonsets"):
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
+            "reason": reason, "details": {"name": NAME, "group": "apps", "kind": kind}, "code": code}
+
+
+def daemonset(**meta):
+    return {"kind": "DaemonSet", "apiVersion": "apps/v1",
+            "metadata": {"name": NAME, "namespace": "nametap", "uid": "c84aade3-b649-4c3f-8642-be6f18b7021a", **meta},
+            "spec": {}, "status": {}}
+
+
+ANSWERS = {
+    "there": (200, daemonset()),
+    "deleting": (200, daemonset(deletionTimestamp="2026-11-26T21:00:00Z", finalizers=["foregroundDeletion"])),
+    "404": (404, status(404, "NotFound", f'daemonsets.apps "{NAME}" not found')),
+    "401": (401, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "Unauthorized",
+                  "reason": "Unauthorized", "code": 401}),
+    "403": (403, status(403, "Forbidden", f'daemonsets.apps "{NAME}" is forbidden: User "x" cannot get resource')),
+    "503": (503, "apiserver is shutting down\n"),
+    "page404": (404, "404 page not found\n"),
+}
+
+
+class Api:
+    def __init__(self, lab):
+        self.lab, self.folder, self.child = lab, f"{lab.work}/kubeapi", None
+        os.makedirs(self.folder)
+        os.makedirs(ACCOUNT)
+        key, crt = f"{self.folder}/tls.key", f"{self.folder}/tls.crt"
+        lab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                "-subj", "/CN=kube-apiserver", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt)
+        lab.run("cp", crt, f"{ACCOUNT}/ca.crt")
+        self.write(f"{ACCOUNT}/token", "a.token.of-the-pod")
+        self.mode("there")
+
+    @staticmethod
+    def write(path, text):
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def mode(self, text):
+        self.write(f"{self.folder}/mode", text)
+
+    def event_status(self, text):
+        self.write(f"{self.folder}/event-status", text)
+
+    def env(self):
+        return dict(os.environ, KUBERNETES_SERVICE_HOST="127.0.0.1", KUBERNETES_SERVICE_PORT=str(PORT))
+
+    def start(self):
+        self.child = self.lab.spawn("kubeapi", [sys.executable, os.path.abspath(__file__), self.folder], netns=self.lab.node)
+        self.lab.wait_for(self.child, "ready")
+        os.truncate(self.child.log, 0)
+
+    def kill(self):
+        self.lab.end(self.child, 9)
+
+    def lines(self, name):
+        try:
+            with open(f"{self.folder}/{name}") as f:
+                return [json.loads(l) for l in f if l.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+
+# --- the server --------------------------------------------------------------------------------
+
+
+def serve(folder):
+    lock, names = threading.Lock(), set()
+
+    def note(name, line):
+        with lock, open(f"{folder}/{name}", "a") as f:
+            f.write(json.dumps(line) + "\n")
+
+    def read(name, default=""):
+        try:
+            with open(f"{folder}/{name}") as f:
+                return f.read().strip()
+        except FileNotFoundError:
+            return default
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self, code, body, **headers):
+            text = (body if isinstance(body, str) else json.dumps(body)).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            for k, v in headers.items():
+                self.send_header(k.replace("_", "-"), v)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_GET(self):
+            mode = read("mode")
+            note("requests", {"t": time.time(), "method": "GET", "path": self.path, "mode": mode,
+                              "token": self.headers.get("Authorization", "")})
+            if mode == "hang":
+                time.sleep(60)
+                return
+            if mode in ("there", "deleting") and self.path != f"/apis/apps/v1/namespaces/nametap/daemonsets/{NAME}":
+                self.answer(*ANSWERS["page404"])
+                return
+            self.answer(*ANSWERS[mode])
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name, wanted = body["metadata"]["name"], read("event-status").split()
+            code, more = int(wanted[0]) if wanted else 201, {"Retry_After": wanted[1]} if len(wanted) > 1 else {}
+            with lock:
+                code = 409 if code == 201 and name in names else code
+                if code == 201:
+                    names.add(name)
+            note("events", {"t": time.time(), "path": self.path, "status": code, "event": body})
+            self.answer(code, body if code == 201 else {"kind": "Status", "message": f"says {code}", "reason": "x"}, **more)
+
+        def log_message(self, *_):
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+        def get_request(self):
+            # The handshake belongs to the connection's own thread.
+            fd, who = self.socket.accept()
+            return context.wrap_socket(fd, server_side=True, do_handshake_on_connect=False), who
+
+        def handle_error(self, *_):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/tls.crt", f"{folder}/tls.key")
+    server = Server(("127.0.0.1", PORT), Handler)
+    print("ready", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -150,15 +150,17 @@ static int add(struct nt_cni_call *c, struct nt_err *err)
 	return r;
 }
 
-/* Inode of the namespace that this DEL means; 0: not said. */
-static __u64 meant_netns(const struct nt_cni_call *c)
+/* Inode of the namespace that this DEL means. Runtimes leave it out once it has ended, and such a
+ * DEL may come late, when the same container has another one (T18): it ends what has ended. */
+static __u64 meant_netns(const struct nt_cni_call *c, int *ret_fd)
 {
+	const char *path = c->env->netns;
 	struct nt_err why;
 	__u64 ino, dev;
 
-	if (!c->env->netns || !c->env->netns[0])
-		return 0;
-	return nt_hostlink_netns(c->env->netns, &ino, &dev, &why) < 0 ? NT_NETNS_GONE : ino;
+	if (!path || !path[0] || nt_hostlink_open_netns(path, ret_fd, &ino, &dev, &why) < 0)
+		return NT_NETNS_GONE;
+	return ino;
 }
 
 /*
@@ -169,13 +171,14 @@ static __u64 meant_netns(const struct nt_cni_call *c)
 static int del(struct nt_cni_call *c, struct nt_err *err)
 {
 	_cleanup_taps_ struct nt_taps *taps = NULL;
+	_cleanup_close_ int netns = -1;
 	struct nt_pod pod = {};
 	int r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
 
 	name_attachment(c, &pod);
 	nt_failure_end(c->config.state_dir, &pod, c->env->netns);
 	if (r == 0)
-		r = nt_taps_detach(taps, c->env->container_id, c->env->ifname, meant_netns(c), err);
+		r = nt_taps_detach(taps, pod.container_id, pod.ifname, meant_netns(c, &netns), err);
 	if (r < 0 && r != -ENOENT)
 		nt_log_warn("%s %s: the tap is left to the agent: %s", pod.container_id, pod.ifname,
 			    err->msg);

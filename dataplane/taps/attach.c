@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <net/if.h>
 
+#include "dataplane/taps/hostlink.h"
 #include "dataplane/taps/internal.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -49,8 +50,12 @@ static int program_tcx(struct nt_taps *t, const struct nt_pod *pod, struct nt_er
 	int r = 0;
 
 	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
-		_cleanup_close_ int link = -1;
+		_cleanup_close_ int link = nt_tcx_open(t, pod->ep_id, dir);
 
+		/* By one that was killed before it came to the other direction; the kernel takes no
+		 * program twice. */
+		if (link >= 0)
+			continue;
 		r = nt_tcx_attach(pod->ifindex, dir, t->prog_fd[dir], &link, err);
 		if (r == 0)
 			r = nt_tcx_pin(t, pod->ep_id, dir, link, err);
@@ -161,10 +166,11 @@ bool nt_link_exists(__u32 ifindex)
 
 /* Runtimes send DEL several times, in parallel and late, under an id that may be in use again
  * (T18): does this one mean this attachment? */
-static bool means(const struct nt_pod *pod, __u64 netns_ino)
+static bool means(const struct nt_taps *t, const struct nt_pod *pod, __u64 netns_ino)
 {
 	if (netns_ino == NT_NETNS_GONE)
-		return !nt_link_exists(pod->ifindex);
+		return nt_pods_at(t, pod->ifindex) != pod->ep_id ||
+		       nt_hostlink_is_over(pod->ifindex);
 	return netns_ino == 0 || netns_ino == pod->netns_ino;
 }
 
@@ -177,9 +183,10 @@ int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifna
 
 	if (r < 0)
 		return r;
-	if (nt_pods_find_live(t, container_id, ifname, &pod) < 0 || !means(&pod, netns_ino))
-		return 0;
-	return nt_pods_close(t, &pod, err);
+	r = nt_pods_find_live(t, container_id, ifname, &pod);
+	if (r == -ENOENT)
+		nt_pods_drop_stale(t, container_id, ifname);
+	return r == 0 && means(t, &pod, netns_ino) ? nt_pods_close(t, &pod, err) : 0;
 }
 
 int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,

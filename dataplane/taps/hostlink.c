@@ -63,12 +63,24 @@ static int identify(int fd, const char *path, __u64 *ret_ino, __u64 *ret_dev, st
 	return 0;
 }
 
-int nt_hostlink_netns(const char *path, __u64 *ret_ino, __u64 *ret_dev, struct nt_err *err)
+int nt_hostlink_open_netns(const char *path, int *ret_fd, __u64 *ret_ino, __u64 *ret_dev,
+			   struct nt_err *err)
 {
 	_cleanup_close_ int fd = -1;
 	int r = open_netns(path, &fd, err);
 
-	return r < 0 ? r : identify(fd, path, ret_ino, ret_dev, err);
+	if (r == 0)
+		r = identify(fd, path, ret_ino, ret_dev, err);
+	if (r == 0)
+		*ret_fd = NT_TAKE_FD(fd);
+	return r;
+}
+
+int nt_hostlink_netns(const char *path, __u64 *ret_ino, __u64 *ret_dev, struct nt_err *err)
+{
+	_cleanup_close_ int fd = -1;
+
+	return nt_hostlink_open_netns(path, &fd, ret_ino, ret_dev, err);
 }
 
 static int open_route(struct nl_sock **ret_sk, struct nt_err *err)
@@ -108,21 +120,34 @@ static int read_nsid(struct nl_msg *msg, void *ctx)
 	return NL_OK;
 }
 
-/* The number that the socket's namespace has for another one; NO_NETNSID when it has none. */
-static int netns_id(struct nl_sock *sk, int netns_fd)
+/* Asks by one attribute. *ret_id: the number that the socket's namespace has for that one, and
+ * NO_NETNSID when it has none. Returns 0 or the library's error. */
+static int ask_nsid(struct nl_sock *sk, int attr, uint32_t value, int *ret_id)
 {
 	struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
 	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNSID, 0);
-	int id = NO_NETNSID;
+	int r = -NLE_NOMEM;
 
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, read_nsid, &id);
+	*ret_id = NO_NETNSID;
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, read_nsid, ret_id);
 	if (msg && nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) == 0 &&
-	    nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) == 0 && nl_send_auto(sk, msg) >= 0 &&
-	    nl_recvmsgs_default(sk) >= 0)
-		/* Left unread it would be taken for the answer to the next request. */
-		(void)nl_wait_for_ack(sk);
+	    nla_put_u32(msg, attr, value) == 0) {
+		r = nl_send_auto(sk, msg);
+		if (r >= 0)
+			r = nl_recvmsgs_default(sk);
+		if (r >= 0)
+			/* Left unread it would be taken for the answer to the next request. */
+			(void)nl_wait_for_ack(sk);
+	}
 	nlmsg_free(msg);
-	return id;
+	return r < 0 ? r : 0;
+}
+
+static int netns_id(struct nl_sock *sk, int netns_fd)
+{
+	int id;
+
+	return ask_nsid(sk, NETNSA_FD, (uint32_t)netns_fd, &id) < 0 ? NO_NETNSID : id;
 }
 
 static int link_netns_id(const struct rtnl_link *link)
@@ -263,6 +288,27 @@ int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err)
 				  "link %u on the host: %s", ifindex, nl_geterror(r));
 	pod_id = netns_id(host, pod_fd);
 	return is_veth(link) && pod_id != NO_NETNSID && link_netns_id(link) == pod_id;
+}
+
+bool nt_hostlink_is_over(__u32 ifindex)
+{
+	_cleanup_(socket_freep) struct nl_sock *host = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	struct nt_err err;
+	int32_t peer;
+	int r, id;
+
+	if (open_route(&host, &err) < 0)
+		return false;
+	r = rtnl_link_get_kernel(host, (int)ifindex, NULL, &link);
+	if (r < 0 || !link)
+		return r == -NLE_NODEV || r == -NLE_OBJ_NOTFOUND;
+	/* The link tells of its peer's namespace; one that ends has no number, or one that leads to
+	 * no namespace (asking by number: kernel 5.0). */
+	if (rtnl_link_get_link_netnsid(link, &peer) < 0)
+		return false;
+	return peer == NO_NETNSID ||
+	       ask_nsid(host, NETNSA_NSID, (uint32_t)peer, &id) == -NLE_OBJ_NOTFOUND;
 }
 
 /* --- by address ----------------------------------------------------------------------------- */

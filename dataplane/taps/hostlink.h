@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "dataplane/abi.h"
 #include "lib/base/err.h"
 
@@ -20,6 +22,10 @@ struct nt_hostlink {
 /* Inode and device of the namespace at `path`. -ENOENT: nothing there; -EINVAL: something else. */
 int nt_hostlink_netns(const char *path, __u64 *ret_ino, __u64 *ret_dev,
 		      struct nt_err *err) NT_MUSTCHECK;
+/* The same, with a descriptor for the caller to close: while it is open the inode is not given to
+ * another namespace. */
+int nt_hostlink_open_netns(const char *path, int *ret_fd, __u64 *ret_ino, __u64 *ret_dev,
+			   struct nt_err *err) NT_MUSTCHECK;
 
 /* The veth on our side whose peer is `ifname` in the namespace at `netns`. -ENOENT: no such
  * namespace or interface; -EINVAL: not a veth; -EXDEV: the peer is not in our namespace. */
@@ -39,3 +45,7 @@ int nt_hostlink_route(const struct nt_abi_addr *ip, __u32 *ret_ifindex,
 /* Is the peer of the host's link `ifindex` in the namespace at `netns`, whatever it is called
  * there? 1: yes; 0: the link is another one's; -ENOENT: no such link or namespace. */
 int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err) NT_MUSTCHECK;
+
+/* Is the host's link `ifindex` gone, or about to go because its peer's namespace has ended? False
+ * when it cannot be told. */
+bool nt_hostlink_is_over(__u32 ifindex);

@@ -151,6 +151,8 @@ int nt_attach_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) 
  * behind without its record counts as none. */
 int nt_pods_find_live(const struct nt_taps *t, const char *container_id, const char *ifname,
 		      struct nt_pod *ret_pod) NT_MUSTCHECK;
+/* Removes the live entry of a key of which nt_pods_find_live has just found nothing. */
+void nt_pods_drop_stale(struct nt_taps *t, const char *container_id, const char *ifname);
 /* Chooses ep_id and writes live entry, record, counters and endpoint, in this order; on failure
  * nothing of it stays. */
 int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;

@@ -241,6 +241,13 @@ static void drop_live(struct nt_taps *t, const struct nt_pod *pod)
 		(void)bpf_map_delete_elem(t->live_fd, &key);
 }
 
+void nt_pods_drop_stale(struct nt_taps *t, const char *container_id, const char *ifname)
+{
+	struct nt_live_key key = live_key(container_id, ifname);
+
+	(void)bpf_map_delete_elem(t->live_fd, &key);
+}
+
 int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
 	int r = put_new_record(t, pod, err);

@@ -31,7 +31,7 @@ struct nt_taps_config {
 	bool no_tcx; /* clsact alone, as on a kernel without tcx */
 };
 
-/* For nt_taps_detach: the caller was told of a netns that does not exist any more. */
+/* For nt_taps_detach: the caller was told of no netns, or of one that does not exist any more. */
 #define NT_NETNS_GONE ((__u64)-1)
 
 /*
@@ -93,9 +93,10 @@ int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns,
 
 /*
  * DEL: marks the live attachment of (container id, ifname) as detached; its counters and record
- * stay until nt_taps_forget. netns_ino 0: not known. Acts only when the netns is the recorded one
- * or not known (T18); with NT_NETNS_GONE only when the recorded link is gone too, because a netns
- * lives at least as long as its veth. Programs are removed when the link is still there and ours.
+ * stay until nt_taps_forget. Acts only when the netns is the recorded one (T18), whose inode the
+ * caller keeps from being given to another one; with NT_NETNS_GONE only when the recorded link is
+ * gone or another's by now, or its peer's netns has ended; with netns_ino 0 in any case. Programs
+ * are removed when the link is still there and ours.
  * Returns 0 also when there is nothing to do.
  */
 int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,

@@ -445,6 +445,56 @@ START_TEST(nothing_left_when_attach_fails)
 }
 END_TEST
 
+static struct nt_live_key live_key(const char *container_id)
+{
+	struct nt_live_key key = { .ifname = "eth0" };
+
+	memcpy(key.container_id, container_id, strlen(container_id));
+	return key;
+}
+
+/* An ADD that was killed before it wrote the record, and a DEL that was killed after: the entry
+ * stayed for ever, because the next DEL found no record and thought that nothing was to do. */
+START_TEST(live_entry_of_a_killed_process)
+{
+	struct nt_pod pod = lab_pod("p1", "h1", "c1");
+	struct nt_live_key keys[] = { live_key("c1"), live_key("c9") };
+	int fd = bpf_obj_get(LAB_ROOT "/" NT_PIN_LIVE);
+	__u64 ids[] = { 0, 12345 }, found;
+
+	attach(&pod);
+	detach("c1", pod.netns_ino);
+	ids[0] = pod.ep_id;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(bpf_map_update_elem(fd, &keys[i], &ids[i], BPF_ANY), 0);
+		detach(keys[i].container_id, NT_NETNS_GONE);
+		ck_assert_int_lt(bpf_map_lookup_elem(fd, &keys[i], &found), 0);
+	}
+	close(fd);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+/* A DEL that names no netns, or one that is gone, while the record's link is there but is another
+ * attachment's by now: the record stayed attached for ever. */
+START_TEST(namespace_gone_and_link_taken)
+{
+	struct nt_pod pod = lab_pod("p1", "h1", "c1");
+	struct nt_endpoint ep = { .ep_id = 4711 };
+	int endpoints = nt_taps_endpoints_fd(taps);
+
+	attach(&pod);
+	detach("c1", NT_NETNS_GONE);
+	ck_assert(is_attached("c1"));
+	ck_assert_int_eq(bpf_map_update_elem(endpoints, &pod.ifindex, &ep, BPF_ANY), 0);
+	detach("c1", NT_NETNS_GONE);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_DETACHED);
+	ck_assert_int_eq(bpf_map_lookup_elem(endpoints, &pod.ifindex, &ep), 0);
+	ck_assert_uint_eq(ep.ep_id, 4711);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
 /* Beside another CNI's filters; theirs stay. */
 START_TEST(other_filters_stay)
 {
@@ -691,6 +741,8 @@ int main(void)
 	tcase_add_test(t, detach_without_namespace);
 	tcase_add_test(t, index_used_again);
 	tcase_add_test(t, nothing_left_when_attach_fails);
+	tcase_add_test(t, live_entry_of_a_killed_process);
+	tcase_add_test(t, namespace_gone_and_link_taken);
 	tcase_add_test(t, other_filters_stay);
 	tcase_add_test(t, oldest_tombstones_make_room);
 	tcase_add_test(t, listing_stops_when_told);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +68,26 @@ static bool says_the_same(const char *path, const struct nt_buf *fields)
 				    nt_slice_mem(fields->p, fields->len));
 }
 
+/* Without a name until it is whole: a temporary one would stay for ever where the process is killed
+ * in between. */
+static int put_file(const char *folder, const char *path, struct nt_slice text, struct nt_err *err)
+{
+	_cleanup_close_ int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	char self[64];
+
+	if (fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR)) /* the file system has none */
+		return nt_file_replace_at(AT_FDCWD, path, text, 0600, err);
+	if (fd == -1)
+		return nt_err_sys(err, errno, "create a file in %s", folder);
+	if (nt_file_write_fd(fd, text, err) < 0)
+		return nt_err_wrap(err, "write %s", path);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	(void)unlink(path);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == -1 && errno != EEXIST)
+		return nt_err_sys(err, errno, "create %s", path);
+	return 0;
+}
+
 static int put(const char *state_dir, const struct nt_pod *pod, const char *netns, const char *why,
 	       bool excluded, struct nt_err *err)
 {
@@ -87,7 +108,7 @@ static int put(const char *state_dir, const struct nt_pod *pod, const char *netn
 	r = nt_file_mkdirs(folder, 0700, err);
 	if (r < 0)
 		return r;
-	return nt_file_replace_at(AT_FDCWD, path, nt_slice_mem(text.p, text.len), 0600, err);
+	return put_file(folder, path, nt_slice_mem(text.p, text.len), err);
 }
 
 int nt_failure_put(const char *state_dir, const struct nt_pod *pod, const char *netns,

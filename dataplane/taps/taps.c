@@ -136,7 +136,8 @@ static int lock_once(const char *path, int *ret_fd)
 	_cleanup_close_ int fd = -1;
 	struct stat ours, there;
 
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Not for writing, so that a file system that was made read-only has the lock still. */
+	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return -errno;
 	if (NT_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == -1)

@@ -31,6 +31,10 @@ CLONE_NEWNET = 0x40000000
 INSIDE = "NT_E2E_STOP_FD"
 
 
+class Ended(Exception):
+    """Somebody asked for the end of the test: no part of it goes on."""
+
+
 class Guard:
     """Runs a line of shell when this process ends, even by SIGKILL, before done() was called."""
 
@@ -52,7 +56,7 @@ def end_by_exception():
     def stop(number, _frame):
         for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(n, signal.SIG_IGN)  # one is enough; what follows is taking down
-        raise Failed(f"ended by {signal.Signals(number).name}")
+        raise Ended(signal.Signals(number).name)
     for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(n, stop)
 
@@ -200,8 +204,8 @@ def with_podman(story, entries, commands=()):
                               pass_fds=[read_end], stdin=subprocess.DEVNULL)
     try:
         code = script.wait()
-    except Failed as e:
-        tap.ok("podman's story is told to its end", False, e)
+    except Ended as e:
+        tap.ok("podman's story is told to its end", False, f"ended by {e}")
     finally:
         os.close(write_end)
         script.wait()

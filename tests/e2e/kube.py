@@ -4,6 +4,7 @@ import json
 import os
 
 import kit
+import tap
 from kit import wait
 from lab import Failed
 
@@ -105,6 +106,14 @@ class Kube:
         wait(lambda: None, bool, 1.5)
 
 
-def start(base, entries=(), plugins=(), **environment):
-    """A cluster with the plugin at the end of its chain (entries come after it)."""
-    return kit.Cluster(base, chained(ENTRY, *entries), [f"{kit.BUILD}/nametap", *plugins], **environment)
+def tell(story, base, entries=(), plugins=(), commands=()):
+    """story(cluster) on a cluster with these entries at the end of its chain; exit code. For one call, at the end."""
+    if not kit.ready("bpftool", "nsenter", "setpriv", *commands):
+        return tap.done()
+    kit.end_by_exception()
+    try:
+        with kit.told("the story is told to its end"), kit.Cluster(base, chained(*entries), plugins) as cluster:
+            story(cluster)
+    except kit.Ended as e:
+        tap.ok("the story is told to its end", False, f"ended by {e}")
+    return tap.done()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a runtime says in the environment: verb, container, interface, netns, and in CNI_ARGS who
- * the pod is. Borrows the environment's strings. Does no I/O.
+ * What a runtime says in the environment, and when: verb, container, interface, netns, and in
+ * CNI_ARGS who the pod is. Borrows the environment's strings. Does no I/O.
  */
 #pragma once
 
@@ -14,6 +14,7 @@ struct nt_cni_env {
 	const char *netns; /* CNI_NETNS */
 	const char *ifname; /* CNI_IFNAME */
 	const char *args; /* CNI_ARGS */
+	__u64 started_boot_ns; /* CLOCK_BOOTTIME when the plugin was called */
 };
 
 /* Bits of `need`. */

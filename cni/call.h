@@ -15,7 +15,6 @@ struct nt_cni_call {
 	struct nt_slice input;
 	struct nt_cni_config config;
 	struct nt_buf *out;
-	__u64 started_boot_ns; /* CLOCK_BOOTTIME, when the plugin was called */
 };
 
 /* Bits of `how`. */

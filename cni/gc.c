@@ -13,8 +13,8 @@ static int collect(struct nt_cni_call *c, struct nt_cni_attachments *valid, stru
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
-		r = nt_taps_gc(taps, c->config.name, c->started_boot_ns, nt_cni_attachments_has,
-			       valid, err);
+		r = nt_taps_gc(taps, c->config.name, c->env->started_boot_ns,
+			       nt_cni_attachments_has, valid, err);
 	return r < 0 ? -NT_CNI_IO : 0;
 }
 

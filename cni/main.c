@@ -7,6 +7,7 @@
 #include "cni/result.h"
 #include "cni/verbs.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
@@ -66,12 +67,14 @@ static int run_verb(const struct nt_cni_env *env, struct nt_buf *out)
 int main(int argc, char **argv)
 {
 	_cleanup_buf_ struct nt_buf out = {};
+	struct nt_clock clock = nt_clock_system();
 	struct nt_cni_env env = {
 		.command = getenv("CNI_COMMAND"),
 		.container_id = getenv("CNI_CONTAINERID"),
 		.netns = getenv("CNI_NETNS"),
 		.ifname = getenv("CNI_IFNAME"),
 		.args = getenv("CNI_ARGS"),
+		.started_boot_ns = (__u64)nt_clock_boot(&clock),
 	};
 	struct nt_err err;
 	int code;

@@ -12,7 +12,6 @@
 #include "dataplane/taps/failures.h"
 #include "dataplane/taps/hostlink.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/clock.h"
 #include "lib/base/log.h"
 
 /* The agent reads these: a pod that is not tapped is shown with the reason. */
@@ -76,7 +75,7 @@ static int attach(struct nt_cni_call *c, struct nt_pod *pod, int *ret_code, stru
 	/* After the attachment, so that no policy can be missed in between (T16). */
 	*ret_code = nt_cni_enforce(c, taps, pod, err);
 	if (*ret_code < 0)
-		undo(c, taps, pod, pod->attach_boot_ns >= c->started_boot_ns);
+		undo(c, taps, pod, pod->attach_boot_ns >= c->env->started_boot_ns);
 	return 0;
 }
 
@@ -308,11 +307,7 @@ static const char *short_message(int code)
 
 int nt_cni_run(const struct nt_cni_env *env, struct nt_slice input, struct nt_buf *out)
 {
-	struct nt_clock clock = nt_clock_system();
-	struct nt_cni_call c = { .env = env,
-				 .input = input,
-				 .out = out,
-				 .started_boot_ns = (__u64)nt_clock_boot(&clock) };
+	struct nt_cni_call c = { .env = env, .input = input, .out = out };
 	struct nt_err err = {};
 	int r;
 

@@ -71,14 +71,15 @@ def path_of(name):
     return f"/run/netns/{name}"
 
 
-def primary(kind, verb, container, netns):
-    ranges = [[{"subnet": "10.77.0.0/24"}], [{"subnet": "fd00:77::/64"}]]
+def primary(kind, verb, container, netns, ifname="eth0"):
+    n = 77 if ifname == "eth0" else 78
+    ranges = [[{"subnet": f"10.{n}.0.0/24"}], [{"subnet": f"fd00:{n}::/64"}]]
     c = {"cniVersion": "1.0.0", "name": "net", "type": kind,
          "ipam": {"type": "host-local", "ranges": ranges, "dataDir": f"{sandbox.WORK}/ipam",
-                  "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}
+                  "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}] if n == 77 else []}}
     if kind == "bridge":
         c.update(bridge="ntbr0", isGateway=True)
-    a = call(verb, c, container, netns=netns, plugin=f"{PLUGINS}/{kind}")
+    a = call(verb, c, container, ifname=ifname, netns=netns, plugin=f"{PLUGINS}/{kind}")
     if a.code:
         raise RuntimeError(f"{kind} {verb}: {a}")
     return a.out

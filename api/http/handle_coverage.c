@@ -13,7 +13,7 @@
 
 struct endpoints {
 	struct nt_json *j;
-	uint64_t tapped, failed, gone, listed, before_tap;
+	uint64_t tapped, failed, excluded, gone, listed, before_tap;
 };
 
 static const char *state_name(enum nt_endpoint_state state)
@@ -23,6 +23,8 @@ static const char *state_name(enum nt_endpoint_state state)
 		return "tapped";
 	case NT_ENDPOINT_GONE:
 		return "gone";
+	case NT_ENDPOINT_EXCLUDED:
+		return "excluded";
 	default:
 		return "failed";
 	}
@@ -31,7 +33,7 @@ static const char *state_name(enum nt_endpoint_state state)
 /* Of a pod that never was tapped nothing is known. */
 static const char *origin_name(const struct nt_batch_endpoint *e)
 {
-	if (e->state == NT_ENDPOINT_FAILED)
+	if (e->state == NT_ENDPOINT_FAILED || e->state == NT_ENDPOINT_EXCLUDED)
 		return "none";
 	switch (e->origin) {
 	case NT_ENDPOINT_ADOPTED:
@@ -119,6 +121,7 @@ static bool add_endpoint(void *ctx, struct nt_slice node, const struct nt_batch_
 	all->tapped += e->state == NT_ENDPOINT_TAPPED;
 	all->gone += e->state == NT_ENDPOINT_GONE;
 	all->failed += e->state == NT_ENDPOINT_FAILED;
+	all->excluded += e->state == NT_ENDPOINT_EXCLUDED;
 	all->before_tap += e->before_tap;
 	if (all->listed < ENDPOINTS_MAX) {
 		all->listed++;
@@ -204,6 +207,7 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, vo
 	nt_json_close(&j, ']');
 	nt_json_key_u64(&j, "tapped", all.tapped);
 	nt_json_key_u64(&j, "failed", all.failed);
+	nt_json_key_u64(&j, "excluded", all.excluded);
 	nt_json_key_u64(&j, "gone", all.gone);
 	nt_json_key(&j, "gaps");
 	nt_json_open(&j, '[');

@@ -2,6 +2,7 @@
 /* Pods that were there before, and records that are not true any more. */
 #include "dataplane/agent/adopt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -175,6 +176,42 @@ static void cannot(struct nt_adopt *a, const struct nt_pod *pod, const char *net
 	remember_note(a, pod);
 }
 
+/* In the list "a,b". */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (len && list) {
+		const char *comma = strchr(list, ',');
+		size_t n = comma ? (size_t)(comma - list) : strlen(list);
+
+		if (n == len && memcmp(list, name, n) == 0)
+			return true;
+		list = comma ? comma + 1 : NULL;
+	}
+	return false;
+}
+
+/* By our own option, or the plugin has left it alone. */
+static bool is_excluded(struct nt_adopt *a, const struct nt_pod *pod, const char *netns)
+{
+	char why[128];
+	struct nt_err err;
+
+	if (!is_listed(a->config.excluded, pod->namespace_)) {
+		if (nt_failure_find(a->config.state_dir, pod) != NT_FAILURE_EXCLUDED)
+			return false;
+		remember_note(a, pod);
+		return true;
+	}
+	snprintf(why, sizeof(why), "namespace %s is excluded", pod->namespace_);
+	if (nt_failure_put_excluded(a->config.state_dir, pod, netns, why, &err) < 0)
+		nt_log_warn("cannot note that %s/%s is excluded: %s", pod->namespace_, pod->name,
+			    err.msg);
+	remember_note(a, pod);
+	return true;
+}
+
 /* Is it tapped now? */
 static bool adopt(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
 {
@@ -222,7 +259,8 @@ static void on_entry(void *ctx, const struct nt_cnicache_entry *entry)
 		return;
 	/* Adopted or not: the list of pods, which knows less, is not asked about it. */
 	add_tapped(a, &pod);
-	(void)adopt(a, entry->netns, &pod);
+	if (!is_excluded(a, &pod, entry->netns))
+		(void)adopt(a, entry->netns, &pod);
 }
 
 static void look_at_cache(struct nt_adopt *a)
@@ -339,6 +377,8 @@ static void on_object(struct nt_adopt *a, const struct nt_object *object)
 
 	if (!nt_podlist_is_ours(object, a->config.node) || !nt_podlist_describe(object, &pod) ||
 	    is_known(a, &pod))
+		return;
+	if (is_excluded(a, &pod, NULL))
 		return;
 	find_places(a);
 	place = only_place(a, &pod, &err);

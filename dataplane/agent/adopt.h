@@ -25,6 +25,7 @@ struct nt_adopt_config {
 	const char *node; /* whose pods of the list are ours */
 	const char *cluster_domain;
 	const struct nt_objects *objects; /* NULL: no list */
+	const char *excluded; /* namespaces whose pods are left alone, "a,b"; NULL: none */
 	const char *proc, *named_netns; /* NULL: /proc, /run/netns */
 };
 

@@ -317,7 +317,8 @@ static int open_adoption(struct daemon *d, const struct nt_options *o, struct nt
 					  .cache_dir = o->cni_cache,
 					  .node = o->node,
 					  .cluster_domain = o->cluster_domain,
-					  .objects = nt_enforcer_objects(d->enforcer) };
+					  .objects = nt_enforcer_objects(d->enforcer),
+					  .excluded = o->exclude_namespaces };
 
 	return nt_adopt_new(&config, &d->adopt, err);
 }

@@ -44,10 +44,10 @@ static bool read_one(struct nt_failed *f, int dir_fd, const char *name)
 	object = json_loadb(nt_buf_str(&text), text.len, 0, NULL);
 	if (!json_is_object(object))
 		return false;
-	f->excluded[f->len] = json_is_true(json_object_get(object, "excluded"));
 	*e = (struct nt_batch_endpoint){
 		.ep_id = id_of(name),
-		.state = NT_ENDPOINT_FAILED,
+		.state = json_is_true(json_object_get(object, "excluded")) ? NT_ENDPOINT_EXCLUDED
+									   : NT_ENDPOINT_FAILED,
 		.namespace_ = text_of(arena, object, "namespace"),
 		.name = text_of(arena, object, "name"),
 		.uid = text_of(arena, object, "uid"),
@@ -69,17 +69,19 @@ static void read_folder(struct nt_failed *f, DIR *dir)
 
 		if (d->d_name[0] == '.' || len < 5 || strcmp(d->d_name + len - 5, ".json") != 0)
 			continue;
-		if (read_one(f, dirfd(dir), d->d_name))
-			f->len++;
-		else
+		if (!read_one(f, dirfd(dir), d->d_name)) {
 			f->skipped++;
+			continue;
+		}
+		f->failing += f->endpoints[f->len].state == NT_ENDPOINT_FAILED;
+		f->len++;
 	}
-	f->failing = f->len;
+	f->noted = f->len;
 }
 
-static bool is_failing(const struct nt_failed *f, uint64_t ep_id)
+static bool is_noted(const struct nt_failed *f, uint64_t ep_id)
 {
-	for (size_t i = 0; i < f->failing; i++)
+	for (size_t i = 0; i < f->noted; i++)
 		if (f->endpoints[i].ep_id == ep_id)
 			return true;
 	return false;
@@ -104,10 +106,10 @@ static void keep_gone(struct nt_failed *f, const struct nt_batch_endpoint *old, 
 	for (size_t i = 0; i < len && f->len < 2 * NT_FAILED_MAX; i++) {
 		struct nt_batch_endpoint *e = &f->endpoints[f->len];
 
-		if (is_failing(f, old[i].ep_id) || (old[i].state == NT_ENDPOINT_GONE && !unshipped))
+		if (is_noted(f, old[i].ep_id) || (old[i].state == NT_ENDPOINT_GONE && !unshipped))
 			continue;
 		*e = copy(&f->arenas[f->at], &old[i]);
-		if (e->state == NT_ENDPOINT_FAILED)
+		if (e->state != NT_ENDPOINT_GONE)
 			e->until_us = (int64_t)now->tv_sec * 1000000 + now->tv_nsec / 1000;
 		e->state = NT_ENDPOINT_GONE;
 		f->len++;
@@ -145,7 +147,7 @@ void nt_failed_scan(struct nt_failed *f, const char *path)
 	f->at = !f->at;
 	f->arenas[f->at].max_bytes = (size_t)NT_FAILED_MAX * 4096;
 	nt_arena_reset(&f->arenas[f->at]);
-	f->len = f->failing = 0;
+	f->len = f->noted = f->failing = 0;
 	f->endpoints = nt_arena_alloc(&f->arenas[f->at], 2 * NT_FAILED_MAX * sizeof(*f->endpoints));
 	if (f->endpoints && dir)
 		read_folder(f, dir);

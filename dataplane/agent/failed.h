@@ -23,9 +23,8 @@ struct nt_failed {
 	struct nt_arena arenas[2]; /* of this look and of the one before */
 	unsigned int at; /* which one is this look's */
 	struct nt_batch_endpoint *endpoints; /* those that went since the last batch at the end */
-	size_t len, failing; /* of len, not tapped */
-	bool excluded[NT_FAILED_MAX]; /* of those not tapped: on purpose, by the plugin's
-					 configuration */
+	size_t len;
+	size_t noted, failing; /* of len: not tapped; of these, not excluded */
 	uint64_t skipped; /* files that could not be read */
 	struct timespec mtime; /* of the folder when it was read */
 	bool changed; /* since the last batch */

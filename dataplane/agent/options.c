@@ -37,6 +37,8 @@ const char nt_options_usage[] =
 	"  --node-resolv-conf FILE  its search domains are trusted (default /etc/resolv.conf)\n"
 	"  --cni-cache DIR       pods that run already are found there (default\n"
 	"                        " NT_CNICACHE_DIR_DEFAULT "; none: not looked at)\n"
+	"  --exclude-namespaces A,B  pods of these are left alone, as the plugin does with the\n"
+	"                        same in its key excludeNamespaces (default: none)\n"
 	"  --host-network MODE   auto, off, or how sockets of the host are told: cookie, beacon\n"
 	"                        (default auto)\n"
 	"  --cgroup-root DIR     cgroup2 folder of all sockets (default: this machine's)\n"
@@ -66,6 +68,7 @@ enum option_code {
 	OPT_OBJECTS,
 	OPT_NODE_RESOLV_CONF,
 	OPT_CNI_CACHE,
+	OPT_EXCLUDE,
 	OPT_HOST_NETWORK,
 	OPT_CGROUP_ROOT,
 	OPT_KUBECONFIG,
@@ -95,6 +98,7 @@ static const struct option longopts[] = {
 	{ "objects", required_argument, NULL, OPT_OBJECTS },
 	{ "node-resolv-conf", required_argument, NULL, OPT_NODE_RESOLV_CONF },
 	{ "cni-cache", required_argument, NULL, OPT_CNI_CACHE },
+	{ "exclude-namespaces", required_argument, NULL, OPT_EXCLUDE },
 	{ "host-network", required_argument, NULL, OPT_HOST_NETWORK },
 	{ "cgroup-root", required_argument, NULL, OPT_CGROUP_ROOT },
 	{ "kubeconfig", required_argument, NULL, OPT_KUBECONFIG },
@@ -235,6 +239,9 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_CNI_CACHE:
 		o->cni_cache = strcmp(value, "none") == 0 ? NULL : value;
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--cni-cache: the name is empty");
+	case OPT_EXCLUDE:
+		o->exclude_namespaces = value;
+		return 0;
 	case OPT_HOST_NETWORK:
 		return take_host_network(value, o, err);
 	case OPT_CGROUP_ROOT:

@@ -15,6 +15,7 @@ struct nt_options {
 	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */
 	const char *node_resolv_conf;
 	const char *cni_cache; /* the runtime's; NULL: not looked at */
+	const char *exclude_namespaces; /* "a,b"; NULL: none */
 	const char *cgroup_root; /* NULL: this machine's */
 	const char *install_record, *host_root; /* for an uninstall */
 	const char *kubeconfig; /* NULL: the pod's service account, if it has one; "none" */

@@ -193,11 +193,11 @@ void nt_podevents_look(struct nt_podevents *p, const struct nt_failed *failed)
 {
 	int64_t now = nt_clock_boot(p->clock);
 
-	for (size_t i = 0; i < failed->failing; i++) {
+	for (size_t i = 0; i < failed->noted; i++) {
 		const struct nt_batch_endpoint *pod = &failed->endpoints[i];
 		struct known *k;
 
-		if (failed->excluded[i] || !pod->namespace_.len || !pod->name.len)
+		if (pod->state != NT_ENDPOINT_FAILED || !pod->namespace_.len || !pod->name.len)
 			continue;
 		k = find_known(p, nt_podeventtext_key(pod));
 		if (k->due_ns > now)

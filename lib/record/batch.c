@@ -290,7 +290,7 @@ static bool get_endpoint_field(const struct nt_wire_token *t, struct nt_batch_en
 		return get_endpoint_ip(t, e);
 	if (t->number == EP_STATE) {
 		e->state = (enum nt_endpoint_state)t->value;
-		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_FAILED;
+		return t->type == NT_WIRE_VARINT && t->value <= NT_ENDPOINT_EXCLUDED;
 	}
 	if (t->number == EP_HOOK) {
 		e->hook = (enum nt_endpoint_hook)t->value;

@@ -30,6 +30,7 @@ enum nt_endpoint_state {
 	NT_ENDPOINT_TAPPED = 1,
 	NT_ENDPOINT_GONE = 2, /* DEL came, all its records are in */
 	NT_ENDPOINT_FAILED = 3, /* not tapped; reason says why */
+	NT_ENDPOINT_EXCLUDED = 4, /* not tapped, as somebody wanted; reason says who */
 };
 
 /* How an endpoint came to be known; the values of enum nt_pod_origin in dataplane/abi.h. */

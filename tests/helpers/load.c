@@ -152,7 +152,7 @@ static size_t mix_rows(struct nt_record *r)
 static void mix(struct client *c, const char *spool)
 {
 	static const uint8_t six[16] = { 0xfd, [15] = 1 };
-	struct nt_batch_endpoint endpoints[3] = {
+	struct nt_batch_endpoint endpoints[4] = {
 		{ .ep_id = 1,
 		  .state = NT_ENDPOINT_TAPPED,
 		  .name = NT_SLICE_LIT("web-1"),
@@ -167,16 +167,20 @@ static void mix(struct client *c, const char *spool)
 		  .name = NT_SLICE_LIT("odd\n<b>"),
 		  .reason = NT_SLICE_LIT("no veth"),
 		  .role = NT_ROLE_RESOLVER },
+		{ .ep_id = 4,
+		  .state = NT_ENDPOINT_EXCLUDED,
+		  .name = NT_SLICE_LIT("left-alone"),
+		  .reason = NT_SLICE_LIT("namespace dev is in excludeNamespaces") },
 	};
 	struct nt_record rows[16];
 	struct nt_batch batch = store_batch(spool, 2, rows, mix_rows(rows));
 
 	endpoints[0].ips[0] = nt_addr_from(6, six);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		endpoints[i].since_us = now_us() - 1000000;
 	endpoints[1].until_us = now_us();
 	batch.endpoints = endpoints;
-	batch.endpoints_len = 3;
+	batch.endpoints_len = 4;
 	upload(c, &batch);
 	upload(c, &batch);
 }

@@ -239,7 +239,7 @@ static const struct {
 	BAD("range of direction 2", "\x32\x02\x20\x02", "range has a bad field 4"),
 	BAD("range of cpu 2^32", "\x32\x06\x18\x80\x80\x80\x80\x10", "range has a bad field 3"),
 	BAD("endpoint without a state", "\x3a\x00", "an endpoint"),
-	BAD("endpoint of state 4", "\x3a\x02\x10\x04", "an endpoint has a bad field 2"),
+	BAD("endpoint of state 5", "\x3a\x02\x10\x05", "an endpoint has a bad field 2"),
 	BAD("five addresses",
 	    "\x3a\x20\x10\x01\x52\x04"
 	    "1234\x52\x04"

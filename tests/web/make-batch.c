@@ -189,7 +189,7 @@ static struct nt_record record_of(const json_t *o, struct nt_arena *arena, uint6
 
 static struct nt_batch_endpoint endpoint_of(const json_t *o, uint64_t id)
 {
-	static const char *const states[] = { "", "tapped", "gone", "failed", NULL };
+	static const char *const states[] = { "", "tapped", "gone", "failed", "excluded", NULL };
 	struct nt_batch_endpoint e = {
 		.ep_id = id,
 		.state = (enum nt_endpoint_state)one_of(text(o, "state"), states),

@@ -347,6 +347,8 @@ async function theme(colorScheme) {
   const gap = await page.locator("#coverage-gaps li").allTextContents();
   same(gap.length === 1 && /\.200 – \d\d:\d\d:\d\d\.900 UTC: our program was removed by another program$/.test(gap[0]), true,
     `a gap in coverage is told with its times, ${colorScheme}: ${gap}`);
+  const excluded = await page.locator("#coverage-excluded li").allTextContents();
+  same(excluded, ["dev/left-alone on node-1: namespace dev is excluded"], `a pod that is left alone is told apart, ${colorScheme}`);
   await page.screenshot({ path: join(SHOTS, `coverage-1280-${colorScheme}.png`) });
   await accessible(page, `coverage open, ${colorScheme}`, ".sheet");
   await page.setViewportSize({ width: 320, height: 700 });

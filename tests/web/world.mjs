@@ -95,7 +95,8 @@ function endpoints(all, start_us) {
     seen: 100, logged: 100, unlogged: 0, stream: 0, ...more });
   const gap = { from_us: start_us + 60 * SECOND + 200_000, to_us: start_us + 60 * SECOND + 900_000, reason: "our program was removed by another program" };
   return [...all.map((p, i) => ep(p, i === 0 ? { gap } : {})),
-    ep({ namespace: "batch", name: "report-lost", uid: "f" }, { state: "failed", reason: "attach failed: no such device" })];
+    ep({ namespace: "batch", name: "report-lost", uid: "f" }, { state: "failed", reason: "attach failed: no such device" }),
+    ep({ namespace: "dev", name: "left-alone", uid: "g" }, { state: "excluded", reason: "namespace dev is excluded" })];
 }
 
 const sum = (list, of) => list.reduce((n, r) => n + of(r), 0);

@@ -124,14 +124,17 @@ function Endpoints(): JSX.Element {
   if (d.coverage.problem.value) return <ProblemNote problem={d.coverage.problem.value} />;
   if (!c) return <p>Loading coverage…</p>;
   const failed = c.endpoints.filter((e) => e.state === "failed");
+  const excluded = c.endpoints.filter((e) => e.state === "excluded");
   const adopted = c.endpoints.filter((e) => e.state === "tapped" && e.origin === "adopted");
-  const lossy = c.endpoints.filter((e) => e.state !== "failed" && e.unlogged > 0);
+  const lossy = c.endpoints.filter((e) => e.state !== "failed" && e.state !== "excluded" && e.unlogged > 0);
   const dropped = c.endpoints.filter((e) => e.before_tap > 0);
   return (
     <>
-      <p>{exact(c.tapped)} pods tapped, {exact(c.failed)} not tapped, {exact(c.gone)} gone.</p>
+      <p>{exact(c.tapped)} pods tapped, {exact(c.failed)} not tapped, {c.excluded > 0 && `${exact(c.excluded)} excluded, `}{exact(c.gone)} gone.</p>
       {failed.length > 0 && <><h3>Not tapped</h3>
         <ul>{failed.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} /> on <Name value={e.node} />: {e.reason || "reason unknown"}</li>)}</ul></>}
+      {excluded.length > 0 && <><h3>Excluded</h3>
+        <ul id="coverage-excluded">{excluded.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} /> on <Name value={e.node} />: {e.reason}</li>)}</ul></>}
       {adopted.length > 0 && <><h3>Ran before they were tapped</h3>
         <ul>{adopted.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} /> on <Name value={e.node} />: seen since {clock(e.since, 0)} UTC</li>)}</ul></>}
       {c.gaps.length > 0 && <><h3>Not tapped for a time</h3>

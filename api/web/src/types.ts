@@ -73,7 +73,7 @@ export interface ProblemBody {
 }
 
 export interface Endpoint {
-  node: string; state: "tapped" | "gone" | "failed"; namespace: string; name: string;
+  node: string; state: "tapped" | "gone" | "failed" | "excluded"; namespace: string; name: string;
   hook: "tcx" | "clsact" | ""; reason: string; seen: number; logged: number; unlogged: number; stream: number;
   before_tap: number;
   since: string; origin: "add" | "adopted" | "node" | "none";
@@ -84,7 +84,7 @@ export interface Gap {
   from: string; to: string | null; reason: string;
 }
 export interface Coverage {
-  tapped: number; failed: number; gone: number;
+  tapped: number; failed: number; excluded: number; gone: number;
   nodes: { node: string; last_seen: string; missing_batches: number; clock_offset: number | null; clock_off: boolean }[];
   endpoints: Endpoint[];
   gaps: Gap[];

@@ -31,7 +31,7 @@ static bool inherits(struct nt_taps *taps, const struct nt_pod *pod)
 {
 	char from[sizeof(pod->name)];
 	struct nt_err why;
-	int r = nt_taps_inherit(taps, pod->ep_id, from, &why);
+	int r = nt_taps_inherit(taps, pod, from, &why);
 
 	if (r < 0)
 		nt_log_warn("%s %s: look for policies of its kind: %s", pod->container_id,

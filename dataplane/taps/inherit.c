@@ -115,37 +115,52 @@ static int open_slots(const struct nt_taps *t, struct nt_err *err)
 /* 1: l->from is one, 0: there is none. */
 static int find_relative(struct look *l, struct nt_err *err)
 {
-	_cleanup_close_ int fd = open_slots(l->t, err);
-	int r;
+	int r = nt_taps_pods(l->t, note_relative, l, err);
 
-	if (fd < 0)
-		return -err->code;
-	l->slots_fd = fd;
-	r = nt_taps_pods(l->t, note_relative, l, err);
 	return r < 0 ? r : l->from.ep_id != 0;
 }
 
-int nt_taps_inherit(struct nt_taps *t, __u64 ep_id, char ret_from[256], struct nt_err *err)
+static int inherit(struct look *l, struct nt_err *err)
 {
 	_cleanup_close_ int lock = -1;
-	struct look l = { .t = t };
 	struct nt_endpoint ep;
-	int r = nt_taps_lock(t->state_dir, &lock, err);
+	int r = nt_taps_lock(l->t->state_dir, &lock, err);
 
 	if (r == 0)
-		r = nt_endpoint_find(t, ep_id, &l.pod, &ep, err);
+		r = nt_endpoint_find(l->t, l->pod.ep_id, &l->pod, &ep, err);
 	if (r < 0)
 		return r;
 	if (ep.slots_len) {
-		l.from = l.pod; /* an earlier call of the same ADD, or the agent, was here */
-	} else {
-		r = find_relative(&l, err);
-		if (r <= 0)
-			return r;
-		r = put(t, &l, &ep, err);
+		l->from = l->pod; /* an earlier call of the same ADD, or the agent, was here */
+		return 1;
 	}
-	if (r < 0)
+	r = find_relative(l, err);
+	if (r <= 0)
 		return r;
-	memcpy(ret_from, l.from.name, sizeof(l.from.name));
-	return 1;
+	r = put(l->t, l, &ep, err);
+	return r < 0 ? r : 1;
+}
+
+int nt_taps_inherit(struct nt_taps *t, const struct nt_pod *pod, char ret_from[256],
+		    struct nt_err *err)
+{
+	struct look l = { .t = t, .pod = *pod };
+	_cleanup_close_ int fd = -1;
+	__u32 first;
+	int r;
+
+	/* Most nodes have no policies, and policies are of namespaces: that must cost an ADD
+	 * nothing, or next to it. */
+	if (!pod->namespace_[0])
+		return 0;
+	fd = open_slots(t, err);
+	if (fd < 0)
+		return -err->code;
+	if (bpf_map_get_next_key(fd, NULL, &first) < 0)
+		return 0;
+	l.slots_fd = fd;
+	r = inherit(&l, err);
+	if (r == 1)
+		memcpy(ret_from, l.from.name, sizeof(l.from.name));
+	return r;
 }

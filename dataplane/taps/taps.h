@@ -166,14 +166,14 @@ int nt_taps_slots_sweep(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
 int nt_taps_endpoint_set(struct nt_taps *t, __u64 ep_id, const __u32 *slots, size_t slots_len,
 			 const struct nt_scope_set *scope, struct nt_err *err) NT_MUSTCHECK;
 /*
- * No agent answers: an attached pod without policies gets those of the pod of its kind which was
- * attached last, there still or detached, if they are pinned still (T16). Of its kind: the same
+ * No agent answers: `pod`, attached and without policies, gets those of the pod of its kind which
+ * was attached last, there still or detached, if they are pinned still (T16). Of its kind: the same
  * namespace, and a name that differs only in what a controller appends, five of its letters or a
  * number. Under the root's lock, so that no slot is freed in between. Returns 1 with that pod's
  * name in ret_from (its own where policies are in force already), 0: there is none; -ENOENT: not
  * attached.
  */
-int nt_taps_inherit(struct nt_taps *t, __u64 ep_id, char ret_from[256],
+int nt_taps_inherit(struct nt_taps *t, const struct nt_pod *pod, char ret_from[256],
 		    struct nt_err *err) NT_MUSTCHECK;
 /* What is in force; -ENOENT. */
 int nt_taps_endpoint_get(struct nt_taps *t, __u64 ep_id, struct nt_endpoint *ret_endpoint,

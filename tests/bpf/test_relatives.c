@@ -86,7 +86,7 @@ static __u32 in_force(const struct nt_pod *pod)
 
 static int inherit(const struct nt_pod *pod, char from[256])
 {
-	return nt_taps_inherit(taps, pod->ep_id, from, &err);
+	return nt_taps_inherit(taps, pod, from, &err);
 }
 
 static const struct {

@@ -62,6 +62,13 @@ $(BUILD)/bpf/%.bpf.o: dataplane/bpf/%.bpf.c $(wildcard dataplane/bpf/*.bpf.h) da
 	$(Q)mkdir -p $(@D)
 	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+# The programs as another build has them, in a BUILD of its own (other-binaries).
+ifneq ($(OTHER),)
+$(BUILD)/bpf/tap.bpf.o: tests/bpf/other_build.bpf.c $(wildcard dataplane/bpf/*.bpf.[ch]) dataplane/abi.h
+	$(Q)mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+endif
+
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(call say,SKEL,$<) bpftool gen skeleton $< name nt_$*_bpf > $@
@@ -175,7 +182,12 @@ $(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/bas
 	$(Q)mkdir -p $(@D)
 	$(call say,CLIENT,$<) gcc $(client_flags) -o $@ $^ -lm
 
-tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours $(BUILD)/tests/bpf/other_build.bpf.o
+tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours $(BUILD)/tests/bpf/other_build.bpf.o other-binaries
+
+# Plugin and agent of another build, which tests/netns/test_upgrade upgrades to.
+.PHONY: other-binaries
+other-binaries:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/other OTHER=1 $(BUILD)/other/nametap $(BUILD)/other/nametap-agent
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
 
@@ -197,7 +209,7 @@ bpf-test: $(BPF_TESTS) $(OTHER_BUILD) ## BPF programs on built packets (root)
 golden: $(BUILD)/nametapctl $(HELPERS) ## pcap in, text out; verdicts against an oracle
 	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
 
-netns-test: binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)
+netns-test: binaries other-binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)
 	$(Q)$(run_tests) netns $(wildcard tests/netns/test_*)
 
 web-test: binaries ## the page in headless Chromium

@@ -179,7 +179,27 @@ static struct foreign others_program(enum nt_dir dir, enum foreign_end end)
 {
 	if (end == FOREIGN_REDIRECT && dir == NT_DIR_FROM_POD)
 		return foreign_new(end, 1, BPF_F_INGRESS); /* loopback */
-	return foreign_new(end, (int)pod.ifindex, 0);
+	/* A program at egress that redirects to its own link would do so for ever. */
+	return foreign_new(end == FOREIGN_REDIRECT ? FOREIGN_OK : end, (int)pod.ifindex, 0);
+}
+
+/* A flood that both of us are to see, all of it; or, without is_ours, they alone. Theirs end. */
+static void flood_past(struct foreign theirs[NT_DIR_MAX], bool is_ours)
+{
+	struct flood f = flood_begin();
+	__u64 link[NT_DIR_MAX];
+
+	poll(NULL, 0, 300);
+	flood_end(&f);
+	if (is_ours)
+		flood_check(taps, pod.ep_id);
+	else
+		ck_assert_uint_eq(lab_counters(taps, pod.ep_id).seq[0], 0);
+	flood_link(link);
+	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
+		ck_assert_uint_eq(foreign_seen(&theirs[dir]), link[dir]);
+		foreign_free(&theirs[dir]);
+	}
 }
 
 /* A tcx program of theirs in each direction, before or after ours: we see all, and so do they. */
@@ -188,27 +208,15 @@ START_TEST(beside_tcx_programs)
 	enum foreign_end end = ends[_i / 2];
 	bool before = _i % 2;
 	struct foreign theirs[NT_DIR_MAX];
-	__u64 link[NT_DIR_MAX];
-	struct flood f;
 
 	NEEDS_TCX();
-	/* A program at egress that redirects to its own link would do so for ever. */
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
-		theirs[dir] = others_program(
-			dir, dir == NT_DIR_TO_POD && end == FOREIGN_REDIRECT ? FOREIGN_OK : end);
+		theirs[dir] = others_program(dir, end);
 		ck_assert(foreign_tcx(&theirs[dir], pod.ifindex, dir, before));
 	}
 	settle(taps); /* before them, whichever came first */
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
-	f = flood_begin();
-	poll(NULL, 0, 300);
-	flood_end(&f);
-	flood_check(taps, pod.ep_id);
-	flood_link(link);
-	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
-		ck_assert_uint_eq(foreign_seen(&theirs[dir]), link[dir]);
-		foreign_free(&theirs[dir]);
-	}
+	flood_past(theirs, true);
 }
 END_TEST
 
@@ -256,26 +264,15 @@ START_TEST(tcx_beside_filters)
 {
 	enum foreign_end end = ends[_i / 2];
 	struct foreign theirs[NT_DIR_MAX];
-	__u64 link[NT_DIR_MAX];
-	struct flood f;
 
 	NEEDS_TCX();
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
-		theirs[dir] = others_program(
-			dir, dir == NT_DIR_TO_POD && end == FOREIGN_REDIRECT ? FOREIGN_OK : end);
+		theirs[dir] = others_program(dir, end);
 		foreign_filter(&theirs[dir], pod.ifindex, dir, _i % 2 ? 1 : 3);
 	}
 	settle(taps);
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
-	f = flood_begin();
-	poll(NULL, 0, 300);
-	flood_end(&f);
-	flood_check(taps, pod.ep_id);
-	flood_link(link);
-	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
-		ck_assert_uint_eq(foreign_seen(&theirs[dir]), link[dir]);
-		foreign_free(&theirs[dir]);
-	}
+	flood_past(theirs, true);
 }
 END_TEST
 
@@ -287,28 +284,14 @@ START_TEST(filters_beside_filters)
 	bool before = _i % 2;
 	struct foreign theirs[NT_DIR_MAX];
 	struct nt_hook_state state;
-	__u64 link[NT_DIR_MAX];
-	struct flood f;
 
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
-		theirs[dir] = others_program(
-			dir, dir == NT_DIR_TO_POD && end == FOREIGN_REDIRECT ? FOREIGN_OK : end);
+		theirs[dir] = others_program(dir, end);
 		foreign_filter(&theirs[dir], pod.ifindex, dir, before ? 1 : 3);
 	}
 	ck_assert_int_eq(nt_hooks_look(old_way, &pod, true, &state), 0);
 	ck_assert_int_eq(state.fault, before ? NT_FAULT_SHADOWED : NT_FAULT_NONE);
-	f = flood_begin();
-	poll(NULL, 0, 300);
-	flood_end(&f);
-	if (before && end != FOREIGN_NEXT)
-		ck_assert_uint_eq(lab_counters(taps, pod.ep_id).seq[0], 0);
-	else
-		flood_check(taps, pod.ep_id);
-	flood_link(link);
-	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
-		ck_assert_uint_eq(foreign_seen(&theirs[dir]), link[dir]);
-		foreign_free(&theirs[dir]);
-	}
+	flood_past(theirs, !before || end == FOREIGN_NEXT);
 }
 END_TEST
 

@@ -19,10 +19,10 @@
 #include "dataplane/agent/status.h"
 #include "lib/base/cleanup.h"
 
-#define DRAIN_NS (5 * NT_NS_PER_MS)
+#define DRAIN_NS (10 * NT_NS_PER_MS)
 #define DRAIN_IDLE_NS (50 * NT_NS_PER_MS)
 /* Empty drains before the pace slows: half a second of silence. */
-#define IDLE_AFTER 100
+#define IDLE_AFTER 50
 /* Without merging each transaction is its own row; they still travel together. */
 #define FLUSH_UNMERGED_NS NT_NS_PER_S
 /* At the end: longer than any packet is between its number and the ring. */

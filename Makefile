@@ -300,6 +300,10 @@ kernels-arm64: deps
 kernels-quick: ## three kernels, one load and each kind of packet: what make test runs
 	$(Q)$(MAKE) --no-print-directory kernels KERNELS="5.10 6.1 newest" QUICK=1
 
+.PHONY: kills
+kills: binaries $(HELPERS) ## the plugin killed -9 at entry and exit of every system call (root), in ten minutes
+	$(Q)KILLS=all PROGRAM_SECONDS=86400 V=1 $(run_tests) kills tests/netns/test_kills
+
 lint: deps ## format, includes, banned functions, headers' comments, shellcheck, codespell
 	$(Q)$(run_tests) lint tests/house/lint
 

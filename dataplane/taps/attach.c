@@ -168,9 +168,12 @@ bool nt_link_exists(__u32 ifindex)
  * (T18): does this one mean this attachment? */
 static bool means(const struct nt_taps *t, const struct nt_pod *pod, __u64 netns_ino)
 {
+	/* A link without any program of ours is not the one that was attached. */
 	if (netns_ino == NT_NETNS_GONE)
 		return nt_pods_at(t, pod->ifindex) != pod->ep_id ||
-		       nt_hostlink_is_over(pod->ifindex);
+		       nt_hostlink_is_over(pod->ifindex) ||
+		       (!is_programmed_at(t, pod, NT_DIR_FROM_POD) &&
+			!is_programmed_at(t, pod, NT_DIR_TO_POD));
 	return netns_ino == 0 || netns_ino == pod->netns_ino;
 }
 

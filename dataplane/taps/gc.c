@@ -62,5 +62,7 @@ int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,
 		return r;
 	if (!nt_buf_ok(&stale))
 		return nt_err_set(err, ENOMEM, "no memory for the list of stale attachments");
-	return close_all(t, &stale, err);
+	r = close_all(t, &stale, err);
+	nt_pods_sweep_live(t);
+	return r;
 }

@@ -438,6 +438,8 @@ void nt_hooks_sweep(struct nt_taps *t)
 	_cleanup_close_ int lock = -1;
 	struct nt_err err;
 
-	if (nt_taps_lock(t->state_dir, &lock, &err) == 0)
-		nt_tcx_sweep(t);
+	if (nt_taps_lock(t->state_dir, &lock, &err) < 0)
+		return;
+	nt_tcx_sweep(t);
+	nt_pods_sweep_live(t);
 }

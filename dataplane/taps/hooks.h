@@ -71,5 +71,6 @@ void nt_hooks_grace(void);
 /* Clears NT_EP_YIELD; only after nt_hooks_settle and then nt_hooks_grace. */
 int nt_hooks_calm(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 
-/* Removes pins of links whose pod is not attached any more. */
+/* Removes what killed processes left behind: pins of links whose pod is not attached any more, and
+ * entries that lead to no attached pod. */
 void nt_hooks_sweep(struct nt_taps *t);

@@ -153,6 +153,8 @@ int nt_pods_find_live(const struct nt_taps *t, const char *container_id, const c
 		      struct nt_pod *ret_pod) NT_MUSTCHECK;
 /* Removes the live entry of a key of which nt_pods_find_live has just found nothing. */
 void nt_pods_drop_stale(struct nt_taps *t, const char *container_id, const char *ifname);
+/* Removes all live entries without an attached record, which killed processes left behind. */
+void nt_pods_sweep_live(struct nt_taps *t);
 /* Chooses ep_id and writes live entry, record, counters and endpoint, in this order; on failure
  * nothing of it stays. */
 int nt_pods_write(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;

@@ -3,6 +3,7 @@
  * room. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -14,6 +15,7 @@
 #define EVICT_AT_ONCE 32
 /* Above the longest chain of a hash bucket, which one batch must be able to hold. */
 #define BATCH 256
+#define NOMEM_TRIES 50
 
 static struct nt_live_key live_key(const char *container_id, const char *ifname)
 {
@@ -166,13 +168,42 @@ static int evict(struct nt_taps *t, struct nt_err *err)
 
 /* --- writing --- */
 
+void nt_pods_sweep_live(struct nt_taps *t)
+{
+	struct nt_live_key key, next;
+	struct nt_pod pod;
+	bool more = bpf_map_get_next_key(t->live_fd, NULL, &key) == 0;
+
+	/* Who comes next is asked before this one goes. */
+	for (; more; key = next) {
+		more = bpf_map_get_next_key(t->live_fd, &key, &next) == 0;
+		if (nt_pods_find_live(t, key.container_id, key.ifname, &pod) == -ENOENT)
+			(void)bpf_map_delete_elem(t->live_fd, &key);
+	}
+}
+
+/* The kernel's word for a full map is "argument list too long". */
+static int refused(const char *map, int code, struct nt_err *err)
+{
+	if (code == E2BIG)
+		return nt_err_set(
+			err, ENOSPC,
+			"map %s is full with its %d entries: does nametap-agent run, which "
+			"removes what has ended?",
+			map, NT_PODS_MAX);
+	return nt_err_sys(err, code, "write map %s", map);
+}
+
 static int put_live(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
 	struct nt_live_key key = live_key(pod->container_id, pod->ifname);
+	int r = bpf_map_update_elem(t->live_fd, &key, &pod->ep_id, BPF_ANY);
 
-	if (bpf_map_update_elem(t->live_fd, &key, &pod->ep_id, BPF_ANY) < 0)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_LIVE);
-	return 0;
+	if (r == -E2BIG) {
+		nt_pods_sweep_live(t);
+		r = bpf_map_update_elem(t->live_fd, &key, &pod->ep_id, BPF_ANY);
+	}
+	return r < 0 ? refused(NT_PIN_LIVE, -r, err) : 0;
 }
 
 static int put_new_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
@@ -204,12 +235,18 @@ static int put_new_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *
 static int put_zero_counters(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
 {
 	_cleanup_free_ struct nt_counters *zero = calloc((size_t)t->cpus, sizeof(*zero));
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int r;
 
 	if (!zero)
 		return nt_err_set(err, ENOMEM, "no memory for counters");
-	if (bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_NOEXIST) < 0 && errno != EEXIST)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_COUNTERS);
-	return 0;
+	r = bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_NOEXIST);
+	/* Values per CPU come out of a small reserve, which the kernel fills again in a moment. */
+	for (int i = 0; r == -ENOMEM && i < NOMEM_TRIES; i++) {
+		(void)nanosleep(&pause, NULL);
+		r = bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_NOEXIST);
+	}
+	return r < 0 && r != -EEXIST ? refused(NT_PIN_COUNTERS, -r, err) : 0;
 }
 
 static int put_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
@@ -219,7 +256,7 @@ static int put_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_e
 				  .flags = t->kernel_has_tcx ? NT_EP_YIELD : 0 };
 
 	if (bpf_map_update_elem(t->endpoints_fd, &pod->ifindex, &ep, BPF_ANY) < 0)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_ENDPOINTS);
+		return refused(NT_PIN_ENDPOINTS, errno, err);
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <endian.h>
+
 #include "lib/base/slice.h"
 
 struct nt_cursor {
@@ -41,19 +43,28 @@ static inline uint8_t nt_cursor_u8(struct nt_cursor *c)
 
 static inline uint16_t nt_cursor_u16(struct nt_cursor *c)
 {
-	if (nt_cursor_left(c) < 2) {
+	uint16_t v;
+
+	if (nt_cursor_left(c) < sizeof(v)) {
 		c->bad = true;
 		return 0;
 	}
-	c->at += 2;
-	return (uint16_t)(c->start[c->at - 2] << 8 | c->start[c->at - 1]);
+	memcpy(&v, c->start + c->at, sizeof(v));
+	c->at += sizeof(v);
+	return be16toh(v);
 }
 
 static inline uint32_t nt_cursor_u32(struct nt_cursor *c)
 {
-	uint32_t high = nt_cursor_u16(c);
+	uint32_t v;
 
-	return high << 16 | nt_cursor_u16(c);
+	if (nt_cursor_left(c) < sizeof(v)) {
+		c->bad = true;
+		return 0;
+	}
+	memcpy(&v, c->start + c->at, sizeof(v));
+	c->at += sizeof(v);
+	return be32toh(v);
 }
 
 /* n octets as a slice into the message; empty when they are not there. */

@@ -53,11 +53,20 @@ static int parse_question(struct nt_cursor *c, struct nt_dns_msg *m)
 	return m->qdcount > 1 ? -NT_DNS_EQUESTION : 0;
 }
 
+/* What stands between owner and RDATA. */
+struct rr_head {
+	uint16_t type, class_;
+	uint32_t ttl;
+	uint16_t rdata_len;
+} __attribute__((packed));
+
 /* The fields of one record; its RDATA lies within the message, but is not checked. The owner is
  * skipped without a check when it points to a question that was read. */
 static int read_record(struct nt_cursor *c, bool has_question, struct nt_dns_rr *ret_rr)
 {
 	struct nt_cursor owner = *c;
+	struct rr_head head;
+	struct nt_slice octets;
 
 	ret_rr->owner_at = (uint16_t)c->at;
 	if (has_question && nt_cursor_u16(&owner) == NT_DNS_QNAME_POINTER)
@@ -66,10 +75,14 @@ static int read_record(struct nt_cursor *c, bool has_question, struct nt_dns_rr 
 		nt_name_read(c, NULL);
 	if (c->bad)
 		return name_fault(c);
-	ret_rr->type = nt_cursor_u16(c);
-	ret_rr->class_ = nt_cursor_u16(c);
-	ret_rr->ttl = nt_cursor_u32(c);
-	ret_rr->rdata_len = nt_cursor_u16(c);
+	octets = nt_cursor_take(c, sizeof(head));
+	if (c->bad)
+		return -NT_DNS_ESHORT;
+	memcpy(&head, octets.p, sizeof(head));
+	ret_rr->type = be16toh(head.type);
+	ret_rr->class_ = be16toh(head.class_);
+	ret_rr->ttl = be32toh(head.ttl);
+	ret_rr->rdata_len = be16toh(head.rdata_len);
 	ret_rr->rdata_at = (uint16_t)c->at;
 	(void)nt_cursor_take(c, ret_rr->rdata_len);
 	return c->bad ? -NT_DNS_ESHORT : 0;

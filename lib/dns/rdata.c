@@ -324,9 +324,22 @@ static bool may_be_empty(char field)
 	return field == 'h' || field == 'b' || field == 'm' || field == 'v';
 }
 
+/* Numbers that are only checked to be there; returns behind them. */
+static const char *skip_numbers(struct nt_rdata_walk *w, const char *f)
+{
+	size_t len = 0;
+
+	for (; *f == '1' || *f == '2' || *f == '4'; f++)
+		len += (size_t)(*f - '0');
+	(void)nt_cursor_take(&w->c, len);
+	return f;
+}
+
 static void walk_fields(struct nt_rdata_walk *w, const char *fields, uint16_t type)
 {
 	for (const char *f = fields; *f && !w->c.bad; f++) {
+		if (!w->out && !*(f = skip_numbers(w, f)))
+			break;
 		if (w->out && f != fields && (nt_cursor_left(&w->c) || !may_be_empty(*f)))
 			nt_buf_putc(w->out, ' ');
 		walk_field(w, *f, type);

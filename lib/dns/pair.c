@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pairing of queries with replies. Each entry is in one hash chain, in its owner's list, and in one
- * of two lists of the table: waiting (not reported) or late (reported as unanswered). All lists go
- * from old to new by the latest query, so expiry and eviction only ever look at the head.
+ * Pairing of queries with replies. Each entry is in one hash chain (of which there are more as
+ * entries get more), in its owner's list, and in one of two lists of the table: waiting (not
+ * reported) or late (reported as unanswered). All lists go from old to new by the latest query, so
+ * expiry and eviction only ever look at the head.
  */
 #include "lib/dns/pair.h"
 
@@ -20,7 +21,7 @@ enum {
 	DEFAULT_PER_OWNER = 4096,
 	DEFAULT_TIMEOUT_S = 6,
 	DEFAULT_LATE_S = 30,
-	ENTRIES_MAX = 1 << 24,
+	CHAINS_FIRST = 1024, /* a cache holds them; most nodes never have more that waits */
 };
 
 /* It is hashed and compared as octets. */
@@ -55,7 +56,6 @@ struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, 
 			    struct nt_err *err)
 {
 	struct nt_pair *p = calloc(1, sizeof(*p));
-	size_t chains = 1;
 
 	if (!p) {
 		nt_err_set(err, ENOMEM, "no memory for the pairing table");
@@ -74,13 +74,11 @@ struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, 
 		p->config.late_ns = DEFAULT_LATE_S * NT_NS_PER_S;
 	TAILQ_INIT(&p->waiting);
 	TAILQ_INIT(&p->late);
-	while (chains < p->config.max_entries && chains < ENTRIES_MAX)
-		chains *= 2;
-	p->mask = chains - 1;
-	p->chains = calloc(chains, sizeof(*p->chains));
+	p->mask = CHAINS_FIRST - 1;
+	p->chains = calloc(CHAINS_FIRST, sizeof(*p->chains));
 	if (!p->chains || getrandom(&p->key, sizeof(p->key), 0) != sizeof(p->key)) {
-		nt_err_set(err, p->chains ? EIO : ENOMEM, "the pairing table of %zu entries: %s",
-			   chains, p->chains ? "no random key" : "no memory");
+		nt_err_set(err, p->chains ? EIO : ENOMEM, "the pairing table: %s",
+			   p->chains ? "no random key" : "no memory");
 		nt_pair_free(p);
 		return NULL;
 	}
@@ -171,6 +169,31 @@ static struct entry *find(struct nt_pair *p, uint64_t hash, const struct questio
 			return e;
 	}
 	return NULL;
+}
+
+static void chain_all(struct nt_pair *p, struct entry_list *list)
+{
+	struct entry *e;
+
+	TAILQ_FOREACH(e, list, age)
+	{
+		LIST_INSERT_HEAD(&p->chains[e->hash & p->mask], e, chain);
+	}
+}
+
+/* Twice as many; without memory for them the chains get longer. */
+static void grow_chains(struct nt_pair *p)
+{
+	size_t len = (p->mask + 1) * 2;
+	struct entry_chain *chains = calloc(len, sizeof(*chains));
+
+	if (!chains)
+		return;
+	free(p->chains);
+	p->chains = chains;
+	p->mask = len - 1;
+	chain_all(p, &p->waiting);
+	chain_all(p, &p->late);
 }
 
 static struct entry_list *list_of(struct nt_pair *p, const struct entry *e)
@@ -269,6 +292,8 @@ static struct entry *open_entry(struct nt_pair *p, uint64_t owner_id, uint64_t h
 	}
 	e->hash = hash;
 	e->reported = false;
+	if (p->stats.entries > p->mask)
+		grow_chains(p);
 	p->stats.entries++;
 	p->stats.waiting++;
 	LIST_INSERT_HEAD(&p->chains[hash & p->mask], e, chain);

@@ -310,6 +310,38 @@ START_TEST(test_cookie_is_key)
 }
 END_TEST
 
+/* More at a time than the table begins with, some of them late: each reply finds its query. */
+START_TEST(test_table_grows)
+{
+	enum { OWNERS = 4, EACH = 3000, LATE = 500 };
+	struct nt_pair_config config = { 0 };
+	uint64_t kinds[4] = { 0 };
+	struct nt_err err;
+	struct nt_pair *p = nt_pair_new(&config, count_kind, kinds, &err);
+	struct nt_dns_msg q = message('q', 1, "grow.example"), r = message('q', 1, "grow.example");
+
+	ck_assert_ptr_nonnull(p);
+	r.flags |= NT_DNS_QR;
+	for (unsigned i = 0; i < OWNERS * EACH; i++) {
+		struct nt_flow flow = flow_of(1 + i % OWNERS);
+
+		q.id = (uint16_t)i;
+		nt_pair_message(p, &flow, &q, i < LATE ? 0 : 7 * NT_NS_PER_S);
+	}
+	ck_assert_uint_eq(nt_pair_stats(p).entries, OWNERS * EACH);
+	for (unsigned i = 0; i < OWNERS * EACH; i++) {
+		struct nt_flow flow = flow_of(1 + i % OWNERS);
+
+		r.id = (uint16_t)i;
+		nt_pair_message(p, &flow, &r, 8 * NT_NS_PER_S);
+	}
+	ck_assert_uint_eq(kinds[NT_TXN_LATE], LATE);
+	ck_assert_uint_eq(kinds[NT_TXN_ANSWERED], OWNERS * EACH - LATE);
+	ck_assert_uint_eq(nt_pair_stats(p).entries, 0);
+	nt_pair_free(p);
+}
+END_TEST
+
 START_TEST(test_flood)
 {
 	struct nt_pair_config config = { .max_entries = 1000, .max_per_owner = 100 };
@@ -447,6 +479,7 @@ int main(void)
 	tcase_add_loop_test(t, test_story, 0, (int)NT_ARRAY_LEN(stories));
 	tcase_add_test(t, test_flow_is_key);
 	tcase_add_test(t, test_cookie_is_key);
+	tcase_add_test(t, test_table_grows);
 	tcase_add_test(t, test_flood);
 	tcase_add_test(t, test_many_floods);
 	tcase_add_test(t, test_restore_refuses);

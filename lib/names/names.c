@@ -5,26 +5,32 @@
 #include <libpsl.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/hash.h"
 
 /* A name of 253 octets, each as \DDD, with its dots and a NUL (lib/dns/name.h). */
 enum { NAME_TEXT_MAX = 1024, CLUSTER_DOMAIN_MAX = 253 };
 
 /*
  * What the list said of a name: libpsl asks its automaton once for each label, which costs more
- * than all the rest of a lookup. What falls on a taken place replaces it; longer names go without.
+ * than all the rest of a lookup. A name has a few places that it can be in; a new one replaces the
+ * one that came there first. Longer names go without.
  */
-enum { ANSWERS = 4096, ANSWER_MAX = 62 };
+enum { SETS = 2048, PLACES = 4, ANSWER_MAX = 62 };
 struct answer {
 	uint8_t len; /* of text; 0: free */
 	uint8_t domain_len; /* the registrable domain that it ends in */
 	char text[ANSWER_MAX];
+};
+struct answers {
+	struct answer places[PLACES];
+	uint8_t oldest;
 };
 
 struct nt_names {
 	char cluster_domain[CLUSTER_DOMAIN_MAX + 1];
 	size_t cluster_domain_len;
 	const psl_ctx_t *psl; /* built into libpsl, never freed */
-	struct answer answers[ANSWERS];
+	struct answers sets[SETS];
 };
 
 static bool domain_octet(char c)
@@ -155,27 +161,22 @@ static bool parse_cluster_name(struct nt_slice before, struct nt_name_class *c)
 	       !before.len;
 }
 
-/* The longest suffix of the list that name ends in. */
-static bool longest_search(struct nt_slice name, const char *searches, struct nt_slice *ret_left,
-			   struct nt_slice *ret_suffix)
+/* Length of the longest suffix of the list that name ends in; 0: none. */
+static size_t longest_search(struct nt_slice name, const char *searches)
 {
 	struct nt_slice left;
-	bool found = false;
+	size_t longest = 0;
 
-	for (const char *p = searches ? searches : ""; *p;) {
-		struct nt_slice suffix = nt_slice_mem(p, strcspn(p, " "));
+	for (const char *p = searches; *p;) {
+		struct nt_slice suffix = nt_slice_mem(p, (size_t)(strchrnul(p, ' ') - p));
 
 		p += suffix.len + (p[suffix.len] == ' ');
 		if (suffix.len && suffix.p[suffix.len - 1] == '.')
 			suffix.len--;
-		if (!suffix.len || (found && suffix.len <= ret_suffix->len) ||
-		    !split_suffix(name, suffix, &left))
-			continue;
-		*ret_left = left;
-		*ret_suffix = suffix;
-		found = true;
+		if (suffix.len > longest && split_suffix(name, suffix, &left))
+			longest = suffix.len;
 	}
-	return found;
+	return longest;
 }
 
 static bool is_tld(const struct nt_names *n, struct nt_slice label)
@@ -223,29 +224,38 @@ static bool is_namespace_suffix(const struct nt_names *n, struct nt_slice suffix
 
 struct question {
 	struct nt_slice name;
-	bool found, not_found;
+	bool found; /* NXDOMAIN is told by the suffix alone */
+	bool has_list; /* the pod has a search list */
+	size_t suffix_len; /* of its longest suffix that the name ends in; 0: in none */
 	bool in_cluster; /* below the cluster domain */
 	bool possible; /* in_cluster, and Kubernetes could have made it */
 	struct nt_slice before; /* the cluster domain; when in_cluster */
 };
 
+/* The name without the search list's suffix. */
+static struct nt_slice left_of(const struct question *q)
+{
+	return nt_slice_mem(q->name.p, q->name.len - q->suffix_len - 1);
+}
+
 /* Did the resolver's walk make this name? README.md has the rules and their reasons. */
-static bool find_search(const struct nt_names *n, const struct question *q, const char *searches,
+static bool find_search(const struct nt_names *n, const struct question *q,
 			struct nt_slice *ret_logical)
 {
 	struct nt_slice left, suffix, unused;
 
-	if (!searches || !searches[strspn(searches, " ")]) {
+	if (!q->has_list) {
 		if (!q->in_cluster || q->possible || q->found)
 			return false;
 		*ret_logical = unwalk(n, q->before);
 		return true;
 	}
-	if (!longest_search(q->name, searches, &left, &suffix))
+	if (!q->suffix_len)
 		return false;
+	left = left_of(q);
+	suffix = nt_slice_mem(q->name.p + left.len + 1, q->suffix_len);
 	/* A whole cluster name with something behind it is nobody's own name. */
-	if (!q->not_found &&
-	    !split_suffix(left, nt_slice_mem(n->cluster_domain, n->cluster_domain_len), &unused) &&
+	if (!split_suffix(left, nt_slice_mem(n->cluster_domain, n->cluster_domain_len), &unused) &&
 	    (!q->in_cluster || q->possible || (q->found && !is_namespace_suffix(n, suffix))))
 		return false;
 	*ret_logical = left;
@@ -274,33 +284,27 @@ static size_t ask_list(const struct nt_names *n, struct nt_slice name)
 	return domain ? name.len - (size_t)(domain - text) : name.len;
 }
 
-/* FNV-1a, eight octets a step: who makes names collide only has them asked again. */
-static struct answer *place_of(struct nt_names *n, struct nt_slice name)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < name.len; i += sizeof(hash)) {
-		uint64_t word = 0;
-
-		memcpy(&word, name.p + i, name.len - i < 8 ? name.len - i : 8);
-		hash = (hash ^ word) * 0x100000001b3;
-		hash ^= hash >> 32;
-	}
-	return &n->answers[hash % ANSWERS];
-}
-
 static size_t ask(struct nt_names *n, struct nt_slice name)
 {
+	/* Who makes names collide only has them asked again: no secret is needed. */
+	static const struct nt_hash_key key = { { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9,
+						  0x94d049bb133111eb } };
+	struct answers *set;
 	struct answer *a;
 
 	if (!name.len || name.len > ANSWER_MAX)
 		return ask_list(n, name);
-	a = place_of(n, name);
-	if (!nt_slice_eq(nt_slice_mem(a->text, a->len), name)) {
-		a->len = (uint8_t)name.len;
-		a->domain_len = (uint8_t)ask_list(n, name);
-		memcpy(a->text, name.p, name.len);
+	set = &n->sets[nt_hash(&key, 0, name) % SETS];
+	for (size_t i = 0; i < PLACES; i++) {
+		a = &set->places[i];
+		if (nt_slice_eq(nt_slice_mem(a->text, a->len), name))
+			return a->domain_len;
 	}
+	a = &set->places[set->oldest];
+	set->oldest = (set->oldest + 1) % PLACES;
+	a->len = (uint8_t)name.len;
+	a->domain_len = (uint8_t)ask_list(n, name);
+	memcpy(a->text, name.p, name.len);
 	return a->domain_len;
 }
 
@@ -316,11 +320,17 @@ struct nt_name_class nt_names_classify(struct nt_names *n, struct nt_slice qname
 {
 	struct nt_slice domain = nt_slice_mem(n->cluster_domain, n->cluster_domain_len);
 	struct nt_name_class c = { .scope = NT_SCOPE_EXTERNAL, .logical = qname }, as_cluster = c;
-	struct question q = { .name = qname, .found = found, .not_found = not_found };
+	struct question q = { .name = qname, .found = found };
 
+	while (searches && *searches == ' ')
+		searches++;
+	q.has_list = searches && *searches;
+	q.suffix_len = q.has_list ? longest_search(qname, searches) : 0;
+	if (q.suffix_len && not_found) /* most steps of most walks */
+		return (struct nt_name_class){ .scope = NT_SCOPE_SEARCH, .logical = left_of(&q) };
 	q.in_cluster = split_suffix(qname, domain, &q.before);
 	q.possible = q.in_cluster && parse_cluster_name(q.before, &as_cluster);
-	if (find_search(n, &q, searches, &c.logical)) {
+	if (find_search(n, &q, &c.logical)) {
 		c.scope = NT_SCOPE_SEARCH;
 	} else if (q.in_cluster || nt_slice_eq(qname, domain)) {
 		c = as_cluster;

@@ -3,7 +3,7 @@
  * What a name is to the one who asked: in the cluster, outside, reverse, or only there because the
  * resolver walked its search list; the logical name behind it, the registrable domain (public
  * suffix list, libpsl) and the Service it means. The same question has the same answer, whenever it
- * is asked; answers of the list are remembered (256 KiB), so one thread at a time.
+ * is asked; answers of the list are remembered (512 KiB), so one thread at a time.
  */
 #pragma once
 

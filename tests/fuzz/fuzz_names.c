@@ -6,6 +6,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+static bool is_same(struct nt_slice a, struct nt_slice b)
+{
+	return a.len == b.len && (!a.len || a.p == b.p);
+}
+
+/* The second time it is remembered. */
+static void check_again(const struct nt_name_class *c, const struct nt_name_class *again)
+{
+	if (again->scope != c->scope || !is_same(again->logical, c->logical) ||
+	    !is_same(again->domain, c->domain) ||
+	    !is_same(again->service_namespace, c->service_namespace) ||
+	    !is_same(again->service_name, c->service_name))
+		abort();
+}
+
 static void check_within(struct nt_slice part, struct nt_slice whole)
 {
 	if (part.len && (part.p < whole.p || part.p + part.len > whole.p + whole.len))
@@ -30,7 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (int outcome = 0; outcome < 3; outcome++) {
 		struct nt_name_class c =
 			nt_names_classify(names, name, searches, outcome == 1, outcome == 2);
+		struct nt_name_class again =
+			nt_names_classify(names, name, searches, outcome == 1, outcome == 2);
 
+		check_again(&c, &again);
 		check_within(c.logical, name);
 		check_within(c.domain, name);
 		check_within(c.service_name, name);

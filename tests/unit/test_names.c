@@ -155,9 +155,8 @@ static void expect(const char *what, struct nt_slice got, const char *want, cons
 		      want);
 }
 
-START_TEST(test_classify)
+static void check_row(const struct row *row)
 {
-	const struct row *row = &rows[_i];
 	struct nt_name_class c = nt_names_classify(names, nt_slice_str(row->qname), row->searches,
 						   row->outcome == FOUND, row->outcome == NXDOMAIN);
 
@@ -167,6 +166,20 @@ START_TEST(test_classify)
 	expect("domain", c.domain, row->domain, row);
 	expect("namespace", c.service_namespace, row->service_namespace, row);
 	expect("service", c.service_name, row->service_name, row);
+}
+
+START_TEST(test_classify)
+{
+	check_row(&rows[_i]);
+}
+END_TEST
+
+/* The same name with other lists and outcomes in between, then out of what is remembered. */
+START_TEST(test_asked_again)
+{
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+			check_row(&rows[i]);
 }
 END_TEST
 
@@ -270,6 +283,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, test_classify, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_test(t, test_asked_again);
 	tcase_add_test(t, test_longest_names);
 	tcase_add_test(t, test_other_cluster_domain);
 	tcase_add_loop_test(t, test_bad_cluster_domain, 0,

@@ -178,7 +178,7 @@ $(BUILD)/demo/client_resolv_musl: tests/demo/clients/client_resolv.c
 	$(Q)mkdir -p $(@D)
 	$(call say,CLIENT,$<) musl-gcc -static $(client_flags) -o $@ $<
 
-$(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/base/parse.c lib/base/addr.c lib/base/buf.c
+$(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/base/parse.c lib/base/addr.c lib/base/arena.c lib/base/buf.c
 	$(Q)mkdir -p $(@D)
 	$(call say,CLIENT,$<) gcc $(client_flags) -o $@ $^ -lm
 

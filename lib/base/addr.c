@@ -25,31 +25,40 @@ int nt_addr_parse(struct nt_slice text, struct nt_addr *ret_addr)
 
 static char *put_octet(char *at, uint8_t v)
 {
-	if (v >= 100)
-		*at++ = (char)('0' + v / 100);
-	if (v >= 10)
-		*at++ = (char)('0' + v / 10 % 10);
-	*at++ = (char)('0' + v % 10);
+	unsigned hundreds = v / 100u, rest = v - hundreds * 100;
+
+	if (hundreds)
+		*at++ = (char)('0' + hundreds);
+	if (v >= 10) {
+		*at++ = (char)('0' + rest / 10);
+		rest %= 10;
+	}
+	*at++ = (char)('0' + rest);
 	return at;
 }
 
-/* inet_ntop goes through printf. */
-static void format_ipv4(const uint8_t octets[4], char *at)
+/* inet_ntop goes through printf. Returns the end. */
+static char *format_ipv4(const uint8_t octets[4], char *at)
 {
 	for (int i = 0; i < 4; i++) {
 		at = put_octet(at, octets[i]);
-		*at++ = i < 3 ? '.' : '\0';
+		*at++ = '.';
 	}
+	return at - 1;
 }
 
 /* The longest run of two or more groups of zeros, the first of equals; its length is 0 without. */
 static void zero_run(const uint16_t groups[8], int *ret_at, int *ret_len)
 {
 	*ret_at = *ret_len = 0;
-	for (int i = 0, n; i < 8; i += n + 1) {
-		for (n = 0; i + n < 8 && !groups[i + n];)
+	for (int i = 0, n; i < 7; i += n + 1) {
+		if (groups[i] || groups[i + 1]) {
+			n = 0;
+			continue;
+		}
+		for (n = 2; i + n < 8 && !groups[i + n];)
 			n++;
-		if (n > 1 && n > *ret_len) {
+		if (n > *ret_len) {
 			*ret_at = i;
 			*ret_len = n;
 		}
@@ -58,14 +67,20 @@ static void zero_run(const uint16_t groups[8], int *ret_at, int *ret_len)
 
 static char *put_group(char *at, uint16_t v)
 {
-	for (int shift = 12; shift >= 0; shift -= 4)
-		if (v >> shift || !shift)
-			*at++ = "0123456789abcdef"[v >> shift & 15];
+	static const char digits[] = "0123456789abcdef";
+
+	if (v >= 0x1000)
+		*at++ = digits[v >> 12];
+	if (v >= 0x100)
+		*at++ = digits[v >> 8 & 15];
+	if (v >= 0x10)
+		*at++ = digits[v >> 4 & 15];
+	*at++ = digits[v & 15];
 	return at;
 }
 
 /* RFC 5952, with the forms that inet_ntop has: ::ffff:192.0.2.1 and ::192.0.2.1. */
-static void format_ipv6(const uint8_t octets[16], char *at)
+static char *format_ipv6(const uint8_t octets[16], char *at)
 {
 	uint16_t groups[8];
 	int run, len, shown = 8;
@@ -87,21 +102,25 @@ static void format_ipv6(const uint8_t octets[16], char *at)
 			*at++ = ':';
 		at = put_group(at, groups[i]);
 	}
-	if (shown == 8) {
-		*at = '\0';
-		return;
-	}
+	if (shown == 8)
+		return at;
 	*at++ = ':';
-	format_ipv4(octets + 12, at);
+	return format_ipv4(octets + 12, at);
+}
+
+size_t nt_addr_text(const struct nt_addr *a, char out[NT_ADDR_TEXT_MAX])
+{
+	char *end = out;
+
+	if (a->family)
+		end = a->family == 4 ? format_ipv4(a->octets, out) : format_ipv6(a->octets, out);
+	*end = '\0';
+	return (size_t)(end - out);
 }
 
 const char *nt_addr_format(const struct nt_addr *a, char out[NT_ADDR_TEXT_MAX])
 {
-	out[0] = '\0';
-	if (a->family == 4)
-		format_ipv4(a->octets, out);
-	else if (a->family)
-		format_ipv6(a->octets, out);
+	(void)nt_addr_text(a, out);
 	return out;
 }
 

@@ -28,5 +28,7 @@ static inline struct nt_addr nt_addr_from(int family, const uint8_t *octets)
 int nt_addr_parse(struct nt_slice text, struct nt_addr *ret_addr) NT_MUSTCHECK;
 /* "" for family 0. Returns out. */
 const char *nt_addr_format(const struct nt_addr *a, char out[NT_ADDR_TEXT_MAX]);
+/* The same; returns the length. */
+size_t nt_addr_text(const struct nt_addr *a, char out[NT_ADDR_TEXT_MAX]);
 /* RFC 1918, RFC 4193, RFC 6598, loopback, link-local: not routed on the Internet. */
 bool nt_addr_is_private(const struct nt_addr *a);

@@ -203,6 +203,13 @@ size_t nt_name_text(const struct nt_name *n, char out[NT_NAME_TEXT_MAX])
 	return (size_t)(to - out);
 }
 
+struct nt_slice nt_name_copy_text(const struct nt_name *n, struct nt_arena *arena)
+{
+	char *text = nt_arena_alloc(arena, n->len * 4u + 1); /* each octet as \DDD */
+
+	return text ? nt_slice_mem(text, nt_name_text(n, text)) : (struct nt_slice){ 0 };
+}
+
 void nt_name_format(const struct nt_name *n, struct nt_buf *out)
 {
 	char *at = nt_buf_reserve(out, NT_NAME_TEXT_MAX);

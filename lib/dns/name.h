@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/dns/cursor.h"
 
@@ -35,6 +36,8 @@ void nt_name_read(struct nt_cursor *c, struct nt_name *ret_name);
 void nt_name_format(const struct nt_name *n, struct nt_buf *out);
 /* The same into a caller's array, NUL-terminated; returns the length. */
 size_t nt_name_text(const struct nt_name *n, char out[NT_NAME_TEXT_MAX]);
+/* The same in the arena; .p is NULL when that is full. */
+struct nt_slice nt_name_copy_text(const struct nt_name *n, struct nt_arena *arena);
 /* Text to wire form, lower-cased; `\DDD` and `\X` are read; a final dot is allowed. -EINVAL. */
 int nt_name_parse(struct nt_slice text, struct nt_name *ret_name) NT_MUSTCHECK;
 

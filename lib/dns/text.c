@@ -102,9 +102,10 @@ void nt_text_base32hex(struct nt_buf *out, struct nt_slice s)
 static void put_address(struct nt_buf *out, int family, struct nt_slice s)
 {
 	struct nt_addr addr = nt_addr_from(family, (const uint8_t *)s.p);
-	char text[NT_ADDR_TEXT_MAX];
+	char *at = nt_buf_reserve(out, NT_ADDR_TEXT_MAX);
 
-	nt_buf_puts(out, nt_addr_format(&addr, text));
+	if (at)
+		out->len += nt_addr_text(&addr, at);
 }
 
 void nt_text_ipv4(struct nt_buf *out, struct nt_slice s)

@@ -6,7 +6,7 @@
 
 #include "lib/base/cleanup.h"
 
-enum { FEW = 16 };
+enum { FEW = 16, CLASS_IN = 1 };
 
 struct answer {
 	struct nt_slice name, rdata;
@@ -17,7 +17,7 @@ struct answer {
 static int compare_slices(struct nt_slice a, struct nt_slice b)
 {
 	size_t len = a.len < b.len ? a.len : b.len;
-	int r = len ? memcmp(a.p, b.p, len) : 0;
+	int r = len && a.p != b.p ? memcmp(a.p, b.p, len) : 0;
 
 	return r ? r : (a.len > b.len) - (a.len < b.len);
 }
@@ -54,12 +54,11 @@ struct reader {
 static int read_name(const struct reader *rd, uint16_t at, struct nt_slice *ret_text)
 {
 	struct nt_cursor c = nt_cursor_over(rd->msg->wire);
-	char text[NT_NAME_TEXT_MAX];
 	struct nt_name name;
 
 	c.at = at;
 	nt_name_read(&c, &name);
-	*ret_text = nt_arena_copy(rd->arena, nt_slice_mem(text, nt_name_text(&name, text)));
+	*ret_text = nt_name_copy_text(&name, rd->arena);
 	return ret_text->p ? 0 : -ENOMEM;
 }
 
@@ -80,15 +79,35 @@ static int read_owner(const struct reader *rd, uint16_t at, struct nt_slice *ret
 	return 0;
 }
 
-static int read_data(struct reader *rd, const struct nt_dns_rr *rr, struct nt_slice *ret_text)
+/* Three of four answers are addresses: nt_rdata_format would say the same in some more steps. */
+static bool is_address(const struct nt_dns_rr *rr)
 {
-	char first[512]; /* what little of an answer is longer goes to the heap */
+	return rr->class_ == CLASS_IN && (rr->type == NT_TYPE_A || rr->type == NT_TYPE_AAAA);
+}
+
+static struct nt_slice copy_address(const struct reader *rd, const struct nt_dns_rr *rr)
+{
+	struct nt_addr addr = nt_addr_from(rr->type == NT_TYPE_A ? 4 : 6,
+					   (const uint8_t *)rd->msg->wire.p + rr->rdata_at);
+	char text[NT_ADDR_TEXT_MAX];
+
+	return nt_arena_copy(rd->arena, nt_slice_mem(text, nt_addr_text(&addr, text)));
+}
+
+static struct nt_slice copy_data(const struct reader *rd, const struct nt_dns_rr *rr)
+{
+	/* A name and some numbers; what is longer goes to the heap. */
+	char first[NT_NAME_TEXT_MAX + 64];
 	_cleanup_buf_ struct nt_buf text = NT_BUF_OVER(first);
 
 	nt_rdata_format(rd->msg, rr, &text);
-	if (!nt_buf_ok(&text))
-		return -ENOMEM;
-	*ret_text = nt_arena_copy(rd->arena, nt_slice_mem(text.p, text.len));
+	return nt_buf_ok(&text) ? nt_arena_copy(rd->arena, nt_slice_mem(text.p, text.len))
+				: (struct nt_slice){ 0 };
+}
+
+static int read_data(struct reader *rd, const struct nt_dns_rr *rr, struct nt_slice *ret_text)
+{
+	*ret_text = is_address(rr) ? copy_address(rd, rr) : copy_data(rd, rr);
 	rd->alias = rr->type == NT_TYPE_CNAME ? *ret_text : (struct nt_slice){ 0 };
 	rd->alias_at = rr->rdata_at;
 	return ret_text->p ? 0 : -ENOMEM;

@@ -18,7 +18,7 @@ enum { ARENA_PER_ROW = 4096, ARENA_MIN = 1 << 20, ROWS_FIRST = 64 };
 /* Of one record's text: 5,956 answers fit in a message, by compression each with two long names. */
 enum { TEXT_MAX = 64 << 20 };
 /* Of a row's figures; the TTLs of many answers are more and go to the heap. */
-enum { FIGURES = 768 };
+enum { FIGURES = 1024 };
 
 struct slot {
 	uint32_t row; /* its number + 1, 0: free */
@@ -31,6 +31,7 @@ struct nt_aggregate {
 	size_t rows_len, rows_cap, slots_len;
 	uint32_t max_rows;
 	bool merge;
+	bool has_folded; /* rows with names */
 	uint64_t next_id;
 	struct nt_arena arena; /* of the rows */
 	struct nt_record record; /* that is being made */
@@ -330,6 +331,7 @@ uint64_t nt_aggregate_commit_folded(struct nt_aggregate *a, struct nt_slice qnam
 		return 0;
 	if (!row->names) /* without memory for it, distinct stays unknown */
 		row->names = nt_arena_zalloc(&a->arena, sizeof(*row->names));
+	a->has_folded = true;
 	if (row->names)
 		nt_hll_add(row->names, nt_siphash(&a->secret, qname));
 	return row->tally.id;
@@ -337,7 +339,7 @@ uint64_t nt_aggregate_commit_folded(struct nt_aggregate *a, struct nt_slice qnam
 
 void nt_aggregate_estimate(struct nt_aggregate *a)
 {
-	for (size_t i = 0; i < a->rows_len; i++)
+	for (size_t i = 0; a->has_folded && i < a->rows_len; i++)
 		if (a->rows[i].names)
 			a->rows[i].tally.distinct = nt_hll_estimate(a->rows[i].names);
 }
@@ -378,11 +380,12 @@ void nt_row_put(const struct nt_row *row, unsigned number, struct nt_buf *out)
 
 	put_figures(row, &figures);
 	len = row->octets_len + figures.len;
-	at = nt_buf_ok(&figures) ? nt_wire_head(out, number, NT_WIRE_BYTES, len, len) : NULL;
+	at = nt_buf_ok(&figures) ? nt_buf_reserve(out, NT_WIRE_HEAD_MAX + len) : NULL;
 	if (!at) {
 		out->failed = true;
 		return;
 	}
+	at = nt_wire_at_varint(nt_wire_at_tag(at, number, NT_WIRE_BYTES), len);
 	memcpy(at, row->octets, row->octets_len);
 	memcpy(at + row->octets_len, figures.p, figures.len);
 	nt_buf_wrote(out, at + len);
@@ -391,6 +394,7 @@ void nt_row_put(const struct nt_row *row, unsigned number, struct nt_buf *out)
 void nt_aggregate_reset(struct nt_aggregate *a)
 {
 	a->rows_len = 0;
+	a->has_folded = false;
 	if (a->slots)
 		memset(a->slots, 0, a->slots_len * sizeof(*a->slots));
 	nt_arena_reset(&a->arena);

@@ -30,7 +30,7 @@ struct nt_names;
 /* Fills *ret_record from a transaction; strings and lists go into arena, those of the identity are
  * borrowed. On the client side the identity is the client's; on the server side client_ip is the
  * flow's client and the client's names stay empty, the pod is the server. -ENOMEM when the arena is
- * full. */
+ * full; *ret_record is of no use then. */
 int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *identity,
 		       const struct nt_time_base *time, struct nt_names *names,
 		       struct nt_arena *arena, struct nt_record *ret_record) NT_MUSTCHECK;

@@ -48,12 +48,13 @@ static void set_counts(const struct nt_txn *txn, const struct nt_time_base *time
 static void set_latency(const struct nt_txn *txn, struct nt_record *r)
 {
 	int64_t ns = txn->reply_ns - txn->query->first_ns;
-	size_t bucket = 0;
+	size_t bucket;
 
 	if ((txn->kind != NT_TXN_ANSWERED && txn->kind != NT_TXN_LATE) || ns < 0)
 		return;
-	while (bucket < NT_HISTOGRAM_BUCKETS - 1 && (uint64_t)ns >= 1ull << (bucket + 14))
-		bucket++;
+	bucket = ns >> 14 ? 64 - (size_t)__builtin_clzll((uint64_t)ns >> 14) : 0;
+	if (bucket >= NT_HISTOGRAM_BUCKETS)
+		bucket = NT_HISTOGRAM_BUCKETS - 1;
 	r->latency_count = 1;
 	r->latency_min_ns = r->latency_max_ns = r->latency_sum_ns = (uint64_t)ns;
 	r->latency_histogram[bucket] = 1;
@@ -221,11 +222,9 @@ static int set_ends(const struct nt_txn *txn, const struct nt_identity *identity
 /* A message without a question has no name: qname, type and class are missing then. */
 static int set_question(const struct nt_pair_query *q, struct nt_arena *arena, struct nt_record *r)
 {
-	char text[NT_NAME_TEXT_MAX];
-
 	if (!q->qname.len)
 		return 0;
-	r->qname = nt_arena_copy(arena, nt_slice_mem(text, nt_name_text(&q->qname, text)));
+	r->qname = nt_name_copy_text(&q->qname, arena);
 	if (!r->qname.p)
 		return -ENOMEM;
 	r->qtype = q->qtype;
@@ -255,15 +254,16 @@ int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *ident
 		       const struct nt_time_base *time, struct nt_names *names,
 		       struct nt_arena *arena, struct nt_record *ret_record)
 {
-	struct nt_record r = { .hop_network_ns = -1, .hop_server_ns = -1, .hop_upstream_ns = -1 };
+	struct nt_record *r = ret_record;
 
-	set_counts(txn, time, &r);
-	set_latency(txn, &r);
-	add_edns(&r, &txn->query->edns);
-	if (set_question(txn->query, arena, &r) < 0 || set_reply(txn, arena, &r) < 0 ||
-	    set_ends(txn, identity, arena, &r) < 0)
+	memset(r, 0, sizeof(*r)); /* where it stays: a thousand octets */
+	r->hop_network_ns = r->hop_server_ns = r->hop_upstream_ns = -1;
+	set_counts(txn, time, r);
+	set_latency(txn, r);
+	add_edns(r, &txn->query->edns);
+	if (set_question(txn->query, arena, r) < 0 || set_reply(txn, arena, r) < 0 ||
+	    set_ends(txn, identity, arena, r) < 0)
 		return -ENOMEM;
-	set_meaning(identity, names, &r);
-	*ret_record = r;
+	set_meaning(identity, names, r);
 	return 0;
 }

@@ -11,134 +11,223 @@ enum { LIST_MAX = 8192 };
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-/* Packed numbers; zeros at the end are left out. */
-static void put_packed(struct nt_buf *out, unsigned number, const uint64_t *v, size_t len)
-{
-	char octets[NT_HISTOGRAM_BUCKETS * NT_WIRE_VARINT_MAX];
-	size_t n = 0;
+/* Everything is written into room that was reserved once: how much it takes at most is counted
+ * before (room_*), then written without looking (put_*, which return behind it). */
 
-	while (len && !v[len - 1])
+NT_UNROLL size_t room_member(const struct nt_field *f, const void *base);
+NT_UNROLL char *put_member(const struct nt_field *f, const void *base, char *at);
+
+/* Members of lists: their keys. */
+static size_t room_label(const struct nt_label *l)
+{
+	size_t room = 0;
+
+#define NT_LABEL_FIELD(...) NT_UNROLLED(nt_label, room += room_member(&field, l), __VA_ARGS__)
+#include "lib/record/fields.def"
+	return room;
+}
+
+static char *put_label(const struct nt_label *l, char *at)
+{
+#define NT_LABEL_FIELD(...) NT_UNROLLED(nt_label, at = put_member(&field, l, at), __VA_ARGS__)
+#include "lib/record/fields.def"
+	return at;
+}
+
+static size_t room_server(const struct nt_server *s)
+{
+	size_t room = 0;
+
+#define NT_SERVER_FIELD(...) NT_UNROLLED(nt_server, room += room_member(&field, s), __VA_ARGS__)
+#include "lib/record/fields.def"
+	return room;
+}
+
+static char *put_server(const struct nt_server *s, char *at)
+{
+#define NT_SERVER_FIELD(...) NT_UNROLLED(nt_server, at = put_member(&field, s, at), __VA_ARGS__)
+#include "lib/record/fields.def"
+	return at;
+}
+
+static size_t room_rrset(const struct nt_rrset *s)
+{
+	size_t room = 0;
+
+#define NT_RRSET_FIELD(...) NT_UNROLLED(nt_rrset, room += room_member(&field, s), __VA_ARGS__)
+#include "lib/record/fields.def"
+	return room;
+}
+
+static char *put_rrset(const struct nt_rrset *s, char *at)
+{
+#define NT_RRSET_FIELD(...) NT_UNROLLED(nt_rrset, at = put_member(&field, s, at), __VA_ARGS__)
+#include "lib/record/fields.def"
+	return at;
+}
+
+/* Each is one member of the message: octets that are text, or a message again. */
+NT_UNROLL size_t room_list(const struct nt_field *f, struct nt_field_list list)
+{
+	size_t room = list.len * NT_WIRE_HEAD_MAX;
+
+	for (size_t i = 0; i < list.len; i++) {
+		switch (f->kind) {
+		case NT_FIELD_STRS:
+			room += ((const struct nt_slice *)list.p)[i].len;
+			break;
+		case NT_FIELD_LABELS:
+			room += room_label((const struct nt_label *)list.p + i);
+			break;
+		case NT_FIELD_SERVERS:
+			room += room_server((const struct nt_server *)list.p + i);
+			break;
+		case NT_FIELD_RRSETS:
+			room += room_rrset((const struct nt_rrset *)list.p + i);
+			break;
+		}
+	}
+	return room;
+}
+
+NT_UNROLL char *put_list(const struct nt_field *f, struct nt_field_list list, char *at)
+{
+	for (size_t i = 0; i < list.len; i++) {
+		char *begin = nt_wire_at_open(at, f->wire);
+
+		switch (f->kind) {
+		case NT_FIELD_STRS:
+			at = nt_wire_at_bytes(at, f->wire, ((const struct nt_slice *)list.p)[i]);
+			break;
+		case NT_FIELD_LABELS:
+			at = put_label((const struct nt_label *)list.p + i, begin);
+			at = nt_wire_at_close(begin, at);
+			break;
+		case NT_FIELD_SERVERS:
+			at = put_server((const struct nt_server *)list.p + i, begin);
+			at = nt_wire_at_close(begin, at);
+			break;
+		case NT_FIELD_RRSETS:
+			at = put_rrset((const struct nt_rrset *)list.p + i, begin);
+			at = nt_wire_at_close(begin, at);
+			break;
+		}
+	}
+	return at;
+}
+
+/* Zeros at the end are left out. */
+NT_UNROLL char *put_histogram(const struct nt_field *f, const struct nt_tally *t, char *at)
+{
+	char *begin = nt_wire_at_open(at, f->wire), *to = begin;
+	size_t len = NT_HISTOGRAM_BUCKETS;
+
+	while (len && !t->latency_histogram[len - 1])
 		len--;
 	for (size_t i = 0; i < len; i++)
-		n += nt_wire_varint(octets + n, v[i]);
-	if (n)
-		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
+		to = nt_wire_at_varint(to, t->latency_histogram[i]);
+	return len ? nt_wire_at_close(begin, to) : at;
 }
 
-static void put_options(struct nt_buf *out, unsigned number, const struct nt_tally *t)
+NT_UNROLL char *put_options(const struct nt_field *f, const struct nt_tally *t, char *at)
 {
-	char octets[NT_ARRAY_LEN(t->edns_options) * 3];
-	size_t n = 0;
+	char *begin = nt_wire_at_open(at, f->wire), *to = begin;
 
 	for (size_t i = 0; i < t->edns_options_len; i++)
-		n += nt_wire_varint(octets + n, t->edns_options[i]);
-	if (n)
-		nt_wire_put_bytes(out, number, nt_slice_mem(octets, n));
+		to = nt_wire_at_varint(to, t->edns_options[i]);
+	return t->edns_options_len ? nt_wire_at_close(begin, to) : at;
 }
 
-static void put_strings(struct nt_buf *out, unsigned number, struct nt_field_list list)
-{
-	for (size_t i = 0; i < list.len; i++)
-		nt_wire_put_bytes(out, number, ((struct nt_slice *)list.p)[i]);
-}
-
-static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list);
-static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list);
-static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list);
-
-NT_UNROLL void put_value(const struct nt_field *f, const void *base, struct nt_buf *out)
+NT_UNROLL size_t room_value(const struct nt_field *f, const void *base)
 {
 	switch (f->kind) {
 	case NT_FIELD_STR:
-		return nt_wire_put_str(out, f->wire, nt_field_str(f, base));
+		return NT_WIRE_HEAD_MAX + nt_field_str(f, base).len;
 	case NT_FIELD_ADDR:
-		return nt_wire_put_addr(out, f->wire,
-					(const struct nt_addr *)((const char *)base + f->offset));
+		return NT_WIRE_HEAD_MAX + 16;
 	case NT_FIELD_OPTIONS:
-		return put_options(out, f->wire, base);
+		return NT_WIRE_HEAD_MAX +
+		       NT_ARRAY_LEN(((struct nt_tally *)NULL)->edns_options) * NT_WIRE_VARINT_MAX;
 	case NT_FIELD_HISTOGRAM:
-		return put_packed(out, f->wire, ((const struct nt_tally *)base)->latency_histogram,
-				  NT_HISTOGRAM_BUCKETS);
+		return NT_WIRE_HEAD_MAX + NT_HISTOGRAM_BUCKETS * NT_WIRE_VARINT_MAX;
+	case NT_FIELD_TTLS: /* room_ttls */
+		return 0;
 	case NT_FIELD_STRS:
-		return put_strings(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_LABELS:
-		return put_labels(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_SERVERS:
-		return put_servers(out, f->wire, nt_field_list(f, base));
 	case NT_FIELD_RRSETS:
-		return put_rrsets(out, f->wire, nt_field_list(f, base));
-	case NT_FIELD_TTLS: /* nt_ttls_wire */
-		return;
-	case NT_FIELD_HOP: /* -1 is what is not there */
-		return nt_wire_put_uint(out, f->wire, nt_field_uint(f, base) + 1);
+		return room_list(f, nt_field_list(f, base));
 	default:
-		return nt_wire_put_uint(out, f->wire, nt_field_uint(f, base));
+		return NT_WIRE_HEAD_MAX;
 	}
+}
+
+NT_UNROLL char *put_value(const struct nt_field *f, const void *base, char *at)
+{
+	switch (f->kind) {
+	case NT_FIELD_STR:
+		return nt_wire_at_str(at, f->wire, nt_field_str(f, base));
+	case NT_FIELD_ADDR:
+		return nt_wire_at_addr(at, f->wire,
+				       (const struct nt_addr *)((const char *)base + f->offset));
+	case NT_FIELD_OPTIONS:
+		return put_options(f, base, at);
+	case NT_FIELD_HISTOGRAM:
+		return put_histogram(f, base, at);
+	case NT_FIELD_TTLS: /* put_ttls */
+		return at;
+	case NT_FIELD_STRS:
+	case NT_FIELD_LABELS:
+	case NT_FIELD_SERVERS:
+	case NT_FIELD_RRSETS:
+		return put_list(f, nt_field_list(f, base), at);
+	case NT_FIELD_HOP: /* -1 is what is not there */
+		return nt_wire_at_uint(at, f->wire, nt_field_uint(f, base) + 1);
+	default:
+		return nt_wire_at_uint(at, f->wire, nt_field_uint(f, base));
+	}
+}
+
+NT_UNROLL size_t room_member(const struct nt_field *f, const void *base)
+{
+	return f->merge == NT_MERGE_KEY ? room_value(f, base) : 0;
+}
+
+NT_UNROLL char *put_member(const struct nt_field *f, const void *base, char *at)
+{
+	return f->merge == NT_MERGE_KEY ? put_value(f, base, at) : at;
 }
 
 /* The parts of a record. */
 enum part { KEY = 0, DETAILS = 1, TALLY = 2 };
 
-NT_UNROLL enum part part_of(const struct nt_field *f, bool search)
+NT_UNROLL bool is_in(const struct nt_field *f, enum part part, bool search)
 {
-	if (f->offset < sizeof(struct nt_tally))
-		return TALLY;
-	return f->merge == NT_MERGE_KEY || (f->merge == NT_MERGE_KEY_SEARCH && search) ? KEY
-										       : DETAILS;
+	bool key = f->merge == NT_MERGE_KEY || (f->merge == NT_MERGE_KEY_SEARCH && search);
+
+	if (!f->wire || f->offset < sizeof(struct nt_tally))
+		return f->wire && part == TALLY;
+	return part == (key ? KEY : DETAILS);
 }
 
 /* base: the record, or of TALLY its figures. search: logical_qname is a key. */
 NT_UNROLL void put_part(const void *base, enum part part, bool search, struct nt_buf *out)
 {
-#define NT_RECORD_FIELD(...)                                           \
-	NT_UNROLLED(nt_record,                                         \
-		    if (field.wire && part_of(&field, search) == part) \
-			    put_value(&field, base, out),              \
+	size_t room = 0;
+	char *at;
+
+#define NT_RECORD_FIELD(...)                                                                      \
+	NT_UNROLLED(nt_record, if (is_in(&field, part, search)) room += room_value(&field, base), \
 		    __VA_ARGS__)
 #include "lib/record/fields.def"
-}
-
-/* Members of lists: their keys. */
-NT_UNROLL void put_member(const struct nt_field *f, const void *base, struct nt_buf *out)
-{
-	if (f->merge == NT_MERGE_KEY)
-		put_value(f, base, out);
-}
-
-static void put_labels(struct nt_buf *out, unsigned number, struct nt_field_list list)
-{
-	for (size_t i = 0; i < list.len; i++) {
-		const struct nt_label *l = (const struct nt_label *)list.p + i;
-		size_t at = nt_wire_begin(out, number);
-
-#define NT_LABEL_FIELD(...) NT_UNROLLED(nt_label, put_member(&field, l, out), __VA_ARGS__)
+	at = nt_buf_reserve(out, room);
+	if (!at)
+		return;
+#define NT_RECORD_FIELD(...)                                                                      \
+	NT_UNROLLED(nt_record, if (is_in(&field, part, search)) at = put_value(&field, base, at), \
+		    __VA_ARGS__)
 #include "lib/record/fields.def"
-		nt_wire_end(out, at);
-	}
-}
-
-static void put_servers(struct nt_buf *out, unsigned number, struct nt_field_list list)
-{
-	for (size_t i = 0; i < list.len; i++) {
-		const struct nt_server *s = (const struct nt_server *)list.p + i;
-		size_t at = nt_wire_begin(out, number);
-
-#define NT_SERVER_FIELD(...) NT_UNROLLED(nt_server, put_member(&field, s, out), __VA_ARGS__)
-#include "lib/record/fields.def"
-		nt_wire_end(out, at);
-	}
-}
-
-static void put_rrsets(struct nt_buf *out, unsigned number, struct nt_field_list list)
-{
-	for (size_t i = 0; i < list.len; i++) {
-		const struct nt_rrset *s = (const struct nt_rrset *)list.p + i;
-		size_t at = nt_wire_begin(out, number);
-
-#define NT_RRSET_FIELD(...) NT_UNROLLED(nt_rrset, put_member(&field, s, out), __VA_ARGS__)
-#include "lib/record/fields.def"
-		nt_wire_end(out, at);
-	}
+	nt_buf_wrote(out, at);
 }
 
 void nt_record_key(const struct nt_record *r, struct nt_buf *out)
@@ -151,7 +240,10 @@ void nt_record_key(const struct nt_record *r, struct nt_buf *out)
 
 void nt_record_details(const struct nt_record *r, struct nt_buf *out)
 {
-	put_part(r, DETAILS, r->scope == NT_SCOPE_SEARCH, out);
+	if (r->scope == NT_SCOPE_SEARCH)
+		put_part(r, DETAILS, true, out);
+	else
+		put_part(r, DETAILS, false, out);
 }
 
 void nt_tally_wire(const struct nt_tally *t, struct nt_buf *out)
@@ -169,14 +261,6 @@ void nt_role_wire(enum nt_role role, struct nt_buf *out)
 #include "lib/record/fields.def"
 }
 
-static void put_ttl(struct nt_buf *out, uint32_t ttl)
-{
-	char *at = nt_buf_reserve(out, NT_WIRE_VARINT_MAX);
-
-	if (at)
-		nt_buf_wrote(out, at + nt_wire_varint(at, ttl));
-}
-
 static size_t begin_ttls(struct nt_buf *out)
 {
 	size_t at = 0;
@@ -189,14 +273,20 @@ static size_t begin_ttls(struct nt_buf *out)
 	return at;
 }
 
+static void put_ttls(uint32_t min, uint32_t max, struct nt_buf *out)
+{
+	char *at = nt_buf_reserve(out, 2 * NT_WIRE_VARINT_MAX);
+
+	if (at)
+		nt_buf_wrote(out, nt_wire_at_varint(nt_wire_at_varint(at, min), max));
+}
+
 void nt_ttls_wire(const struct nt_ttls *ttls, size_t len, struct nt_buf *out)
 {
 	size_t at = len ? begin_ttls(out) : 0;
 
-	for (size_t i = 0; i < len; i++) {
-		put_ttl(out, ttls[i].min);
-		put_ttl(out, ttls[i].max);
-	}
+	for (size_t i = 0; i < len; i++)
+		put_ttls(ttls[i].min, ttls[i].max, out);
 	if (len)
 		nt_wire_end(out, at);
 }
@@ -208,14 +298,11 @@ void nt_record_wire(const struct nt_record *r, struct nt_buf *out)
 	nt_record_key(r, out);
 	nt_record_details(r, out);
 	nt_tally_wire(&r->tally, out);
-	if (!r->rrsets_len)
-		return;
-	at = begin_ttls(out);
-	for (size_t i = 0; i < r->rrsets_len; i++) {
-		put_ttl(out, r->rrsets[i].ttl_min);
-		put_ttl(out, r->rrsets[i].ttl_max);
-	}
-	nt_wire_end(out, at);
+	at = r->rrsets_len ? begin_ttls(out) : 0;
+	for (size_t i = 0; i < r->rrsets_len; i++)
+		put_ttls(r->rrsets[i].ttl_min, r->rrsets[i].ttl_max, out);
+	if (r->rrsets_len)
+		nt_wire_end(out, at);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */

@@ -2,35 +2,19 @@
 /* Tags, varints and length-delimited octets. */
 #include "lib/record/wire.h"
 
-/* Nested messages are mostly this short: one octet is kept for the length. */
-enum { SHORT = 0x80 };
-
 size_t nt_wire_begin(struct nt_buf *out, unsigned number)
 {
-	char *at = nt_wire_head(out, number, NT_WIRE_BYTES, 0, 0);
+	char *at = nt_buf_reserve(out, NT_WIRE_HEAD_MAX);
 
 	if (at)
-		nt_buf_wrote(out, at);
+		nt_buf_wrote(out, nt_wire_at_open(at, number));
 	return out->len;
 }
 
 void nt_wire_end(struct nt_buf *out, size_t at)
 {
-	char length[NT_WIRE_VARINT_MAX];
-	size_t len = out->len - at, more;
-
-	if (!nt_buf_ok(out))
-		return;
-	if (len < SHORT) {
-		out->p[at - 1] = (char)len;
-		return;
-	}
-	more = nt_wire_varint(length, len) - 1;
-	if (!nt_buf_reserve(out, more))
-		return;
-	memmove(out->p + at + more, out->p + at, len);
-	memcpy(out->p + at - 1, length, more + 1);
-	nt_buf_wrote(out, out->p + out->len + more);
+	if (nt_buf_ok(out) && nt_buf_reserve(out, NT_WIRE_VARINT_MAX))
+		nt_buf_wrote(out, nt_wire_at_close(out->p + at, out->p + out->len));
 }
 
 uint64_t nt_wire_read_varint(struct nt_cursor *c)

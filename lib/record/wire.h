@@ -25,49 +25,97 @@ struct nt_wire_token {
 	struct nt_slice bytes; /* of NT_WIRE_BYTES, into the message */
 };
 
-/* Returns how many octets it took. */
-static inline size_t nt_wire_varint(char out[NT_WIRE_VARINT_MAX], uint64_t v)
-{
-	size_t n = 0;
+/* Of a field, tag and number: the value, or the length of what follows. */
+#define NT_WIRE_HEAD_MAX (2 * NT_WIRE_VARINT_MAX)
 
+/*
+ * Into room that the caller has: each returns behind what it wrote. Zero, the empty text and no
+ * address are what is not there: nothing is written.
+ */
+static inline char *nt_wire_at_varint(char *at, uint64_t v)
+{
 	for (; v >= 0x80; v >>= 7)
-		out[n++] = (char)(v | 0x80);
-	out[n++] = (char)v;
-	return n;
+		*at++ = (char)(v | 0x80);
+	*at++ = (char)v;
+	return at;
 }
 
-/* Tag and a number behind it, which is the value or a length; `more` octets will follow. Returns
- * where they go, NULL on failure; nt_buf_wrote ends it. */
-static inline char *nt_wire_head(struct nt_buf *out, unsigned number, enum nt_wire_type type,
-				 uint64_t v, size_t more)
+/* number: below 2,048. A constant, mostly, of which one line stays. */
+static inline char *nt_wire_at_tag(char *at, unsigned number, enum nt_wire_type type)
 {
-	char *at = nt_buf_reserve(out, 2 * NT_WIRE_VARINT_MAX + more);
+	unsigned tag = number << 3 | type;
 
-	if (!at)
-		return NULL;
-	at += nt_wire_varint(at, (uint64_t)number << 3 | type);
-	return at + nt_wire_varint(at, v);
+	*at++ = (char)(tag < 0x80 ? tag : tag | 0x80);
+	if (tag >= 0x80)
+		*at++ = (char)(tag >> 7);
+	return at;
 }
 
-/* Zero, the empty text and no address are what is not there: nothing is written. */
-static inline void nt_wire_put_uint(struct nt_buf *out, unsigned number, uint64_t v)
+static inline char *nt_wire_at_uint(char *at, unsigned number, uint64_t v)
 {
-	char *at = v ? nt_wire_head(out, number, NT_WIRE_VARINT, v, 0) : NULL;
-
-	if (at)
-		nt_buf_wrote(out, at);
+	return v ? nt_wire_at_varint(nt_wire_at_tag(at, number, NT_WIRE_VARINT), v) : at;
 }
 
 /* Written also when empty: a list has members that are. */
-static inline void nt_wire_put_bytes(struct nt_buf *out, unsigned number, struct nt_slice s)
+static inline char *nt_wire_at_bytes(char *at, unsigned number, struct nt_slice s)
 {
-	char *at = nt_wire_head(out, number, NT_WIRE_BYTES, s.len, s.len);
-
-	if (!at)
-		return;
+	at = nt_wire_at_varint(nt_wire_at_tag(at, number, NT_WIRE_BYTES), s.len);
 	if (s.len)
 		memcpy(at, s.p, s.len);
-	nt_buf_wrote(out, at + s.len);
+	return at + s.len;
+}
+
+static inline char *nt_wire_at_str(char *at, unsigned number, struct nt_slice s)
+{
+	return s.len ? nt_wire_at_bytes(at, number, s) : at;
+}
+
+static inline char *nt_wire_at_addr(char *at, unsigned number, const struct nt_addr *addr)
+{
+	return addr->family
+		       ? nt_wire_at_bytes(at, number,
+					  nt_slice_mem(addr->octets, addr->family == 4 ? 4 : 16))
+		       : at;
+}
+
+/* A nested message, or what is packed: begins at what _open returns, ends at `end`. It is mostly
+ * short; a long one is moved to make room for its length, which has NT_WIRE_HEAD_MAX with the tag.
+ */
+static inline char *nt_wire_at_open(char *at, unsigned number)
+{
+	return nt_wire_at_tag(at, number, NT_WIRE_BYTES) + 1;
+}
+
+static inline char *nt_wire_at_close(char *begin, char *end)
+{
+	char length[NT_WIRE_VARINT_MAX];
+	size_t len = (size_t)(end - begin), more;
+
+	if (len < 0x80) {
+		begin[-1] = (char)len;
+		return end;
+	}
+	more = (size_t)(nt_wire_at_varint(length, len) - length) - 1;
+	memmove(begin + more, begin, len);
+	memcpy(begin - 1, length, more + 1);
+	return end + more;
+}
+
+/* The same into a buffer; nothing happens once it has failed. */
+static inline void nt_wire_put_uint(struct nt_buf *out, unsigned number, uint64_t v)
+{
+	char *at = v ? nt_buf_reserve(out, NT_WIRE_HEAD_MAX) : NULL;
+
+	if (at)
+		nt_buf_wrote(out, nt_wire_at_uint(at, number, v));
+}
+
+static inline void nt_wire_put_bytes(struct nt_buf *out, unsigned number, struct nt_slice s)
+{
+	char *at = nt_buf_reserve(out, NT_WIRE_HEAD_MAX + s.len);
+
+	if (at)
+		nt_buf_wrote(out, nt_wire_at_bytes(at, number, s));
 }
 
 static inline void nt_wire_put_str(struct nt_buf *out, unsigned number, struct nt_slice s)

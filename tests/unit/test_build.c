@@ -387,13 +387,13 @@ START_TEST(test_full_arena)
 {
 	struct nt_pair_query q = a_query("example.com");
 	struct nt_txn txn = { .kind = NT_TXN_UNANSWERED, .query = &q };
-	struct nt_record r = { .count = 42 };
+	struct nt_record r;
 
 	for (size_t max = 0; max < 4000; max += 16) {
 		struct nt_arena small = NT_ARENA(max);
 		int result = nt_record_from_txn(&txn, &pod, &base, names, &small, &r);
 
-		ck_assert(result == 0 || (result == -ENOMEM && r.count == 42));
+		ck_assert(result == 0 || result == -ENOMEM);
 		nt_arena_done(&small);
 		if (result == 0)
 			return;

@@ -87,6 +87,30 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
+/* Around each power of two: as short as it can be, and the number again. */
+START_TEST(test_varints)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		for (int off = -1; off <= 1; off++) {
+			uint64_t v = ((uint64_t)1 << bit) + (uint64_t)off;
+			char octets[NT_WIRE_VARINT_MAX + 1];
+			size_t want = 1, len;
+			struct nt_cursor c;
+
+			for (uint64_t rest = v >> 7; rest; rest >>= 7)
+				want++;
+			octets[NT_WIRE_VARINT_MAX] = 'x';
+			len = (size_t)(nt_wire_at_varint(octets, v) - octets);
+			ck_assert_uint_eq(len, want);
+			ck_assert_int_eq(octets[NT_WIRE_VARINT_MAX], 'x');
+			c = nt_cursor_over(nt_slice_mem(octets, len));
+			ck_assert_uint_eq(nt_wire_read_varint(&c), v);
+			ck_assert(!c.bad && !nt_cursor_left(&c));
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_unknown_fields_are_skipped)
 {
 	/* Number 300, each wire type; number 7 is known and comes again: the last one counts. */
@@ -554,6 +578,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, test_round_trip);
+	tcase_add_test(t, test_varints);
 	tcase_add_test(t, test_unknown_fields_are_skipped);
 	tcase_add_test(t, test_every_cut_and_every_flip_is_survived);
 	tcase_add_loop_test(t, test_bad_wire, 0, (int)NT_ARRAY_LEN(bad_wires));

@@ -91,6 +91,7 @@ struct nt_agent {
 	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
 	struct nt_buf row_owners; /* struct nt_row_owner, ids ascending: whose row it is */
 	uint64_t last_row_id;
+	bool full; /* the rows are many: a flush before the next event */
 	size_t empty_bytes; /* of the rows' memory when there are none: it does not shrink */
 	int64_t interval_from_us; /* of the interval that is open */
 	int64_t first_event_ns; /* CLOCK_BOOTTIME of its first event; 0: none came */

@@ -333,6 +333,7 @@ static void commit(struct nt_agent *a, size_t rows)
 	a->first_batch = false;
 	nt_spool_sweep(a->spool);
 	nt_aggregate_reset(a->rows);
+	a->full = false;
 	a->empty_bytes = nt_aggregate_bytes(a->rows);
 	nt_buf_reset(&a->row_owners);
 	a->stats.rows += rows;

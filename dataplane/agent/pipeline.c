@@ -138,7 +138,7 @@ static void flush_before(struct nt_agent *a, int64_t time_ns)
 		return;
 	if (is_next_interval(a, time_ns)) {
 		r = nt_agent_flush(a, false, &err);
-	} else if (is_full(a)) {
+	} else if (a->full) {
 		a->stats.early_flushes++;
 		r = nt_agent_flush_early(a, &err);
 	}
@@ -297,6 +297,7 @@ static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const stru
 		id = place(a, pod, record);
 	}
 	nt_agent_row_owned(a, id, pod->pod.ep_id, false);
+	a->full = is_full(a);
 	return id;
 }
 

@@ -13,29 +13,36 @@ static bool is_consistent(const struct nt_event *e)
 	       e->payload_len <= before_last + e->gso_size;
 }
 
+static int check(const struct nt_event *e, size_t sample_len, struct nt_err *err)
+{
+	if (e->version != NT_ABI_VERSION || e->hdr_len != sizeof(*e))
+		return nt_err_set(err, EBADMSG, "event version %u, header of %u octets", e->version,
+				  e->hdr_len);
+	if (e->cap_len > sample_len - sizeof(*e) || e->cap_len > e->payload_len)
+		return nt_err_set(err, EBADMSG, "event with %u of %u octets in %zu", e->cap_len,
+				  e->payload_len, sample_len);
+	if (e->dir >= NT_DIR_MAX || (e->ip_version != 4 && e->ip_version != 6) || !e->ep_id)
+		return nt_err_set(err, EBADMSG, "event with direction %u, IP version %u", e->dir,
+				  e->ip_version);
+	if (!e->gso_segs)
+		return nt_err_set(err, EBADMSG, "event without a datagram");
+	return 0;
+}
+
 int nt_split_open(struct nt_slice sample, struct nt_split *ret_split, struct nt_err *err)
 {
-	struct nt_event e;
+	struct nt_split *s = ret_split;
+	int r;
 
-	if (sample.len < sizeof(e))
+	if (sample.len < sizeof(s->event))
 		return nt_err_set(err, EBADMSG, "event of %zu octets", sample.len);
-	memcpy(&e, sample.p, sizeof(e));
-	if (e.version != NT_ABI_VERSION || e.hdr_len != sizeof(e))
-		return nt_err_set(err, EBADMSG, "event version %u, header of %u octets", e.version,
-				  e.hdr_len);
-	if (e.cap_len > sample.len - sizeof(e) || e.cap_len > e.payload_len)
-		return nt_err_set(err, EBADMSG, "event with %u of %u octets in %zu", e.cap_len,
-				  e.payload_len, sample.len);
-	if (e.dir >= NT_DIR_MAX || (e.ip_version != 4 && e.ip_version != 6) || !e.ep_id)
-		return nt_err_set(err, EBADMSG, "event with direction %u, IP version %u", e.dir,
-				  e.ip_version);
-	if (!e.gso_segs)
-		return nt_err_set(err, EBADMSG, "event without a datagram");
-	*ret_split = (struct nt_split){
-		.event = e,
-		.captured = nt_slice_mem(sample.p + sizeof(e), e.cap_len),
-		.consistent = is_consistent(&e),
-	};
+	memcpy(&s->event, sample.p, sizeof(s->event));
+	r = check(&s->event, sample.len, err);
+	if (r < 0)
+		return r;
+	s->captured = nt_slice_mem(sample.p + sizeof(s->event), s->event.cap_len);
+	s->consistent = is_consistent(&s->event);
+	s->index = 0;
 	return 0;
 }
 

@@ -23,7 +23,7 @@ struct nt_datagram {
 	struct nt_slice payload; /* borrowed */
 };
 
-/* -EBADMSG when it is no event of this version. */
+/* -EBADMSG when it is no event of this version; *ret_split is of no use then. */
 int nt_split_open(struct nt_slice sample, struct nt_split *ret_split,
 		  struct nt_err *err) NT_MUSTCHECK;
 /* False at the end. Always as many datagrams as took a sequence number. */

@@ -83,8 +83,8 @@ class Kube:
         m = o["metadata"]
         return m["namespace"], m["name"], self.uid(o), "eth0"
 
-    def events(self, name, reason):
-        p = self.cluster.kubectl("-n", NAMESPACE, "get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name},reason={reason}")
+    def events(self, name, reason, namespace=NAMESPACE):
+        p = self.cluster.kubectl("-n", namespace, "get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name},reason={reason}")
         return [e["message"] for e in json.loads(p)["items"]]
 
     def delete(self, name, *options, namespace=NAMESPACE):

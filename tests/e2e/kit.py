@@ -6,6 +6,7 @@ Whatever becomes of the test, a Guard takes down what it made: a process in a se
 sees a pipe close when the test ends without having said that it has cleaned up."""
 import contextlib
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -161,7 +162,8 @@ class Cluster:
 
     @property
     def conflist(self):
-        return f"{self.folder}/cni/net.d/10-k8s.conflist"
+        """The first by name, which is the one that counts."""
+        return min(glob.glob(f"{self.folder}/cni/net.d/*.conflist"))
 
 
 def wait(value, good, seconds, pause=0.1):

@@ -109,9 +109,9 @@ class Product(Lab):
                 raise Failed(f"{child.name} ended with {code}:\n{child.tail()}")
         self.ship_rest()
 
-    def disagreements(self):
-        """After settle(), in words: at each tap what it has seen against the packets that were recorded on
-        its link, and what became of them. Then how many taps and packets that was."""
+    def disagreements(self, of=lambda endpoint: True):
+        """After settle(), in words: at each tap (of these) what it has seen against the packets that were recorded
+        on its link, and what became of them. Then how many taps and packets that was."""
         path, packets, wrong, taps, total = f"{self.evidence}/packets.pcap", Counter(), [], 0, 0
         for d in capture.read(path):
             packets[d.ifindex] += not d.tcp
@@ -121,7 +121,7 @@ class Product(Lab):
             packets[f.ifindex] += 1
         links = self.host_links()
         for e in self.endpoints():
-            if e["host_ifname"] not in links or e["state"] == "failed":
+            if e["host_ifname"] not in links or e["state"] in ("failed", "excluded") or not of(e):
                 continue
             seen = packets[links[e["host_ifname"]]]
             taps, total = taps + 1, total + seen

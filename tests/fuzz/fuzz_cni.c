@@ -31,7 +31,7 @@ static void check_prev_result(const struct nt_cni_config *c)
 static void check_as_result(const uint8_t *data, size_t len)
 {
 	_cleanup_buf_ struct nt_buf frame = {}, out = {};
-	_cleanup_config_ struct nt_cni_config c;
+	_cleanup_config_ struct nt_cni_config c = {};
 	struct nt_slice text = nt_slice_mem(data, len);
 
 	while (text.len && strchr(" \t\r\n", text.p[0]) && text.p[0])

@@ -46,7 +46,7 @@ function compile() {
   if (encoder) return encoder;
   const out = join(WORK, "make-batch");
   const lib = (n) => join(BUILD, "lib", `lib_${n}.a`);
-  execFileSync("gcc", ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I.", "-o", out, "tests/web/make-batch.c", "-Wl,--start-group",
+  execFileSync("gcc", ["-std=gnu17", "-D_GNU_SOURCE", "-fms-extensions", "-O1", "-I.", "-o", out, "tests/web/make-batch.c", "-Wl,--start-group",
     lib("record"), lib("dns"), lib("base"), "-Wl,--end-group", "-ljansson", "-ldeflate", "-lm"], { cwd: ROOT, stdio: "pipe" });
   return encoder = out;
 }

@@ -56,6 +56,9 @@ START_TEST(words)
 }
 END_TEST
 
+/* 30 s without an answer of use. */
+#define NOBODY ".............................."
+
 /* One letter a second from SIGTERM on: T there, D deleted, U 401, . nothing. The verdict, and after
  * how many letters. */
 static const struct {
@@ -70,14 +73,14 @@ static const struct {
 	{ "U", false, NT_LEAVE_STAY, 1 },
 	{ "...T", true, NT_LEAVE_STAY, 4 }, /* a roll-out while the API restarts */
 	{ "..D", true, NT_LEAVE_UNINSTALL, 3 },
-	{ "................", true, NT_LEAVE_STAY, 16 }, /* nobody there for 15 s */
+	{ NOBODY ".", true, NT_LEAVE_STAY, 31 }, /* nobody there for 30 s */
+	{ NOBODY "UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 41 }, /* RBAC went first */
 	{ "UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 11 }, /* 10 s lie between 11 */
 	{ "UUUUUUUUUT", true, NT_LEAVE_STAY, 10 },
 	{ "UUUUUUUUU.UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 21 }, /* not on end: anew */
 	{ "UUUUUUUUU......T", true, NT_LEAVE_STAY, 16 },
-	{ "UUUUUUUUU.......", true, NT_LEAVE_STAY, 16 },
-	{ "..............UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 25 }, /* RBAC went first */
-	{ "U.U.U.U.U.U.U.U..", true, NT_LEAVE_STAY, 16 },
+	{ "UUUUUUUUU.....................T.", true, NT_LEAVE_STAY, 31 },
+	{ "U.U.U.U.U.U.U.U.U.U.U.U.U.U.U.U...", true, NT_LEAVE_STAY, 32 },
 };
 
 START_TEST(verdicts)

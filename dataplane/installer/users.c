@@ -46,6 +46,14 @@ static bool names_us(struct nt_slice config)
 	return !list.p || list.p[0] != '{' || has_our_type(list);
 }
 
+/* A container id has 64 characters, perhaps more. */
+static bool is_text(struct nt_slice value, const char *text)
+{
+	char decoded[256];
+
+	return nt_jsonspan_text(value, decoded, sizeof(decoded)) && strcmp(decoded, text) == 0;
+}
+
 bool nt_users_needs_us(struct nt_slice text, const struct nt_users_own *own, bool *ret_own)
 {
 	struct nt_jsonspan s = nt_jsonspan_init(text);
@@ -55,9 +63,8 @@ bool nt_users_needs_us(struct nt_slice text, const struct nt_users_own *own, boo
 	if (!root.p || root.p[0] != '{')
 		return true; /* half written, perhaps */
 	if (own && own->container_id && own->ifname)
-		*ret_own =
-			nt_jsonspan_is(nt_jsonspan_find(root, "containerId"), own->container_id) &&
-			nt_jsonspan_is(nt_jsonspan_find(root, "ifName"), own->ifname);
+		*ret_own = is_text(nt_jsonspan_find(root, "containerId"), own->container_id) &&
+			   is_text(nt_jsonspan_find(root, "ifName"), own->ifname);
 	capabilities = nt_jsonspan_find(root, "capabilityArgs");
 	if (capabilities.p && capabilities.p[0] == '{' &&
 	    nt_jsonspan_find(capabilities, CONTAINERD_KEY).p)

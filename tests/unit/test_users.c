@@ -79,6 +79,21 @@ START_TEST(recorded)
 }
 END_TEST
 
+/* Under podman the stub did not know its own entry, whose id has 64 characters, and stayed. */
+START_TEST(long_id)
+{
+	const char *id = "a62e71169a7c317da5d134a507d491f1a4c8a98a969411e1210be35816d24bfd";
+	struct nt_users_own own = { id, "eth0", false };
+	char text[512];
+	bool is_own;
+
+	snprintf(text, sizeof(text),
+		 "{\"containerId\":\"%s\",\"ifName\":\"eth0\",\"config\":" OURS "}", id);
+	ck_assert(nt_users_needs_us(nt_slice_str(text), &own, &is_own));
+	ck_assert(is_own);
+}
+END_TEST
+
 static void put(const char *dir, const char *name, const char *text)
 {
 	char path[256];
@@ -122,6 +137,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, needs_us, 0, (int)NT_ARRAY_LEN(entries));
 	tcase_add_test(tc, recorded);
+	tcase_add_test(tc, long_id);
 	tcase_add_test(tc, counted);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

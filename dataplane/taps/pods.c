@@ -15,6 +15,7 @@
 #define EVICT_AT_ONCE 32
 /* Above the longest chain of a hash bucket, which one batch must be able to hold. */
 #define BATCH 256
+/* Of a millisecond each: a map that is filled as fast as possible needs some five. */
 #define NOMEM_TRIES 50
 
 static struct nt_live_key live_key(const char *container_id, const char *ifname)
@@ -186,22 +187,35 @@ void nt_pods_sweep_live(struct nt_taps *t)
 static int refused(const char *map, int code, struct nt_err *err)
 {
 	if (code == E2BIG)
-		return nt_err_set(
-			err, ENOSPC,
-			"map %s is full with its %d entries: does nametap-agent run, which "
-			"removes what has ended?",
-			map, NT_PODS_MAX);
+		return nt_err_set(err, ENOSPC,
+				  "map %s is full with its %d entries: does nametap-agent run, "
+				  "which removes what has ended?",
+				  map, NT_PODS_MAX);
 	return nt_err_sys(err, code, "write map %s", map);
+}
+
+/* Entries come out of a small reserve, that of values per CPU out of one for the whole machine; the
+ * kernel fills it again in a moment. Returns 0 or -errno. */
+static int put(int map_fd, const void *key, const void *value, __u64 flags)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int r = bpf_map_update_elem(map_fd, key, value, flags);
+
+	for (int i = 0; r == -ENOMEM && i < NOMEM_TRIES; i++) {
+		(void)nanosleep(&pause, NULL);
+		r = bpf_map_update_elem(map_fd, key, value, flags);
+	}
+	return r;
 }
 
 static int put_live(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
 	struct nt_live_key key = live_key(pod->container_id, pod->ifname);
-	int r = bpf_map_update_elem(t->live_fd, &key, &pod->ep_id, BPF_ANY);
+	int r = put(t->live_fd, &key, &pod->ep_id, BPF_ANY);
 
 	if (r == -E2BIG) {
 		nt_pods_sweep_live(t);
-		r = bpf_map_update_elem(t->live_fd, &key, &pod->ep_id, BPF_ANY);
+		r = put(t->live_fd, &key, &pod->ep_id, BPF_ANY);
 	}
 	return r < 0 ? refused(NT_PIN_LIVE, -r, err) : 0;
 }
@@ -217,17 +231,18 @@ static int put_new_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *
 		r = put_live(t, pod, err);
 		if (r < 0)
 			return r;
-		if (bpf_map_update_elem(t->pods_fd, &pod->ep_id, pod, BPF_NOEXIST) == 0)
+		r = put(t->pods_fd, &pod->ep_id, pod, BPF_NOEXIST);
+		if (r == 0)
 			return 0;
-		if (errno == EEXIST) {
+		if (r == -EEXIST) {
 			pod->ep_id++;
-		} else if (errno == E2BIG && !evicted) {
+		} else if (r == -E2BIG && !evicted) {
 			r = evict(t, err);
 			if (r < 0)
 				return r;
 			evicted = true;
 		} else {
-			return nt_err_sys(err, errno, "write map %s", NT_PIN_PODS);
+			return refused(NT_PIN_PODS, -r, err);
 		}
 	}
 }
@@ -235,17 +250,11 @@ static int put_new_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *
 static int put_zero_counters(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
 {
 	_cleanup_free_ struct nt_counters *zero = calloc((size_t)t->cpus, sizeof(*zero));
-	const struct timespec pause = { .tv_nsec = 1000000 };
 	int r;
 
 	if (!zero)
 		return nt_err_set(err, ENOMEM, "no memory for counters");
-	r = bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_NOEXIST);
-	/* Values per CPU come out of a small reserve, which the kernel fills again in a moment. */
-	for (int i = 0; r == -ENOMEM && i < NOMEM_TRIES; i++) {
-		(void)nanosleep(&pause, NULL);
-		r = bpf_map_update_elem(t->counters_fd, &ep_id, zero, BPF_NOEXIST);
-	}
+	r = put(t->counters_fd, &ep_id, zero, BPF_NOEXIST);
 	return r < 0 && r != -EEXIST ? refused(NT_PIN_COUNTERS, -r, err) : 0;
 }
 
@@ -254,10 +263,9 @@ static int put_endpoint(struct nt_taps *t, const struct nt_pod *pod, struct nt_e
 	/* A tcx program of the link's last owner may end a moment later than it was told to. */
 	struct nt_endpoint ep = { .ep_id = pod->ep_id,
 				  .flags = t->kernel_has_tcx ? NT_EP_YIELD : 0 };
+	int r = put(t->endpoints_fd, &pod->ifindex, &ep, BPF_ANY);
 
-	if (bpf_map_update_elem(t->endpoints_fd, &pod->ifindex, &ep, BPF_ANY) < 0)
-		return refused(NT_PIN_ENDPOINTS, errno, err);
-	return 0;
+	return r < 0 ? refused(NT_PIN_ENDPOINTS, -r, err) : 0;
 }
 
 int nt_pods_ensure(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)

@@ -114,16 +114,22 @@ static void pin_path(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir, char
 int nt_tcx_pin(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir, int link_fd,
 	       struct nt_err *err)
 {
-	char folder[PATH_MAX], path[PATH_MAX];
+	char folder[PATH_MAX], path[PATH_MAX], fresh[PATH_MAX + 8];
 
 	snprintf(folder, sizeof(folder), "%s/" NT_PIN_LINKS, t->pin_root);
 	if (mkdir(folder, 0700) == -1 && errno != EEXIST)
 		return nt_err_sys(err, errno, "make %s", folder);
 	pin_path(t, ep_id, dir, path);
-	(void)unlink(path);
-	if (bpf_obj_pin(link_fd, path) < 0)
+	if (bpf_obj_pin(link_fd, path) == 0)
+		return 0;
+	if (errno != EEXIST)
 		return nt_err_sys(err, errno, "pin %s", path);
-	return 0;
+	/* In one step: killed between two, neither link would be pinned, and both would end. */
+	snprintf(fresh, sizeof(fresh), "%s_new", path);
+	(void)unlink(fresh);
+	if (bpf_obj_pin(link_fd, fresh) < 0)
+		return nt_err_sys(err, errno, "pin %s", fresh);
+	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
 }
 
 int nt_tcx_open(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir)

@@ -2,6 +2,7 @@
 /* The three verbs on one pod's link: attach, detach, check. */
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include <net/if.h>
 
 #include "dataplane/taps/hostlink.h"
@@ -154,6 +155,9 @@ int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 	_cleanup_close_ int lock = -1;
 	int r = nt_taps_lock(t->state_dir, &lock, err);
 
+	/* An uninstall knows nothing of what is attached behind its back. */
+	if (r == 0 && access(t->pin_root, F_OK) == -1)
+		r = nt_err_sys(err, errno, "pin root %s was removed meanwhile", t->pin_root);
 	return r < 0 ? r : nt_attach_locked(t, pod, err);
 }
 

@@ -298,6 +298,8 @@ static int close_records(struct nt_taps *taps, struct nt_err *err)
 
 	if (r == 0)
 		r = nt_taps_pods(taps, note_stale, &s, err);
+	if (r == 0 && !nt_buf_ok(&s.pods))
+		r = nt_err_set(err, ENOMEM, "no memory to list what the host network had");
 	for (size_t i = 0; r == 0 && i < s.pods.len / sizeof(struct nt_pod); i++)
 		r = nt_pods_close(taps, &((struct nt_pod *)s.pods.p)[i], err);
 	nt_buf_done(&s.pods);

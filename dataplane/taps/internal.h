@@ -50,6 +50,8 @@ int nt_taps_set_paths(struct nt_taps *t, const struct nt_taps_config *config,
 void nt_taps_neighbour(const struct nt_taps *t, const char *suffix, char out[PATH_MAX]);
 /* Removes such a folder with its pins; nothing happens when there is none. */
 void nt_taps_remove_folder(const char *folder);
+/* Removes what a killed process left beside the root. */
+void nt_taps_clean(const struct nt_taps *t);
 /* Name of the i-th pin; NULL behind the last. */
 const char *nt_taps_pin_name(unsigned i);
 

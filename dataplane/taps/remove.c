@@ -72,13 +72,20 @@ static void taps_closep(struct nt_taps **t)
 	nt_taps_close(*t);
 }
 
+static int detach_all_and_remove(struct nt_taps *t, struct nt_err *err)
+{
+	struct detach_ctx ctx = { .t = t };
+	int r = nt_taps_pods(t, detach_one, &ctx, err);
+
+	return r < 0 ? r : remove_root(t, err);
+}
+
 int nt_taps_remove(const struct nt_taps_config *config, struct nt_err *err)
 {
 	_cleanup_(taps_closep) struct nt_taps *t = NULL;
 	_cleanup_close_ int lock = -1;
 	struct nt_taps_config only_open = *config;
 	struct nt_taps paths = {};
-	struct detach_ctx ctx;
 	int r = nt_taps_set_paths(&paths, config, err);
 
 	if (r < 0)
@@ -87,17 +94,13 @@ int nt_taps_remove(const struct nt_taps_config *config, struct nt_err *err)
 	r = nt_taps_open(&only_open, &t, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == 0) {
-		r = nt_taps_lock(paths.state_dir, &lock, err);
-		if (r < 0)
-			return r;
-		ctx.t = t;
-		r = nt_taps_pods(t, detach_one, &ctx, err);
-		if (r == 0)
-			r = remove_root(t, err);
-		if (r < 0)
-			return r;
-	}
+	r = nt_taps_lock(paths.state_dir, &lock, err);
+	if (r == 0 && t)
+		r = detach_all_and_remove(t, err);
+	if (r < 0)
+		return r;
+	/* A process that was killed while it loaded, and no other came after it. */
+	nt_taps_clean(&paths);
 	remove_state(paths.state_dir);
 	return 0;
 }

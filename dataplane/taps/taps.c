@@ -310,7 +310,7 @@ static void closep(struct nt_taps **t)
 }
 
 /* A process that was killed while it loaded or removed left a neighbour folder. */
-static void clean_leftovers(const struct nt_taps *t)
+void nt_taps_clean(const struct nt_taps *t)
 {
 	char path[PATH_MAX];
 
@@ -327,8 +327,11 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 	int r;
 
 	/* A root appears whole, in one rename, so that opening what is there needs no lock. */
-	if (!config->upgrade && open_pins(t, err) == 0)
-		return 0;
+	if (!config->upgrade) {
+		r = open_pins(t, err);
+		if (r == 0 || r == -EEXIST || r == -EPROTO) /* somebody else's: not ours to touch */
+			return r;
+	}
 	if (config->must_exist && stat(t->pin_root, &st) == -1)
 		return nt_err_sys(err, errno, "pin root %s", t->pin_root);
 	r = check_bpffs(t, err);
@@ -337,7 +340,7 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 	r = nt_taps_lock(t->state_dir, &lock, err);
 	if (r < 0)
 		return r;
-	clean_leftovers(t);
+	nt_taps_clean(t);
 	if (!config->must_exist && stat(t->pin_root, &st) == -1 && errno == ENOENT) {
 		r = nt_taps_load(t, config, err);
 		if (r < 0)

@@ -222,6 +222,33 @@ START_TEST(leftovers_of_a_killed_process)
 	ck_assert_int_eq(rename(LAB "/bpf/stray", LAB_ROOT "_new/" NT_PIN_PODS), 0);
 	ck_assert_int_eq(open_with(&agent, &err), 0);
 	ck_assert_int_ne(access(LAB_ROOT "_new", F_OK), 0);
+	/* Nor does an uninstall leave any, also where no other process came. */
+	ck_assert_int_eq(bpf_obj_pin(nt_taps_pods_fd(taps), LAB "/bpf/stray"), 0);
+	lab_remove(taps);
+	ck_assert_int_eq(mkdir(LAB_ROOT "_new", 0700), 0);
+	ck_assert_int_eq(rename(LAB "/bpf/stray", LAB_ROOT "_new/" NT_PIN_PODS), 0);
+	ck_assert_int_eq(nt_taps_remove(&lab_config, &err), 0);
+	ck_assert_int_ne(access(LAB_ROOT "_new", F_OK), 0);
+	ck_assert_int_ne(access(LAB_STATE, F_OK), 0);
+	taps = lab_open(NULL);
+}
+END_TEST
+
+/* An ADD that has opened the pins when an uninstall comes: it attached to maps that nobody could
+ * reach any more, and its filters stayed. */
+START_TEST(removed_before_the_attach)
+{
+	struct nt_pod pod = lab_pod("p1", "h1", "c1");
+	struct nt_taps *late = lab_open(NULL);
+	struct nt_err err = {};
+
+	lab_remove(taps);
+	ck_assert_int_eq(nt_taps_attach(late, &pod, &err), -ENOENT);
+	ck_assert_msg(strstr(err.msg, "was removed meanwhile"), "%s", err.msg);
+	lab_run("test -z \"$(tc filter show dev h1 ingress; tc filter show dev h1 egress)\"");
+	nt_taps_close(late);
+	lab_pod_end("p1", "h1");
+	taps = lab_open(NULL);
 }
 END_TEST
 
@@ -732,6 +759,7 @@ int main(void)
 	tcase_add_test(t, not_root);
 	tcase_add_test(t, must_exist);
 	tcase_add_test(t, leftovers_of_a_killed_process);
+	tcase_add_test(t, removed_before_the_attach);
 	tcase_add_test(t, killed_while_loading);
 	tcase_add_test(t, first_opened_by_many);
 	tcase_add_test(t, removed_without_trace);

@@ -140,7 +140,7 @@ class Cluster:
             return [f"process {pid} {name}" for pid, name in alive.items()]
         problems = wait(lambda: (look() or None, "none"), lambda v: v[0] is None, seconds)[0] or []
         problems += [f"BPF map {m}" for m in wait(self.watch.left, lambda v: not v, seconds)]
-        return problems + [f"{p} exists" for p in ("/run/nametap", "/sys/fs/bpf/nametap", self.work)
+        return problems + [f"{p} exists" for p in ("/run/nametap", "/sys/fs/bpf/nametap", "/usr/lib/cni/nametap", "/var/lib/nametap", self.work)
                            if os.path.exists(p) and not os.environ.get("NT_E2E_KEEP")]
 
     def node_pid(self):

@@ -59,6 +59,8 @@ static inline int flood_socket(const char *ip, unsigned port, const char *to, un
 static inline void flood_send(enum nt_dir dir, int ready, int go)
 {
 	bool from_pod = dir == NT_DIR_FROM_POD;
+	/* On one CPU, as an emulated machine has, nobody else would come to anything. */
+	bool is_alone = sysconf(_SC_NPROCESSORS_ONLN) == 1;
 	cpu_set_t all;
 	char octet;
 	int fd;
@@ -74,8 +76,12 @@ static inline void flood_send(enum nt_dir dir, int ready, int go)
 		      : flood_socket(FLOOD_HOST, 53, FLOOD_POD, 40000);
 	if (write(ready, "", 1) != 1 || read(go, &octet, 1) != 1)
 		_exit(3);
-	for (;;)
-		(void)send(fd, QUERY, QUERY_LEN, 0);
+	for (;;) {
+		for (int i = 0; i < 16; i++)
+			(void)send(fd, QUERY, QUERY_LEN, 0);
+		if (is_alone)
+			(void)poll(NULL, 0, 1);
+	}
 }
 
 static inline struct flood flood_begin(void)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our plugin's ADD of a fresh veth against Go's `tuning` that has nothing to do: CPU time and wall
- * time of the process from exec to exit. One process per call, the same environment, in turns.
+ * time of the process from exec to exit. One process per call, the same environment, in turns. Then
+ * the same ADD with an agent that puts a policy in force before it returns (T16).
  */
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -71,15 +73,18 @@ static void call(const char *program, int config, double *ret_cpu_us, double *re
 	"{\"name\":\"eth0\",\"sandbox\":\"/run/netns/pod\"}],"           \
 	"\"ips\":[{\"address\":\"10.9.1.2/24\",\"interface\":1}],\"dns\":{}}"
 
-static void add_ours(const char *program, double *ret_cpu_us, double *ret_wall_us)
+static void add_ours(const char *program, const char *unknown_policy, double *ret_cpu_us,
+		     double *ret_wall_us)
 {
 	call(program,
 	     config_fd("{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"type\":\"nametap\","
 		       "\"bpffs\":\"" PLACE_ROOT "\",\"stateDir\":\"" PLACE "/state\","
-		       "\"onAttachError\":\"Fail\",\"runtimeConfig\":{\"dns\":{\"Servers\":[\"10."
+		       "\"onAttachError\":\"Fail\",\"onUnknownPolicy\":\"%s\",\"runtimeConfig\":{"
+		       "\"dns\":{\"Servers\":[\"10."
 		       "96.0.10\"],"
 		       "\"Searches\":[\"shop.svc.cluster.local\",\"svc.cluster.local\"]}},"
-		       "\"capabilities\":{\"dns\":true},\"prevResult\":" RESULT "}"),
+		       "\"capabilities\":{\"dns\":true},\"prevResult\":" RESULT "}",
+		       unknown_policy),
 	     ret_cpu_us, ret_wall_us);
 }
 
@@ -103,7 +108,7 @@ static void add_both(struct nt_taps *taps, const char *program, unsigned n, bool
 	set_environment("ADD", container);
 	if (!ours_first)
 		add_tuning(&tuning->cpu_us[i], &tuning->wall_us[i]);
-	add_ours(program, &ours->cpu_us[i], &ours->wall_us[i]);
+	add_ours(program, "Ignore", &ours->cpu_us[i], &ours->wall_us[i]);
 	if (ours_first)
 		add_tuning(&tuning->cpu_us[i], &tuning->wall_us[i]);
 	if (nt_taps_find(taps, container, "eth0", &pod) < 0)
@@ -123,6 +128,84 @@ static double middle(double *values)
 {
 	qsort(values, ADDS, sizeof(*values), by_value);
 	return (values[ADDS / 2 - 1] + values[ADDS / 2]) / 2;
+}
+
+/* --- with a policy --- */
+
+#define OBJECTS PLACE "/objects"
+#define SOCKET PLACE "/state/agent.sock"
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fputs(text, f) == EOF || fclose(f) == EOF)
+		bench_die("%s: %s", path, strerror(errno));
+}
+
+static pid_t start_agent(void)
+{
+	char program[PATH_MAX];
+	pid_t pid;
+
+	place_run("mkdir " OBJECTS);
+	write_file(OBJECTS "/pod.yaml",
+		   "apiVersion: v1\nkind: Pod\nmetadata: {name: "
+		   "web-6659c9d65f-x2x4z, namespace: shop, labels: {app: web}}\n");
+	write_file(OBJECTS "/policy.yaml",
+		   "apiVersion: nametap.io/v1alpha1\nkind: DNSPolicy\n"
+		   "metadata: {name: names, namespace: shop}\n"
+		   "spec: {podSelector: {}, mode: Enforce, allow: [\"*.example.com\"]}\n");
+	snprintf(program, sizeof(program), "%s/nametap-agent", bench_env("BUILD"));
+	pid = vfork();
+	if (pid == 0) {
+		execl(program, program, "--controller", "http://127.0.0.1:9", "--spool",
+		      PLACE "/spool", "--pin-root", PLACE_ROOT, "--state-dir", PLACE "/state",
+		      "--objects", OBJECTS, "--host-network", "off", "--cni-cache", "none",
+		      "--log-level", "error", (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 600 && access(SOCKET, F_OK) == -1; i++)
+		usleep(50000);
+	if (pid == -1 || access(SOCKET, F_OK) == -1)
+		bench_die("no agent: %s", strerror(errno));
+	return pid;
+}
+
+static void add_with_policy(struct nt_taps *taps, const char *program, unsigned n,
+			    double *ret_wall_us)
+{
+	struct nt_scope_set scope;
+	struct nt_endpoint ep;
+	char container[32];
+	struct nt_pod pod;
+	double cpu_us;
+
+	snprintf(container, sizeof(container), "p%u", n);
+	pod = place_pod("pod", 1);
+	set_environment("ADD", container);
+	add_ours(program, "Fail", &cpu_us, ret_wall_us);
+	if (nt_taps_find(taps, container, "eth0", &pod) < 0 ||
+	    nt_taps_endpoint_get(taps, pod.ep_id, &ep, &scope) < 0 || ep.slots_len != 1)
+		bench_die("ADD returned before the policy was in force");
+	place_detach(taps, &pod);
+	place_run("ip link del podh && ip netns del pod");
+}
+
+static void with_policies(struct nt_taps *taps, const char *program)
+{
+	pid_t agent = start_agent();
+	unsigned n = 0;
+
+	for (unsigned round = 0; round < bench_rounds(); round++) {
+		double wall_us[ADDS];
+
+		for (unsigned i = 0; i < ADDS; i++)
+			add_with_policy(taps, program, n++, &wall_us[i]);
+		bench_also("cni_add_policy_ms", middle(wall_us) / 1e3, "ms");
+	}
+	kill(agent, SIGTERM);
+	(void)waitpid(agent, NULL, 0);
 }
 
 int main(void)
@@ -151,6 +234,7 @@ int main(void)
 		bench_also("tuning_cpu_us", middle(tuning.cpu_us), "us");
 		bench_also("tuning_wall_us", middle(tuning.wall_us), "us");
 	}
+	with_policies(taps, program);
 	nt_taps_close(taps);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "cni/config.h"
 
 #include "dataplane/taps/podinfo.h"
+#include "dataplane/taps/seen.h"
 #include "lib/base/cleanup.h"
 
 #define NETWORK_NAME_MAX (sizeof(((struct nt_pod *)0)->network) - 1)
@@ -266,8 +267,10 @@ static int read_required(const json_t *root, bool *ret_required, struct nt_err *
 
 static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 {
+	const char *via = json_string_value(json_object_get(c->root, NT_SEEN_KEY));
 	int r = read_namespaces(c, err);
 
+	c->via_dropin = via && strcmp(via, NT_SEEN_DROPIN) == 0;
 	if (r == 0)
 		r = read_required(c->root, &c->is_required, err);
 	if (r == 0)

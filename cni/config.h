@@ -53,6 +53,7 @@ struct nt_cni_config {
 	const char *own_namespace; /* never NULL: pods of nametap itself */
 	const json_t *excluded; /* list of namespaces whose pods are not tapped; NULL: none */
 	const json_t *valid[2]; /* GC: attachments that are still valid, in both spellings */
+	bool via_dropin; /* the entry of libcni's drop-in folder (dataplane/taps/seen.h) */
 	bool is_required; /* STATUS says so when pods cannot be tapped */
 };
 

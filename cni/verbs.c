@@ -11,6 +11,7 @@
 #include "cni/standing.h"
 #include "dataplane/taps/failures.h"
 #include "dataplane/taps/hostlink.h"
+#include "dataplane/taps/seen.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
@@ -236,6 +237,15 @@ static const struct verb {
 	{ "STATUS", 0, "1.1.0", nt_cni_status },
 };
 
+/* By which way the runtime comes to us (T27). */
+static void leave_mark(const struct nt_cni_call *c, const struct verb *verb)
+{
+	if (verb->run == add)
+		nt_seen_put(c->config.state_dir, c->config.via_dropin, NT_SEEN_ADD);
+	else if (verb->run == del)
+		nt_seen_put(c->config.state_dir, c->config.via_dropin, NT_SEEN_DEL);
+}
+
 static const struct verb *find_verb(const char *name)
 {
 	for (size_t i = 0; i < NT_ARRAY_LEN(verbs); i++) {
@@ -265,7 +275,9 @@ static int run_verb(struct nt_cni_call *c, struct nt_err *err)
 	if (nt_cni_version_find(c->config.cni_version) < nt_cni_version_find(verb->since))
 		return nt_err_set(err, NT_CNI_VERSION, "CNI version %s does not have %s",
 				  c->config.cni_version, verb->name);
-	return verb->run(c, err);
+	r = verb->run(c, err);
+	leave_mark(c, verb);
+	return r;
 }
 
 /* Runtimes older than the specification ask without a configuration. */

@@ -12,9 +12,6 @@
 /* The versions that the plugin speaks (cni/config.h; a unit test compares them). */
 static const char *const versions[] = { "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0" };
 
-/* The name of a file in the CNI folder. */
-#define TYPE_SIZE 256
-
 /* --- reading --- */
 
 static int not_json(const struct nt_jsonspan *s, struct nt_slice text, struct nt_err *err)
@@ -48,7 +45,7 @@ static int read_plugins(struct nt_slice list, struct nt_conflist *c, struct nt_e
 {
 	struct nt_slice key, entry;
 	struct nt_jsonspan s;
-	char type[TYPE_SIZE];
+	char type[sizeof(c->type)];
 
 	if (list.p[0] != '[')
 		return nt_err_set(err, EINVAL, "\"plugins\" is no list");
@@ -61,7 +58,8 @@ static int read_plugins(struct nt_slice list, struct nt_conflist *c, struct nt_e
 		    !type[0])
 			return nt_err_set(err, EINVAL, "entry %u of \"plugins\" has no \"type\"",
 					  c->plugins + 1);
-		c->plugins++;
+		if (c->plugins++ == 0)
+			memcpy(c->type, type, sizeof(type));
 		c->last = strcmp(type, NT_CONFLIST_TYPE) == 0;
 		c->ours += c->last;
 		if (c->last)
@@ -85,7 +83,6 @@ static int read_root(struct nt_slice root, struct nt_conflist *c, struct nt_err 
 {
 	struct nt_slice name = nt_jsonspan_find(root, "name");
 	struct nt_slice plugins = nt_jsonspan_find(root, "plugins");
-	char type[TYPE_SIZE];
 
 	if (!nt_jsonspan_text(name, c->network, sizeof(c->network)) || !c->network[0])
 		return nt_err_set(err, EINVAL, "\"name\" is no text of 1 to 127 octets");
@@ -94,7 +91,8 @@ static int read_root(struct nt_slice root, struct nt_conflist *c, struct nt_err 
 		c->from[0] = '\0';
 	if (plugins.p)
 		return read_plugins(plugins, c, err);
-	if (!nt_jsonspan_text(nt_jsonspan_find(root, "type"), type, sizeof(type)) || !type[0])
+	if (!nt_jsonspan_text(nt_jsonspan_find(root, "type"), c->type, sizeof(c->type)) ||
+	    !c->type[0])
 		return nt_err_set(err, EINVAL, "neither \"plugins\" nor \"type\"");
 	c->kind = NT_CONFLIST_SINGLE;
 	c->plugins = 1;

@@ -33,6 +33,7 @@ enum nt_conflist_kind {
 struct nt_conflist {
 	enum nt_conflist_kind kind;
 	char network[128]; /* "name" */
+	char type[256]; /* of the first plugin */
 	char from[256]; /* value of NT_CONFLIST_FROM; "": the file is not ours */
 	unsigned plugins; /* entries of the list, ours too; 1 for NT_CONFLIST_SINGLE */
 	unsigned ours; /* of them */

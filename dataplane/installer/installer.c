@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One round of the installer: binary, list, drop-in. */
+#include "dataplane/installer/installer.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dataplane/installer/binary.h"
+#include "dataplane/installer/chain.h"
+#include "dataplane/installer/dropdir.h"
+#include "dataplane/installer/entry.h"
+#include "dataplane/installer/hostfs.h"
+#include "dataplane/installer/layout.h"
+#include "dataplane/installer/pace.h"
+#include "dataplane/installer/record.h"
+#include "dataplane/installer/swap.h"
+#include "dataplane/taps/seen.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+/* Without any news: what inotify does not tell is seen after so long. */
+#define LOOK_NS NT_NS_PER_S
+/* Somebody writes the configuration, or was faster. */
+#define SOON_NS (100 * NT_NS_PER_MS)
+/* A first file that no runtime loads: CRI-O goes on to the next one. */
+#define BAD_PATIENCE_NS (10 * NT_NS_PER_S)
+#define BAD_MAX 8
+
+const char *const nt_install_state_names[NT_INSTALL_STATES] = {
+	[NT_INSTALL_WAITING] = "waiting", [NT_INSTALL_HALF] = "half_written",
+	[NT_INSTALL_INVALID] = "invalid", [NT_INSTALL_UNSUPPORTED] = "unsupported",
+	[NT_INSTALL_READY] = "ready",	  [NT_INSTALL_FAILED] = "failed",
+};
+
+struct nt_installer {
+	struct nt_installer_config config;
+	int root_fd;
+	struct nt_layout layout;
+	char plugin[PATH_MAX];
+	char *entry, *dropin_text; /* owned */
+	struct nt_install_record record;
+	struct nt_binary binary;
+	struct nt_pace pace;
+	struct nt_dropin dropin;
+	char network[128]; /* the drop-in's */
+	char bad[1024]; /* the first bad file and why, since bad_since_ns */
+	int64_t bad_since_ns;
+	bool swept;
+	struct nt_installer_stats stats;
+};
+
+/* --- life --- */
+
+/* `nametap` beside the running program. */
+static int find_plugin(struct nt_installer *i, struct nt_err *err)
+{
+	ssize_t len;
+	char *slash;
+
+	if (i->config.plugin) {
+		snprintf(i->plugin, sizeof(i->plugin), "%s", i->config.plugin);
+		return 0;
+	}
+	len = readlink("/proc/self/exe", i->plugin, sizeof(i->plugin) - sizeof(NT_BINARY_NAME));
+	if (len == -1)
+		return nt_err_sys(err, errno,
+				  "/proc/self/exe (name the plugin's program by "
+				  "--plugin)");
+	i->plugin[len] = '\0';
+	slash = strrchr(i->plugin, '/');
+	memcpy(slash + 1, NT_BINARY_NAME, sizeof(NT_BINARY_NAME));
+	return 0;
+}
+
+static int init(struct nt_installer *i, struct nt_err *err)
+{
+	int r = find_plugin(i, err);
+
+	if (r < 0)
+		return r;
+	i->root_fd = nt_hostfs_root(i->config.host_root, err);
+	if (i->root_fd < 0)
+		return i->root_fd;
+	i->entry = nt_entry_text(i->config.pin_root, i->config.state_dir, i->config.plugin_config,
+				 err);
+	i->dropin_text = i->entry ? nt_entry_dropin(i->entry, err) : NULL;
+	if (!i->dropin_text)
+		return -err->code;
+	if (!i->config.record)
+		i->config.record = NT_INSTALL_RECORD_DEFAULT;
+	r = nt_install_record_load(i->config.record, &i->record, err);
+	return r == -ENOENT ? 0 : r;
+}
+
+int nt_installer_new(const struct nt_installer_config *config, struct nt_installer **ret_installer,
+		     struct nt_err *err)
+{
+	struct nt_installer *i = calloc(1, sizeof(*i));
+	int r;
+
+	if (!i)
+		return nt_err_set(err, ENOMEM, "no memory for the installer");
+	i->config = *config;
+	i->root_fd = -1;
+	r = init(i, err);
+	if (r < 0) {
+		nt_installer_free(i);
+		return nt_err_wrap(err, "install");
+	}
+	*ret_installer = i;
+	return 0;
+}
+
+void nt_installer_free(struct nt_installer *i)
+{
+	if (!i)
+		return;
+	nt_install_record_done(&i->record);
+	nt_closep(&i->root_fd);
+	free(i->dropin_text);
+	free(i->entry);
+	free(i);
+}
+
+const char *nt_installer_conf_dir(const struct nt_installer *i)
+{
+	return i->layout.conf_dir;
+}
+
+const char *nt_installer_bin_dir(const struct nt_installer *i)
+{
+	return i->layout.bin_dir;
+}
+
+int nt_installer_root_fd(const struct nt_installer *i)
+{
+	return i->root_fd;
+}
+
+struct nt_installer_stats nt_installer_stats(const struct nt_installer *i)
+{
+	struct nt_installer_stats s = i->stats;
+
+	s.drop_in = i->dropin.phase;
+	s.fallbacks = i->dropin.fallbacks;
+	s.fights = i->pace.fights;
+	return s;
+}
+
+/* --- what is about to be written --- */
+
+static void show_text(FILE *to, const char *title, const char *path, const struct nt_buf *text)
+{
+	fprintf(to, "%s %s\n", title, path);
+	if (text->len)
+		fwrite(text->p, 1, text->len, to);
+	if (text->len && text->p[text->len - 1] != '\n')
+		fputs("\n\\ no newline at the end of the file\n", to);
+}
+
+static void show(const struct nt_installer *i, const char *path, const struct nt_buf *before,
+		 const struct nt_buf *after)
+{
+	FILE *to = i->config.show;
+
+	if (!to)
+		return;
+	if (before && before->len)
+		show_text(to, "--- before:", path, before);
+	else
+		fprintf(to, "--- before: %s does not exist\n", path);
+	if (after && after->len)
+		show_text(to, "+++ after:", path, after);
+	else
+		fprintf(to, "+++ after: %s does not exist\n", path);
+}
+
+static int save(struct nt_installer *i, struct nt_err *err)
+{
+	snprintf(i->record.conf_dir, sizeof(i->record.conf_dir), "%s", i->layout.conf_dir);
+	snprintf(i->record.bin_dir, sizeof(i->record.bin_dir), "%s", i->layout.bin_dir);
+	return nt_install_record_save(i->config.record, &i->record, err);
+}
+
+/* Before the thing itself: an uninstall must find it whatever happens in between. */
+static int remember(struct nt_installer *i, enum nt_installed_kind kind, const char *path,
+		    bool was_there, struct nt_err *err)
+{
+	int r = nt_install_record_add(&i->record, kind, path, was_there);
+
+	if (r < 0)
+		return nt_err_sys(err, -r, "%s: cannot remember %s", i->config.record, path);
+	return r ? save(i, err) : 0;
+}
+
+static int forget(struct nt_installer *i, const char *path, struct nt_err *err)
+{
+	return nt_install_record_drop(&i->record, path) ? save(i, err) : 0;
+}
+
+/* --- the folders --- */
+
+static void find_layout(struct nt_installer *i)
+{
+	struct nt_layout before = i->layout;
+
+	nt_layout_find(i->root_fd, &i->layout);
+	if (i->config.conf_dir)
+		snprintf(i->layout.conf_dir, sizeof(i->layout.conf_dir), "%s", i->config.conf_dir);
+	if (i->config.bin_dir)
+		snprintf(i->layout.bin_dir, sizeof(i->layout.bin_dir), "%s", i->config.bin_dir);
+	if (strcmp(before.conf_dir, i->layout.conf_dir) != 0 ||
+	    strcmp(before.bin_dir, i->layout.bin_dir) != 0)
+		nt_log_info("install: CNI configurations in %s, programs in %s (%s: %s)",
+			    i->layout.conf_dir, i->layout.bin_dir, i->layout.name,
+			    i->layout.source);
+}
+
+static int open_dir(const struct nt_installer *i, const char *path, struct nt_err *err)
+{
+	int fd = nt_hostfs_open(i->root_fd, path, O_RDONLY | O_DIRECTORY, err);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0) {
+		close(fd);
+		return nt_err_set(err, ESTALE,
+				  "%s was removed on the host and made anew: this "
+				  "container still has the old one; mount its parent "
+				  "folder instead",
+				  path);
+	}
+	return fd;
+}
+
+/* --- the binary --- */
+
+static int fit_binary(struct nt_installer *i, bool *changed, struct nt_err *err)
+{
+	_cleanup_close_ int dir_fd = open_dir(i, i->layout.bin_dir, err);
+	char path[PATH_MAX];
+	int r;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	if (!i->swept && !i->config.dry_run)
+		nt_swap_sweep(dir_fd);
+	r = nt_binary_check(&i->binary, dir_fd, i->plugin, err);
+	if (r <= 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", i->layout.bin_dir, NT_BINARY_NAME);
+	if (i->config.show)
+		fprintf(i->config.show, "%s: %s, becomes a copy of %s\n", path,
+			r == NT_BINARY_MISSING ? "not there" : "differs", i->plugin);
+	*changed = true;
+	if (i->config.dry_run)
+		return 0;
+	r = remember(i, NT_INSTALLED_BINARY, path, r != NT_BINARY_MISSING, err);
+	if (r == 0)
+		r = nt_binary_place(&i->binary, dir_fd, i->plugin, err);
+	if (r == 0) {
+		i->stats.repairs++;
+		nt_log_info("install: %s placed", path);
+	}
+	return r;
+}
+
+/* --- the list --- */
+
+static struct nt_chain_want want_of(const struct nt_installer *i)
+{
+	return (struct nt_chain_want){ .root_fd = i->root_fd,
+				       .dir = i->layout.conf_dir,
+				       .entry = nt_slice_str(i->entry),
+				       .former = nt_slice_str(i->record.entry),
+				       .in_list = i->dropin.phase != NT_DROPIN_PROVEN };
+}
+
+/* What no runtime loads is passed over when it stays so: CRI-O does the same. *ret_first: of the
+ * first file, when that is passed over. */
+static int look(struct nt_installer *i, int conf_fd, int64_t now_ns, struct nt_chain *chain,
+		struct nt_err *err)
+{
+	struct nt_chain_want want = want_of(i);
+	char bad[sizeof(i->bad)];
+	int r = nt_chain_look(conf_fd, &want, chain, err);
+
+	if (r < 0 || (chain->state != NT_CHAIN_HALF && chain->state != NT_CHAIN_INVALID)) {
+		i->bad[0] = '\0';
+		return r;
+	}
+	snprintf(bad, sizeof(bad), "%s: %s", chain->file, chain->why.msg);
+	if (strcmp(bad, i->bad) != 0) {
+		memcpy(i->bad, bad, sizeof(bad));
+		i->bad_since_ns = now_ns;
+	}
+	while (now_ns - i->bad_since_ns >= BAD_PATIENCE_NS && want.skip_bad < BAD_MAX) {
+		struct nt_chain next;
+
+		want.skip_bad++;
+		r = nt_chain_look(conf_fd, &want, &next, err);
+		if (r == 0 && next.state == NT_CHAIN_READY) {
+			next.state = NT_CHAIN_INVALID; /* of containerd's point of view */
+			next.why = chain->why;
+			nt_chain_done(chain);
+			*chain = next;
+			return 0;
+		}
+		nt_chain_done(&next);
+	}
+	return r;
+}
+
+static const char *what_was_wrong(const struct nt_change *change)
+{
+	if (change->kind == NT_CHANGE_REMOVE)
+		return "removed: what it was made from is gone or changed";
+	if (change->kind == NT_CHANGE_PUT)
+		return change->before.len ? "made anew" : "made";
+	return "our entry put in place";
+}
+
+static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *change,
+		 struct nt_err *err)
+{
+	bool in_list = i->dropin.phase != NT_DROPIN_PROVEN;
+	char path[PATH_MAX];
+	int r = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", i->layout.conf_dir, change->name);
+	show(i, path, &change->before, &change->after);
+	if (i->config.dry_run)
+		return 0;
+	if (change->kind == NT_CHANGE_PUT)
+		r = remember(i, NT_INSTALLED_MADE, path, false, err);
+	else if (change->kind == NT_CHANGE_REPLACE)
+		r = remember(i, NT_INSTALLED_ENTRY, path, false, err);
+	if (r == 0)
+		r = nt_chain_apply(conf_fd, change, err);
+	if (r < 0)
+		return r;
+	i->stats.repairs++;
+	nt_log_info("install: %s: %s", path,
+		    change->kind == NT_CHANGE_REPLACE && !in_list ? "our entry taken out"
+								  : what_was_wrong(change));
+	if (change->kind == NT_CHANGE_REMOVE || (change->kind == NT_CHANGE_REPLACE && !in_list))
+		r = forget(i, path, err);
+	return r;
+}
+
+/* --- the drop-in --- */
+
+static struct nt_dropin_facts facts_of(const struct nt_installer *i, int conf_fd,
+				       const struct nt_chain *chain)
+{
+	struct nt_clock clock = nt_clock_system();
+	const char *state = i->config.state_dir, *cache = i->config.cni_cache;
+	struct nt_dropin_facts f = { .now = nt_clock_real(&clock) };
+
+	f.possible = i->config.drop_in && cache && chain->is_list && !chain->only_inlined &&
+		     (chain->state == NT_CHAIN_READY) && nt_dropdir_is_name(chain->network);
+	if (!f.possible)
+		return f;
+	f.placed = nt_dropdir_placed(conf_fd, chain->network, i->dropin_text);
+	f.dropin_add = nt_seen_get(state, true, NT_SEEN_ADD);
+	f.dropin_del = nt_seen_get(state, true, NT_SEEN_DEL);
+	f.chain_add = nt_seen_get(state, false, NT_SEEN_ADD);
+	f.chain_del = nt_seen_get(state, false, NT_SEEN_DEL);
+	if (i->dropin.phase == NT_DROPIN_PROVEN)
+		f.sandbox = nt_dropdir_newest_sandbox(cache, chain->network);
+	return f;
+}
+
+static void tell_phase(const struct nt_installer *i, enum nt_dropin_phase before)
+{
+	static const char *const texts[] = {
+		[NT_DROPIN_OFF] = "not used",
+		[NT_DROPIN_TRYING] = "tried beside the entry in the list",
+		[NT_DROPIN_PROVEN] = "honoured by the runtime: the list gets back its own text",
+		[NT_DROPIN_REFUTED] = "not honoured by the runtime: the entry is in the list",
+	};
+
+	if (before != i->dropin.phase)
+		nt_log_info("install: drop-in folder of network %s: %s", i->network,
+			    texts[i->dropin.phase]);
+}
+
+/* True when the list must be looked at once more. */
+static bool decide_dropin(struct nt_installer *i, int conf_fd, const struct nt_chain *chain)
+{
+	enum nt_dropin_phase before = i->dropin.phase;
+	struct nt_dropin_facts facts;
+
+	if (chain->network[0] && strcmp(chain->network, i->network) != 0) {
+		nt_dropin_reset(&i->dropin);
+		snprintf(i->network, sizeof(i->network), "%s", chain->network);
+	}
+	/* A list that is being written says nothing about the runtime. */
+	if (chain->state != NT_CHAIN_READY && chain->state != NT_CHAIN_UNSUPPORTED)
+		return false;
+	facts = facts_of(i, conf_fd, chain);
+	(void)nt_dropin_decide(&i->dropin, &facts);
+	tell_phase(i, before);
+	return (before == NT_DROPIN_PROVEN) != (i->dropin.phase == NT_DROPIN_PROVEN);
+}
+
+static void dropin_path(const struct nt_installer *i, const char *network, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%s/%s", i->layout.conf_dir, network, NT_DROPDIR_FILE);
+}
+
+static int put_dropin(struct nt_installer *i, int conf_fd, bool *changed, struct nt_err *err)
+{
+	struct nt_buf text = { .p = i->dropin_text, .len = strlen(i->dropin_text) };
+	char path[PATH_MAX];
+	int r;
+
+	if (nt_dropdir_placed(conf_fd, i->network, i->dropin_text))
+		return 0;
+	dropin_path(i, i->network, path, sizeof(path));
+	*changed = true;
+	show(i, path, NULL, &text);
+	if (i->config.dry_run)
+		return 0;
+	r = remember(i, NT_INSTALLED_DROPIN, path, nt_dropdir_exists(conf_fd, i->network), err);
+	if (r == 0)
+		r = nt_dropdir_put(conf_fd, i->network, i->dropin_text, err);
+	i->stats.repairs += r == 0;
+	return r;
+}
+
+/* Drop-ins that are remembered and not wanted: of this network or of a former one. */
+static int drop_dropins(struct nt_installer *i, int conf_fd, bool keep_ours, struct nt_err *err)
+{
+	size_t dir_len = strlen(i->layout.conf_dir);
+	int r = 0;
+
+	for (unsigned k = 0; r == 0 && k < i->record.files_len; k++) {
+		struct nt_installed f = i->record.files[k];
+		char wanted[PATH_MAX], network[128];
+
+		dropin_path(i, i->network, wanted, sizeof(wanted));
+		if (f.kind != NT_INSTALLED_DROPIN || (keep_ours && strcmp(wanted, f.path) == 0) ||
+		    strncmp(f.path, i->layout.conf_dir, dir_len) != 0 || f.path[dir_len] != '/' ||
+		    sscanf(f.path + dir_len + 1, "%127[^/]", network) != 1)
+			continue;
+		if (i->config.dry_run)
+			continue;
+		r = nt_dropdir_remove(conf_fd, network, !f.was_there, err);
+		if (r == 0)
+			r = forget(i, f.path, err);
+		k = (unsigned)-1; /* the list has changed: from its begin */
+	}
+	return r;
+}
+
+/* --- the round --- */
+
+static enum nt_install_state state_of(const struct nt_chain *chain)
+{
+	static const enum nt_install_state states[] = {
+		[NT_CHAIN_NONE] = NT_INSTALL_WAITING,
+		[NT_CHAIN_HALF] = NT_INSTALL_HALF,
+		[NT_CHAIN_INVALID] = NT_INSTALL_INVALID,
+		[NT_CHAIN_UNSUPPORTED] = NT_INSTALL_UNSUPPORTED,
+		[NT_CHAIN_READY] = NT_INSTALL_READY,
+	};
+
+	return states[chain->state];
+}
+
+static int apply_all(struct nt_installer *i, int conf_fd, const struct nt_chain *chain,
+		     struct nt_err *err)
+{
+	int r = 0;
+
+	for (unsigned k = 0; r == 0 && k < chain->changes_len; k++)
+		r = apply(i, conf_fd, &chain->changes[k], err);
+	return r;
+}
+
+/* Our entry is in place: what an entry of a former start looked like does not matter any more. */
+static int settle(struct nt_installer *i, struct nt_err *err)
+{
+	if (i->config.dry_run || (i->record.entry && strcmp(i->record.entry, i->entry) == 0))
+		return 0;
+	free(i->record.entry);
+	i->record.entry = strdup(i->entry);
+	return i->record.entry ? save(i, err) : nt_err_set(err, ENOMEM, "no memory");
+}
+
+/* 0; *wait_ns is set when a repair was due and must wait. */
+static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, struct nt_err *err)
+{
+	_cleanup_chain_ struct nt_chain chain = {};
+	_cleanup_close_ int conf_fd = open_dir(i, i->layout.conf_dir, err);
+	bool is_fight, put = false;
+	int r;
+
+	if (conf_fd < 0)
+		return conf_fd;
+	if (!i->swept && !i->config.dry_run)
+		nt_swap_sweep(conf_fd);
+	i->swept = true;
+	r = look(i, conf_fd, now_ns, &chain, err);
+	if (r == 0 && decide_dropin(i, conf_fd, &chain)) {
+		nt_chain_done(&chain);
+		r = look(i, conf_fd, now_ns, &chain, err);
+	}
+	if (r < 0)
+		return r;
+	i->stats.half += chain.state == NT_CHAIN_HALF && i->stats.state != NT_INSTALL_HALF;
+	i->stats.state = state_of(&chain);
+	if (chain.changes_len && !i->config.dry_run) {
+		*wait_ns = nt_pace_ask(&i->pace, now_ns, &is_fight);
+		if (is_fight)
+			nt_log_warn(
+				"install: another program changes %s/%s again and again; from "
+				"now on it is repaired at most twice a second, later once in 30 s. "
+				"Find out which one owns the file",
+				i->layout.conf_dir, chain.changes[0].name);
+		if (*wait_ns)
+			return 0;
+	}
+	/* Before the entry leaves the list the drop-in must be there, and the other way round. */
+	if (i->dropin.phase == NT_DROPIN_TRYING || i->dropin.phase == NT_DROPIN_PROVEN)
+		r = put_dropin(i, conf_fd, &put, err);
+	if (r == 0)
+		r = apply_all(i, conf_fd, &chain, err);
+	if (r == 0 && chain.state != NT_CHAIN_HALF && chain.state != NT_CHAIN_NONE)
+		r = drop_dropins(i, conf_fd,
+				 i->dropin.phase == NT_DROPIN_TRYING ||
+					 i->dropin.phase == NT_DROPIN_PROVEN,
+				 err);
+	if (r == 0 && chain.state == NT_CHAIN_READY)
+		r = settle(i, err);
+	if (r == 0 && chain.state != NT_CHAIN_READY)
+		*err = chain.why;
+	return r;
+}
+
+/* What is not there yet is waited for. */
+static int64_t end_round(struct nt_installer *i, int r, int64_t wait_ns, struct nt_err *err)
+{
+	if (r == -EAGAIN) {
+		i->stats.races++;
+		i->stats.state = NT_INSTALL_HALF;
+		return SOON_NS;
+	}
+	if (r == -ENOENT || r == -ENOTDIR) {
+		i->stats.state = NT_INSTALL_WAITING;
+		return LOOK_NS;
+	}
+	if (r < 0) {
+		i->stats.failures++;
+		i->stats.state = NT_INSTALL_FAILED;
+		return LOOK_NS;
+	}
+	if (i->stats.state == NT_INSTALL_READY)
+		err->msg[0] = '\0';
+	if (wait_ns)
+		return wait_ns;
+	return i->stats.state == NT_INSTALL_HALF ? SOON_NS : LOOK_NS;
+}
+
+int64_t nt_installer_round(struct nt_installer *i, int64_t now_ns, struct nt_err *err)
+{
+	int64_t wait_ns = 0;
+	bool placed = false;
+	int r;
+
+	err->msg[0] = '\0';
+	if (i->stats.state != NT_INSTALL_READY || !i->layout.name)
+		find_layout(i);
+	/* An entry whose program is not there would keep every pod from starting. */
+	r = fit_binary(i, &placed, err);
+	if (r == 0)
+		r = fit_conf(i, now_ns, &wait_ns, err);
+	return end_round(i, r, wait_ns, err);
+}

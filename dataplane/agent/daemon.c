@@ -17,6 +17,7 @@
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
 #include "dataplane/agent/status.h"
+#include "dataplane/installer/watcher.h"
 #include "lib/base/cleanup.h"
 
 #define DRAIN_NS (10 * NT_NS_PER_MS)
@@ -47,6 +48,7 @@ struct daemon {
 	struct nt_keeper *keeper;
 	struct nt_hostpods *hostpods; /* NULL: the host's network is not tapped */
 	struct nt_kubeaccess *kube;
+	struct nt_watcher *watcher; /* NULL: the plugin is installed by others */
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
 	bool idle_pace, ending, flush_failing, look_soon;
@@ -306,6 +308,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	status.keeper = d->keeper;
 	status.rules = nt_enforcer_rules(d->enforcer);
 	status.kube = d->kube;
+	status.watcher = d->watcher;
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
 }
 
@@ -356,6 +359,7 @@ static void done(struct daemon *d)
 {
 	nt_keeper_stop(d->keeper);
 	nt_status_close(d->status);
+	nt_watcher_stop(d->watcher);
 	nt_adopt_free(d->adopt);
 	nt_hostpods_free(d->hostpods);
 	nt_export_free(d->export);
@@ -382,6 +386,8 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 		r = open_adoption(d, o, taps, err);
 	if (r == 0)
 		r = open_host_network(d, o, taps, err);
+	if (r == 0 && o->installs)
+		r = nt_watcher_start(&o->install, d->loop, &d->watcher, err);
 	if (r == 0)
 		r = nt_kubeaccess_open(o, d->loop, &d->clock, &d->kube, err);
 	if (r == 0)

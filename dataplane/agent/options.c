@@ -46,7 +46,16 @@ const char nt_options_usage[] =
 	"                        has one; none: not used)\n"
 	"  --daemonset NAMESPACE/NAME  our own: SIGTERM uninstalls when the API says that it is\n"
 	"                        gone (default: never)\n"
-	"  --install-record FILE, --host-root DIR  for that: see nametap-agent uninstall --help\n"
+	"  --install-record FILE what was installed (default " NT_INSTALL_RECORD_DEFAULT ")\n"
+	"  --host-root DIR       the host's root, as this container sees it (default /)\n"
+	"  --install             put the plugin into the CNI chain and keep it there (default: "
+	"no)\n"
+	"  --cni-conf-dir DIR    the runtime's configurations, on the host (default: found)\n"
+	"  --cni-bin-dir DIR     the runtime's plugins, on the host (default: found)\n"
+	"  --cni-drop-in auto|off  libcni's drop-in folder, where the runtime honours it (default "
+	"auto)\n"
+	"  --plugin FILE         the plugin's program (default: nametap beside this one)\n"
+	"  --plugin-config JSON  more keys of the plugin's entry (default: none)\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";
@@ -75,6 +84,12 @@ enum option_code {
 	OPT_DAEMONSET,
 	OPT_INSTALL_RECORD,
 	OPT_HOST_ROOT,
+	OPT_INSTALL,
+	OPT_CNI_CONF_DIR,
+	OPT_CNI_BIN_DIR,
+	OPT_CNI_DROP_IN,
+	OPT_PLUGIN,
+	OPT_PLUGIN_CONFIG,
 	OPT_LISTEN,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -105,6 +120,12 @@ static const struct option longopts[] = {
 	{ "daemonset", required_argument, NULL, OPT_DAEMONSET },
 	{ "install-record", required_argument, NULL, OPT_INSTALL_RECORD },
 	{ "host-root", required_argument, NULL, OPT_HOST_ROOT },
+	{ "install", no_argument, NULL, OPT_INSTALL },
+	{ "cni-conf-dir", required_argument, NULL, OPT_CNI_CONF_DIR },
+	{ "cni-bin-dir", required_argument, NULL, OPT_CNI_BIN_DIR },
+	{ "cni-drop-in", required_argument, NULL, OPT_CNI_DROP_IN },
+	{ "plugin", required_argument, NULL, OPT_PLUGIN },
+	{ "plugin-config", required_argument, NULL, OPT_PLUGIN_CONFIG },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -188,6 +209,37 @@ static int check_daemonset(const char *value, struct nt_err *err)
 	return nt_err_set(err, EINVAL, "--daemonset: \"%s\" is no NAMESPACE/NAME", value);
 }
 
+static int take_install(int code, const char *value, struct nt_options *o, struct nt_err *err)
+{
+	struct nt_installer_config *c = &o->install;
+
+	if (code != OPT_INSTALL && !value[0])
+		return nt_err_set(err, EINVAL, "an option of --install has an empty value");
+	switch (code) {
+	case OPT_INSTALL:
+		o->installs = true;
+		return 0;
+	case OPT_CNI_CONF_DIR:
+		c->conf_dir = value;
+		return 0;
+	case OPT_CNI_BIN_DIR:
+		c->bin_dir = value;
+		return 0;
+	case OPT_PLUGIN:
+		c->plugin = value;
+		return 0;
+	case OPT_PLUGIN_CONFIG:
+		c->plugin_config = value;
+		return 0;
+	default:
+		c->drop_in = strcmp(value, "auto") == 0;
+		return c->drop_in || strcmp(value, "off") == 0
+			       ? 0
+			       : nt_err_set(err, EINVAL,
+					    "--cni-drop-in: \"%s\" is none of auto, off", value);
+	}
+}
+
 static int take(int code, const char *value, struct nt_options *o, struct nt_err *err)
 {
 	switch (code) {
@@ -259,6 +311,13 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_HOST_ROOT:
 		o->host_root = value;
 		return 0;
+	case OPT_INSTALL:
+	case OPT_CNI_CONF_DIR:
+	case OPT_CNI_BIN_DIR:
+	case OPT_CNI_DROP_IN:
+	case OPT_PLUGIN:
+	case OPT_PLUGIN_CONFIG:
+		return take_install(code, value, o, err);
 	case OPT_LISTEN:
 		o->listen = value;
 		return nt_status_check(value, err);
@@ -296,6 +355,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 		.install_record = NT_INSTALL_RECORD_DEFAULT,
 		.host_root = "",
 		.host_network = true,
+		.install.drop_in = true,
 		.flush_ns = 5 * NT_NS_PER_S,
 		.pod_rows = NT_AGENT_POD_ROWS,
 		.timeout_ns = 6 * NT_NS_PER_S,
@@ -325,6 +385,11 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 			return nt_err_sys(err, errno, "--node is missing, and gethostname");
 		o.node = host;
 	}
+	o.install.host_root = o.host_root;
+	o.install.record = o.install_record;
+	o.install.state_dir = o.state_dir;
+	o.install.pin_root = o.pin_root;
+	o.install.cni_cache = o.cni_cache;
 	r = check(&o, err);
 	if (r == 0)
 		*ret_options = o;

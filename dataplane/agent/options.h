@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "dataplane/abi.h"
+#include "dataplane/installer/installer.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 
@@ -17,7 +18,7 @@ struct nt_options {
 	const char *cni_cache; /* the runtime's; NULL: not looked at */
 	const char *exclude_namespaces; /* "a,b"; NULL: none */
 	const char *cgroup_root; /* NULL: this machine's */
-	const char *install_record, *host_root; /* for an uninstall */
+	const char *install_record, *host_root; /* for install and uninstall */
 	const char *kubeconfig; /* NULL: the pod's service account, if it has one; "none" */
 	const char *daemonset; /* namespace/name; NULL: SIGTERM takes nothing off */
 	bool host_network;
@@ -26,6 +27,8 @@ struct nt_options {
 	uint64_t spool_max_bytes;
 	uint32_t pod_rows;
 	bool no_tcx; /* --hook clsact */
+	bool installs; /* --install: the plugin is put into the CNI chain and kept there */
+	struct nt_installer_config install;
 	enum nt_log_level log_level;
 };
 

@@ -221,6 +221,35 @@ static void put_events(struct nt_buf *out, const struct nt_podevents *events)
 	one(out, "nametap_agent_pod_events_waiting", "Kubernetes Events in the queue", s.waiting);
 }
 
+static void put_install(struct nt_buf *out, const struct nt_watcher *watcher)
+{
+	struct nt_installer_stats s = nt_watcher_stats(watcher);
+	const char *name = "nametap_agent_install_state";
+
+	nt_metrics_head(out, name, "1 for the state of the plugin's place in the CNI chain",
+			NT_METRIC_GAUGE);
+	for (unsigned int i = 0; i < NT_INSTALL_STATES; i++) {
+		_cleanup_buf_ struct nt_buf label = { 0 };
+
+		nt_metrics_label(&label, "state", nt_slice_str(nt_install_state_names[i]));
+		nt_metrics_sample(out, name, nt_buf_str(&label), s.state == i);
+	}
+	one(out, "nametap_agent_install_drop_in", "Whether libcni's drop-in folder is what is used",
+	    s.drop_in == NT_DROPIN_PROVEN);
+	one(out, "nametap_agent_install_drop_in_fallbacks_total",
+	    "Times that a sandbox without an ADD ended the use of the drop-in folder", s.fallbacks);
+	one(out, "nametap_agent_install_repairs_total", "Files of the CNI folders written",
+	    s.repairs);
+	one(out, "nametap_agent_install_failures_total", "Looks at the CNI folders that failed",
+	    s.failures);
+	one(out, "nametap_agent_install_races_total",
+	    "Repairs given up because another program wrote the file; tried again", s.races);
+	one(out, "nametap_agent_install_half_written_total",
+	    "Times that a configuration was found half-written", s.half);
+	one(out, "nametap_agent_install_fights_total",
+	    "Times that another program undid our entry again and again", s.fights);
+}
+
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
 {
 	put_packets(out, source->agent);
@@ -239,6 +268,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_adopt(out, source->adopt);
 	if (source->kube && nt_kubeaccess_events(source->kube))
 		put_events(out, nt_kubeaccess_events(source->kube));
+	if (source->watcher)
+		put_install(out, source->watcher);
 }
 
 /* --- the port --------------------------------------------------------------------------------- */

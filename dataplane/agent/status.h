@@ -13,6 +13,7 @@
 #include "dataplane/agent/kubeaccess.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/rules.h"
+#include "dataplane/installer/watcher.h"
 #include "lib/base/loop.h"
 
 struct nt_status;
@@ -26,6 +27,7 @@ struct nt_status_source {
 	const struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
 	const struct nt_kubeaccess *kube;
+	const struct nt_watcher *watcher;
 };
 
 /* 0 when nt_status_open would take it; -EINVAL. */

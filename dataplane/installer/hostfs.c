@@ -33,18 +33,47 @@ int nt_hostfs_open(int root_fd, const char *path, int flags, struct nt_err *err)
 	return fd == -1 ? nt_err_sys(err, errno, "%s", path) : (int)fd;
 }
 
-int nt_hostfs_home(int fd, int *ret_dir_fd, char *ret_name, size_t size, struct nt_err *err)
+/* As this mount namespace names it. */
+static int name_of(int fd, char path[PATH_MAX], struct nt_err *err)
 {
-	char link[64], path[PATH_MAX];
+	char link[64];
 	ssize_t len;
-	char *slash;
-	int dir_fd;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
+	len = readlink(link, path, PATH_MAX - 1);
 	if (len == -1)
 		return nt_err_sys(err, errno, "%s", link);
 	path[len] = '\0';
+	return 0;
+}
+
+int nt_hostfs_path(int root_fd, int fd, char *ret_path, size_t size, struct nt_err *err)
+{
+	char root[PATH_MAX], path[PATH_MAX];
+	size_t len;
+	int r = name_of(root_fd, root, err);
+
+	if (r == 0)
+		r = name_of(fd, path, err);
+	if (r < 0)
+		return r;
+	len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+	if (strncmp(path, root, len) != 0 || path[len] != '/')
+		return nt_err_set(err, EXDEV, "%s is not below the host's root %s", path, root);
+	if (strlen(path + len) >= size)
+		return nt_err_set(err, ENAMETOOLONG, "%s", path);
+	memcpy(ret_path, path + len, strlen(path + len) + 1);
+	return 0;
+}
+
+int nt_hostfs_home(int fd, int *ret_dir_fd, char *ret_name, size_t size, struct nt_err *err)
+{
+	char path[PATH_MAX];
+	char *slash;
+	int dir_fd, r = name_of(fd, path, err);
+
+	if (r < 0)
+		return r;
 	slash = strrchr(path, '/');
 	if (!slash || strlen(slash + 1) >= size)
 		return nt_err_set(err, ENAMETOOLONG, "%s", path);

@@ -40,6 +40,9 @@ struct nt_installer {
 	struct nt_installer_config config;
 	int root_fd;
 	struct nt_layout layout;
+	/* The same folders, links followed: what the record names, for an uninstall that joins
+	 * --host-root and a path. */
+	char conf_path[512], bin_path[512];
 	char plugin[PATH_MAX];
 	char *entry, *dropin_text; /* owned */
 	struct nt_install_record record;
@@ -181,8 +184,8 @@ static void show(const struct nt_installer *i, const char *path, const struct nt
 
 static int save(struct nt_installer *i, struct nt_err *err)
 {
-	snprintf(i->record.conf_dir, sizeof(i->record.conf_dir), "%s", i->layout.conf_dir);
-	snprintf(i->record.bin_dir, sizeof(i->record.bin_dir), "%s", i->layout.bin_dir);
+	snprintf(i->record.conf_dir, sizeof(i->record.conf_dir), "%s", i->conf_path);
+	snprintf(i->record.bin_dir, sizeof(i->record.bin_dir), "%s", i->bin_path);
 	return nt_install_record_save(i->config.record, &i->record, err);
 }
 
@@ -220,27 +223,31 @@ static void find_layout(struct nt_installer *i)
 			    i->layout.source);
 }
 
-static int open_dir(const struct nt_installer *i, const char *path, struct nt_err *err)
+/* Descriptor; ret_path gets 512 octets. */
+static int open_dir(const struct nt_installer *i, const char *dir, char *ret_path,
+		    struct nt_err *err)
 {
-	int fd = nt_hostfs_open(i->root_fd, path, O_RDONLY | O_DIRECTORY, err);
+	_cleanup_close_ int fd = nt_hostfs_open(i->root_fd, dir, O_RDONLY | O_DIRECTORY, err);
 	struct stat st;
+	int r;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0) {
-		close(fd);
+	if (fd < 0)
+		return NT_TAKE_FD(fd);
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0)
 		return nt_err_set(err, ESTALE,
 				  "%s was removed on the host and made anew: this "
 				  "container still has the old one; mount its parent "
 				  "folder instead",
-				  path);
-	}
-	return fd;
+				  dir);
+	r = nt_hostfs_path(i->root_fd, fd, ret_path, 512, err);
+	return r < 0 ? r : NT_TAKE_FD(fd);
 }
 
 /* --- the binary --- */
 
 static int fit_binary(struct nt_installer *i, bool *changed, struct nt_err *err)
 {
-	_cleanup_close_ int dir_fd = open_dir(i, i->layout.bin_dir, err);
+	_cleanup_close_ int dir_fd = open_dir(i, i->layout.bin_dir, i->bin_path, err);
 	char path[PATH_MAX];
 	int r;
 
@@ -251,7 +258,7 @@ static int fit_binary(struct nt_installer *i, bool *changed, struct nt_err *err)
 	r = nt_binary_check(&i->binary, dir_fd, i->plugin, err);
 	if (r <= 0)
 		return r;
-	snprintf(path, sizeof(path), "%s/%s", i->layout.bin_dir, NT_BINARY_NAME);
+	snprintf(path, sizeof(path), "%s/%s", i->bin_path, NT_BINARY_NAME);
 	if (i->config.show)
 		fprintf(i->config.show, "%s: %s, becomes a copy of %s\n", path,
 			r == NT_BINARY_MISSING ? "not there" : "differs", i->plugin);
@@ -330,7 +337,11 @@ static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *ch
 	char path[PATH_MAX];
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/%s", i->layout.conf_dir, change->name);
+	snprintf(path, sizeof(path), "%s/%s", i->conf_path, change->name);
+	if (change->kind == NT_CHANGE_REPLACE) /* perhaps a link to elsewhere */
+		r = nt_hostfs_path(i->root_fd, change->fd, path, sizeof(path), err);
+	if (r < 0)
+		return r;
 	show(i, path, &change->before, &change->after);
 	if (i->config.dry_run)
 		return 0;
@@ -409,7 +420,7 @@ static bool decide_dropin(struct nt_installer *i, int conf_fd, const struct nt_c
 
 static void dropin_path(const struct nt_installer *i, const char *network, char *out, size_t size)
 {
-	snprintf(out, size, "%s/%s/%s", i->layout.conf_dir, network, NT_DROPDIR_FILE);
+	snprintf(out, size, "%s/%s/%s", i->conf_path, network, NT_DROPDIR_FILE);
 }
 
 static int put_dropin(struct nt_installer *i, int conf_fd, bool *changed, struct nt_err *err)
@@ -435,7 +446,7 @@ static int put_dropin(struct nt_installer *i, int conf_fd, bool *changed, struct
 /* Drop-ins that are remembered and not wanted: of this network or of a former one. */
 static int drop_dropins(struct nt_installer *i, int conf_fd, bool keep_ours, struct nt_err *err)
 {
-	size_t dir_len = strlen(i->layout.conf_dir);
+	size_t dir_len = strlen(i->conf_path);
 	int r = 0;
 
 	for (unsigned k = 0; r == 0 && k < i->record.files_len; k++) {
@@ -444,7 +455,7 @@ static int drop_dropins(struct nt_installer *i, int conf_fd, bool keep_ours, str
 
 		dropin_path(i, i->network, wanted, sizeof(wanted));
 		if (f.kind != NT_INSTALLED_DROPIN || (keep_ours && strcmp(wanted, f.path) == 0) ||
-		    strncmp(f.path, i->layout.conf_dir, dir_len) != 0 || f.path[dir_len] != '/' ||
+		    strncmp(f.path, i->conf_path, dir_len) != 0 || f.path[dir_len] != '/' ||
 		    sscanf(f.path + dir_len + 1, "%127[^/]", network) != 1)
 			continue;
 		if (i->config.dry_run)
@@ -496,7 +507,7 @@ static int settle(struct nt_installer *i, struct nt_err *err)
 static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, struct nt_err *err)
 {
 	_cleanup_chain_ struct nt_chain chain = {};
-	_cleanup_close_ int conf_fd = open_dir(i, i->layout.conf_dir, err);
+	_cleanup_close_ int conf_fd = open_dir(i, i->layout.conf_dir, i->conf_path, err);
 	bool is_fight, put = false;
 	int r;
 

@@ -27,7 +27,7 @@ enum nt_installed_kind {
 
 struct nt_installed {
 	enum nt_installed_kind kind;
-	char path[512]; /* absolute */
+	char path[512]; /* absolute, links followed */
 	/* Of the binary and the drop-in: was there something of this name before us? Then it was a
 	 * plugin of ours that somebody copied by hand, and its folder is not ours to remove. */
 	bool was_there;

@@ -40,6 +40,28 @@ START_TEST(defaults)
 	ck_assert_str_ne(o.node, "");
 	ck_assert_str_eq(o.cni_cache, "/var/lib/cni/results");
 	ck_assert(o.host_network && o.host_mode == 0 && !o.cgroup_root);
+	ck_assert(!o.installs && o.install.drop_in && !o.install.conf_dir);
+	ck_assert_str_eq(o.install.record, "/var/lib/nametap/installed.json");
+}
+END_TEST
+
+START_TEST(values_of_the_installer)
+{
+	ck_assert_int_eq(parse("--controller http://c:1 --install --host-root /h --cni-conf-dir /c "
+			       "--cni-bin-dir /b --cni-drop-in off --plugin /p --plugin-config {} "
+			       "--install-record /r --state-dir /s --cni-cache /k"),
+			 NT_OPTIONS_RUN);
+	ck_assert(o.installs && !o.install.drop_in);
+	ck_assert_str_eq(o.install.host_root, "/h");
+	ck_assert_str_eq(o.install.conf_dir, "/c");
+	ck_assert_str_eq(o.install.bin_dir, "/b");
+	ck_assert_str_eq(o.install.plugin, "/p");
+	ck_assert_str_eq(o.install.plugin_config, "{}");
+	ck_assert_str_eq(o.install.record, "/r");
+	ck_assert_str_eq(o.install.state_dir, "/s");
+	ck_assert_str_eq(o.install.cni_cache, "/k");
+	ck_assert_int_lt(parse("--controller http://c:1 --cni-drop-in maybe"), 0);
+	ck_assert_str_eq(err.msg, "--cni-drop-in: \"maybe\" is none of auto, off");
 }
 END_TEST
 
@@ -116,6 +138,7 @@ int main(void)
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, values);
+	tcase_add_test(tc, values_of_the_installer);
 	tcase_add_loop_test(tc, mistake, 0, sizeof(mistakes) / sizeof(mistakes[0]));
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

@@ -371,8 +371,10 @@ static struct nt_dropin_facts facts_of(const struct nt_installer *i, int conf_fd
 	const char *state = i->config.state_dir, *cache = i->config.cni_cache;
 	struct nt_dropin_facts f = { .now = nt_clock_real(&clock) };
 
-	f.possible = i->config.drop_in && cache && chain->is_list && !chain->only_inlined &&
-		     (chain->state == NT_CHAIN_READY) && nt_dropdir_is_name(chain->network);
+	/* Without the cache nobody would notice when the runtime stops to read the folder. */
+	f.possible = i->config.drop_in && cache && access(cache, R_OK | X_OK) == 0 &&
+		     chain->is_list && !chain->only_inlined && chain->state == NT_CHAIN_READY &&
+		     nt_dropdir_is_name(chain->network);
 	if (!f.possible)
 		return f;
 	f.placed = nt_dropdir_placed(conf_fd, chain->network, i->dropin_text);

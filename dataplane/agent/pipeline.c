@@ -278,24 +278,31 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_re
 	return id;
 }
 
+/* The address of the flow's end that the pod is says which of its own it is known by. */
+static const struct nt_identity *identity_of(struct nt_agent *a, struct nt_agent_pod *pod,
+					     const struct nt_flow *flow)
+{
+	uint8_t family = flow->side == NT_SIDE_CLIENT ? flow->client.family : flow->server.family;
+
+	return nt_agent_pod_who(pod, a->node, family);
+}
+
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
-	const struct nt_flow *flow = &txn->query->flow;
-	const struct nt_identity *who = nt_agent_pod_who(
-		pod, a->node,
-		flow->side == NT_SIDE_CLIENT ? flow->client.family : flow->server.family);
+	const struct nt_identity *who = identity_of(a, pod, &txn->query->flow);
 	struct nt_time_base time =
 		nt_timebase_at(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
 	struct nt_record *record = nt_aggregate_begin(a->rows);
 	uint64_t id = 0;
+	int r;
 
 	if (!record)
 		return 0;
-	if (nt_record_from_txn(txn, who, &time, a->names, nt_aggregate_arena(a->rows), record) ==
-	    0) {
-		record->policy = policy_of(a, &txn->query->mark);
-		id = place(a, pod, record);
-	}
+	r = nt_record_from_txn(txn, who, &time, a->names, nt_aggregate_arena(a->rows), record);
+	if (r < 0)
+		return 0;
+	record->policy = policy_of(a, &txn->query->mark);
+	id = place(a, pod, record);
 	nt_agent_row_owned(a, id, pod->pod.ep_id, false);
 	a->full = is_full(a);
 	return id;

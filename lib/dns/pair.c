@@ -136,13 +136,15 @@ struct question {
 
 static uint64_t hash_of(const struct nt_pair *p, const struct question *q)
 {
-	const struct {
-		struct nt_flow flow;
-		uint16_t numbers[4];
-	} fixed = { key_of(q->flow), { q->id, q->qtype, q->qclass, 0 } };
-	uint64_t hash = nt_hash(&p->key, 0, nt_slice_mem(&fixed, sizeof(fixed)));
+	uint64_t hash = q->id | (uint64_t)q->qtype << 16 | (uint64_t)q->qclass << 32;
+	struct nt_flow common;
 
-	_Static_assert(sizeof(fixed) == sizeof(struct nt_flow) + 8, "no padding is hashed");
+	if (q->flow->cookie) {
+		common = key_of(q->flow);
+		hash = nt_hash(&p->key, hash, nt_slice_mem(&common, sizeof(common)));
+	} else {
+		hash = nt_hash(&p->key, hash, nt_slice_mem(q->flow, sizeof(*q->flow)));
+	}
 	return nt_hash(&p->key, hash, nt_slice_mem(q->qname->wire, q->qname->len));
 }
 

@@ -28,6 +28,7 @@ static void free_pod(struct nt_agent_pod *pod)
 	if (pod) {
 		free(pod->owed);
 		nt_rowshare_done(&pod->rowshare);
+		nt_buf_done(&pod->client_wire);
 	}
 	free(pod);
 }
@@ -191,11 +192,15 @@ static void make_who(struct nt_agent_pod *pod, struct nt_slice node)
 
 	pod->who = nt_agent_pod_identity(pod, node, 0);
 	pod->who.name_aggr = name;
-	if (kept == name.len)
-		return;
-	memcpy(pod->name_aggr, name.p, kept);
-	pod->name_aggr[kept] = '*';
-	pod->who.name_aggr = nt_slice_mem(pod->name_aggr, kept + 1);
+	if (kept < name.len) {
+		memcpy(pod->name_aggr, name.p, kept);
+		pod->name_aggr[kept] = '*';
+		pod->who.name_aggr = nt_slice_mem(pod->name_aggr, kept + 1);
+	}
+	nt_buf_reset(&pod->client_wire);
+	nt_identity_wire(&pod->who, &pod->client_wire);
+	if (nt_buf_ok(&pod->client_wire)) /* else it is made for each row */
+		pod->who.client_wire = nt_slice_mem(pod->client_wire.p, pod->client_wire.len);
 }
 
 const struct nt_identity *nt_agent_pod_who(struct nt_agent_pod *pod, struct nt_slice node,

@@ -66,6 +66,7 @@ struct nt_agent_pod {
 	size_t owed_len;
 	struct nt_identity who; /* of nt_agent_pod_who; node.p NULL: not made */
 	char name_aggr[sizeof(((struct nt_pod *)NULL)->name) + 1];
+	struct nt_buf client_wire;
 	bool shipped; /* an endpoint entry was stored, with the values below */
 	bool shipped_gone, shipped_resolver;
 	enum nt_endpoint_hook shipped_hook;

@@ -14,6 +14,7 @@
 struct nt_identity {
 	struct nt_slice node, namespace_, name, uid, container_id, ifname;
 	struct nt_slice name_aggr; /* of nt_record_name_aggr; empty: made for each record */
+	struct nt_slice client_wire; /* of nt_identity_wire; the same */
 	struct nt_addr ip; /* of the pod */
 	const char *searches; /* space separated */
 	enum nt_role role;
@@ -26,6 +27,9 @@ struct nt_time_base {
 };
 
 struct nt_names;
+
+/* Appends what is in each row of the identity as a client, for client_wire. */
+void nt_identity_wire(const struct nt_identity *identity, struct nt_buf *out);
 
 /* Fills *ret_record from a transaction; strings and lists go into arena, those of the identity are
  * borrowed. On the client side the identity is the client's; on the server side client_ip is the

@@ -195,6 +195,25 @@ static int set_server(const struct nt_txn *txn, const struct nt_identity *identi
 	return set_aggr(identity, arena, &server->name_aggr);
 }
 
+static void set_client(const struct nt_identity *identity, struct nt_record *r)
+{
+	r->node = identity->node;
+	r->client_namespace = identity->namespace_;
+	r->client_name = identity->name;
+	r->client_uid = identity->uid;
+	r->client_ifname = identity->ifname;
+	r->client_container_id = identity->container_id;
+	r->client_wire = identity->client_wire;
+}
+
+void nt_identity_wire(const struct nt_identity *identity, struct nt_buf *out)
+{
+	struct nt_record r = { 0 };
+
+	set_client(identity, &r);
+	nt_record_client(&r, out);
+}
+
 static int set_ends(const struct nt_txn *txn, const struct nt_identity *identity,
 		    struct nt_arena *arena, struct nt_record *r)
 {
@@ -208,11 +227,7 @@ static int set_ends(const struct nt_txn *txn, const struct nt_identity *identity
 	if (r->side == NT_SIDE_CLIENT) {
 		if (!r->client_ip.family)
 			r->client_ip = identity->ip;
-		r->client_namespace = identity->namespace_;
-		r->client_name = identity->name;
-		r->client_uid = identity->uid;
-		r->client_ifname = identity->ifname;
-		r->client_container_id = identity->container_id;
+		set_client(identity, r);
 		if (set_aggr(identity, arena, &r->client_name_aggr) < 0)
 			return -ENOMEM;
 	}

@@ -181,6 +181,9 @@ NT_UNROLL char *put_value(const struct nt_field *f, const void *base, char *at)
 	case NT_FIELD_SERVERS:
 	case NT_FIELD_RRSETS:
 		return put_list(f, nt_field_list(f, base), at);
+	case NT_FIELD_ID:
+	case NT_FIELD_TIME:
+		return nt_wire_at_fixed(at, f->wire, nt_field_uint(f, base));
 	case NT_FIELD_HOP: /* -1 is what is not there */
 		return nt_wire_at_uint(at, f->wire, nt_field_uint(f, base) + 1);
 	default:
@@ -198,8 +201,24 @@ NT_UNROLL char *put_member(const struct nt_field *f, const void *base, char *at)
 	return f->merge == NT_MERGE_KEY ? put_value(f, base, at) : at;
 }
 
-/* The parts of a record. */
-enum part { KEY = 0, DETAILS = 1, TALLY = 2 };
+/* The parts of a record; CLIENT is the first one of the keys. */
+enum part { CLIENT = 0, KEY = 1, DETAILS = 2, TALLY = 3 };
+
+/* The text by which the client is known: the same in all rows of a pod. */
+NT_UNROLL bool is_client(const struct nt_field *f)
+{
+	switch (f->offset) {
+	case offsetof(struct nt_record, node):
+	case offsetof(struct nt_record, client_namespace):
+	case offsetof(struct nt_record, client_name):
+	case offsetof(struct nt_record, client_uid):
+	case offsetof(struct nt_record, client_ifname):
+	case offsetof(struct nt_record, client_container_id):
+		return true;
+	default:
+		return false;
+	}
+}
 
 NT_UNROLL bool is_in(const struct nt_field *f, enum part part, bool search)
 {
@@ -207,7 +226,9 @@ NT_UNROLL bool is_in(const struct nt_field *f, enum part part, bool search)
 
 	if (!f->wire || f->offset < sizeof(struct nt_tally))
 		return f->wire && part == TALLY;
-	return part == (key ? KEY : DETAILS);
+	if (!key)
+		return part == DETAILS;
+	return part == (is_client(f) ? CLIENT : KEY);
 }
 
 /* base: the record, or of TALLY its figures. search: logical_qname is a key. */
@@ -230,8 +251,17 @@ NT_UNROLL void put_part(const void *base, enum part part, bool search, struct nt
 	nt_buf_wrote(out, at);
 }
 
+void nt_record_client(const struct nt_record *r, struct nt_buf *out)
+{
+	put_part(r, CLIENT, false, out);
+}
+
 void nt_record_key(const struct nt_record *r, struct nt_buf *out)
 {
+	if (r->client_wire.len)
+		nt_buf_slice(out, r->client_wire);
+	else
+		nt_record_client(r, out);
 	if (r->scope == NT_SCOPE_SEARCH)
 		put_part(r, KEY, true, out);
 	else
@@ -329,6 +359,14 @@ static bool is_list(const struct nt_field *f)
 static bool is_bytes(const struct nt_field *f)
 {
 	return f->kind == NT_FIELD_STR || f->kind == NT_FIELD_ADDR || f->kind >= NT_FIELD_OPTIONS;
+}
+
+static bool is_of_type(const struct nt_field *f, unsigned type)
+{
+	bool fixed = f->kind == NT_FIELD_ID || f->kind == NT_FIELD_TIME;
+
+	return type == (is_bytes(f) ? NT_WIRE_BYTES : NT_WIRE_VARINT) ||
+	       (fixed && type == NT_WIRE_FIXED64);
 }
 
 static size_t member_size(const struct nt_field *f)
@@ -432,7 +470,7 @@ static int get_field(const struct nt_field *f, const struct nt_wire_token *t,
 	struct nt_addr addr;
 	size_t len = 0;
 
-	if (t->type != (is_bytes(f) ? NT_WIRE_BYTES : NT_WIRE_VARINT))
+	if (!is_of_type(f, t->type))
 		return nt_err_set(err, EBADMSG, "record: field %u (%s) has wire type %u", f->wire,
 				  f->name, t->type);
 	switch (f->kind) {

@@ -230,6 +230,8 @@ void nt_field_json(const struct nt_field *f, const void *base, const struct nt_r
 /* The wire form in its three parts: the fields by which rows differ (equal octets, same row), what
  * follows from them, and the figures. The TTLs of the answers are no part of the first two. */
 void nt_record_key(const struct nt_record *r, struct nt_buf *out);
+/* Of the keys the first part, which is the same for all rows of a pod: nt_record.client_wire. */
+void nt_record_client(const struct nt_record *r, struct nt_buf *out);
 void nt_record_details(const struct nt_record *r, struct nt_buf *out);
 void nt_tally_wire(const struct nt_tally *t, struct nt_buf *out);
 

@@ -99,6 +99,8 @@ struct nt_record {
 	struct nt_slice client_ifname;
 	struct nt_slice client_container_id; /* sandbox */
 	struct nt_slice client_name_aggr;
+	/* Node and the client's text as they are written (nt_record_client); empty: not made. */
+	struct nt_slice client_wire;
 	struct nt_slice client_workload_kind, client_workload_name; /* by the controller */
 	struct nt_slice *client_services; /* "namespace/name" */
 	size_t client_services_len;

@@ -17,6 +17,12 @@ void nt_wire_end(struct nt_buf *out, size_t at)
 		nt_buf_wrote(out, nt_wire_at_close(out->p + at, out->p + out->len));
 }
 
+/* Low octet first. */
+static uint32_t read_u32_low_first(struct nt_cursor *c)
+{
+	return __builtin_bswap32(nt_cursor_u32(c));
+}
+
 uint64_t nt_wire_read_varint(struct nt_cursor *c)
 {
 	uint64_t v = 0;
@@ -47,7 +53,8 @@ bool nt_wire_next(struct nt_cursor *c, struct nt_wire_token *ret)
 		ret->value = nt_wire_read_varint(c);
 		break;
 	case NT_WIRE_FIXED64:
-		nt_cursor_take(c, 8);
+		ret->value = read_u32_low_first(c);
+		ret->value |= (uint64_t)read_u32_low_first(c) << 32;
 		break;
 	case NT_WIRE_FIXED32:
 		nt_cursor_take(c, 4);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <endian.h>
+
 #include "lib/base/addr.h"
 #include "lib/dns/cursor.h"
 
@@ -21,7 +23,7 @@ enum nt_wire_type {
 struct nt_wire_token {
 	uint64_t number; /* of the field */
 	unsigned type; /* enum nt_wire_type */
-	uint64_t value; /* of NT_WIRE_VARINT */
+	uint64_t value; /* of NT_WIRE_VARINT and NT_WIRE_FIXED64 */
 	struct nt_slice bytes; /* of NT_WIRE_BYTES, into the message */
 };
 
@@ -54,6 +56,17 @@ static inline char *nt_wire_at_tag(char *at, unsigned number, enum nt_wire_type 
 static inline char *nt_wire_at_uint(char *at, unsigned number, uint64_t v)
 {
 	return v ? nt_wire_at_varint(nt_wire_at_tag(at, number, NT_WIRE_VARINT), v) : at;
+}
+
+/* The same in eight octets, low octet first: for numbers that are mostly that large. */
+static inline char *nt_wire_at_fixed(char *at, unsigned number, uint64_t v)
+{
+	if (!v)
+		return at;
+	at = nt_wire_at_tag(at, number, NT_WIRE_FIXED64);
+	v = htole64(v);
+	memcpy(at, &v, sizeof(v));
+	return at + sizeof(v);
 }
 
 /* Written also when empty: a list has members that are. */

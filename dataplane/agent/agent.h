@@ -23,7 +23,7 @@
 #include "lib/names/names.h"
 
 /* Rows, or octets of them, that make a flush before its time. */
-#define NT_AGENT_FLUSH_ROWS 4000
+#define NT_AGENT_FLUSH_ROWS 6000
 #define NT_AGENT_FLUSH_BYTES ((size_t)6 << 20)
 /* While the spool cannot be written, rows up to this stay in memory, later packets are counted.
  * What is held must fit into one batch (NT_BATCH_BYTES_MAX). */

@@ -416,6 +416,7 @@ static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct n
 
 	nt_buf_reset(&p->wire);
 	nt_buf_reset(&p->state);
+	(void)nt_buf_reserve(&p->wire, nt_aggregate_bytes(a->rows)); /* more than they need */
 	nt_batch_begin(&batch, &p->wire);
 	r = put_rows(a, light, &p->wire, err);
 	if (r == 0)

@@ -67,12 +67,18 @@ static int take_taps_off(struct run *run, struct nt_err *err)
 {
 	const struct nt_taps_config config = { .pin_root = run->u->pin_root,
 					       .state_dir = run->u->state_dir };
+	char path[PATH_MAX];
 
 	if (access(run->u->pin_root, F_OK) == 0)
 		say_file(run, "take programs off the links, and remove", run->u->pin_root);
 	if (access(run->u->state_dir, F_OK) == 0)
 		say_file(run, "remove", run->u->state_dir);
-	return run->u->dry_run ? 0 : nt_taps_remove(&config, err);
+	if (run->u->dry_run)
+		return 0;
+	/* Of an agent that was killed; nobody listens, as we have seen. */
+	snprintf(path, sizeof(path), "%s/" NT_ASK_SOCKET, run->u->state_dir);
+	(void)unlink(path);
+	return nt_taps_remove(&config, err);
 }
 
 /* All of it is the agent's by its folder: batches, those set aside, its lock and clock. */

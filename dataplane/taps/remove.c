@@ -43,16 +43,16 @@ static int remove_root(const struct nt_taps *t, struct nt_err *err)
 	return 0;
 }
 
-/* The reports of failed attachments, all of them ours by their folder. */
-static void remove_failed(int state_fd)
+/* All that is in it is ours by its folder. */
+static void remove_folder_of(int state_fd, const char *name)
 {
-	int fd = openat(state_fd, "failed", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(state_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	_cleanup_closedir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
 		(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	(void)unlinkat(state_fd, "failed", AT_REMOVEDIR);
+	(void)unlinkat(state_fd, name, AT_REMOVEDIR);
 }
 
 static void remove_state(const char *state_dir)
@@ -61,7 +61,8 @@ static void remove_state(const char *state_dir)
 
 	if (fd == -1)
 		return;
-	remove_failed(fd);
+	remove_folder_of(fd, "failed"); /* notes of attachments that failed */
+	remove_folder_of(fd, "seen"); /* marks of the plugin's calls, for the installer */
 	(void)unlinkat(fd, "lock", 0);
 	/* Stays when the agent keeps something there. */
 	(void)rmdir(state_dir);

@@ -9,151 +9,201 @@
 #include <time.h>
 
 #include "dataplane/installer/conflist.h"
+#include "dataplane/installer/hostfs.h"
 #include "dataplane/installer/stub.h"
+#include "dataplane/installer/swap.h"
 #include "dataplane/installer/users.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 
 #define PLUGIN_WAIT_MS 10000
 #define PLUGIN_POLL_MS 20
+/* Another program writes the file just now: 5 s. */
+#define TRIES 100
+#define TRY_MS 50
 
-static int path_of(const struct nt_takeout *t, const char *path, char out[PATH_MAX],
-		   struct nt_err *err)
+static void pause_ms(long ms)
 {
-	if ((size_t)snprintf(out, PATH_MAX, "%s%s", t->host_root, path) >= PATH_MAX)
-		return nt_err_set(err, ENAMETOOLONG, "%s%s: the path is too long", t->host_root,
-				  path);
-	return 0;
+	const struct timespec pause = { .tv_nsec = ms * 1000000L };
+
+	(void)nanosleep(&pause, NULL);
 }
 
-/* A neighbour that no runtime takes for a configuration, then one rename: the file is the old one
- * or the new one, with that one's mode and owner. */
-static int replace(const char *path, struct nt_slice text, const struct stat *like,
-		   struct nt_err *err)
+/* The folder of a path on the host, and the name in it. -ENOENT: there is none. */
+static int open_folder_of(const struct nt_takeout *t, const char *path, const char **ret_name,
+			  struct nt_err *err)
 {
-	char tmp[PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	int r;
+	_cleanup_close_ int root = nt_hostfs_root(t->host_root, err);
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
 
-	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.nametap-%d", path, (int)getpid()) >= sizeof(tmp))
-		return nt_err_set(err, ENAMETOOLONG, "%s: the path is too long", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return nt_err_sys(err, errno, "create %s", tmp);
-	r = nt_file_write_fd(fd, text, err);
-	if (r == 0 && (fchown(fd, like->st_uid, like->st_gid) == -1 ||
-		       fchmod(fd, like->st_mode & 07777) == -1 || fsync(fd) == -1))
-		r = nt_err_sys(err, errno, "mode and owner of %s", tmp);
-	/* Closed first: a file that is open for writing cannot be run. */
-	close(NT_TAKE_FD(fd));
-	if (r == 0 && rename(tmp, path) == -1)
-		r = nt_err_sys(err, errno, "rename %s to %s", tmp, path);
-	if (r < 0)
-		(void)unlink(tmp);
-	return r;
+	if (root < 0)
+		return root;
+	if (!slash || slash - path >= PATH_MAX)
+		return nt_err_set(err, EINVAL, "%s: no absolute path", path);
+	snprintf(folder, sizeof(folder), "%.*s/", (int)(slash - path), path);
+	*ret_name = slash + 1;
+	return nt_hostfs_open(root, folder, O_RDONLY | O_DIRECTORY, err);
 }
 
 /* --- network configurations ------------------------------------------------------------------- */
 
-static int remove_file(const struct nt_takeout *t, const char *path, struct nt_err *err)
+static int remove_at(const struct nt_takeout *t, int dir_fd, const char *name, const char *path,
+		     struct nt_err *err)
 {
 	t->say(t->ctx, "remove", path);
-	if (!t->dry_run && unlink(path) == -1 && errno != ENOENT)
+	if (!t->dry_run && unlinkat(dir_fd, name, 0) == -1 && errno != ENOENT)
 		return nt_err_sys(err, errno, "remove %s", path);
 	return 1;
 }
 
-static int change_file(const struct nt_takeout *t, const char *path, struct nt_slice text,
-		       const struct stat *like, struct nt_err *err)
-{
-	_cleanup_buf_ struct nt_buf out = { 0 };
-	int r = nt_conflist_remove(text, &out, err);
+struct conf {
+	const char *path; /* on the host */
+	int fd;
+	struct stat seen;
+	struct nt_buf text;
+};
 
-	if (r <= 0)
-		return r < 0 ? nt_err_wrap(err, "%s", path) : 0;
-	t->say(t->ctx, "change", path);
-	r = t->dry_run ? 0 : replace(path, nt_slice_mem(out.p, out.len), like, err);
-	return r < 0 ? r : 1;
+static void conf_done(struct conf *c)
+{
+	nt_closep(&c->fd);
+	nt_buf_done(&c->text);
 }
 
-/* One file of net.d, whatever its name. What is no configuration is nobody's of ours. */
-static int take_from(const struct nt_takeout *t, const char *path, struct nt_err *err)
+/* 1: read; 0: not there, or no file that a configuration could be. */
+static int read_conf(const struct nt_takeout *t, struct conf *c, struct nt_err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	_cleanup_buf_ struct nt_buf text = { 0 };
-	struct nt_conflist list;
-	struct stat st;
+	_cleanup_close_ int root = nt_hostfs_root(t->host_root, err);
 	int r;
 
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return errno == ENOENT || errno == ELOOP ? 0
-							 : nt_err_sys(err, errno, "open %s", path);
-	if (!S_ISREG(st.st_mode) || st.st_size > NT_CONFLIST_MAX)
+	if (root < 0)
+		return root;
+	c->fd = nt_hostfs_open(root, c->path, O_RDONLY | O_NONBLOCK, err);
+	if (c->fd < 0)
+		return c->fd == -ENOENT || c->fd == -ELOOP ? 0 : c->fd;
+	if (fstat(c->fd, &c->seen) == -1)
+		return nt_err_sys(err, errno, "%s", c->path);
+	if (!S_ISREG(c->seen.st_mode) || c->seen.st_size > NT_CONFLIST_MAX)
 		return 0;
-	r = nt_file_read_fd(fd, NT_CONFLIST_MAX, &text, err);
+	r = nt_file_read_fd(c->fd, NT_CONFLIST_MAX, &c->text, err);
+	return r < 0 ? nt_err_wrap(err, "%s", c->path) : 1;
+}
+
+static int change(const struct nt_takeout *t, const struct conf *c, int dir_fd, const char *name,
+		  struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	int r = nt_conflist_remove(nt_slice_mem(c->text.p, c->text.len), &out, err);
+
+	if (r <= 0)
+		return r < 0 ? nt_err_wrap(err, "%s", c->path) : 0;
+	if (!t->dry_run)
+		r = nt_swap_replace(dir_fd, name, c->fd, &c->seen, nt_slice_mem(out.p, out.len),
+				    err);
 	if (r < 0)
-		return nt_err_wrap(err, "%s", path);
-	if (nt_conflist_read(nt_slice_mem(text.p, text.len), &list, NULL) < 0 || !list.ours)
+		return nt_err_wrap(err, "%s", c->path);
+	t->say(t->ctx, "change", c->path);
+	return 1;
+}
+
+/* One file of net.d, whatever its name; links are followed as the host would. */
+static int take_once(const struct nt_takeout *t, const char *path, struct nt_err *err)
+{
+	_cleanup_(conf_done) struct conf c = { .path = path, .fd = -1 };
+	_cleanup_close_ int dir_fd = -1;
+	struct nt_conflist list;
+	char name[256];
+	int r = read_conf(t, &c, err);
+
+	if (r <= 0)
+		return r;
+	if (nt_conflist_read(nt_slice_mem(c.text.p, c.text.len), &list, NULL) < 0 || !list.ours)
 		return 0;
-	if (list.from[0])
-		return remove_file(t, path, err);
-	return change_file(t, path, nt_slice_mem(text.p, text.len), &st, err);
+	r = nt_hostfs_home(c.fd, &dir_fd, name, sizeof(name), err);
+	if (r < 0)
+		return r;
+	return list.from[0] ? remove_at(t, dir_fd, name, path, err)
+			    : change(t, &c, dir_fd, name, err);
+}
+
+static int take_from(const struct nt_takeout *t, const char *path, struct nt_err *err)
+{
+	int r = take_once(t, path, err);
+
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
+		pause_ms(TRY_MS);
+		r = take_once(t, path, err);
+	}
+	return r;
 }
 
 static int take_from_folder(const struct nt_takeout *t, const char *folder, struct nt_err *err)
 {
-	_cleanup_closedir_ DIR *dir = opendir(folder);
-	int changed = 0, r = 0;
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[PATH_MAX];
+	int changed = 0, r = 0, fd;
+	const char *name;
 	struct dirent *d;
 
-	while (dir && r >= 0 && (d = readdir(dir))) {
-		char path[PATH_MAX];
-
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, d->d_name) < sizeof(path))
-			r = take_from(t, path, err);
+	snprintf(path, sizeof(path), "%s/", folder);
+	fd = open_folder_of(t, path, &name, err);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return nt_err_sys(err, ENOMEM, "%s", folder);
+	}
+	if (!t->dry_run)
+		nt_swap_sweep(fd);
+	while (r >= 0 && (d = readdir(dir))) {
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, d->d_name) >=
+		    sizeof(path))
+			continue;
+		r = take_from(t, path, err);
 		changed += r > 0;
 	}
 	return r < 0 ? r : changed;
 }
 
 /* Our file in <net.d>/<network>/, and the folder when nothing else is in it. */
-static int take_dropin(const struct nt_takeout *t, const struct nt_installed *f, const char *path,
-		       struct nt_err *err)
+static int take_dropin(const struct nt_takeout *t, const struct nt_installed *f, struct nt_err *err)
 {
+	_cleanup_close_ int dir_fd = -1, above = -1;
 	char folder[PATH_MAX];
+	const char *name;
 	int r;
 
-	if (access(path, F_OK) == -1)
+	dir_fd = open_folder_of(t, f->path, &name, err);
+	if (dir_fd < 0)
+		return dir_fd == -ENOENT ? 0 : dir_fd;
+	if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
 		return 0;
-	r = remove_file(t, path, err);
-	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
-	if (r > 0 && !t->dry_run && !f->was_there)
-		(void)rmdir(folder);
+	r = remove_at(t, dir_fd, name, f->path, err);
+	if (r < 0 || t->dry_run || f->was_there)
+		return r;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(f->path, '/') - f->path), f->path);
+	above = open_folder_of(t, folder, &name, err);
+	if (above >= 0)
+		(void)unlinkat(above, name, AT_REMOVEDIR);
 	return r;
 }
 
 static int take_installed(const struct nt_takeout *t, const struct nt_installed *f,
 			  struct nt_err *err)
 {
-	char path[PATH_MAX];
-	int r = path_of(t, f->path, path, err);
-
-	if (r < 0 || f->kind == NT_INSTALLED_BINARY)
-		return r;
-	return f->kind == NT_INSTALLED_DROPIN ? take_dropin(t, f, path, err)
-					      : take_from(t, path, err);
+	if (f->kind == NT_INSTALLED_BINARY)
+		return 0;
+	return f->kind == NT_INSTALLED_DROPIN ? take_dropin(t, f, err) : take_from(t, f->path, err);
 }
 
 int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err)
 {
 	const struct nt_install_record *record = t->record;
-	char folder[PATH_MAX];
 	int changed = 0, r = 0;
 
 	if (record->conf_dir[0]) {
-		r = path_of(t, record->conf_dir, folder, err);
-		if (r == 0)
-			r = take_from_folder(t, folder, err);
+		r = take_from_folder(t, record->conf_dir, err);
 		changed = r > 0 ? r : 0;
 	}
 	for (unsigned i = 0; i < record->files_len && r >= 0; i++) {
@@ -188,46 +238,50 @@ static bool is_running(const struct stat *plugin)
 /* One that began before the rename may still load and attach. */
 static void wait_for(const struct stat *plugin)
 {
-	const struct timespec pause = { .tv_nsec = PLUGIN_POLL_MS * 1000000L };
-
 	for (int waited = 0; waited < PLUGIN_WAIT_MS && is_running(plugin);
 	     waited += PLUGIN_POLL_MS)
-		nanosleep(&pause, NULL);
+		pause_ms(PLUGIN_POLL_MS);
 }
 
-static int stub_one(const struct nt_takeout *t, const char *path, struct nt_err *err)
+/* A link that somebody made by hand is replaced, not what it points to. */
+static int stub_one(const struct nt_takeout *t, int dir_fd, const char *name, const char *path,
+		    struct nt_err *err)
 {
+	_cleanup_close_ int old = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat plugin;
 	int r;
 
-	if (lstat(path, &plugin) == -1)
+	if (fstatat(dir_fd, name, &plugin, 0) == -1)
 		return errno == ENOENT ? 0 : nt_err_sys(err, errno, "%s", path);
 	t->say(t->ctx, "replace by the stub", path);
 	if (t->dry_run)
 		return 1;
-	if (!S_ISREG(plugin.st_mode))
-		plugin.st_mode = 0755; /* a link that somebody made by hand */
-	r = replace(path, nt_stub_image(), &plugin, err);
+	nt_swap_sweep(dir_fd);
+	r = nt_swap_put(dir_fd, name, old, 0755, nt_stub_image(), err);
 	if (r < 0)
-		return r;
+		return nt_err_wrap(err, "%s", path);
 	wait_for(&plugin);
 	return 1;
 }
 
-typedef int on_binary_fn(const struct nt_takeout *t, const char *path, struct nt_err *err);
+typedef int on_binary_fn(const struct nt_takeout *t, int dir_fd, const char *name, const char *path,
+			 struct nt_err *err);
 
 static int each_binary(const struct nt_takeout *t, on_binary_fn *fn, struct nt_err *err)
 {
 	int count = 0, r = 0;
 
 	for (unsigned i = 0; i < t->record->files_len && r >= 0; i++) {
-		char path[PATH_MAX];
+		const struct nt_installed *f = &t->record->files[i];
+		_cleanup_close_ int dir_fd = -1;
+		const char *name;
 
-		if (t->record->files[i].kind != NT_INSTALLED_BINARY)
+		if (f->kind != NT_INSTALLED_BINARY)
 			continue;
-		r = path_of(t, t->record->files[i].path, path, err);
-		if (r == 0)
-			r = fn(t, path, err);
+		dir_fd = open_folder_of(t, f->path, &name, err);
+		if (dir_fd < 0 && dir_fd != -ENOENT)
+			return dir_fd;
+		r = dir_fd < 0 ? 0 : fn(t, dir_fd, name, f->path, err);
 		count += r > 0;
 	}
 	return r < 0 ? r : count;
@@ -238,9 +292,12 @@ int nt_takeout_stub(const struct nt_takeout *t, struct nt_err *err)
 	return each_binary(t, stub_one, err);
 }
 
-static int remove_one(const struct nt_takeout *t, const char *path, struct nt_err *err)
+static int remove_one(const struct nt_takeout *t, int dir_fd, const char *name, const char *path,
+		      struct nt_err *err)
 {
-	return access(path, F_OK) == -1 ? 0 : remove_file(t, path, err);
+	return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1
+		       ? 0
+		       : remove_at(t, dir_fd, name, path, err);
 }
 
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err)

@@ -495,14 +495,27 @@ static int apply_all(struct nt_installer *i, int conf_fd, const struct nt_chain 
 	return r;
 }
 
-/* Our entry is in place: what an entry of a former start looked like does not matter any more. */
+static bool is_recorded(const struct nt_installer *i)
+{
+	return i->record.entry && strcmp(i->record.entry, i->entry) == 0 &&
+	       strcmp(i->record.conf_dir, i->conf_path) == 0 &&
+	       strcmp(i->record.bin_dir, i->bin_path) == 0;
+}
+
+/* Our entry is in place: what an entry of a former start looked like does not matter any more, nor
+ * where the folders were. */
 static int settle(struct nt_installer *i, struct nt_err *err)
 {
-	if (i->config.dry_run || (i->record.entry && strcmp(i->record.entry, i->entry) == 0))
+	char *entry;
+
+	if (i->config.dry_run || is_recorded(i))
 		return 0;
+	entry = strdup(i->entry);
+	if (!entry)
+		return nt_err_set(err, ENOMEM, "no memory");
 	free(i->record.entry);
-	i->record.entry = strdup(i->entry);
-	return i->record.entry ? save(i, err) : nt_err_set(err, ENOMEM, "no memory");
+	i->record.entry = entry;
+	return save(i, err);
 }
 
 /* 0; *wait_ns is set when a repair was due and must wait. */

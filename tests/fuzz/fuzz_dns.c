@@ -4,6 +4,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/dns/message.h"
+#include "lib/dns/part.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -86,6 +87,19 @@ static void check_text(const uint8_t *data, size_t len)
 		check_mnemonics(1, 1, code);
 }
 
+/* The input as the start of a message that goes on elsewhere. */
+static void check_part(struct nt_slice part)
+{
+	_cleanup_buf_ struct nt_buf scratch = { 0 };
+	struct nt_dns_msg msg;
+
+	if (part.len > UINT16_MAX || nt_dns_parse_part(part, &scratch, &msg) < 0)
+		return;
+	if (msg.has_question)
+		check_name(&msg.qname);
+	check_records(&msg);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct nt_dns_msg msg;
@@ -98,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_records(&msg);
 	else
 		check(nt_dns_strerror(-r)[0] != '\0');
+	check_part(nt_slice_mem(data, len));
 	check_text(data, len);
 	return 0;
 }

@@ -354,9 +354,10 @@ static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *ch
 	if (r < 0)
 		return r;
 	i->stats.repairs++;
-	nt_log_info("install: %s: %s", path,
-		    change->kind == NT_CHANGE_REPLACE && !in_list ? "our entry taken out"
-								  : what_was_wrong(change));
+	/* Of a fight its begin is told. */
+	nt_log(i->pace.fight_since_ns ? NT_LOG_DEBUG : NT_LOG_INFO, "install: %s: %s", path,
+	       change->kind == NT_CHANGE_REPLACE && !in_list ? "our entry taken out"
+							     : what_was_wrong(change));
 	if (change->kind == NT_CHANGE_REMOVE || (change->kind == NT_CHANGE_REPLACE && !in_list))
 		r = forget(i, path, err);
 	return r;

@@ -31,6 +31,7 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 MNT_DETACH = 2
 # The pins of a loaded root, links apart.
 PINS = sorted("meta endpoints counters pods live events drain shares rules slots scopes rules_key from_pod to_pod".split())
+MARKS = [f"{way}-{verb}" for way in ("chain", "drop-in") for verb in ("ADD", "DEL")]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -246,8 +247,12 @@ def litter(tapped=()):
     want = {ROOT: PINS, sandbox.BPFFS: ["nametap"], STATE: ["lock"]}
     found = []
     for folder, names in want.items():
-        # The kernel puts these into each bpffs; links and failed are folders that may stay, empty.
+        # The kernel puts these into each bpffs; links and failed are folders that may stay, empty,
+        # seen has a mark for each way and verb.
         got = [n for n in listing(folder) if n not in ("maps.debug", "progs.debug")]
+        if "seen" in got:
+            got.remove("seen")
+            found += [f"{folder}/seen/{n}" for n in listing(f"{folder}/seen") if n not in MARKS]
         for spare in ("links", "failed"):
             if spare in got:
                 got.remove(spare)

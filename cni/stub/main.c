@@ -24,6 +24,7 @@
  * plugin of the chain has failed, and there will be another DEL, which needs us. */
 #define WAIT_MS 30000
 #define POLL_MS 50
+#define FORK_TRIES 40
 
 /* As the plugin's (cni/config.c; tests/netns/test_uninstall compares them). */
 #define VERSIONS "\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
@@ -86,23 +87,37 @@ static void remove_self(void)
 		(void)unlink(path);
 }
 
-/* In a process of its own, since the runtime goes on only when this one has ended. */
-static void wait_for_cache(struct nt_users_own *own)
+/* Where there are too many processes just now: 2 s. */
+static pid_t fork_patiently(void)
+{
+	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+	pid_t pid = fork();
+
+	for (int i = 0; i < FORK_TRIES && pid == -1; i++) {
+		nanosleep(&pause, NULL);
+		pid = fork();
+	}
+	return pid;
+}
+
+/* In a process of its own, since the runtime goes on only when this one has ended. Also while
+ * others need us: their DELs may come at the same time, and then whoever's entry goes last has to
+ * see that nobody is left. */
+static void wait_for_cache(const struct nt_users_own *own)
 {
 	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 	int null;
 
-	if (fork() != 0)
+	if (fork_patiently() != 0)
 		return;
 	(void)setsid();
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3 && null >= 0; fd++)
 		(void)dup2(null, fd);
 	for (int waited = 0; waited < WAIT_MS; waited += POLL_MS) {
-		if (nt_users_count(NT_USERS_CACHE_DIR, own) != 0)
-			break;
-		if (!own->found) {
-			remove_self();
+		if (!nt_users_is_left(NT_USERS_CACHE_DIR, own)) {
+			if (nt_users_count(NT_USERS_CACHE_DIR, NULL) == 0)
+				remove_self();
 			break;
 		}
 		nanosleep(&pause, NULL);
@@ -112,13 +127,13 @@ static void wait_for_cache(struct nt_users_own *own)
 
 static int del(void)
 {
-	struct nt_users_own own = { getenv("CNI_CONTAINERID"), getenv("CNI_IFNAME"), false };
+	struct nt_users_own own = { .container_id = getenv("CNI_CONTAINERID"),
+				    .ifname = getenv("CNI_IFNAME") };
+	int others = nt_users_count(NT_USERS_CACHE_DIR, &own);
 
-	if (nt_users_count(NT_USERS_CACHE_DIR, &own) != 0)
-		return 0;
 	if (own.found)
 		wait_for_cache(&own);
-	else
+	else if (others == 0)
 		remove_self();
 	return 0;
 }

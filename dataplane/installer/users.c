@@ -3,6 +3,8 @@
 #include "dataplane/installer/users.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 
 #include "dataplane/installer/jsonspan.h"
 #include "lib/base/base64.h"
@@ -96,10 +98,27 @@ int nt_users_count(const char *cache_dir, struct nt_users_own *own)
 		if (r < 0 && r != -EISDIR)
 			return r;
 		needs = r == 0 && nt_users_needs_us(nt_slice_mem(text.p, text.len), own, &is_own);
-		if (needs && is_own)
+		if (needs && is_own) {
 			own->found = true;
-		else if (needs)
+			snprintf(own->file, sizeof(own->file), "%s", d->d_name);
+		} else if (needs) {
 			count++;
+		}
 	}
 	return count;
+}
+
+bool nt_users_is_left(const char *cache_dir, const struct nt_users_own *own)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	char path[PATH_MAX];
+	struct nt_err err;
+	bool is_own;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", cache_dir, own->file);
+	r = nt_file_read_at(AT_FDCWD, path, FILE_BYTES_MAX, &text, &err);
+	if (r < 0)
+		return r != -ENOENT;
+	return nt_users_needs_us(nt_slice_mem(text.p, text.len), own, &is_own);
 }

@@ -18,10 +18,13 @@
 struct nt_users_own {
 	const char *container_id, *ifname;
 	bool found; /* set: it is in the cache still */
+	char file[256]; /* set with it: the cache's file */
 };
 
 /* Attachments that need us, `own` left out; a missing folder has none. -errno: the folder cannot be
  * read. */
 int nt_users_count(const char *cache_dir, struct nt_users_own *own);
+/* Is `own`, which nt_users_count() has found, in the cache still? Looks at its file only. */
+bool nt_users_is_left(const char *cache_dir, const struct nt_users_own *own);
 /* Does the DEL of this cache entry need our plugin? *ret_own: it is `own`. Pure. */
 bool nt_users_needs_us(struct nt_slice text, const struct nt_users_own *own, bool *ret_own);

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct nt_users_own own = { "c1", "eth0", false };
+	struct nt_users_own own = { .container_id = "c1", .ifname = "eth0" };
 	struct nt_slice text = nt_slice_mem(data, len);
 	bool is_own, needs = nt_users_needs_us(text, &own, &is_own);
 

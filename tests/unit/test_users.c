@@ -44,7 +44,8 @@ static const struct {
 
 START_TEST(needs_us)
 {
-	struct nt_users_own own = { "c1", "eth0", false }, other = { "c2", "eth0", false };
+	struct nt_users_own own = { .container_id = "c1", .ifname = "eth0" },
+			    other = { .container_id = "c2", .ifname = "eth0" };
 	struct nt_slice text = nt_slice_str(entries[_i].text);
 	bool is_own;
 
@@ -83,7 +84,7 @@ END_TEST
 START_TEST(long_id)
 {
 	const char *id = "a62e71169a7c317da5d134a507d491f1a4c8a98a969411e1210be35816d24bfd";
-	struct nt_users_own own = { id, "eth0", false };
+	struct nt_users_own own = { .container_id = id, .ifname = "eth0" };
 	char text[512];
 	bool is_own;
 
@@ -105,7 +106,7 @@ static void put(const char *dir, const char *name, const char *text)
 
 START_TEST(counted)
 {
-	struct nt_users_own own = { "c1", "eth0", false };
+	struct nt_users_own own = { .container_id = "c1", .ifname = "eth0" };
 	char dir[] = "/tmp/nt-users-XXXXXX", command[300];
 
 	ck_assert_int_eq(nt_users_count("/nowhere/at/all", &own), 0);
@@ -115,6 +116,14 @@ START_TEST(counted)
 	ck_assert_int_eq(nt_users_count(dir, NULL), 1);
 	ck_assert_int_eq(nt_users_count(dir, &own), 0);
 	ck_assert(own.found);
+	ck_assert_str_eq(own.file, "net-c1-eth0");
+	ck_assert(nt_users_is_left(dir, &own));
+	put(dir, "net-c1-eth0", ENTRY(OTHERS, "")); /* the same id again, without us */
+	ck_assert(!nt_users_is_left(dir, &own));
+	snprintf(command, sizeof(command), "rm %s/net-c1-eth0", dir);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert(!nt_users_is_left(dir, &own));
+	put(dir, "net-c1-eth0", ENTRY(OURS, ""));
 	own.container_id = "c2";
 	ck_assert_int_eq(nt_users_count(dir, &own), 1);
 	ck_assert(!own.found);

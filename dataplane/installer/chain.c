@@ -358,9 +358,7 @@ void nt_chain_done(struct nt_chain *c)
 
 /* --- writing --- */
 
-/* containerd 1.6 notices what is written, renamed or removed in the folder itself, not in the one
- * that a link of it leads to. */
-static void kick(int dir_fd)
+void nt_chain_kick(int dir_fd)
 {
 	struct nt_err err;
 
@@ -385,7 +383,7 @@ static int replace(int dir_fd, const struct nt_change *change, struct nt_err *er
 		r = nt_swap_replace(home_fd, name, change->fd, &change->seen,
 				    slice_of(&change->after), err);
 	if (r == 0)
-		kick(dir_fd);
+		nt_chain_kick(dir_fd);
 	return r;
 }
 

@@ -72,3 +72,6 @@ void nt_chain_done(struct nt_chain *c);
 #define _cleanup_chain_ __attribute__((cleanup(nt_chain_done)))
 /* Writes one change. 0, -EAGAIN: the file changed since the look, or -errno. */
 int nt_chain_apply(int dir_fd, const struct nt_change *change, struct nt_err *err) NT_MUSTCHECK;
+/* Makes containerd 1.6 read the folder again: it notices what is written, renamed or removed in the
+ * folder itself, not where a link of it leads to, nor below it. */
+void nt_chain_kick(int dir_fd);

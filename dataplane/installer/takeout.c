@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "dataplane/installer/conflist.h"
+#include "dataplane/installer/chain.h"
 #include "dataplane/installer/hostfs.h"
 #include "dataplane/installer/stub.h"
 #include "dataplane/installer/swap.h"
@@ -197,6 +197,23 @@ static int take_installed(const struct nt_takeout *t, const struct nt_installed 
 	return f->kind == NT_INSTALLED_DROPIN ? take_dropin(t, f, err) : take_from(t, f->path, err);
 }
 
+/* The runtime reads its folder again, also when what was changed is not in it: behind a link, or in
+ * the drop-in folder. */
+static void kick(const struct nt_takeout *t)
+{
+	char folder[PATH_MAX];
+	const char *name;
+	struct nt_err err;
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s/", t->record->conf_dir);
+	fd = open_folder_of(t, folder, &name, &err);
+	if (fd < 0)
+		return;
+	nt_chain_kick(fd);
+	close(fd);
+}
+
 int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err)
 {
 	const struct nt_install_record *record = t->record;
@@ -210,6 +227,8 @@ int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err)
 		r = take_installed(t, &record->files[i], err);
 		changed += r > 0;
 	}
+	if (changed > 0 && record->conf_dir[0] && !t->dry_run)
+		kick(t);
 	return r < 0 ? r : changed;
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,6 +164,61 @@ START_TEST(backwards)
 }
 END_TEST
 
+/* Does containerd, which watches the folder itself, notice what is taken out? It goes by the
+ * renames, writes and removals there. */
+static bool is_noticed(const struct nt_takeout *t)
+{
+	char events[4096] __attribute__((aligned(8))), full[256];
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct nt_err err = { 0 };
+	ssize_t len;
+
+	path_of(NET_D, full);
+	ck_assert_int_ge(inotify_add_watch(fd, full, IN_MODIFY | IN_MOVED_FROM | IN_DELETE), 0);
+	ck_assert_msg(nt_takeout_entries(t, &err) == 1, "%s", err.msg);
+	len = read(fd, events, sizeof(events));
+	close(fd);
+	return len > 0;
+}
+
+/* What changes is in another folder: of a link, the drop-in's. */
+START_TEST(elsewhere)
+{
+	struct nt_install_record record = { 0 };
+	struct nt_takeout t = { .record = &record, .host_root = root, .say = say };
+	struct nt_err err = { 0 };
+
+	make_node(&record);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), 5);
+	with_entry("/elsewhere/linked.conflist", 0644);
+	ck_assert(is_noticed(&t));
+	has("/elsewhere/linked.conflist", nt_slice_str(plain), 0644);
+	nt_install_record_done(&record);
+	remove_node();
+}
+END_TEST
+
+START_TEST(elsewhere_dropin)
+{
+	struct nt_install_record record = { 0 };
+	struct nt_takeout t = { .record = &record, .host_root = root, .say = say };
+	struct nt_err err = { 0 };
+	char full[256];
+
+	make_node(&record);
+	path_of(NET_D "/net", full);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), 5);
+	ck_assert_int_eq(nt_file_mkdirs(full, 0755, &err), 0);
+	put(NET_D "/net/other.conf", NT_SLICE_LIT("{\"type\":\"tuning\"}"), 0644);
+	put(NET_D "/net/99-nametap.conf", NT_SLICE_LIT("{\"type\":\"nametap\"}"), 0644);
+	ck_assert(is_noticed(&t));
+	ck_assert(!is_there(NET_D "/net/99-nametap.conf"));
+	ck_assert(is_there(NET_D "/net/other.conf"));
+	nt_install_record_done(&record);
+	remove_node();
+}
+END_TEST
+
 START_TEST(dry)
 {
 	struct nt_install_record record = { 0 };
@@ -238,6 +294,8 @@ int main(void)
 	TCase *tc = tcase_create("all");
 
 	tcase_add_test(tc, backwards);
+	tcase_add_test(tc, elsewhere);
+	tcase_add_test(tc, elsewhere_dropin);
 	tcase_add_test(tc, dry);
 	tcase_add_test(tc, users_and_links);
 	tcase_add_test(tc, nothing);

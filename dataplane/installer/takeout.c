@@ -70,14 +70,25 @@ static void conf_done(struct conf *c)
 	nt_buf_done(&c->text);
 }
 
+/* A socket cannot be opened, and opening a device does something. */
+static int is_file(int root, const char *path, struct nt_err *err)
+{
+	_cleanup_close_ int fd = nt_hostfs_open(root, path, O_PATH, err);
+	struct stat st;
+
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ELOOP ? 0 : fd;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* 1: read; 0: not there, or no file that a configuration could be. */
 static int read_conf(const struct nt_takeout *t, struct conf *c, struct nt_err *err)
 {
 	_cleanup_close_ int root = nt_hostfs_root(t->host_root, err);
-	int r;
+	int r = root < 0 ? root : is_file(root, c->path, err);
 
-	if (root < 0)
-		return root;
+	if (r <= 0)
+		return r;
 	c->fd = nt_hostfs_open(root, c->path, O_RDONLY | O_NONBLOCK, err);
 	if (c->fd < 0)
 		return c->fd == -ENOENT || c->fd == -ELOOP ? 0 : c->fd;
@@ -106,7 +117,8 @@ static int change(const struct nt_takeout *t, const struct conf *c, int dir_fd, 
 	return 1;
 }
 
-/* One file of net.d, whatever its name; links are followed as the host would. */
+/* One file of net.d, whatever its name; links are followed as the host would. A list of nothing but
+ * ours is a mistake by hand: no pod ever started with it. */
 static int take_once(const struct nt_takeout *t, const char *path, struct nt_err *err)
 {
 	_cleanup_(conf_done) struct conf c = { .path = path, .fd = -1 };
@@ -117,7 +129,8 @@ static int take_once(const struct nt_takeout *t, const char *path, struct nt_err
 
 	if (r <= 0)
 		return r;
-	if (nt_conflist_read(nt_slice_mem(c.text.p, c.text.len), &list, NULL) < 0 || !list.ours)
+	if (nt_conflist_read(nt_slice_mem(c.text.p, c.text.len), &list, NULL) < 0 || !list.ours ||
+	    (list.ours == list.plugins && !list.from[0]))
 		return 0;
 	r = nt_hostfs_home(c.fd, &dir_fd, name, sizeof(name), err);
 	if (r < 0)
@@ -137,11 +150,28 @@ static int take_from(const struct nt_takeout *t, const char *path, struct nt_err
 	return r;
 }
 
-static int take_from_folder(const struct nt_takeout *t, const char *folder, struct nt_err *err)
+/* The first error, or how many files were changed. */
+struct tally {
+	int changed, failed;
+	struct nt_err err;
+};
+
+static void tally(struct tally *sum, int r, const struct nt_err *err)
+{
+	sum->changed += r > 0;
+	if (r < 0 && !sum->failed) {
+		sum->failed = r;
+		sum->err = *err;
+	}
+}
+
+/* Goes on after an error: one odd file must not keep our entry in the others. */
+static int take_from_folder(const struct nt_takeout *t, const char *folder, struct tally *sum,
+			    struct nt_err *err)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	char path[PATH_MAX];
-	int changed = 0, r = 0, fd;
+	int fd;
 	const char *name;
 	struct dirent *d;
 
@@ -156,14 +186,13 @@ static int take_from_folder(const struct nt_takeout *t, const char *folder, stru
 	}
 	if (!t->dry_run)
 		nt_swap_sweep(fd);
-	while (r >= 0 && (d = readdir(dir))) {
+	while ((d = readdir(dir))) {
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, d->d_name) >=
 		    sizeof(path))
 			continue;
-		r = take_from(t, path, err);
-		changed += r > 0;
+		tally(sum, take_from(t, path, err), err);
 	}
-	return r < 0 ? r : changed;
+	return 0;
 }
 
 /* Our file in <net.d>/<network>/, and the folder when nothing else is in it. */
@@ -217,19 +246,17 @@ static void kick(const struct nt_takeout *t)
 int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err)
 {
 	const struct nt_install_record *record = t->record;
-	int changed = 0, r = 0;
+	struct tally sum = { 0 };
 
-	if (record->conf_dir[0]) {
-		r = take_from_folder(t, record->conf_dir, err);
-		changed = r > 0 ? r : 0;
-	}
-	for (unsigned i = 0; i < record->files_len && r >= 0; i++) {
-		r = take_installed(t, &record->files[i], err);
-		changed += r > 0;
-	}
-	if (changed > 0 && record->conf_dir[0] && !t->dry_run)
+	if (record->conf_dir[0])
+		tally(&sum, take_from_folder(t, record->conf_dir, &sum, err), err);
+	for (unsigned i = 0; i < record->files_len; i++)
+		tally(&sum, take_installed(t, &record->files[i], err), err);
+	if (sum.changed > 0 && record->conf_dir[0] && !t->dry_run)
 		kick(t);
-	return r < 0 ? r : changed;
+	if (sum.failed && err)
+		*err = sum.err;
+	return sum.failed ? sum.failed : sum.changed;
 }
 
 /* --- the plugin's file ------------------------------------------------------------------------ */

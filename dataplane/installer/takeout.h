@@ -25,7 +25,8 @@ struct nt_takeout {
 
 /* All of ours out of net.d: by the record, and by a look at every file there, since others rename
  * them. What remains of a file is octet by octet what it was before us, with its mode and owner.
- * Returns how many files were changed. */
+ * Returns how many files were changed; after an error it goes on with the others, and gives the
+ * first one. */
 int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK;
 
 /* The stub in place of each plugin of the record that is there (none is made where none is), then

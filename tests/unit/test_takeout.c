@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "dataplane/installer/conflist.h"
 #include "dataplane/installer/stub.h"
+#include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "tests/unit/suite.h"
 
@@ -219,6 +222,51 @@ START_TEST(elsewhere_dropin)
 }
 END_TEST
 
+static void make_socket(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char full[256];
+
+	path_of(path, full);
+	ck_assert_uint_lt(strlen(full), sizeof(a.sun_path));
+	strcpy(a.sun_path, full);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+}
+
+/* What is no configuration, and one that is held open for writing: they keep our entry in no other
+ * file. */
+START_TEST(odd_files)
+{
+	static const char only_ours[] = "{\"cniVersion\":\"1.0.0\",\"name\":\"n\","
+					"\"plugins\":[{\"type\":\"nametap\"}]}";
+	struct nt_install_record record = { 0 };
+	struct nt_takeout t = { .record = &record, .host_root = root, .say = say };
+	struct nt_err err = { 0 };
+	char full[256];
+	int writer;
+
+	make_node(&record);
+	make_socket(NET_D "/00-a");
+	put(NET_D "/01-only.conflist", nt_slice_str(only_ours), 0644);
+	path_of(NET_D "/02-fifo.conflist", full);
+	ck_assert_int_eq(mkfifo(full, 0600), 0);
+	with_entry(NET_D "/03-busy.conflist", 0640);
+	path_of(NET_D "/03-busy.conflist", full);
+	writer = open(full, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(writer, 0);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), -EAGAIN);
+	ck_assert_ptr_nonnull(strstr(err.msg, "03-busy.conflist"));
+	is_as_before();
+	has(NET_D "/01-only.conflist", nt_slice_str(only_ours), 0644);
+	close(writer);
+	ck_assert_msg(nt_takeout_entries(&t, &err) == 1, "%s", err.msg);
+	has(NET_D "/03-busy.conflist", nt_slice_str(plain), 0640);
+	nt_install_record_done(&record);
+	remove_node();
+}
+END_TEST
+
 START_TEST(dry)
 {
 	struct nt_install_record record = { 0 };
@@ -296,9 +344,11 @@ int main(void)
 	tcase_add_test(tc, backwards);
 	tcase_add_test(tc, elsewhere);
 	tcase_add_test(tc, elsewhere_dropin);
+	tcase_add_test(tc, odd_files);
 	tcase_add_test(tc, dry);
 	tcase_add_test(tc, users_and_links);
 	tcase_add_test(tc, nothing);
+	tcase_set_timeout(tc, 60); /* a file that is busy is waited for, 5 s */
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);
 }

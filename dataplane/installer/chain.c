@@ -179,7 +179,7 @@ static int look_at_list(const struct nt_chain_want *want, struct file *f, struct
 
 /* --- a .conf --- */
 
-static bool made_name(const char *conf, char *ret_name, size_t size)
+bool nt_chain_made_name(const char *conf, char *ret_name, size_t size)
 {
 	int stem = (int)(strrchr(conf, '.') - conf);
 
@@ -199,7 +199,11 @@ static int look_at_conf(const struct nt_chain_want *want, struct file *f, struct
 		c->state = NT_CHAIN_UNSUPPORTED;
 		return 0;
 	}
-	if (!made_name(f->name, name, sizeof(name)))
+	if (want->no_program) {
+		c->state = NT_CHAIN_READY;
+		return 0;
+	}
+	if (!nt_chain_made_name(f->name, name, sizeof(name)))
 		return nt_err_set(err, ENAMETOOLONG, "%s", f->name);
 	r = nt_conflist_of_conf(slice_of(&f->text), f->name, want->entry, &after, err);
 	if (r < 0)
@@ -234,8 +238,9 @@ static bool is_stale(const struct nt_chain_want *want, const struct file *made)
 	struct nt_err err;
 	char name[256];
 
-	if (!strrchr(made->conf.from, '.') || strchr(made->conf.from, '/') ||
-	    !made_name(made->conf.from, name, sizeof(name)) || strcmp(name, made->name) != 0)
+	if (want->no_program || !strrchr(made->conf.from, '.') || strchr(made->conf.from, '/') ||
+	    !nt_chain_made_name(made->conf.from, name, sizeof(name)) ||
+	    strcmp(name, made->name) != 0)
 		return true;
 	if (file_read(want, made->conf.from, &conf, &err) < 0)
 		return err.code == ENOENT; /* half-written: wait */

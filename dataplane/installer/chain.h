@@ -62,9 +62,12 @@ struct nt_chain_want {
 	 * hand and keeps its keys. p NULL: none. */
 	struct nt_slice former;
 	bool in_list; /* false: the drop-in does it, no entry in the list */
+	bool no_program; /* nor in a list that we make: those go */
 	unsigned skip_bad; /* so many first files that no runtime loads are passed over */
 };
 
+/* Of the list beside a .conf or .json; false when that is too long. */
+bool nt_chain_made_name(const char *conf, char *ret_name, size_t size) NT_MUSTCHECK;
 /* dir_fd: want->dir, open. 0, or -errno when the folder cannot be read. Call nt_chain_done. */
 int nt_chain_look(int dir_fd, const struct nt_chain_want *want, struct nt_chain *ret_chain,
 		  struct nt_err *err) NT_MUSTCHECK;

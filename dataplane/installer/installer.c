@@ -40,12 +40,15 @@ struct nt_installer {
 	struct nt_installer_config config;
 	int root_fd;
 	struct nt_layout layout;
+	struct nt_layout next; /* another one, as the last look found it */
 	/* The same folders, links followed: what the record names, for an uninstall that joins
 	 * --host-root and a path. */
 	char conf_path[512], bin_path[512];
 	char plugin[PATH_MAX];
 	char *entry, *dropin_text; /* owned */
 	struct nt_install_record record;
+	bool knows_record; /* it was read, or there is none */
+	bool no_program; /* not in its folder, and not to be put there: no entry either */
 	struct nt_binary binary;
 	struct nt_pace pace;
 	struct nt_dropin dropin;
@@ -95,8 +98,23 @@ static int init(struct nt_installer *i, struct nt_err *err)
 		return -err->code;
 	if (!i->config.record)
 		i->config.record = NT_INSTALL_RECORD_DEFAULT;
+	return 0;
+}
+
+/* Not at the start only: a damaged one stops the installer and not the agent, and one that was
+ * removed is noticed. */
+static int load_record(struct nt_installer *i, struct nt_err *err)
+{
+	int r;
+
+	if (i->knows_record)
+		return 0;
 	r = nt_install_record_load(i->config.record, &i->record, err);
-	return r == -ENOENT ? 0 : r;
+	i->knows_record = r == 0 || r == -ENOENT;
+	if (!i->knows_record)
+		return r;
+	err->msg[0] = '\0';
+	return 0;
 }
 
 int nt_installer_new(const struct nt_installer_config *config, struct nt_installer **ret_installer,
@@ -189,12 +207,29 @@ static int save(struct nt_installer *i, struct nt_err *err)
 	return nt_install_record_save(i->config.record, &i->record, err);
 }
 
+/* Files that are not there any more: they make room. */
+static void forget_lost(struct nt_installer *i)
+{
+	for (unsigned k = i->record.files_len; k-- > 0;) {
+		const char *path = i->record.files[k].path;
+		struct nt_err err;
+		_cleanup_close_ int fd = nt_hostfs_open(i->root_fd, path, O_PATH, &err);
+
+		if (fd == -ENOENT)
+			(void)nt_install_record_drop(&i->record, path);
+	}
+}
+
 /* Before the thing itself: an uninstall must find it whatever happens in between. */
 static int remember(struct nt_installer *i, enum nt_installed_kind kind, const char *path,
 		    bool was_there, struct nt_err *err)
 {
 	int r = nt_install_record_add(&i->record, kind, path, was_there);
 
+	if (r == -ENOSPC) {
+		forget_lost(i);
+		r = nt_install_record_add(&i->record, kind, path, was_there);
+	}
 	if (r < 0)
 		return nt_err_sys(err, -r, "%s: cannot remember %s", i->config.record, path);
 	return r ? save(i, err) : 0;
@@ -207,20 +242,31 @@ static int forget(struct nt_installer *i, const char *path, struct nt_err *err)
 
 /* --- the folders --- */
 
+static bool is_same_layout(const struct nt_layout *a, const struct nt_layout *b)
+{
+	return strcmp(a->conf_dir, b->conf_dir) == 0 && strcmp(a->bin_dir, b->bin_dir) == 0;
+}
+
+/* In each round: the runtime's configuration may name other folders after an upgrade. While all is
+ * well a change counts when two looks have seen it, since the file may be half-written. */
 static void find_layout(struct nt_installer *i)
 {
-	struct nt_layout before = i->layout;
+	struct nt_layout found, last = i->next;
 
-	nt_layout_find(i->root_fd, &i->layout);
+	nt_layout_find(i->root_fd, &found);
 	if (i->config.conf_dir)
-		snprintf(i->layout.conf_dir, sizeof(i->layout.conf_dir), "%s", i->config.conf_dir);
+		snprintf(found.conf_dir, sizeof(found.conf_dir), "%s", i->config.conf_dir);
 	if (i->config.bin_dir)
-		snprintf(i->layout.bin_dir, sizeof(i->layout.bin_dir), "%s", i->config.bin_dir);
-	if (strcmp(before.conf_dir, i->layout.conf_dir) != 0 ||
-	    strcmp(before.bin_dir, i->layout.bin_dir) != 0)
-		nt_log_info("install: CNI configurations in %s, programs in %s (%s: %s)",
-			    i->layout.conf_dir, i->layout.bin_dir, i->layout.name,
-			    i->layout.source);
+		snprintf(found.bin_dir, sizeof(found.bin_dir), "%s", i->config.bin_dir);
+	i->next = found;
+	if (i->layout.name && is_same_layout(&found, &i->layout))
+		return;
+	if (i->layout.name && i->stats.state == NT_INSTALL_READY && !is_same_layout(&found, &last))
+		return;
+	i->layout = found;
+	i->swept = false;
+	nt_log_info("install: CNI configurations in %s, programs in %s (%s: %s)",
+		    i->layout.conf_dir, i->layout.bin_dir, i->layout.name, i->layout.source);
 }
 
 /* Descriptor; ret_path gets 512 octets. */
@@ -245,24 +291,17 @@ static int open_dir(const struct nt_installer *i, const char *dir, char *ret_pat
 
 /* --- the binary --- */
 
-static int fit_binary(struct nt_installer *i, bool *changed, struct nt_err *err)
+static int repair_binary(struct nt_installer *i, int dir_fd, struct nt_err *err)
 {
-	_cleanup_close_ int dir_fd = open_dir(i, i->layout.bin_dir, i->bin_path, err);
+	int r = nt_binary_check(&i->binary, dir_fd, i->plugin, err);
 	char path[PATH_MAX];
-	int r;
 
-	if (dir_fd < 0)
-		return dir_fd;
-	if (!i->swept && !i->config.dry_run)
-		nt_swap_sweep(dir_fd);
-	r = nt_binary_check(&i->binary, dir_fd, i->plugin, err);
 	if (r <= 0)
 		return r;
 	snprintf(path, sizeof(path), "%s/%s", i->bin_path, NT_BINARY_NAME);
 	if (i->config.show)
 		fprintf(i->config.show, "%s: %s, becomes a copy of %s\n", path,
 			r == NT_BINARY_MISSING ? "not there" : "differs", i->plugin);
-	*changed = true;
 	if (i->config.dry_run)
 		return 0;
 	r = remember(i, NT_INSTALLED_BINARY, path, r != NT_BINARY_MISSING, err);
@@ -275,7 +314,35 @@ static int fit_binary(struct nt_installer *i, bool *changed, struct nt_err *err)
 	return r;
 }
 
+/* *ret_go_on: also when it failed the list can be looked at. */
+static int fit_binary(struct nt_installer *i, bool *ret_go_on, struct nt_err *err)
+{
+	_cleanup_close_ int dir_fd = open_dir(i, i->layout.bin_dir, i->bin_path, err);
+	struct stat st;
+	int r;
+
+	*ret_go_on = dir_fd >= 0;
+	if (dir_fd < 0)
+		return dir_fd;
+	if (!i->swept && !i->config.dry_run)
+		nt_swap_sweep(dir_fd);
+	r = repair_binary(i, dir_fd, err);
+	i->no_program = r < 0 && fstatat(dir_fd, NT_BINARY_NAME, &st, 0) == -1 && errno == ENOENT;
+	return r;
+}
+
 /* --- the list --- */
+
+static bool wants_entry(const struct nt_installer *i)
+{
+	return i->dropin.phase != NT_DROPIN_PROVEN && !i->no_program;
+}
+
+static bool wants_dropin(const struct nt_installer *i)
+{
+	return !i->no_program &&
+	       (i->dropin.phase == NT_DROPIN_TRYING || i->dropin.phase == NT_DROPIN_PROVEN);
+}
 
 static struct nt_chain_want want_of(const struct nt_installer *i)
 {
@@ -283,7 +350,8 @@ static struct nt_chain_want want_of(const struct nt_installer *i)
 				       .dir = i->layout.conf_dir,
 				       .entry = nt_slice_str(i->entry),
 				       .former = nt_slice_str(i->record.entry),
-				       .in_list = i->dropin.phase != NT_DROPIN_PROVEN };
+				       .in_list = wants_entry(i),
+				       .no_program = i->no_program };
 }
 
 /* What no runtime loads is passed over when it stays so: CRI-O does the same. *ret_first: of the
@@ -321,8 +389,10 @@ static int look(struct nt_installer *i, int conf_fd, int64_t now_ns, struct nt_c
 	return r;
 }
 
-static const char *what_was_wrong(const struct nt_change *change)
+static const char *what_was_wrong(const struct nt_change *change, bool no_program)
 {
+	if (no_program)
+		return "our entry taken out: the plugin's program is not there";
 	if (change->kind == NT_CHANGE_REMOVE)
 		return "removed: what it was made from is gone or changed";
 	if (change->kind == NT_CHANGE_PUT)
@@ -333,7 +403,8 @@ static const char *what_was_wrong(const struct nt_change *change)
 static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *change,
 		 struct nt_err *err)
 {
-	bool in_list = i->dropin.phase != NT_DROPIN_PROVEN;
+	bool takes_out = change->kind == NT_CHANGE_REMOVE ||
+			 (change->kind == NT_CHANGE_REPLACE && !wants_entry(i));
 	char path[PATH_MAX];
 	int r = 0;
 
@@ -347,7 +418,7 @@ static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *ch
 		return 0;
 	if (change->kind == NT_CHANGE_PUT)
 		r = remember(i, NT_INSTALLED_MADE, path, false, err);
-	else if (change->kind == NT_CHANGE_REPLACE)
+	else if (!takes_out)
 		r = remember(i, NT_INSTALLED_ENTRY, path, false, err);
 	if (r == 0)
 		r = nt_chain_apply(conf_fd, change, err);
@@ -356,11 +427,10 @@ static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *ch
 	i->stats.repairs++;
 	/* Of a fight its begin is told. */
 	nt_log(i->pace.fight_since_ns ? NT_LOG_DEBUG : NT_LOG_INFO, "install: %s: %s", path,
-	       change->kind == NT_CHANGE_REPLACE && !in_list ? "our entry taken out"
-							     : what_was_wrong(change));
-	if (change->kind == NT_CHANGE_REMOVE || (change->kind == NT_CHANGE_REPLACE && !in_list))
-		r = forget(i, path, err);
-	return r;
+	       change->kind == NT_CHANGE_REPLACE && takes_out && !i->no_program
+		       ? "our entry taken out"
+		       : what_was_wrong(change, i->no_program));
+	return takes_out ? forget(i, path, err) : 0;
 }
 
 /* --- the drop-in --- */
@@ -426,7 +496,7 @@ static void dropin_path(const struct nt_installer *i, const char *network, char 
 	snprintf(out, size, "%s/%s/%s", i->conf_path, network, NT_DROPDIR_FILE);
 }
 
-static int put_dropin(struct nt_installer *i, int conf_fd, bool *changed, struct nt_err *err)
+static int put_dropin(struct nt_installer *i, int conf_fd, struct nt_err *err)
 {
 	struct nt_buf text = { .p = i->dropin_text, .len = strlen(i->dropin_text) };
 	char path[PATH_MAX];
@@ -435,7 +505,6 @@ static int put_dropin(struct nt_installer *i, int conf_fd, bool *changed, struct
 	if (nt_dropdir_placed(conf_fd, i->network, i->dropin_text))
 		return 0;
 	dropin_path(i, i->network, path, sizeof(path));
-	*changed = true;
 	show(i, path, NULL, &text);
 	if (i->config.dry_run)
 		return 0;
@@ -503,14 +572,55 @@ static bool is_recorded(const struct nt_installer *i)
 	       strcmp(i->record.bin_dir, i->bin_path) == 0;
 }
 
+/* The list that has our entry, by where it really is; one that we made beside a .conf. */
+static int remember_list(struct nt_installer *i, const struct nt_chain *chain, struct nt_err *err)
+{
+	char path[PATH_MAX], name[256];
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", i->conf_path, chain->file);
+	if (!chain->is_list) {
+		if (!nt_chain_made_name(chain->file, name, sizeof(name)))
+			return 0;
+		snprintf(path, sizeof(path), "%s/%s", i->conf_path, name);
+		return remember(i, NT_INSTALLED_MADE, path, false, err);
+	}
+	fd = nt_hostfs_open(i->root_fd, path, O_PATH, err);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd; /* since the look; the next round sees it */
+	r = nt_hostfs_path(i->root_fd, fd, path, sizeof(path), err);
+	return r < 0 ? r : remember(i, NT_INSTALLED_ENTRY, path, false, err);
+}
+
+/* What is in place without having been changed: the record of it may be lost. */
+static int remember_all(struct nt_installer *i, const struct nt_chain *chain, struct nt_err *err)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", i->bin_path, NT_BINARY_NAME);
+	if (!i->no_program)
+		r = remember(i, NT_INSTALLED_BINARY, path, true, err);
+	if (r == 0 && wants_dropin(i)) {
+		dropin_path(i, i->network, path, sizeof(path));
+		r = remember(i, NT_INSTALLED_DROPIN, path, false, err);
+	}
+	return r == 0 && wants_entry(i) ? remember_list(i, chain, err) : r;
+}
+
 /* Our entry is in place: what an entry of a former start looked like does not matter any more, nor
  * where the folders were. */
-static int settle(struct nt_installer *i, struct nt_err *err)
+static int settle(struct nt_installer *i, const struct nt_chain *chain, struct nt_err *err)
 {
 	char *entry;
+	int r;
 
-	if (i->config.dry_run || is_recorded(i))
+	if (i->config.dry_run)
 		return 0;
+	r = remember_all(i, chain, err);
+	if (r < 0 || is_recorded(i))
+		return r;
 	entry = strdup(i->entry);
 	if (!entry)
 		return nt_err_set(err, ENOMEM, "no memory");
@@ -524,7 +634,7 @@ static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, st
 {
 	_cleanup_chain_ struct nt_chain chain = {};
 	_cleanup_close_ int conf_fd = open_dir(i, i->layout.conf_dir, i->conf_path, err);
-	bool is_fight, put = false;
+	bool is_fight;
 	int r;
 
 	if (conf_fd < 0)
@@ -533,7 +643,7 @@ static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, st
 		nt_swap_sweep(conf_fd);
 	i->swept = true;
 	r = look(i, conf_fd, now_ns, &chain, err);
-	if (r == 0 && decide_dropin(i, conf_fd, &chain)) {
+	if (r == 0 && !i->no_program && decide_dropin(i, conf_fd, &chain)) {
 		nt_chain_done(&chain);
 		r = look(i, conf_fd, now_ns, &chain, err);
 	}
@@ -553,20 +663,24 @@ static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, st
 			return 0;
 	}
 	/* Before the entry leaves the list the drop-in must be there, and the other way round. */
-	if (i->dropin.phase == NT_DROPIN_TRYING || i->dropin.phase == NT_DROPIN_PROVEN)
-		r = put_dropin(i, conf_fd, &put, err);
+	if (wants_dropin(i))
+		r = put_dropin(i, conf_fd, err);
 	if (r == 0)
 		r = apply_all(i, conf_fd, &chain, err);
 	if (r == 0 && chain.state != NT_CHAIN_HALF && chain.state != NT_CHAIN_NONE)
-		r = drop_dropins(i, conf_fd,
-				 i->dropin.phase == NT_DROPIN_TRYING ||
-					 i->dropin.phase == NT_DROPIN_PROVEN,
-				 err);
+		r = drop_dropins(i, conf_fd, wants_dropin(i), err);
 	if (r == 0 && chain.state == NT_CHAIN_READY)
-		r = settle(i, err);
+		r = settle(i, &chain, err);
 	if (r == 0 && chain.state != NT_CHAIN_READY)
 		*err = chain.why;
 	return r;
+}
+
+static int64_t end_failed(struct nt_installer *i)
+{
+	i->stats.failures++;
+	i->stats.state = NT_INSTALL_FAILED;
+	return LOOK_NS;
 }
 
 /* What is not there yet is waited for. */
@@ -581,11 +695,8 @@ static int64_t end_round(struct nt_installer *i, int r, int64_t wait_ns, struct 
 		i->stats.state = NT_INSTALL_WAITING;
 		return LOOK_NS;
 	}
-	if (r < 0) {
-		i->stats.failures++;
-		i->stats.state = NT_INSTALL_FAILED;
-		return LOOK_NS;
-	}
+	if (r < 0)
+		return end_failed(i);
 	if (i->stats.state == NT_INSTALL_READY)
 		err->msg[0] = '\0';
 	if (wait_ns)
@@ -595,15 +706,21 @@ static int64_t end_round(struct nt_installer *i, int r, int64_t wait_ns, struct 
 
 int64_t nt_installer_round(struct nt_installer *i, int64_t now_ns, struct nt_err *err)
 {
+	struct nt_err other;
 	int64_t wait_ns = 0;
-	bool placed = false;
+	bool go_on;
 	int r;
 
 	err->msg[0] = '\0';
-	if (i->stats.state != NT_INSTALL_READY || !i->layout.name)
-		find_layout(i);
+	if (load_record(i, err) < 0)
+		return end_failed(i);
+	find_layout(i);
 	/* An entry whose program is not there would keep every pod from starting. */
-	r = fit_binary(i, &placed, err);
+	r = fit_binary(i, &go_on, err);
+	if (r < 0 && go_on) {
+		(void)!fit_conf(i, now_ns, &wait_ns, &other);
+		return end_failed(i);
+	}
 	if (r == 0)
 		r = fit_conf(i, now_ns, &wait_ns, err);
 	return end_round(i, r, wait_ns, err);

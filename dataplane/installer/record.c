@@ -142,7 +142,7 @@ int nt_install_record_load(const char *path, struct nt_install_record *ret_recor
 	nt_install_record_done(ret_record);
 	return nt_err_set(err, EBADMSG,
 			  "%s: this is no record of an installation; remove it, and "
-			  "the next start writes it anew",
+			  "the running agent writes it anew",
 			  path);
 }
 

@@ -7,7 +7,6 @@
 
 #include <bpf/libbpf.h>
 
-#include "dataplane/agent/cnicache.h"
 #include "dataplane/agent/daemon.h"
 #include "dataplane/agent/uninstall.h"
 #include "dataplane/installer/command.h"
@@ -64,9 +63,7 @@ static int leave(const struct nt_options *o, struct nt_err *err)
 					.pin_root = o->pin_root,
 					.state_dir = o->state_dir,
 					.spool = o->spool,
-					/* Also when it was not looked at for adoption. */
-					.cni_cache = o->cni_cache ? o->cni_cache
-								  : NT_CNICACHE_DIR_DEFAULT };
+					.cni_cache = o->users_cache };
 	int r = nt_uninstall(&u, say, err);
 
 	return r < 0 ? nt_err_wrap(err, "uninstall (nametap-agent uninstall goes on with it)") : 0;

@@ -3,6 +3,7 @@
 #include "dataplane/agent/options.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,7 +37,8 @@ const char nt_options_usage[] =
 	"none)\n"
 	"  --node-resolv-conf FILE  its search domains are trusted (default /etc/resolv.conf)\n"
 	"  --cni-cache DIR       pods that run already are found there (default\n"
-	"                        " NT_CNICACHE_DIR_DEFAULT "; none: not looked at)\n"
+	"                        " NT_CNICACHE_DIR_DEFAULT " below --host-root; none: not\n"
+	"                        looked at)\n"
 	"  --exclude-namespaces A,B  pods of these are left alone, as the plugin does with the\n"
 	"                        same in its key excludeNamespaces (default: none)\n"
 	"  --host-network MODE   auto, off, or how sockets of the host are told: cookie, beacon\n"
@@ -344,14 +346,14 @@ static int check(const struct nt_options *o, struct nt_err *err)
 
 int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, struct nt_err *err)
 {
-	static char host[256];
+	static char host[256], cache[PATH_MAX];
 	struct nt_options o = {
 		.pin_root = NT_PIN_ROOT_DEFAULT,
 		.state_dir = NT_STATE_DIR_DEFAULT,
 		.spool = "/var/lib/nametap/spool",
 		.cluster_domain = "cluster.local",
 		.node_resolv_conf = "/etc/resolv.conf",
-		.cni_cache = NT_CNICACHE_DIR_DEFAULT,
+		.cni_cache = cache,
 		.install_record = NT_INSTALL_RECORD_DEFAULT,
 		.host_root = "",
 		.host_network = true,
@@ -385,6 +387,10 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 			return nt_err_sys(err, errno, "--node is missing, and gethostname");
 		o.node = host;
 	}
+	if ((size_t)snprintf(cache, sizeof(cache), "%s" NT_CNICACHE_DIR_DEFAULT, o.host_root) >=
+	    sizeof(cache))
+		return nt_err_set(err, ENAMETOOLONG, "--host-root");
+	o.users_cache = o.cni_cache ? o.cni_cache : cache;
 	o.install.host_root = o.host_root;
 	o.install.record = o.install_record;
 	o.install.state_dir = o.state_dir;

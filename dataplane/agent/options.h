@@ -15,7 +15,8 @@ struct nt_options {
 	const char *listen; /* NULL: no /metrics */
 	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */
 	const char *node_resolv_conf;
-	const char *cni_cache; /* the runtime's; NULL: not looked at */
+	const char *cni_cache; /* the runtime's; NULL: not looked at for adoption */
+	const char *users_cache; /* the same, for an uninstall; never NULL */
 	const char *exclude_namespaces; /* "a,b"; NULL: none */
 	const char *cgroup_root; /* NULL: this machine's */
 	const char *install_record, *host_root; /* for install and uninstall */

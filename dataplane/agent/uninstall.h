@@ -15,7 +15,8 @@ struct nt_uninstall {
 	const char *record; /* what was installed; a file of ours */
 	const char *host_root; /* before the paths in it; "" */
 	const char *pin_root, *state_dir, *spool;
-	const char *cni_cache; /* libcni's; NULL: not looked at, nobody needs the stub */
+	const char
+		*cni_cache; /* libcni's, as we see it; NULL: not looked at, nobody needs the stub */
 	bool purge; /* the spool, too: batches that were not shipped are lost */
 	bool dry_run; /* says what it would do */
 };

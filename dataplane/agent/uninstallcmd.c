@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `nametap-agent uninstall`. */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static const char usage[] =
 	"  --state-dir DIR       (default " NT_STATE_DIR_DEFAULT ")\n"
 	"  --spool DIR           (default /var/lib/nametap/spool)\n"
 	"  --cni-cache DIR       attachments that need the plugin at their end are found there\n"
-	"                        (default " NT_USERS_CACHE_DIR ")\n"
+	"                        (default " NT_USERS_CACHE_DIR " below --host-root; none: no\n"
+	"                        attachment needs it)\n"
 	"  --help\n";
 
 enum {
@@ -73,12 +75,13 @@ static void say(const char *line)
 
 int nt_uninstall_main(int argc, char **argv)
 {
+	static char cache[PATH_MAX];
 	struct nt_uninstall u = { .record = NT_INSTALL_RECORD_DEFAULT,
 				  .host_root = "",
 				  .pin_root = NT_PIN_ROOT_DEFAULT,
 				  .state_dir = NT_STATE_DIR_DEFAULT,
 				  .spool = "/var/lib/nametap/spool",
-				  .cni_cache = NT_USERS_CACHE_DIR };
+				  .cni_cache = cache };
 	struct nt_err err;
 	int code;
 
@@ -102,6 +105,9 @@ int nt_uninstall_main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
+	snprintf(cache, sizeof(cache), "%s" NT_USERS_CACHE_DIR, u.host_root);
+	if (strcmp(u.cni_cache, "none") == 0)
+		u.cni_cache = NULL;
 	if (nt_uninstall(&u, say, &err) < 0) {
 		fprintf(stderr, "nametap-agent uninstall: %s\n", err.msg);
 		return 1;

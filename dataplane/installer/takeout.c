@@ -346,13 +346,28 @@ static int remove_one(const struct nt_takeout *t, int dir_fd, const char *name, 
 		       : remove_at(t, dir_fd, name, path, err);
 }
 
+static int count_users(const struct nt_takeout *t, struct nt_err *err)
+{
+	int users;
+
+	if (!t->cache_dir)
+		return 0;
+	/* In a container a folder that is not there is perhaps not mounted. */
+	if (t->host_root[0] && access(t->cache_dir, F_OK) == -1)
+		return nt_err_sys(err, errno,
+				  "%s, which would say what needs the plugin at its end (the "
+				  "stub stays; --cni-cache names the host's, or none)",
+				  t->cache_dir);
+	users = nt_users_count(t->cache_dir, NULL);
+	return users < 0 ? nt_err_sys(err, -users, "look for attachments in %s", t->cache_dir)
+			 : users;
+}
+
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err)
 {
-	int users = t->cache_dir ? nt_users_count(t->cache_dir, NULL) : 0, r;
+	int users = count_users(t, err), r;
 
-	if (users < 0)
-		return nt_err_sys(err, -users, "look for attachments in %s", t->cache_dir);
-	if (users > 0)
+	if (users != 0)
 		return users;
 	r = each_binary(t, remove_one, err);
 	return r < 0 ? r : 0;

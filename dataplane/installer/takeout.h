@@ -17,7 +17,7 @@ typedef void nt_takeout_say_fn(void *ctx, const char *what, const char *path);
 struct nt_takeout {
 	const struct nt_install_record *record;
 	const char *host_root; /* before all paths of the record; "": none */
-	const char *cache_dir; /* libcni's, as we see it */
+	const char *cache_dir; /* libcni's, as we see it; NULL: nobody needs the stub */
 	bool dry_run; /* says, but changes nothing */
 	nt_takeout_say_fn *say;
 	void *ctx;
@@ -34,5 +34,6 @@ int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCH
 int nt_takeout_stub(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK;
 
 /* The plugin's file, when no attachment needs it. Returns how many attachments do: then the stub
- * stays and takes itself away behind the last one. */
+ * stays and takes itself away behind the last one. -ENOENT: there is a host_root and no cache_dir;
+ * the stub stays. */
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK;

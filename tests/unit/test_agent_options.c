@@ -60,6 +60,13 @@ START_TEST(values_of_the_installer)
 	ck_assert_str_eq(o.install.record, "/r");
 	ck_assert_str_eq(o.install.state_dir, "/s");
 	ck_assert_str_eq(o.install.cni_cache, "/k");
+	ck_assert_str_eq(o.users_cache, "/k");
+	ck_assert_int_eq(parse("--controller http://c:1 --host-root /h"), NT_OPTIONS_RUN);
+	ck_assert_str_eq(o.install.cni_cache, "/h/var/lib/cni/results");
+	ck_assert_int_eq(parse("--controller http://c:1 --host-root /h --cni-cache none"),
+			 NT_OPTIONS_RUN);
+	ck_assert_ptr_null(o.cni_cache);
+	ck_assert_str_eq(o.users_cache, "/h/var/lib/cni/results");
 	ck_assert_int_lt(parse("--controller http://c:1 --cni-drop-in maybe"), 0);
 	ck_assert_str_eq(err.msg, "--cni-drop-in: \"maybe\" is none of auto, off");
 }

@@ -305,8 +305,11 @@ START_TEST(users_and_links)
 	path_of(BIN "/nametap", full);
 	ck_assert_int_eq(unlink(full), 0);
 	ck_assert_int_eq(symlink("../../../elsewhere/nametap", full), 0);
-	t.cache_dir = cache;
+	t.cache_dir = "/nowhere/at/all"; /* not mounted */
 	ck_assert_msg(nt_takeout_stub(&t, &err) == 1, "%s", err.msg);
+	ck_assert_int_eq(nt_takeout_binary(&t, &err), -ENOENT);
+	ck_assert(is_there(BIN "/nametap"));
+	t.cache_dir = cache;
 	has("/elsewhere/nametap", NT_SLICE_LIT("the plugin"), 0755);
 	has(BIN "/nametap", nt_stub_image(), 0755);
 	ck_assert_int_eq(nt_takeout_binary(&t, &err), 1);

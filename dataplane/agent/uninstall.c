@@ -49,6 +49,9 @@ static int check_no_agent(const struct nt_uninstall *u, struct nt_err *err)
 			  u->state_dir);
 }
 
+/* A program that puts our entry back: so many looks, then we give up. */
+#define LOOKS 3
+
 /* --- steps ------------------------------------------------------------------------------------ */
 
 static int take_plugin_out(struct run *run, struct nt_err *err)
@@ -106,11 +109,30 @@ static void remove_parent(const char *path)
 		(void)rmdir(folder); /* stays when something else is in it */
 }
 
+/* Another program may have put our entry back since: without the plugin no pod would start. */
+static int look_again(struct run *run, struct nt_err *err)
+{
+	for (int i = 0; i < LOOKS && !run->u->dry_run; i++) {
+		int r = nt_takeout_entries(&run->takeout, err);
+
+		if (r <= 0)
+			return r;
+		(void)sleep(RUNTIME_TAKES_S);
+	}
+	return run->u->dry_run ? 0
+			       : nt_err_set(err, EBUSY,
+					    "a program puts our entry back into the network "
+					    "configurations; the stub stays: end that program, "
+					    "then uninstall again");
+}
+
 static int remove_binary(struct run *run, struct nt_err *err)
 {
-	int users = nt_takeout_binary(&run->takeout, err);
+	int users = look_again(run, err);
 	char line[128];
 
+	if (users == 0)
+		users = nt_takeout_binary(&run->takeout, err);
 	if (users <= 0)
 		return users;
 	snprintf(line, sizeof(line), "the stub stays for %d attachment%s and goes with the last",

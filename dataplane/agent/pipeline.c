@@ -236,6 +236,16 @@ static uint64_t client_of(const struct nt_agent *a, const struct nt_record *r)
 	return nt_siphash(&a->client_key, nt_slice_mem(&r->client_ip, sizeof(r->client_ip)));
 }
 
+/* A new row is the last one. */
+static void took(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_record *r,
+		 enum nt_fold depth, uint64_t client)
+{
+	struct nt_row *rows;
+	size_t len = nt_aggregate_rows(a->rows, &rows);
+
+	nt_rowshare_took(&pod->rowshare, r, depth, client, rows[len - 1].octets_len);
+}
+
 /* Under fewer and fewer keys, until there is a row for it. */
 static uint64_t place_folded(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_record *r,
 			     uint64_t client)
@@ -255,7 +265,7 @@ static uint64_t place_folded(struct nt_agent *a, struct nt_agent_pod *pod, struc
 			return 0;
 		id = nt_aggregate_commit_folded(a->rows, whole.qname, may_add);
 		if (id > a->last_row_id)
-			nt_rowshare_took(&pod->rowshare, r, depth, client);
+			took(a, pod, r, depth, client);
 	}
 	a->stats.folded += id != 0;
 	return id;
@@ -274,7 +284,7 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_re
 	if (!id && !may_add)
 		return place_folded(a, pod, r, client);
 	if (id > a->last_row_id)
-		nt_rowshare_took(&pod->rowshare, r, NT_FOLD_NONE, client);
+		took(a, pod, r, NT_FOLD_NONE, client);
 	return id;
 }
 

@@ -46,22 +46,23 @@ bool nt_rowshare_allows(const struct nt_rowshare *s, const struct nt_record *r, 
 }
 
 void nt_rowshare_took(struct nt_rowshare *s, const struct nt_record *r, enum nt_fold depth,
-		      uint64_t client)
+		      uint64_t client, uint32_t octets)
 {
+	uint32_t rows = 1 + octets / NT_ROWSHARE_OCTETS;
 	uint16_t *n;
 
 	if (r->side == NT_SIDE_CLIENT) {
-		s->own[depth]++;
+		s->own[depth] += rows;
 		return;
 	}
-	s->served[depth]++;
+	s->served[depth] += rows;
 	if ((int)depth >= DEPTHS_BY_CLIENT)
 		return;
 	if (!s->clients) /* without memory the clients share by who comes first */
 		s->clients = calloc(DEPTHS_BY_CLIENT * NT_ROWSHARE_CLIENTS, sizeof(*s->clients));
 	n = s->clients ? &s->clients[bucket_of(depth, client)] : NULL;
-	if (n && *n < UINT16_MAX)
-		++*n;
+	if (n)
+		*n = (uint16_t)(rows < (uint32_t)(UINT16_MAX - *n) ? *n + rows : UINT16_MAX);
 }
 
 void nt_rowshare_reset(struct nt_rowshare *s)

@@ -17,6 +17,8 @@
 #define NT_ROWSHARE_CLIENTS 256
 /* Rows of all names per side: response codes, transports and policies, but no names nor servers. */
 #define NT_ROWSHARE_ALL 64
+/* A long row counts once more for each so many octets; most have some hundred. */
+#define NT_ROWSHARE_OCTETS 4096
 
 struct nt_rowshare {
 	uint32_t own[NT_FOLD_MAX]; /* rows of the pod's own lookups */
@@ -28,9 +30,9 @@ struct nt_rowshare {
  * limit: rows per pod. */
 bool nt_rowshare_allows(const struct nt_rowshare *s, const struct nt_record *r, enum nt_fold depth,
 			uint64_t client, uint32_t limit);
-/* It was added. */
+/* It was added, of so many octets. */
 void nt_rowshare_took(struct nt_rowshare *s, const struct nt_record *r, enum nt_fold depth,
-		      uint64_t client);
+		      uint64_t client, uint32_t octets);
 /* A new interval. */
 void nt_rowshare_reset(struct nt_rowshare *s);
 void nt_rowshare_done(struct nt_rowshare *s);

@@ -7,6 +7,8 @@
 #include "lib/base/cleanup.h"
 
 enum { FEW = 16, CLASS_IN = 1 };
+/* A pointer (RFC 1035, 4.1.4) reaches no further. */
+enum { POINTER_MAX = 0x3fff };
 
 struct answer {
 	struct nt_slice name, rdata;
@@ -72,7 +74,7 @@ static int read_owner(const struct reader *rd, uint16_t at, struct nt_slice *ret
 	pointer = nt_cursor_u16(&c);
 	if (rd->msg->has_question && pointer == NT_DNS_QNAME_POINTER)
 		*ret_text = rd->qname;
-	else if (rd->alias.p && pointer == (0xc000 | rd->alias_at))
+	else if (rd->alias.p && rd->alias_at <= POINTER_MAX && pointer == (0xc000 | rd->alias_at))
 		*ret_text = rd->alias;
 	else
 		return read_name(rd, at, ret_text);
@@ -183,27 +185,54 @@ static void sort(struct answer *answers, size_t len)
 	}
 }
 
+/* The name is in the record once for a run of answers of one set. */
+static size_t text_len(const struct answer *a, const struct answer *before)
+{
+	bool same = before && compare_sets(a, before) == 0;
+
+	return a->rdata.len + (same ? 0 : a->name.len);
+}
+
+/* In the order of the message, so that a server's first answers are the ones that are shown. */
+static int read_answers(struct reader *rd, struct answer *answers, size_t *ret_len, bool *ret_cut)
+{
+	struct nt_dns_iter it = { 0 };
+	struct nt_dns_rr rr;
+	size_t len = 0, text = 0;
+
+	*ret_cut = false;
+	while (len < rd->msg->ancount && nt_dns_next(rd->msg, &it, &rr)) {
+		if (rr.section != NT_DNS_ANSWER)
+			break;
+		if (read_answer(rd, &rr, &answers[len]) < 0)
+			return -ENOMEM;
+		text += text_len(&answers[len], len ? &answers[len - 1] : NULL);
+		*ret_cut = text > NT_RRSETS_TEXT_MAX;
+		if (*ret_cut)
+			break;
+		len++;
+	}
+	*ret_len = len;
+	return 0;
+}
+
 int nt_rrsets_from_msg(const struct nt_dns_msg *msg, struct nt_arena *arena, struct nt_record *r)
 {
 	struct reader rd = { .msg = msg, .arena = arena, .qname = r->qname };
 	struct answer few[FEW], *answers = few;
 	_cleanup_free_ struct answer *many = NULL;
-	struct nt_dns_iter it = { 0 };
-	struct nt_dns_rr rr;
-	size_t len = 0;
+	size_t len;
+	bool cut;
 
 	if (msg->ancount > FEW) {
 		answers = many = calloc(msg->ancount, sizeof(*answers));
 		if (!many)
 			return -ENOMEM;
 	}
-	while (len < msg->ancount && nt_dns_next(msg, &it, &rr)) {
-		if (rr.section != NT_DNS_ANSWER)
-			break;
-		if (read_answer(&rd, &rr, &answers[len]) < 0)
-			return -ENOMEM;
-		len++;
-	}
+	if (read_answers(&rd, answers, &len, &cut) < 0)
+		return -ENOMEM;
+	if (cut)
+		r->error = NT_SLICE_LIT(NT_RRSETS_CUT);
 	if (!len)
 		return 0;
 	sort(answers, len);

@@ -18,15 +18,21 @@ static void tear_down(void)
 	nt_rowshare_done(&share);
 }
 
-/* Rows that it gets when it wants `wanted` of that kind. */
-static uint32_t take(enum nt_side side, enum nt_fold depth, uint64_t client, uint32_t wanted)
+/* Rows of so many octets that it gets when it wants `wanted` of that kind. */
+static uint32_t take_long(enum nt_side side, enum nt_fold depth, uint64_t client, uint32_t wanted,
+			  uint32_t octets)
 {
 	const struct nt_record r = { .side = side };
 	uint32_t got = 0;
 
 	for (; got < wanted && nt_rowshare_allows(&share, &r, depth, client, LIMIT); got++)
-		nt_rowshare_took(&share, &r, depth, client);
+		nt_rowshare_took(&share, &r, depth, client, octets);
 	return got;
+}
+
+static uint32_t take(enum nt_side side, enum nt_fold depth, uint64_t client, uint32_t wanted)
+{
+	return take_long(side, depth, client, wanted, 700);
 }
 
 START_TEST(own_rows)
@@ -67,6 +73,20 @@ START_TEST(served_rows_are_bounded)
 }
 END_TEST
 
+/* With rows of 64 KiB of answers a pod does not take more than with many of the usual ones. */
+START_TEST(long_rows_count_more)
+{
+	enum { LONG = 16 * NT_ROWSHARE_OCTETS };
+
+	ck_assert_uint_eq(take_long(NT_SIDE_CLIENT, NT_FOLD_NONE, 0, 10000, LONG), LIMIT / 17 + 1);
+	ck_assert_uint_eq(take(NT_SIDE_CLIENT, NT_FOLD_NONE, 0, 1), 0);
+	ck_assert_uint_le(take_long(NT_SIDE_SERVER, NT_FOLD_NONE, 1, 10000, LONG),
+			  LIMIT * 4 / 17 / 2 + 1);
+	ck_assert_uint_gt(take_long(NT_SIDE_SERVER, NT_FOLD_NONE, 2, 10000, UINT32_MAX), 0);
+	ck_assert_uint_eq(take(NT_SIDE_SERVER, NT_FOLD_NONE, 3, 1), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("agent_rowshare");
@@ -76,6 +96,7 @@ int main(void)
 	tcase_add_test(tc, own_rows);
 	tcase_add_test(tc, a_flood_leaves_half_to_other_clients);
 	tcase_add_test(tc, served_rows_are_bounded);
+	tcase_add_test(tc, long_rows_count_more);
 	suite_add_tcase(s, tc);
 	return nt_suite_run(s);
 }

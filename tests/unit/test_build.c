@@ -8,6 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/names/names.h"
+#include "lib/record/rrsets.h"
 #include "tests/unit/dns_build.h"
 #include "tests/unit/record_rows.h"
 #include "tests/unit/suite.h"
@@ -370,6 +371,106 @@ START_TEST(test_order_of_answers_does_not_matter)
 }
 END_TEST
 
+/* An owner that only looks like a pointer to the alias, whose place no pointer reaches. */
+START_TEST(test_alias_beyond_pointers)
+{
+	static char filler[0x4010 - 12 - 17 - 12 - 12];
+	struct nt_pair_query q = a_query("example.com");
+	struct nt_dns_msg msg;
+	struct nt_record r;
+
+	put_header(&reply, 1, NT_DNS_QR, 1, 3, 0, 0);
+	put_question(&reply, NT_TYPE_A);
+	put_record(&reply, NT_SLICE_LIT("\xc0\x0c"), 65280, 1, 1,
+		   nt_slice_mem(filler, sizeof(filler)));
+	put_record(&reply, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_CNAME, 1, 1,
+		   NT_SLICE_LIT("\4edge\xc0\x0c"));
+	ck_assert_uint_eq(reply.len, 0x4010 + 7);
+	/* What is at offset 16, where the owner points. */
+	memcpy(reply.wire + 12, "\3exa\3ple\3com\0", 13);
+	put_record(&reply, NT_SLICE_LIT("\xc0\x10"), NT_TYPE_A, 1, 1,
+		   NT_SLICE_LIT("\x0a\x02\x00\x07"));
+	msg = parsed();
+	r = build(&(struct nt_txn){
+		.kind = NT_TXN_ANSWERED, .query = &q, .reply = &msg, .reply_ns = q.first_ns });
+	ck_assert_uint_eq(r.rrsets_len, 3);
+	ASSERT_TEXT(r.rrsets[2].name, "ple.com");
+	ck_assert_uint_eq(r.rrsets[2].type, NT_TYPE_A);
+}
+END_TEST
+
+static uint32_t row_octets(const struct nt_record *r)
+{
+	struct nt_aggregate *agg = nt_aggregate_new(1, true, 1, NULL);
+	struct nt_row *rows;
+	uint32_t octets;
+
+	ck_assert_uint_eq(nt_aggregate_add(agg, r), 1);
+	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 1);
+	octets = rows[0].octets_len;
+	nt_aggregate_free(agg);
+	return octets;
+}
+
+/* Sixteen octets of wire, three thousand of text: a name of octets that are written \DDD, three
+ * times, in a set of its own (MINFO). */
+START_TEST(test_long_answers_are_cut)
+{
+	enum { ANSWERS = (65535 - 12 - 259) / 16 };
+	struct nt_pair_query q = a_query("example.com");
+	struct nt_dns_msg msg;
+	struct nt_record r;
+
+	put_header(&reply, 1, NT_DNS_QR, 1, ANSWERS, 0, 0);
+	for (unsigned label = 0; label < 4; label++) {
+		unsigned len = label < 3 ? 63 : 61;
+
+		reply.wire[reply.len++] = (uint8_t)len;
+		memset(reply.wire + reply.len, 1, len);
+		reply.len += len;
+	}
+	put_slice(&reply, NT_SLICE_LIT("\0\0\1\0\1"));
+	for (unsigned i = 0; i < ANSWERS; i++)
+		put_record(&reply, NT_SLICE_LIT("\xc0\x0c"), 14, 2 + i, 1,
+			   NT_SLICE_LIT("\xc0\x0c\xc0\x0c"));
+	msg = parsed();
+	q.qname = msg.qname;
+	r = build(&(struct nt_txn){
+		.kind = NT_TXN_ANSWERED, .query = &q, .reply = &msg, .reply_ns = q.first_ns });
+	ck_assert_uint_gt(reply.len, 65000);
+	ck_assert_uint_eq(r.rrsets_len, NT_RRSETS_TEXT_MAX / r.rrsets[0].name.len / 3);
+	ck_assert_uint_eq(r.rrsets[0].class_, 2); /* the first ones */
+	ASSERT_TEXT(r.error, NT_RRSETS_CUT);
+	ck_assert_uint_lt(row_octets(&r), NT_RRSETS_TEXT_MAX + 8192);
+}
+END_TEST
+
+/* As many addresses as a message has room for. */
+START_TEST(test_many_answers_stay_whole)
+{
+	enum { ANSWERS = (65535 - 12 - 17) / 16 };
+	struct nt_pair_query q = a_query("example.com");
+	struct nt_dns_msg msg;
+	struct nt_record r;
+
+	put_header(&reply, 1, NT_DNS_QR, 1, ANSWERS, 0, 0);
+	put_question(&reply, NT_TYPE_A);
+	for (unsigned i = 0; i < ANSWERS; i++) {
+		const char ip[] = { (char)200, (char)200, (char)(100 + i / 150),
+				    (char)(100 + i % 150) };
+
+		put_record(&reply, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 1,
+			   nt_slice_mem(ip, sizeof(ip)));
+	}
+	msg = parsed();
+	r = build(&(struct nt_txn){
+		.kind = NT_TXN_ANSWERED, .query = &q, .reply = &msg, .reply_ns = q.first_ns });
+	ck_assert_uint_eq(r.rrsets_len, 1);
+	ck_assert_uint_eq(r.rrsets[0].rdata_len, ANSWERS);
+	ck_assert_uint_eq(r.error.len, 0);
+}
+END_TEST
+
 START_TEST(test_without_a_question)
 {
 	struct nt_pair_query q = { .queries = 1, .bytes = 12, .first_ns = 1, .last_ns = 1 };
@@ -419,6 +520,9 @@ int main(void)
 	tcase_add_loop_test(t, test_name_aggr, 0, (int)NT_ARRAY_LEN(aggregates));
 	tcase_add_test(t, test_answer_section);
 	tcase_add_test(t, test_order_of_answers_does_not_matter);
+	tcase_add_test(t, test_alias_beyond_pointers);
+	tcase_add_test(t, test_long_answers_are_cut);
+	tcase_add_test(t, test_many_answers_stay_whole);
 	tcase_add_test(t, test_without_a_question);
 	tcase_add_test(t, test_full_arena);
 	suite_add_tcase(s, t);

@@ -156,6 +156,7 @@ const struct nt_keep_news *nt_gaplog_open_ones(const struct nt_gaplog *g, size_t
 void nt_gaplog_add(struct nt_gaplog *g, const struct nt_keep_news *news)
 {
 	struct record r = record_of(news);
+	ssize_t n;
 
 	follow(g, news);
 	if (g->fd == -1)
@@ -164,10 +165,15 @@ void nt_gaplog_add(struct nt_gaplog *g, const struct nt_keep_news *news)
 		complain(g, "too many gaps between two batches");
 		return;
 	}
-	if (write(g->fd, &r, sizeof(r)) == (ssize_t)sizeof(r))
+	n = write(g->fd, &r, sizeof(r));
+	if (n == (ssize_t)sizeof(r)) {
 		g->records++;
-	else
-		complain(g, "cannot be written");
+		return;
+	}
+	/* What is behind a torn record is never read. */
+	if (n > 0 && ftruncate(g->fd, (off_t)(g->records * sizeof(r))) == -1)
+		complain(g, strerror(errno));
+	complain(g, "cannot be written");
 }
 
 /* One rename: killed at any moment, the file has what is open. */
@@ -194,5 +200,5 @@ void nt_gaplog_told(struct nt_gaplog *g)
 	nt_closep(&g->fd);
 	open_file(g);
 	g->records = len;
-	g->failed = false;
+	g->failed = g->fd == -1;
 }

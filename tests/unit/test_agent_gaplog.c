@@ -3,8 +3,10 @@
 #include "dataplane/agent/gaplog.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +127,32 @@ START_TEST(torn_or_foreign)
 }
 END_TEST
 
+static void limit_files(rlim_t octets)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = octets == RLIM_INFINITY ? limit.rlim_max : octets;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A full disk takes half a record: those that come when there is room again are read. */
+START_TEST(torn_by_a_full_disk)
+{
+	struct stat st;
+
+	signal(SIGXFSZ, SIG_IGN);
+	add(1, 100, 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	limit_files((rlim_t)st.st_size + 20);
+	add(2, 200, 0);
+	limit_files(RLIM_INFINITY);
+	add(3, 300, 0);
+	restart();
+	check("1 100-0;3 300-0;", "1 100-0;3 300-0;");
+}
+END_TEST
+
 START_TEST(bounded)
 {
 	struct stat st;
@@ -171,6 +199,7 @@ int main(void)
 	tcase_add_test(t, what_was_not_told_is_left);
 	tcase_add_test(t, told_at_once);
 	tcase_add_test(t, torn_or_foreign);
+	tcase_add_test(t, torn_by_a_full_disk);
 	tcase_add_test(t, bounded);
 	tcase_add_test(t, no_file);
 	suite_add_tcase(s, t);

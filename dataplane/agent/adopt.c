@@ -47,6 +47,7 @@ struct nt_adopt {
 	struct timespec cache_mtime;
 	uint64_t objects_generation;
 	bool dirty; /* something is left to be tried again */
+	bool cache_failed; /* at the last look */
 	struct nt_adopt_stats stats;
 };
 
@@ -263,17 +264,23 @@ static void on_entry(void *ctx, const struct nt_cnicache_entry *entry)
 		(void)adopt(a, entry->netns, &pod);
 }
 
-static void look_at_cache(struct nt_adopt *a)
+/* Was all of it read? */
+static bool look_at_cache(struct nt_adopt *a)
 {
 	struct nt_err err = { 0 };
 	size_t bad = 0;
+	int r;
 
 	if (!a->config.cache_dir)
-		return;
-	nt_cnicache_scan(a->config.cache_dir, on_entry, a, &bad, &err);
+		return true;
+	r = nt_cnicache_scan(a->config.cache_dir, on_entry, a, &bad, &err);
+	if (r < 0 && !a->cache_failed)
+		nt_log_warn("%s; it is tried again", err.msg);
+	a->cache_failed = r < 0;
 	if (bad > a->stats.bad_entries)
 		nt_log_warn("%zu files are no entries, the last one: %s", bad, err.msg);
 	a->stats.bad_entries = bad;
+	return r == 0 && bad == 0;
 }
 
 /* --- the list of pods ------------------------------------------------------------------------- */
@@ -423,14 +430,17 @@ bool nt_adopt_has_news(const struct nt_adopt *a)
 		nt_objects_generation(a->config.objects) != a->objects_generation);
 }
 
-/* Notes of pods that are tapped by now, or that nobody tells of any more. */
-static void drop_old_notes(struct nt_adopt *a)
+/* Notes of pods that are tapped by now, or that nobody tells of any more. A pod whose entry could
+ * not be read is there still: the plugin's word that it is left alone must outlive that. */
+static void drop_old_notes(struct nt_adopt *a, bool is_whole)
 {
 	struct noted *all = (struct noted *)a->noted.p;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
-		if (all[i].look == a->stats.looks)
+		if (all[i].look == a->stats.looks ||
+		    (!is_whole &&
+		     nt_failure_find(a->config.state_dir, &all[i].pod) == NT_FAILURE_EXCLUDED))
 			all[kept++] = all[i];
 		else
 			nt_failure_drop(a->config.state_dir, &all[i].pod);
@@ -441,6 +451,7 @@ static void drop_old_notes(struct nt_adopt *a)
 void nt_adopt_look(struct nt_adopt *a)
 {
 	struct nt_err err;
+	bool is_whole;
 	int r;
 
 	nt_buf_reset(&a->tapped);
@@ -461,7 +472,8 @@ void nt_adopt_look(struct nt_adopt *a)
 	a->objects_generation = a->config.objects ? nt_objects_generation(a->config.objects) : 0;
 	a->dirty = false;
 	a->stats.failed = 0;
-	look_at_cache(a);
+	is_whole = look_at_cache(a);
 	look_at_list(a);
-	drop_old_notes(a);
+	drop_old_notes(a, is_whole);
+	a->dirty |= !is_whole;
 }

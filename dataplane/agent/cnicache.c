@@ -160,14 +160,17 @@ int nt_cnicache_parse(const char *file, struct nt_slice text, struct nt_cnicache
 	return r;
 }
 
-void nt_cnicache_scan(const char *path, nt_cnicache_fn *fn, void *ctx, size_t *ret_bad,
-		      struct nt_err *err)
+int nt_cnicache_scan(const char *path, nt_cnicache_fn *fn, void *ctx, size_t *ret_bad,
+		     struct nt_err *err)
 {
 	_cleanup_closedir_ DIR *dir = opendir(path);
 	size_t files = 0, bad_files = 0;
 	struct dirent *d;
 
-	while (dir && (d = readdir(dir)) && files < NT_CNICACHE_FILES_MAX) {
+	*ret_bad = 0;
+	if (!dir)
+		return errno == ENOENT ? 0 : nt_err_sys(err, errno, "CNI cache: open %s", path);
+	while ((errno = 0, d = readdir(dir)) && files < NT_CNICACHE_FILES_MAX) {
 		_cleanup_buf_ struct nt_buf text = { 0 };
 		struct nt_cnicache_entry entry;
 		int r;
@@ -187,4 +190,8 @@ void nt_cnicache_scan(const char *path, nt_cnicache_fn *fn, void *ctx, size_t *r
 			bad_files++;
 	}
 	*ret_bad = bad_files;
+	if (d)
+		return nt_err_set(err, E2BIG, "CNI cache: more than %d files in %s",
+				  NT_CNICACHE_FILES_MAX, path);
+	return errno ? nt_err_sys(err, errno, "CNI cache: read %s", path) : 0;
 }

@@ -28,7 +28,8 @@ int nt_cnicache_parse(const char *file, struct nt_slice text, struct nt_cnicache
 		      struct nt_err *err) NT_MUSTCHECK;
 
 /* Calls fn for each entry of the folder; a missing folder is an empty one. ret_bad: files that are
- * no entries, a reason of the last one in err. */
+ * no entries, a reason of the last one in err. 0: all files were looked at; else -errno
+ * with the reason in err (-E2BIG: there are more than NT_CNICACHE_FILES_MAX). */
 typedef void nt_cnicache_fn(void *ctx, const struct nt_cnicache_entry *entry);
-void nt_cnicache_scan(const char *path, nt_cnicache_fn *fn, void *ctx, size_t *ret_bad,
-		      struct nt_err *err);
+int nt_cnicache_scan(const char *path, nt_cnicache_fn *fn, void *ctx, size_t *ret_bad,
+		     struct nt_err *err) NT_MUSTCHECK;

@@ -184,11 +184,15 @@ START_TEST(folder)
 	struct nt_err err = { 0 };
 	size_t found = 0, bad = 0;
 
-	nt_cnicache_scan(RECORDED, count, &found, &bad, &err);
+	ck_assert_int_eq(nt_cnicache_scan(RECORDED, count, &found, &bad, &err), 0);
 	ck_assert_uint_eq(found, 3);
 	ck_assert_uint_eq(bad, 1); /* README.md */
 	found = 0;
-	nt_cnicache_scan(RECORDED "/none", count, &found, &bad, &err);
+	ck_assert_int_eq(nt_cnicache_scan(RECORDED "/none", count, &found, &bad, &err), 0);
+	ck_assert_uint_eq(found + bad, 0);
+	/* Not empty, but not readable: nobody may take that for the end of its pods. */
+	ck_assert_int_eq(nt_cnicache_scan(RECORDED "/README.md", count, &found, &bad, &err),
+			 -ENOTDIR);
 	ck_assert_uint_eq(found + bad, 0);
 }
 END_TEST

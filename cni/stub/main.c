@@ -83,7 +83,8 @@ static void remove_self(void)
 		return;
 	path[len] = '\0';
 	if (stat("/proc/self/exe", &self) == 0 && lstat(path, &there) == 0 &&
-	    self.st_ino == there.st_ino && self.st_dev == there.st_dev)
+	    self.st_ino == there.st_ino && self.st_dev == there.st_dev &&
+	    !(there.st_mode & NT_STUB_STAYS))
 		(void)unlink(path);
 }
 

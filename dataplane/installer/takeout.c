@@ -10,6 +10,7 @@
 
 #include "dataplane/installer/chain.h"
 #include "dataplane/installer/hostfs.h"
+#include "dataplane/installer/jsonspan.h"
 #include "dataplane/installer/stub.h"
 #include "dataplane/installer/swap.h"
 #include "dataplane/installer/users.h"
@@ -304,6 +305,9 @@ static int stub_one(const struct nt_takeout *t, int dir_fd, const char *name, co
 		return 1;
 	nt_swap_sweep(dir_fd);
 	r = nt_swap_put(dir_fd, name, old, 0755, nt_stub_image(), err);
+	if (r == 0 && (plugin.st_mode & NT_STUB_STAYS) &&
+	    fchmodat(dir_fd, name, plugin.st_mode & 07777 & ~NT_STUB_STAYS, 0) == -1)
+		r = nt_err_sys(err, errno, "mode");
 	if (r < 0)
 		return nt_err_wrap(err, "%s", path);
 	wait_for(&plugin);
@@ -363,10 +367,87 @@ static int count_users(const struct nt_takeout *t, struct nt_err *err)
 			 : users;
 }
 
+/* 1: what is left of this configuration names us, inside of another plugin's. */
+static int names_us(const struct nt_takeout *t, const char *path, struct nt_err *err)
+{
+	_cleanup_(conf_done) struct conf c = { .path = path, .fd = -1 };
+	struct nt_conflist list;
+	struct nt_slice text;
+	struct nt_jsonspan s;
+	int r = read_conf(t, &c, err);
+
+	if (r <= 0)
+		return r;
+	text = nt_slice_mem(c.text.p, c.text.len);
+	/* In the list itself: take_once() has judged that. */
+	if (nt_conflist_read(text, &list, NULL) == 0 && list.ours)
+		return 0;
+	s = nt_jsonspan_init(text);
+	return nt_users_names_us(nt_jsonspan_value(&s));
+}
+
+/* Only what a runtime reads; others keep copies of configurations there. */
+static bool is_read(const char *name)
+{
+	struct nt_slice n = nt_slice_str(name);
+
+	return nt_slice_ends(n, NT_SLICE_LIT(".conf")) || nt_slice_ends(n, NT_SLICE_LIT(".json")) ||
+	       nt_slice_ends(n, NT_SLICE_LIT(".conflist"));
+}
+
+/* 1, and its path, when there is one that we cannot be taken out of. */
+static int find_inside(const struct nt_takeout *t, char ret_path[PATH_MAX], struct nt_err *err)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const char *folder = t->record->conf_dir, *name;
+	int r = 0, fd;
+	struct dirent *d;
+
+	snprintf(ret_path, PATH_MAX, "%s/", folder);
+	fd = folder[0] ? open_folder_of(t, ret_path, &name, err) : -ENOENT;
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return nt_err_sys(err, ENOMEM, "%s", folder);
+	}
+	while (r == 0 && (d = readdir(dir))) {
+		if (!is_read(d->d_name))
+			continue;
+		snprintf(ret_path, PATH_MAX, "%s/%s", folder, d->d_name);
+		r = names_us(t, ret_path, err);
+	}
+	return r;
+}
+
+/* The stub knows no configuration: by this bit it stays behind the last DEL, too. */
+static int let_stay(const struct nt_takeout *t, int dir_fd, const char *name, const char *path,
+		    struct nt_err *err)
+{
+	struct stat st;
+
+	if (t->dry_run || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return 0;
+	if (fchmodat(dir_fd, name, (st.st_mode & 07777) | NT_STUB_STAYS, 0) == -1)
+		return nt_err_sys(err, errno, "mode of %s", path);
+	return 1;
+}
+
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err)
 {
-	int users = count_users(t, err), r;
+	char path[PATH_MAX];
+	int users = 0, r = find_inside(t, path, err);
 
+	if (r > 0) {
+		r = each_binary(t, let_stay, err);
+		return r < 0 ? r
+			     : nt_err_set(err, EBUSY,
+					  "%s names nametap inside of another plugin (Multus?); "
+					  "the stub stays: take it out there, then uninstall again",
+					  path);
+	}
+	users = r < 0 ? r : count_users(t, err);
 	if (users != 0)
 		return users;
 	r = each_binary(t, remove_one, err);

@@ -35,5 +35,5 @@ int nt_takeout_stub(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK
 
 /* The plugin's file, when no attachment needs it. Returns how many attachments do: then the stub
  * stays and takes itself away behind the last one. -ENOENT: there is a host_root and no cache_dir;
- * the stub stays. */
+ * -EBUSY: a configuration names us where we cannot be taken out. Then the stub stays, too. */
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK;

@@ -14,6 +14,8 @@
 /* All annotations of a pod may be in it. */
 #define FILE_BYTES_MAX (4 * 1024 * 1024)
 #define TYPE "nametap"
+/* Its cniDir is /var/lib/cni/multus; libcni's cache is below that. */
+#define MULTUS_CACHE "../multus/results/"
 #define CONTAINERD_KEY "io.kubernetes.cri.pod-annotations"
 
 static bool has_our_type(struct nt_slice list)
@@ -26,6 +28,23 @@ static bool has_our_type(struct nt_slice list)
 	s = nt_jsonspan_open(plugins);
 	while (nt_jsonspan_next(&s, &key, &plugin)) {
 		if (plugin.p[0] == '{' && nt_jsonspan_is(nt_jsonspan_find(plugin, "type"), TYPE))
+			return true;
+	}
+	return false;
+}
+
+bool nt_users_names_us(struct nt_slice value)
+{
+	struct nt_slice key, member;
+	struct nt_jsonspan s;
+
+	if (!value.p || (value.p[0] != '{' && value.p[0] != '['))
+		return false;
+	if (nt_jsonspan_is(nt_jsonspan_find(value, "type"), TYPE))
+		return true;
+	s = nt_jsonspan_open(value);
+	while (nt_jsonspan_next(&s, &key, &member)) {
+		if (nt_users_names_us(member))
 			return true;
 	}
 	return false;
@@ -74,14 +93,16 @@ bool nt_users_needs_us(struct nt_slice text, const struct nt_users_own *own, boo
 	return names_us(nt_jsonspan_find(root, "config"));
 }
 
-int nt_users_count(const char *cache_dir, struct nt_users_own *own)
+/* `folder`: from cache_dir on. */
+static int count_in(const char *cache_dir, const char *folder, struct nt_users_own *own)
 {
-	_cleanup_closedir_ DIR *dir = opendir(cache_dir);
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[PATH_MAX];
 	int count = 0;
 	struct dirent *d;
 
-	if (own)
-		own->found = false;
+	snprintf(path, sizeof(path), "%s/%s", cache_dir, folder);
+	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	while ((d = readdir(dir))) {
@@ -100,12 +121,23 @@ int nt_users_count(const char *cache_dir, struct nt_users_own *own)
 		needs = r == 0 && nt_users_needs_us(nt_slice_mem(text.p, text.len), own, &is_own);
 		if (needs && is_own) {
 			own->found = true;
-			snprintf(own->file, sizeof(own->file), "%s", d->d_name);
+			snprintf(own->file, sizeof(own->file), "%s%s", folder, d->d_name);
 		} else if (needs) {
 			count++;
 		}
 	}
 	return count;
+}
+
+int nt_users_count(const char *cache_dir, struct nt_users_own *own)
+{
+	int count, more;
+
+	if (own)
+		own->found = false;
+	count = count_in(cache_dir, "", own);
+	more = count < 0 ? 0 : count_in(cache_dir, MULTUS_CACHE, own);
+	return more < 0 ? more : count + more;
 }
 
 bool nt_users_is_left(const char *cache_dir, const struct nt_users_own *own)

@@ -319,6 +319,36 @@ START_TEST(users_and_links)
 }
 END_TEST
 
+/* As Multus makes its own from the first network of the node. */
+START_TEST(inside)
+{
+	static const char multus[] = "{\"cniVersion\":\"0.3.1\",\"name\":\"multus\",\"type\":"
+				     "\"multus\",\"delegates\":[{\"plugins\":[{\"type\":\"ptp\"},"
+				     "{\"type\":\"nametap\"}]}]}";
+	struct nt_install_record record = { 0 };
+	struct nt_takeout t = { .record = &record, .host_root = root, .say = say };
+	struct nt_err err = { 0 };
+	char full[256];
+
+	make_node(&record);
+	put(NET_D "/00-multus.conf", nt_slice_str(multus), 0600);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), 5);
+	has(NET_D "/00-multus.conf", nt_slice_str(multus), 0600);
+	ck_assert_int_eq(nt_takeout_stub(&t, &err), 1);
+	ck_assert_int_eq(nt_takeout_binary(&t, &err), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.msg, "00-multus.conf"));
+	has(BIN "/nametap", nt_stub_image(), 01711);
+	path_of(NET_D "/00-multus.conf", full);
+	ck_assert_int_eq(unlink(full), 0);
+	ck_assert_int_eq(nt_takeout_stub(&t, &err), 1);
+	has(BIN "/nametap", nt_stub_image(), 0711);
+	ck_assert_int_eq(nt_takeout_binary(&t, &err), 0);
+	ck_assert(!is_there(BIN "/nametap"));
+	nt_install_record_done(&record);
+	remove_node();
+}
+END_TEST
+
 /* Nothing was ever installed, or its folders are gone. */
 START_TEST(nothing)
 {
@@ -350,6 +380,7 @@ int main(void)
 	tcase_add_test(tc, odd_files);
 	tcase_add_test(tc, dry);
 	tcase_add_test(tc, users_and_links);
+	tcase_add_test(tc, inside);
 	tcase_add_test(tc, nothing);
 	tcase_set_timeout(tc, 60); /* a file that is busy is waited for, 5 s */
 	suite_add_tcase(suite, tc);

@@ -139,6 +139,29 @@ START_TEST(counted)
 }
 END_TEST
 
+/* Multus gives libcni a cache of its own. */
+START_TEST(counted_of_multus)
+{
+	struct nt_users_own own = { .container_id = "c1", .ifname = "eth0" };
+	char dir[] = "/tmp/nt-users-XXXXXX", command[300], cache[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(command, sizeof(command), "mkdir -p %s/results %s/multus/results", dir, dir);
+	ck_assert_int_eq(system(command), 0);
+	put(dir, "multus/results/net-c1-eth0", ENTRY(OURS, ""));
+	snprintf(cache, sizeof(cache), "%s/results", dir);
+	ck_assert_int_eq(nt_users_count(cache, NULL), 1);
+	ck_assert_int_eq(nt_users_count(cache, &own), 0);
+	ck_assert(own.found);
+	ck_assert(nt_users_is_left(cache, &own));
+	put(dir, "multus/results/net-c1-eth0", ENTRY(OTHERS, ""));
+	ck_assert(!nt_users_is_left(cache, &own));
+	ck_assert_int_eq(nt_users_count(cache, NULL), 0);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("users");
@@ -148,6 +171,7 @@ int main(void)
 	tcase_add_test(tc, recorded);
 	tcase_add_test(tc, long_id);
 	tcase_add_test(tc, counted);
+	tcase_add_test(tc, counted_of_multus);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);
 }

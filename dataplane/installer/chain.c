@@ -138,13 +138,21 @@ static void keep_before(struct nt_change *change, struct file *f)
 
 /* --- a list --- */
 
+static bool is_former(const struct nt_chain_want *want, struct nt_slice ours)
+{
+	for (unsigned i = 0; i < want->former_len && want->former[i]; i++) {
+		if (nt_conflist_same(ours, nt_slice_str(want->former[i])))
+			return true;
+	}
+	return false;
+}
+
 /* The new text, when there must be one. */
 static int edit_list(const struct nt_chain_want *want, const struct file *f, struct nt_buf *after,
 		     struct nt_err *err)
 {
 	struct nt_slice ours = f->conf.entry;
-	bool by_hand =
-		f->conf.ours == 1 && !(want->former.p && nt_conflist_same(ours, want->former));
+	bool by_hand = f->conf.ours == 1 && !is_former(want, ours);
 
 	if (!want->in_list)
 		return nt_conflist_remove(slice_of(&f->text), after, err);

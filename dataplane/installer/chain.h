@@ -58,9 +58,10 @@ struct nt_chain_want {
 	int root_fd; /* the host's root */
 	const char *dir; /* on the host */
 	struct nt_slice entry; /* ours, JSON */
-	/* The entry as a former start wrote it; one that is different from both was put there by
-	 * hand and keeps its keys. p NULL: none. */
-	struct nt_slice former;
+	/* The entry as former starts wrote it, JSON; one that is different from all was put there
+	 * by hand and keeps its keys. The first NULL ends them. */
+	char *const *former;
+	unsigned former_len;
 	bool in_list; /* false: the drop-in does it, no entry in the list */
 	bool no_program; /* nor in a list that we make: those go */
 	unsigned skip_bad; /* so many first files that no runtime loads are passed over */

@@ -34,6 +34,7 @@ const char *const nt_install_state_names[NT_INSTALL_STATES] = {
 	[NT_INSTALL_WAITING] = "waiting", [NT_INSTALL_HALF] = "half_written",
 	[NT_INSTALL_INVALID] = "invalid", [NT_INSTALL_UNSUPPORTED] = "unsupported",
 	[NT_INSTALL_READY] = "ready",	  [NT_INSTALL_FAILED] = "failed",
+	[NT_INSTALL_HELD] = "held_back",
 };
 
 struct nt_installer {
@@ -50,7 +51,7 @@ struct nt_installer {
 	bool knows_record; /* it was read, or there is none */
 	bool no_program; /* not in its folder, and not to be put there: no entry either */
 	struct nt_binary binary;
-	struct nt_pace pace;
+	struct nt_pace pace, binary_pace; /* of the folder of configurations; of the program */
 	struct nt_dropin dropin;
 	char network[128]; /* the drop-in's */
 	char bad[1024]; /* the first bad file and why, since bad_since_ns */
@@ -168,7 +169,7 @@ struct nt_installer_stats nt_installer_stats(const struct nt_installer *i)
 
 	s.drop_in = i->dropin.phase;
 	s.fallbacks = i->dropin.fallbacks;
-	s.fights = i->pace.fights;
+	s.fights = i->pace.fights + i->binary_pace.fights;
 	return s;
 }
 
@@ -235,9 +236,38 @@ static int remember(struct nt_installer *i, enum nt_installed_kind kind, const c
 	return r ? save(i, err) : 0;
 }
 
+/* Before it is written: after a kill in between it is still known as ours. */
+static int remember_entry(struct nt_installer *i, struct nt_err *err)
+{
+	int r = nt_install_record_entry(&i->record, i->entry);
+
+	if (r < 0)
+		return nt_err_sys(err, -r, "%s: cannot remember our entry", i->config.record);
+	return r ? save(i, err) : 0;
+}
+
 static int forget(struct nt_installer *i, const char *path, struct nt_err *err)
 {
 	return nt_install_record_drop(&i->record, path) ? save(i, err) : 0;
+}
+
+/* May it be repaired now? If not, *wait_ns says when, and *err why. */
+static bool may_repair(struct nt_installer *i, struct nt_pace *pace, const char *path,
+		       int64_t now_ns, int64_t *wait_ns, struct nt_err *err)
+{
+	bool is_fight;
+
+	if (i->config.dry_run)
+		return true;
+	*wait_ns = nt_pace_ask(pace, now_ns, &is_fight);
+	if (is_fight)
+		nt_log_warn("install: another program changes %s again and again; from now on it "
+			    "is repaired at most twice a second, later once in 30 s. Find out "
+			    "which one owns the file",
+			    path);
+	if (*wait_ns)
+		nt_err_set(err, EAGAIN, "another program changes %s again and again", path);
+	return *wait_ns == 0;
 }
 
 /* --- the folders --- */
@@ -291,7 +321,8 @@ static int open_dir(const struct nt_installer *i, const char *dir, char *ret_pat
 
 /* --- the binary --- */
 
-static int repair_binary(struct nt_installer *i, int dir_fd, struct nt_err *err)
+static int repair_binary(struct nt_installer *i, int dir_fd, int64_t now_ns, int64_t *wait_ns,
+			 struct nt_err *err)
 {
 	int r = nt_binary_check(&i->binary, dir_fd, i->plugin, err);
 	char path[PATH_MAX];
@@ -302,7 +333,7 @@ static int repair_binary(struct nt_installer *i, int dir_fd, struct nt_err *err)
 	if (i->config.show)
 		fprintf(i->config.show, "%s: %s, becomes a copy of %s\n", path,
 			r == NT_BINARY_MISSING ? "not there" : "differs", i->plugin);
-	if (i->config.dry_run)
+	if (i->config.dry_run || !may_repair(i, &i->binary_pace, path, now_ns, wait_ns, err))
 		return 0;
 	r = remember(i, NT_INSTALLED_BINARY, path, r != NT_BINARY_MISSING, err);
 	if (r == 0)
@@ -315,7 +346,8 @@ static int repair_binary(struct nt_installer *i, int dir_fd, struct nt_err *err)
 }
 
 /* *ret_go_on: also when it failed the list can be looked at. */
-static int fit_binary(struct nt_installer *i, bool *ret_go_on, struct nt_err *err)
+static int fit_binary(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, bool *ret_go_on,
+		      struct nt_err *err)
 {
 	_cleanup_close_ int dir_fd = open_dir(i, i->layout.bin_dir, i->bin_path, err);
 	struct stat st;
@@ -326,8 +358,9 @@ static int fit_binary(struct nt_installer *i, bool *ret_go_on, struct nt_err *er
 		return dir_fd;
 	if (!i->swept && !i->config.dry_run)
 		nt_swap_sweep(dir_fd);
-	r = repair_binary(i, dir_fd, err);
-	i->no_program = r < 0 && fstatat(dir_fd, NT_BINARY_NAME, &st, 0) == -1 && errno == ENOENT;
+	r = repair_binary(i, dir_fd, now_ns, wait_ns, err);
+	i->no_program = (r < 0 || *wait_ns) && fstatat(dir_fd, NT_BINARY_NAME, &st, 0) == -1 &&
+			errno == ENOENT;
 	return r;
 }
 
@@ -349,7 +382,8 @@ static struct nt_chain_want want_of(const struct nt_installer *i)
 	return (struct nt_chain_want){ .root_fd = i->root_fd,
 				       .dir = i->layout.conf_dir,
 				       .entry = nt_slice_str(i->entry),
-				       .former = nt_slice_str(i->record.entry),
+				       .former = i->record.entries,
+				       .former_len = NT_INSTALL_ENTRIES_MAX,
 				       .in_list = wants_entry(i),
 				       .no_program = i->no_program };
 }
@@ -416,9 +450,11 @@ static int apply(struct nt_installer *i, int conf_fd, const struct nt_change *ch
 	show(i, path, &change->before, &change->after);
 	if (i->config.dry_run)
 		return 0;
-	if (change->kind == NT_CHANGE_PUT)
+	if (!takes_out)
+		r = remember_entry(i, err);
+	if (r == 0 && change->kind == NT_CHANGE_PUT)
 		r = remember(i, NT_INSTALLED_MADE, path, false, err);
-	else if (!takes_out)
+	else if (r == 0 && !takes_out)
 		r = remember(i, NT_INSTALLED_ENTRY, path, false, err);
 	if (r == 0)
 		r = nt_chain_apply(conf_fd, change, err);
@@ -502,8 +538,6 @@ static int put_dropin(struct nt_installer *i, int conf_fd, struct nt_err *err)
 	char path[PATH_MAX];
 	int r;
 
-	if (nt_dropdir_placed(conf_fd, i->network, i->dropin_text))
-		return 0;
 	dropin_path(i, i->network, path, sizeof(path));
 	show(i, path, NULL, &text);
 	if (i->config.dry_run)
@@ -511,8 +545,12 @@ static int put_dropin(struct nt_installer *i, int conf_fd, struct nt_err *err)
 	r = remember(i, NT_INSTALLED_DROPIN, path, nt_dropdir_exists(conf_fd, i->network), err);
 	if (r == 0)
 		r = nt_dropdir_put(conf_fd, i->network, i->dropin_text, err);
-	i->stats.repairs += r == 0;
-	return r;
+	if (r < 0)
+		return r;
+	i->stats.repairs++;
+	/* It may have read the folder when that was made, and the file came after. */
+	nt_chain_kick(conf_fd);
+	return 0;
 }
 
 /* Drop-ins that are remembered and not wanted: of this network or of a former one. */
@@ -567,8 +605,7 @@ static int apply_all(struct nt_installer *i, int conf_fd, const struct nt_chain 
 
 static bool is_recorded(const struct nt_installer *i)
 {
-	return i->record.entry && strcmp(i->record.entry, i->entry) == 0 &&
-	       strcmp(i->record.conf_dir, i->conf_path) == 0 &&
+	return strcmp(i->record.conf_dir, i->conf_path) == 0 &&
 	       strcmp(i->record.bin_dir, i->bin_path) == 0;
 }
 
@@ -609,24 +646,44 @@ static int remember_all(struct nt_installer *i, const struct nt_chain *chain, st
 	return r == 0 && wants_entry(i) ? remember_list(i, chain, err) : r;
 }
 
-/* Our entry is in place: what an entry of a former start looked like does not matter any more, nor
- * where the folders were. */
+/* Our entry is in place: where the folders were does not matter any more. */
 static int settle(struct nt_installer *i, const struct nt_chain *chain, struct nt_err *err)
 {
-	char *entry;
 	int r;
 
 	if (i->config.dry_run)
 		return 0;
 	r = remember_all(i, chain, err);
-	if (r < 0 || is_recorded(i))
-		return r;
-	entry = strdup(i->entry);
-	if (!entry)
-		return nt_err_set(err, ENOMEM, "no memory");
-	free(i->record.entry);
-	i->record.entry = entry;
-	return save(i, err);
+	if (r == 0)
+		r = remember_entry(i, err);
+	return r < 0 || is_recorded(i) ? r : save(i, err);
+}
+
+/* Before the entry leaves the list the drop-in must be there, and the other way round. */
+static int repair_conf(struct nt_installer *i, int conf_fd, const struct nt_chain *chain,
+		       bool needs_dropin, struct nt_err *err)
+{
+	int r = needs_dropin ? put_dropin(i, conf_fd, err) : 0;
+
+	if (r == 0)
+		r = apply_all(i, conf_fd, chain, err);
+	if (r == 0 && chain->state != NT_CHAIN_HALF && chain->state != NT_CHAIN_NONE)
+		r = drop_dropins(i, conf_fd, wants_dropin(i), err);
+	if (r == -EAGAIN) /* nobody undid anything */
+		nt_pace_refund(&i->pace);
+	return r;
+}
+
+static bool may_repair_conf(struct nt_installer *i, const struct nt_chain *chain, int64_t now_ns,
+			    int64_t *wait_ns, struct nt_err *err)
+{
+	char path[PATH_MAX];
+
+	if (chain->changes_len)
+		snprintf(path, sizeof(path), "%s/%s", i->conf_path, chain->changes[0].name);
+	else
+		dropin_path(i, i->network, path, sizeof(path));
+	return may_repair(i, &i->pace, path, now_ns, wait_ns, err);
 }
 
 /* 0; *wait_ns is set when a repair was due and must wait. */
@@ -634,7 +691,7 @@ static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, st
 {
 	_cleanup_chain_ struct nt_chain chain = {};
 	_cleanup_close_ int conf_fd = open_dir(i, i->layout.conf_dir, i->conf_path, err);
-	bool is_fight;
+	bool needs_dropin;
 	int r;
 
 	if (conf_fd < 0)
@@ -651,24 +708,11 @@ static int fit_conf(struct nt_installer *i, int64_t now_ns, int64_t *wait_ns, st
 		return r;
 	i->stats.half += chain.state == NT_CHAIN_HALF && i->stats.state != NT_INSTALL_HALF;
 	i->stats.state = state_of(&chain);
-	if (chain.changes_len && !i->config.dry_run) {
-		*wait_ns = nt_pace_ask(&i->pace, now_ns, &is_fight);
-		if (is_fight)
-			nt_log_warn(
-				"install: another program changes %s/%s again and again; from "
-				"now on it is repaired at most twice a second, later once in 30 s. "
-				"Find out which one owns the file",
-				i->layout.conf_dir, chain.changes[0].name);
-		if (*wait_ns)
-			return 0;
-	}
-	/* Before the entry leaves the list the drop-in must be there, and the other way round. */
-	if (wants_dropin(i))
-		r = put_dropin(i, conf_fd, err);
-	if (r == 0)
-		r = apply_all(i, conf_fd, &chain, err);
-	if (r == 0 && chain.state != NT_CHAIN_HALF && chain.state != NT_CHAIN_NONE)
-		r = drop_dropins(i, conf_fd, wants_dropin(i), err);
+	needs_dropin = wants_dropin(i) && !nt_dropdir_placed(conf_fd, i->network, i->dropin_text);
+	if ((chain.changes_len || needs_dropin) &&
+	    !may_repair_conf(i, &chain, now_ns, wait_ns, err))
+		return 0;
+	r = repair_conf(i, conf_fd, &chain, needs_dropin, err);
 	if (r == 0 && chain.state == NT_CHAIN_READY)
 		r = settle(i, &chain, err);
 	if (r == 0 && chain.state != NT_CHAIN_READY)
@@ -697,17 +741,19 @@ static int64_t end_round(struct nt_installer *i, int r, int64_t wait_ns, struct 
 	}
 	if (r < 0)
 		return end_failed(i);
+	if (wait_ns) {
+		i->stats.state = NT_INSTALL_HELD;
+		return wait_ns;
+	}
 	if (i->stats.state == NT_INSTALL_READY)
 		err->msg[0] = '\0';
-	if (wait_ns)
-		return wait_ns;
 	return i->stats.state == NT_INSTALL_HALF ? SOON_NS : LOOK_NS;
 }
 
 int64_t nt_installer_round(struct nt_installer *i, int64_t now_ns, struct nt_err *err)
 {
+	int64_t binary_wait_ns = 0, conf_wait_ns = 0;
 	struct nt_err other;
-	int64_t wait_ns = 0;
 	bool go_on;
 	int r;
 
@@ -716,12 +762,14 @@ int64_t nt_installer_round(struct nt_installer *i, int64_t now_ns, struct nt_err
 		return end_failed(i);
 	find_layout(i);
 	/* An entry whose program is not there would keep every pod from starting. */
-	r = fit_binary(i, &go_on, err);
+	r = fit_binary(i, now_ns, &binary_wait_ns, &go_on, err);
 	if (r < 0 && go_on) {
-		(void)!fit_conf(i, now_ns, &wait_ns, &other);
+		(void)!fit_conf(i, now_ns, &conf_wait_ns, &other);
 		return end_failed(i);
 	}
 	if (r == 0)
-		r = fit_conf(i, now_ns, &wait_ns, err);
-	return end_round(i, r, wait_ns, err);
+		r = fit_conf(i, now_ns, &conf_wait_ns, binary_wait_ns ? &other : err);
+	if (r < 0 && binary_wait_ns)
+		*err = other;
+	return end_round(i, r, binary_wait_ns ? binary_wait_ns : conf_wait_ns, err);
 }

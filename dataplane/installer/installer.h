@@ -36,7 +36,8 @@ enum nt_install_state {
 	NT_INSTALL_UNSUPPORTED = 3, /* its CNI version is none of the plugin's */
 	NT_INSTALL_READY = 4, /* as it should be */
 	NT_INSTALL_FAILED = 5, /* something could not be written; the log says what */
-	NT_INSTALL_STATES = 6,
+	NT_INSTALL_HELD = 6, /* a repair is due and waits: another program undoes each (pace.h) */
+	NT_INSTALL_STATES = 7,
 };
 
 extern const char *const nt_install_state_names[NT_INSTALL_STATES];

@@ -39,5 +39,12 @@ int64_t nt_pace_ask(struct nt_pace *p, int64_t now_ns, bool *ret_news)
 		return p->debt_until_ns - now_ns - credit;
 	}
 	p->debt_until_ns += interval;
+	p->last_ns = interval;
 	return 0;
+}
+
+void nt_pace_refund(struct nt_pace *p)
+{
+	p->debt_until_ns -= p->last_ns;
+	p->last_ns = 0;
 }

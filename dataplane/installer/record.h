@@ -17,6 +17,8 @@
 #define NT_INSTALL_RECORD_DEFAULT "/var/lib/nametap/installed.json"
 /* Files that are remembered, at most; a node has one or two networks. */
 #define NT_INSTALL_FILES_MAX 256
+/* Forms of our entry, at most: one for each time that the options changed. */
+#define NT_INSTALL_ENTRIES_MAX 8
 
 enum nt_installed_kind {
 	NT_INSTALLED_ENTRY = 0, /* our entry is in somebody's list: nt_conflist_remove() */
@@ -36,7 +38,9 @@ struct nt_installed {
 struct nt_install_record {
 	char conf_dir[512]; /* "": none yet */
 	char bin_dir[512];
-	char *entry; /* owned: our entry as we write it, JSON; NULL: none yet */
+	/* Owned: our entry as we wrote it, JSON, the newest first; NULL: no more. A list that was
+	 * not the first for long may have an old one. */
+	char *entries[NT_INSTALL_ENTRIES_MAX];
 	struct nt_installed *files; /* owned */
 	unsigned files_len;
 };
@@ -54,5 +58,7 @@ void nt_install_record_done(struct nt_install_record *r);
  * 0: it was known, -ENOSPC: NT_INSTALL_FILES_MAX, -ENOMEM, -ENAMETOOLONG. */
 int nt_install_record_add(struct nt_install_record *r, enum nt_installed_kind kind,
 			  const char *path, bool was_there) NT_MUSTCHECK;
+/* The newest form of our entry. 1: something changed, 0: it was that already, -ENOMEM. */
+int nt_install_record_entry(struct nt_install_record *r, const char *entry) NT_MUSTCHECK;
 /* Forgets a file; true when it was there. */
 bool nt_install_record_drop(struct nt_install_record *r, const char *path);

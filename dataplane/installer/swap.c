@@ -5,7 +5,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/xattr.h>
 #include <time.h>
 
@@ -18,9 +21,27 @@
 
 /* --- a new file beside it --- */
 
+/* In each container we may have the same process number. */
 static void tmp_name(char *name, size_t size)
 {
-	snprintf(name, size, TMP_PREFIX "%d" TMP_SUFFIX, (int)getpid());
+	uint64_t number = 0;
+
+	(void)!getrandom(&number, sizeof(number), GRND_NONBLOCK);
+	snprintf(name, size, TMP_PREFIX "%d-%016" PRIx64 TMP_SUFFIX, (int)getpid(), number);
+}
+
+/* As long as one of us has the folder, nobody sweeps it: a temporary name may be all that another
+ * program's file has during an exchange. */
+static int enter(int dir_fd, struct nt_err *err)
+{
+	return nt_file_lock_briefly(dir_fd, LOCK_SH) == -EAGAIN
+		       ? nt_err_set(err, EAGAIN, "somebody has locked the folder")
+		       : 0;
+}
+
+static void leave(int dir_fd)
+{
+	(void)flock(dir_fd, LOCK_UN);
 }
 
 /* Labels and ACLs; what cannot be copied is the file system's own. */
@@ -67,7 +88,6 @@ static int make_tmp(int dir_fd, const char *tmp, int like_fd, const struct stat 
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd, r;
 
-	(void)unlinkat(dir_fd, tmp, 0); /* of a former process of this number */
 	fd = openat(dir_fd, tmp, flags, 0600);
 	if (fd == -1)
 		return nt_err_sys(err, errno, "create %s", tmp);
@@ -184,19 +204,31 @@ static int exchange(int dir_fd, const char *tmp, const char *name, int fd, int n
 	return 0;
 }
 
-int nt_swap_replace(int dir_fd, const char *name, int fd, const struct stat *seen,
-		    struct nt_slice text, struct nt_err *err)
+/* Without a new file: what is open for writing for long costs nothing. */
+static int check_unused(int fd, struct nt_err *err)
+{
+	enum lease lease;
+	int r = take_lease(fd, &lease, err);
+
+	if (lease == LEASE_HELD)
+		(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return r;
+}
+
+static int replace(int dir_fd, const char *name, int fd, const struct stat *seen,
+		   struct nt_slice text, struct nt_err *err)
 {
 	_cleanup_close_ int new_fd = -1;
 	enum lease lease;
 	char tmp[64];
-	int r;
+	int r = check_unused(fd, err);
 
-	tmp_name(tmp, sizeof(tmp));
-	r = make_tmp(dir_fd, tmp, fd, seen, text, err);
 	if (r < 0)
-		return nt_err_wrap(err, "%s", name);
-	new_fd = r;
+		return r;
+	tmp_name(tmp, sizeof(tmp));
+	new_fd = make_tmp(dir_fd, tmp, fd, seen, text, err);
+	if (new_fd < 0)
+		return new_fd;
 	r = take_lease(fd, &lease, err);
 	if (r == 0)
 		r = check_unchanged(fd, seen, err);
@@ -206,30 +238,55 @@ int nt_swap_replace(int dir_fd, const char *name, int fd, const struct stat *see
 	if (lease == LEASE_HELD)
 		(void)fcntl(fd, F_SETLEASE, F_UNLCK);
 	(void)fsync(dir_fd);
+	return r;
+}
+
+int nt_swap_replace(int dir_fd, const char *name, int fd, const struct stat *seen,
+		    struct nt_slice text, struct nt_err *err)
+{
+	int r = enter(dir_fd, err);
+
+	if (r == 0) {
+		r = replace(dir_fd, name, fd, seen, text, err);
+		leave(dir_fd);
+	}
 	return r < 0 ? nt_err_wrap(err, "%s", name) : 0;
+}
+
+static int put(int dir_fd, const char *name, int like_fd, const struct stat *like,
+	       struct nt_slice text, struct nt_err *err)
+{
+	_cleanup_close_ int new_fd = -1;
+	char tmp[64];
+
+	tmp_name(tmp, sizeof(tmp));
+	new_fd = make_tmp(dir_fd, tmp, like_fd, like, text, err);
+	if (new_fd < 0)
+		return new_fd;
+	if (renameat(dir_fd, tmp, dir_fd, name) == -1) {
+		int code = errno;
+
+		(void)unlinkat(dir_fd, tmp, 0);
+		return nt_err_sys(err, code, "rename");
+	}
+	(void)fsync(dir_fd);
+	return 0;
 }
 
 int nt_swap_put(int dir_fd, const char *name, int like_fd, mode_t mode, struct nt_slice text,
 		struct nt_err *err)
 {
 	struct stat like = { .st_mode = mode, .st_uid = geteuid(), .st_gid = getegid() };
-	_cleanup_close_ int new_fd = -1;
-	char tmp[64];
+	int r;
 
 	if (like_fd >= 0 && fstat(like_fd, &like) == -1)
 		return nt_err_sys(err, errno, "stat");
-	tmp_name(tmp, sizeof(tmp));
-	new_fd = make_tmp(dir_fd, tmp, like_fd, &like, text, err);
-	if (new_fd < 0)
-		return nt_err_wrap(err, "%s", name);
-	if (renameat(dir_fd, tmp, dir_fd, name) == -1) {
-		int code = errno;
-
-		(void)unlinkat(dir_fd, tmp, 0);
-		return nt_err_sys(err, code, "rename to %s", name);
+	r = enter(dir_fd, err);
+	if (r == 0) {
+		r = put(dir_fd, name, like_fd, &like, text, err);
+		leave(dir_fd);
 	}
-	(void)fsync(dir_fd);
-	return 0;
+	return r < 0 ? nt_err_wrap(err, "%s", name) : 0;
 }
 
 void nt_swap_sweep(int dir_fd)
@@ -240,6 +297,8 @@ void nt_swap_sweep(int dir_fd)
 
 	if (!dir && copy != -1)
 		close(copy);
+	if (dir && flock(copy, LOCK_EX | LOCK_NB) == -1)
+		return;
 	while (dir && (entry = readdir(dir))) {
 		struct nt_slice name = nt_slice_str(entry->d_name);
 

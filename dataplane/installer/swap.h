@@ -24,5 +24,6 @@ int nt_swap_replace(int dir_fd, const char *name, int fd, const struct stat *see
  * attributes it gets; -1: mode, and the caller's owner. */
 int nt_swap_put(int dir_fd, const char *name, int like_fd, mode_t mode, struct nt_slice text,
 		struct nt_err *err) NT_MUSTCHECK;
-/* The temporary neighbours of a process that was killed, gone. */
+/* The temporary neighbours of a process that was killed, gone; not while one of us, in whatever
+ * container, is at work in the folder. */
 void nt_swap_sweep(int dir_fd);

@@ -89,6 +89,8 @@ static void tell(struct nt_watcher *w, enum nt_install_state state, const struct
 {
 	enum nt_log_level level = NT_LOG_INFO;
 
+	if (state == NT_INSTALL_HELD) /* of a fight its begin is told */
+		return;
 	if (w->told_any && w->told_state == state && strcmp(w->told, err->msg) == 0)
 		return;
 	w->told_any = true;

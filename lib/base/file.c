@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "lib/base/cleanup.h"
 
@@ -98,6 +100,20 @@ int nt_file_replace_parts_at(int dir_fd, const char *path, const struct nt_slice
 	}
 	(void)sync_folder_of(dir_fd, path); /* the rename is done; a folder may refuse fsync */
 	return 0;
+}
+
+int nt_file_lock_briefly(int fd, int operation)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+
+	for (int i = 0; i < 20; i++) {
+		if (flock(fd, operation | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return -EAGAIN;
 }
 
 int nt_file_mkdirs(const char *path, mode_t mode, struct nt_err *err)

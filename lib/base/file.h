@@ -20,5 +20,7 @@ int nt_file_replace_at(int dir_fd, const char *path, struct nt_slice data, mode_
 /* The same for content that lies in several pieces. */
 int nt_file_replace_parts_at(int dir_fd, const char *path, const struct nt_slice *parts,
 			     size_t parts_len, mode_t mode, struct nt_err *err) NT_MUSTCHECK;
+/* flock(2) of a file or folder, tried for 100 ms. 0, -EAGAIN: it is somebody else's, or -errno. */
+int nt_file_lock_briefly(int fd, int operation) NT_MUSTCHECK;
 /* mkdir -p. */
 int nt_file_mkdirs(const char *path, mode_t mode, struct nt_err *err) NT_MUSTCHECK;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ static char root[] = "/tmp/nametap-unit-XXXXXX";
 static char host[64], plugin[64], record[64], cache[64];
 static int root_fd = -1;
 static struct nt_installer *installer;
+static const char *plugin_config;
 static int64_t now_ns;
 static struct nt_err why;
 
@@ -46,6 +48,7 @@ static void start(void)
 		.host_root = host,
 		.plugin = plugin,
 		.record = record,
+		.plugin_config = plugin_config,
 		.cni_cache = cache,
 		.state_dir = root,
 		.drop_in = true,
@@ -69,6 +72,7 @@ static void make_host(void)
 	make_dirs("host/opt/cni/bin");
 	put("plugin", "\177ELF ours");
 	now_ns = NT_NS_PER_S;
+	plugin_config = NULL;
 	start();
 }
 
@@ -245,6 +249,148 @@ START_TEST(what_is_gone_makes_room_in_the_record)
 }
 END_TEST
 
+START_TEST(an_old_entry_of_ours_is_not_by_hand)
+{
+	put(NETD "/10-net.conflist", LIST);
+	expect(NT_INSTALL_READY);
+	put(NETD "/05-first.conflist", LIST);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const configs[] = { "{\"onAttachError\": \"Fail\"}",
+						       "{\"onAttachError\": \"Ignore\"}", NULL };
+
+		plugin_config = configs[i];
+		start();
+		expect(NT_INSTALL_READY);
+	}
+	plugin_config = "{\"onAttachError\": \"Fail\"}";
+	start();
+	expect(NT_INSTALL_READY);
+	ck_assert(has(NETD "/05-first.conflist", "Fail"));
+	ck_assert(!has(NETD "/10-net.conflist", "Fail"));
+	lose(NETD "/05-first.conflist");
+	expect(NT_INSTALL_READY);
+	ck_assert(has(NETD "/10-net.conflist", "Fail"));
+}
+END_TEST
+
+/* --- others that write --- */
+
+/* Nearly five seconds of rounds, 50 ms each, as events make them; what(n) before each. How many
+ * repairs. */
+static uint64_t storm(void (*what)(void), enum nt_install_state *ret_state)
+{
+	uint64_t before = nt_installer_stats(installer).repairs;
+
+	for (unsigned i = 0; i < 95; i++) {
+		what();
+		(void)round_after(50 * NT_NS_PER_MS);
+	}
+	*ret_state = nt_installer_stats(installer).state;
+	return nt_installer_stats(installer).repairs - before;
+}
+
+static void undo_list(void)
+{
+	put(NETD "/10-net.conflist", LIST);
+}
+
+static void undo_dropin(void)
+{
+	put(NETD "/net/zz-nametap.conf", "{}");
+}
+
+static void undo_program(void)
+{
+	put(PLUGIN, "\177ELF other");
+}
+
+static void remove_program(void)
+{
+	if (is_there(PLUGIN))
+		lose(PLUGIN);
+}
+
+START_TEST(against_another_writer_it_is_slow_and_says_so)
+{
+	static void (*const ways[])(void) = { undo_list, undo_dropin, undo_program };
+	enum nt_install_state state;
+	uint64_t repairs;
+
+	make_dirs("none"); /* a cache, so that there is a drop-in */
+	undo_list();
+	expect(NT_INSTALL_READY);
+	repairs = storm(ways[_i], &state);
+	ck_assert_msg(repairs >= 10 && repairs <= 21, "%lu repairs", (unsigned long)repairs);
+	ck_assert_int_eq(state, NT_INSTALL_HELD);
+	ck_assert_ptr_nonnull(strstr(why.msg, "again and again"));
+	ck_assert_uint_eq(nt_installer_stats(installer).fights, 1);
+	expect(NT_INSTALL_READY);
+	ck_assert_str_eq(why.msg, "");
+}
+END_TEST
+
+START_TEST(without_the_program_the_entry_does_not_wait)
+{
+	enum nt_install_state state;
+
+	undo_list();
+	expect(NT_INSTALL_READY);
+	(void)storm(remove_program, &state);
+	ck_assert_int_eq(state, NT_INSTALL_HELD);
+	ck_assert(!is_there(PLUGIN) && has(NETD "/10-net.conflist", LIST));
+	expect(NT_INSTALL_READY);
+	ck_assert(is_there(PLUGIN) && has(NETD "/10-net.conflist", "nametap"));
+}
+END_TEST
+
+static void nothing(void)
+{
+}
+
+START_TEST(a_file_that_is_open_for_writing_is_no_fight)
+{
+	enum nt_install_state state;
+	int fd;
+
+	undo_list();
+	fd = openat(root_fd, NETD "/10-net.conflist", O_WRONLY | O_CLOEXEC);
+	ck_assert_uint_eq(storm(nothing, &state), 1); /* the program */
+	ck_assert_int_eq(state, NT_INSTALL_HALF);
+	close(fd);
+	expect(NT_INSTALL_READY);
+	ck_assert_uint_eq(nt_installer_stats(installer).fights, 0);
+}
+END_TEST
+
+/* containerd reads the folder of configurations anew when something in that one changes. */
+START_TEST(the_folder_changes_after_the_drop_in)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char folder[128];
+	ssize_t n;
+	bool seen = false;
+
+	make_dirs("none");
+	make_dirs(NETD "/net");
+	undo_list();
+	expect(NT_INSTALL_READY);
+	lose(NETD "/net/zz-nametap.conf");
+	snprintf(folder, sizeof(folder), "%s/" NETD, root);
+	ck_assert_int_ge(inotify_add_watch(fd, folder, IN_MOVED_TO), 0);
+	expect(NT_INSTALL_READY);
+	ck_assert(is_there(NETD "/net/zz-nametap.conf"));
+	n = read(fd, events, sizeof(events));
+	for (char *p = events; p < events + n;) {
+		const struct inotify_event *event = (const void *)p;
+
+		seen = seen || strcmp(event->name, ".nametap-kick") == 0;
+		p += sizeof(*event) + event->len;
+	}
+	ck_assert(seen);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("install_round");
@@ -258,6 +404,11 @@ int main(void)
 	tcase_add_test(tc, a_damaged_record_is_said_and_may_go);
 	tcase_add_test(tc, a_lost_record_is_made_anew);
 	tcase_add_test(tc, what_is_gone_makes_room_in_the_record);
+	tcase_add_test(tc, an_old_entry_of_ours_is_not_by_hand);
+	tcase_add_loop_test(tc, against_another_writer_it_is_slow_and_says_so, 0, 3);
+	tcase_add_test(tc, without_the_program_the_entry_does_not_wait);
+	tcase_add_test(tc, a_file_that_is_open_for_writing_is_no_fight);
+	tcase_add_test(tc, the_folder_changes_after_the_drop_in);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -246,6 +247,29 @@ START_TEST(nothing_that_others_write_is_lost)
 }
 END_TEST
 
+/* In two containers each has process number 1. */
+START_TEST(another_one_of_our_number_is_at_work)
+{
+	_cleanup_close_ int other = openat(conf_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct nt_err err;
+	char name[64];
+
+	snprintf(name, sizeof(name), ".nametap-%d.tmp", (int)getpid());
+	put(name, "another's");
+	put("a", "theirs");
+	ck_assert_int_eq(flock(other, LOCK_SH), 0);
+	swap("a", NULL, 0);
+	ck_assert_int_eq(nt_swap_put(conf_fd, "b", -1, 0644, NT_SLICE_LIT("b"), &err), 0);
+	nt_swap_sweep(conf_fd);
+	ck_assert(has(name, "another's") && has("a", "ours") && has("b", "b"));
+	ck_assert_int_eq(flock(other, LOCK_EX), 0); /* none of the two keeps it */
+	ck_assert_int_eq(nt_swap_put(conf_fd, "b", -1, 0644, NT_SLICE_LIT("c"), &err), -EAGAIN);
+	ck_assert_int_eq(flock(other, LOCK_UN), 0);
+	nt_swap_sweep(conf_fd);
+	ck_assert(!has(name, "another's") && has("b", "b"));
+}
+END_TEST
+
 /* --- folders --- */
 
 static const struct toml_case {
@@ -353,6 +377,19 @@ START_TEST(what_is_rare_is_repaired_at_once)
 }
 END_TEST
 
+START_TEST(what_was_not_made_costs_nothing)
+{
+	struct nt_pace p = {};
+	bool news;
+
+	for (int64_t now = NT_NS_PER_S; now < 20 * NT_NS_PER_S; now += 10 * NT_NS_PER_MS) {
+		ck_assert_int_eq(nt_pace_ask(&p, now, &news), 0);
+		nt_pace_refund(&p);
+	}
+	ck_assert_uint_eq(p.fights, 0);
+}
+END_TEST
+
 /* --- drop-in or list --- */
 
 #define S NT_NS_PER_S
@@ -454,13 +491,14 @@ START_TEST(the_record_comes_back)
 	ck_assert_int_eq(nt_install_record_add(&r, NT_INSTALLED_BINARY, "/b/nametap", true), 1);
 	ck_assert_int_eq(nt_install_record_add(&r, NT_INSTALLED_MADE, "/c/x", false), 1);
 	ck_assert_int_eq(nt_install_record_add(&r, NT_INSTALLED_BINARY, "/b/nametap", false), 0);
-	r.entry = strdup(ENTRY);
+	ck_assert_int_eq(nt_install_record_entry(&r, ENTRY), 1);
 	ck_assert_int_eq(nt_install_record_save(path, &r, &err), 0);
 	ck_assert_int_eq(nt_install_record_load(path, &back, &err), 0);
 	ck_assert_uint_eq(back.files_len, 2);
 	ck_assert_str_eq(back.files[0].path, "/b/nametap");
 	ck_assert(back.files[0].was_there && back.files[0].kind == NT_INSTALLED_BINARY);
-	ck_assert(nt_conflist_same(nt_slice_str(back.entry), nt_slice_str(ENTRY)));
+	ck_assert(nt_conflist_same(nt_slice_str(back.entries[0]), nt_slice_str(ENTRY)));
+	ck_assert_ptr_null(back.entries[1]);
 	ck_assert(nt_install_record_drop(&back, "/b/nametap"));
 	ck_assert(!nt_install_record_drop(&back, "/b/nametap"));
 	ck_assert_str_eq(back.files[0].path, "/c/x");
@@ -468,6 +506,32 @@ START_TEST(the_record_comes_back)
 	nt_install_record_done(&r);
 	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, path, NT_SLICE_LIT("{}"), 0600, &err), 0);
 	ck_assert_int_eq(nt_install_record_load(path, &back, &err), -EBADMSG);
+}
+END_TEST
+
+START_TEST(the_record_has_the_last_forms_of_our_entry)
+{
+	struct nt_install_record r = {}, back;
+	struct nt_err err;
+	char path[128], entry[64];
+
+	snprintf(path, sizeof(path), "%s/record", root);
+	for (unsigned i = 0; i <= NT_INSTALL_ENTRIES_MAX; i++) {
+		snprintf(entry, sizeof(entry), "{\"type\": \"nametap\", \"n\": %u}", i);
+		ck_assert_int_eq(nt_install_record_entry(&r, entry), 1);
+	}
+	ck_assert_int_eq(nt_install_record_entry(&r, "{\"n\":8,\"type\":\"nametap\"}"), 0);
+	ck_assert_int_eq(nt_install_record_entry(&r, "{\"type\":\"nametap\",\"n\":4}"), 1);
+	ck_assert_int_eq(nt_install_record_save(path, &r, &err), 0);
+	ck_assert_int_eq(nt_install_record_load(path, &back, &err), 0);
+	for (unsigned i = 0; i < NT_INSTALL_ENTRIES_MAX; i++) {
+		static const unsigned numbers[NT_INSTALL_ENTRIES_MAX] = { 4, 8, 7, 6, 5, 3, 2, 1 };
+
+		snprintf(entry, sizeof(entry), "{\"type\":\"nametap\",\"n\":%u}", numbers[i]);
+		ck_assert_str_eq(back.entries[i], entry);
+	}
+	nt_install_record_done(&back);
+	nt_install_record_done(&r);
 }
 END_TEST
 
@@ -482,15 +546,18 @@ int main(void)
 	tcase_add_test(tc, what_no_runtime_loads_is_left_alone);
 	tcase_add_test(tc, an_entry_put_by_hand_keeps_its_keys);
 	tcase_add_test(tc, nothing_that_others_write_is_lost);
+	tcase_add_test(tc, another_one_of_our_number_is_at_work);
 	tcase_add_loop_test(tc, containerd_says_where, 0, NT_ARRAY_LEN(toml_cases));
 	tcase_add_loop_test(tc, distributions_are_told, 0, NT_ARRAY_LEN(layout_cases));
 	tcase_add_test(tc, a_fight_is_slow_and_told_once);
 	tcase_add_test(tc, what_is_rare_is_repaired_at_once);
+	tcase_add_test(tc, what_was_not_made_costs_nothing);
 	tcase_add_test(tc, a_drop_in_is_proven_by_add_and_del);
 	tcase_add_test(tc, a_drop_in_that_nobody_reads);
 	tcase_add_test(tc, a_drop_in_that_gets_no_del);
 	tcase_add_test(tc, the_entry_says_what_is_not_usual);
 	tcase_add_test(tc, the_record_comes_back);
+	tcase_add_test(tc, the_record_has_the_last_forms_of_our_entry);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);
 }

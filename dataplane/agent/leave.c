@@ -33,13 +33,13 @@ static enum nt_leave_word read_object(struct nt_slice body, const char *name)
 									  : NT_LEAVE_THERE;
 }
 
-/* A proxy, or an API server that has not got its groups together yet, says 404, too: only the one
- * about this object counts. */
-static bool is_our_404(struct nt_slice body, const char *name)
+/* A proxy, or an API server that has not got its groups together yet, says 404, too: only what is
+ * said about this object counts. */
+static bool is_about_us(struct nt_slice body, const char *name, const char *reason)
 {
 	struct nt_kube_status said;
 
-	return nt_kube_status_parse(body, &said) && strcmp(said.reason, "NotFound") == 0 &&
+	return nt_kube_status_parse(body, &said) && strcmp(said.reason, reason) == 0 &&
 	       strcmp(said.kind, "daemonsets") == 0 && strcmp(said.name, name) == 0;
 }
 
@@ -52,7 +52,11 @@ enum nt_leave_word nt_leave_read(const struct nt_kube_answer *answer, const char
 	case 401:
 		return token_expired ? NT_LEAVE_NOTHING : NT_LEAVE_UNAUTHORIZED;
 	case 404:
-		return is_our_404(answer->body, name) ? NT_LEAVE_DELETED : NT_LEAVE_NOTHING;
+		return is_about_us(answer->body, name, "NotFound") ? NT_LEAVE_DELETED
+								   : NT_LEAVE_NOTHING;
+	case 403:
+		return is_about_us(answer->body, name, "Forbidden") ? NT_LEAVE_FORBIDDEN
+								    : NT_LEAVE_NOTHING;
 	default:
 		return NT_LEAVE_NOTHING;
 	}
@@ -65,11 +69,12 @@ enum nt_leave_verdict nt_leave_judge(struct nt_leave_state *s, enum nt_leave_wor
 		s->unauthorized_ns = 0;
 	else if (!s->unauthorized_ns)
 		s->unauthorized_ns = now_ns;
+	s->forbidden = s->forbidden || word == NT_LEAVE_FORBIDDEN;
 	if (word == NT_LEAVE_THERE || !s->seen)
 		return NT_LEAVE_STAY;
 	if (word == NT_LEAVE_DELETED)
 		return NT_LEAVE_UNINSTALL;
-	if (s->unauthorized_ns) /* 10 s of it end before the patience and 10 s are over */
+	if (s->forbidden && s->unauthorized_ns) /* 10 s of it end before the patience and 10 s are over */
 		return now_ns - s->unauthorized_ns >= NT_LEAVE_UNAUTHORIZED_NS ? NT_LEAVE_UNINSTALL
 									       : NT_LEAVE_WAIT;
 	return now_ns - s->asked_ns >= NT_LEAVE_PATIENCE_NS ? NT_LEAVE_STAY : NT_LEAVE_WAIT;
@@ -195,6 +200,7 @@ void nt_leave_ask(struct nt_leave *l, nt_leave_fn *fn, void *ctx)
 	l->ctx = ctx;
 	l->state.asked_ns = nt_clock_boot(l->clock);
 	l->state.unauthorized_ns = 0;
+	l->state.forbidden = false;
 	nt_loop_timer_set(l->timer, ASK_NS);
 	if (l->state.seen)
 		look(l);

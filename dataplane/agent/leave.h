@@ -4,9 +4,15 @@
  * reasons? Asked at SIGTERM, answered by the API server about our own DaemonSet (T24):
  *
  *   404 of that very object, or a deletionTimestamp in it     taken off
- *   401 for 10 s on end, though the token has not expired      taken off: our account is gone
+ *   403 about that object, then 401 for 10 s on end, though    taken off: rules and account
+ *   the token has not expired                                  are gone
  *   the object is there                                        not
- *   403, 5xx, time-outs, refused connections, anything else    asked again for 30 s, then: not
+ *   401 or 403 alone, 5xx, time-outs, refused connections,
+ *   anything else                                              asked again for 30 s, then: not
+ *
+ * 401 alone is no proof: a token that is bound to a pod is refused once the pod's object is gone
+ * (kubectl delete --force, a Node that was deleted), and once the account was made anew. 403 alone
+ * is none, either: an API server says it for a moment after its start.
  *
  * And only when this agent has seen the object with its own eyes before: a wrong name in the
  * configuration, or a token that never worked, takes nothing off. Belongs to the loop's thread.
@@ -29,6 +35,7 @@ enum nt_leave_word {
 	NT_LEAVE_THERE = 1,
 	NT_LEAVE_DELETED = 2, /* 404, or being deleted */
 	NT_LEAVE_UNAUTHORIZED = 3,
+	NT_LEAVE_FORBIDDEN = 4, /* the account is there and may not look */
 };
 
 enum nt_leave_verdict {
@@ -41,6 +48,7 @@ enum nt_leave_verdict {
 struct nt_leave_state {
 	bool seen; /* the DaemonSet, at some time */
 	int64_t asked_ns; /* since when the question is open */
+	bool forbidden; /* FORBIDDEN has come since */
 	int64_t unauthorized_ns; /* since when nothing but 401 comes; 0: not so */
 };
 

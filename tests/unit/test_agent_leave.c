@@ -38,7 +38,9 @@ static const struct {
 	{ 404, "404 page not found\n", false, NT_LEAVE_NOTHING },
 	{ 401, STATUS("Unauthorized", "", ""), false, NT_LEAVE_UNAUTHORIZED },
 	{ 401, STATUS("Unauthorized", "", ""), true, NT_LEAVE_NOTHING },
-	{ 403, STATUS("Forbidden", "daemonsets", NAME), false, NT_LEAVE_NOTHING },
+	{ 403, STATUS("Forbidden", "daemonsets", NAME), false, NT_LEAVE_FORBIDDEN },
+	{ 403, STATUS("Forbidden", "daemonsets", "other"), false, NT_LEAVE_NOTHING },
+	{ 403, "<html>", false, NT_LEAVE_NOTHING },
 	{ 410, STATUS("Gone", "daemonsets", NAME), false, NT_LEAVE_NOTHING },
 	{ 429, "", false, NT_LEAVE_NOTHING },
 	{ 500, STATUS("NotFound", "daemonsets", NAME), false, NT_LEAVE_NOTHING },
@@ -58,9 +60,10 @@ END_TEST
 
 /* 30 s without an answer of use. */
 #define NOBODY ".............................."
+#define UNAUTHORIZED "UUUUUUUUUUUUUUUU"
 
-/* One letter a second from SIGTERM on: T there, D deleted, U 401, . nothing. The verdict, and after
- * how many letters. */
+/* One letter a second from SIGTERM on: T there, D deleted, U 401, F 403, . nothing. The verdict,
+ * and after how many letters. */
 static const struct {
 	const char *words;
 	bool seen;
@@ -74,18 +77,23 @@ static const struct {
 	{ "...T", true, NT_LEAVE_STAY, 4 }, /* a roll-out while the API restarts */
 	{ "..D", true, NT_LEAVE_UNINSTALL, 3 },
 	{ NOBODY ".", true, NT_LEAVE_STAY, 31 }, /* nobody there for 30 s */
-	{ NOBODY "UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 41 }, /* RBAC went first */
-	{ "UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 11 }, /* 10 s lie between 11 */
-	{ "UUUUUUUUUT", true, NT_LEAVE_STAY, 10 },
-	{ "UUUUUUUUU.UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 21 }, /* not on end: anew */
-	{ "UUUUUUUUU......T", true, NT_LEAVE_STAY, 16 },
-	{ "UUUUUUUUU.....................T.", true, NT_LEAVE_STAY, 31 },
-	{ "U.U.U.U.U.U.U.U.U.U.U.U.U.U.U.U...", true, NT_LEAVE_STAY, 32 },
+	/* The pod was deleted by force, or the account made anew: nothing but 401. */
+	{ UNAUTHORIZED UNAUTHORIZED, true, NT_LEAVE_STAY, 31 },
+	{ "F" NOBODY "U", true, NT_LEAVE_STAY, 31 },
+	{ "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", true, NT_LEAVE_STAY, 31 },
+	{ "F............................." UNAUTHORIZED, true, NT_LEAVE_UNINSTALL, 41 },
+	{ "FUUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 12 }, /* 10 s lie between 11 */
+	{ "FUUUUUUUUUT", true, NT_LEAVE_STAY, 11 },
+	{ "UUUUUUUUUFUUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 21 }, /* not on end: anew */
+	{ "FUUUUUUUU.UUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 21 },
+	{ "FUUUUUUUU......T", true, NT_LEAVE_STAY, 16 },
+	{ "FUUUUUUUU.....................T.", true, NT_LEAVE_STAY, 31 },
+	{ "U.F.U.U.U.U.U.U.U.U.U.U.U.U.U.U...", true, NT_LEAVE_STAY, 32 },
 };
 
 START_TEST(verdicts)
 {
-	static const char letters[] = ".TDU";
+	static const char letters[] = ".TDUF";
 	struct nt_leave_state s = { .seen = stories[_i].seen, .asked_ns = 100 * NT_NS_PER_S };
 	enum nt_leave_verdict verdict = NT_LEAVE_WAIT;
 	int64_t now = s.asked_ns;

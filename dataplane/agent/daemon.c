@@ -52,7 +52,7 @@ struct daemon {
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
 	bool idle_pace, ending, flush_failing, look_soon;
-	bool shipped, judged, uninstall; /* at the end */
+	bool last_written, uninstall; /* at the end */
 	int result;
 };
 
@@ -200,46 +200,60 @@ static void on_shipped(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	d->shipped = true;
-	if (d->judged)
-		nt_loop_stop(d->loop);
-}
-
-static void on_judged(void *ctx, bool uninstall)
-{
-	struct daemon *d = ctx;
-
-	d->judged = true;
-	d->uninstall = uninstall;
-	if (d->shipped)
-		nt_loop_stop(d->loop);
+	nt_loop_stop(d->loop);
 }
 
 /* The first flush takes a snapshot of the counters, the second one settles it: whatever had a
  * number by then is in a row or stated as lost. */
-static void on_signal(void *ctx, int signal_number)
+static void write_last(struct daemon *d)
 {
 	struct timespec pause = { .tv_nsec = LAST_PACKETS_NS };
-	struct daemon *d = ctx;
 
-	if (d->ending) {
-		nt_loop_stop(d->loop);
-		return;
-	}
-	nt_log_info("signal %d: the last batch, then the end", signal_number);
-	d->ending = true;
+	d->last_written = true;
 	nt_loop_timer_set(d->flush_timer, 0);
 	(void)flush(d, drain_all(d));
 	(void)nanosleep(&pause, NULL);
 	d->result = flush(d, drain_all(d));
 	nt_loop_timer_set(d->drain_timer, 0);
 	nt_loop_unwatch(d->loop, nt_ring_fd(d->ring));
+}
+
+static void end(struct daemon *d)
+{
+	nt_log_info("the last batch, then the end");
+	write_last(d);
 	nt_loop_timer_set(d->end_timer, SHIP_AT_END_NS);
-	if (signal_number == SIGTERM)
-		nt_kubeaccess_ask(d->kube, on_judged, d);
-	else
-		d->judged = true;
 	nt_export_when_idle(d->export, on_shipped, d);
+}
+
+static void on_judged(void *ctx, bool uninstall)
+{
+	struct daemon *d = ctx;
+
+	d->uninstall = uninstall;
+	end(d);
+}
+
+/* The API may be asked for 40 s: until it is known, packets are taken and written as ever. What is
+ * there goes to disk first, since the kubelet's patience may be shorter. */
+static void on_signal(void *ctx, int signal_number)
+{
+	struct daemon *d = ctx;
+
+	if (d->ending) {
+		if (!d->last_written)
+			write_last(d);
+		nt_loop_stop(d->loop);
+		return;
+	}
+	nt_log_info("signal %d", signal_number);
+	d->ending = true;
+	if (signal_number != SIGTERM) {
+		end(d);
+		return;
+	}
+	(void)flush(d, drain_all(d));
+	nt_kubeaccess_ask(d->kube, on_judged, d);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

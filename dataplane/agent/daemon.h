@@ -3,7 +3,8 @@
  * The agent with its outside: the ring is drained every 5 ms (50 ms when nothing came for a while),
  * an interval is flushed on its timer, batches are shipped, signals end it. SIGTERM and SIGINT:
  * drain, flush, ship for at most two seconds, return; what could not be shipped stays in the spool.
- * After SIGTERM it returns only when it is known whether nametap is taken off this node (leave.h).
+ * After SIGTERM all this comes when it is known whether nametap is taken off this node (leave.h);
+ * till then it goes on. A second signal does not wait.
  */
 #pragma once
 

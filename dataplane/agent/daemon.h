@@ -12,6 +12,6 @@
 #include "dataplane/taps/taps.h"
 
 /* Runs until a signal; 0, or -errno when it could not start or its spool failed at the end.
- * ret_uninstall: the caller is to take nametap off, once taps is closed. */
+ * ret_uninstall, also then: the caller is to take nametap off, once taps is closed. */
 int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, bool *ret_uninstall,
 		  struct nt_err *err) NT_MUSTCHECK;

@@ -98,9 +98,12 @@ int main(int argc, char **argv)
 	libbpf_set_print(libbpf_log);
 	signal(SIGPIPE, SIG_IGN);
 	r = run(&options, &uninstall, &err);
-	if (r == 0 && uninstall)
-		r = leave(&options, &err);
 	if (r < 0)
 		nt_log_error("%s", err.msg);
+	/* Also when the last batch could not be written: nobody else takes nametap off. */
+	if (uninstall && leave(&options, &err) < 0) {
+		nt_log_error("%s", err.msg);
+		r = -err.code;
+	}
 	return r < 0 ? 1 : 0;
 }

@@ -74,7 +74,8 @@ enum nt_leave_verdict nt_leave_judge(struct nt_leave_state *s, enum nt_leave_wor
 		return NT_LEAVE_STAY;
 	if (word == NT_LEAVE_DELETED)
 		return NT_LEAVE_UNINSTALL;
-	if (s->forbidden && s->unauthorized_ns) /* 10 s of it end before the patience and 10 s are over */
+	if (s->forbidden &&
+	    s->unauthorized_ns) /* 10 s of it end before the patience and 10 s are over */
 		return now_ns - s->unauthorized_ns >= NT_LEAVE_UNAUTHORIZED_NS ? NT_LEAVE_UNINSTALL
 									       : NT_LEAVE_WAIT;
 	return now_ns - s->asked_ns >= NT_LEAVE_PATIENCE_NS ? NT_LEAVE_STAY : NT_LEAVE_WAIT;

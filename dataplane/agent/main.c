@@ -8,9 +8,11 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/agent/daemon.h"
+#include "dataplane/agent/nodelock.h"
 #include "dataplane/agent/uninstall.h"
 #include "dataplane/installer/command.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/file.h"
 
 #define VERSION "0.1.0"
 #define MMAP_THRESHOLD_BYTES (128 << 10)
@@ -50,6 +52,15 @@ static int run(const struct nt_options *o, bool *ret_uninstall, struct nt_err *e
 	return nt_daemon_run(o, taps, ret_uninstall, err);
 }
 
+/* Before anything is touched, and to the end of the process: an uninstall behind run() has it. */
+static int lock_node(const struct nt_options *o, int *ret_fd, struct nt_err *err)
+{
+	int r = nt_file_mkdirs(o->spool, 0700, err);
+
+	return r < 0 ? nt_err_wrap(err, "spool folder %s", o->spool)
+		     : nt_nodelock_take(o->spool, ret_fd, err);
+}
+
 static void say(const char *line)
 {
 	nt_log_info("uninstall: %s", line);
@@ -63,7 +74,8 @@ static int leave(const struct nt_options *o, struct nt_err *err)
 					.pin_root = o->pin_root,
 					.state_dir = o->state_dir,
 					.spool = o->spool,
-					.cni_cache = o->users_cache };
+					.cni_cache = o->users_cache,
+					.has_lock = true };
 	int r = nt_uninstall(&u, say, err);
 
 	return r < 0 ? nt_err_wrap(err, "uninstall (nametap-agent uninstall goes on with it)") : 0;
@@ -71,6 +83,7 @@ static int leave(const struct nt_options *o, struct nt_err *err)
 
 int main(int argc, char **argv)
 {
+	_cleanup_close_ int lock = -1;
 	struct nt_options options;
 	bool uninstall = false;
 	struct nt_err err;
@@ -97,7 +110,9 @@ int main(int argc, char **argv)
 	nt_log_init("nametap-agent", options.log_level);
 	libbpf_set_print(libbpf_log);
 	signal(SIGPIPE, SIG_IGN);
-	r = run(&options, &uninstall, &err);
+	r = lock_node(&options, &lock, &err);
+	if (r == 0)
+		r = run(&options, &uninstall, &err);
 	if (r < 0)
 		nt_log_error("%s", err.msg);
 	/* Also when the last batch could not be written: nobody else takes nametap off. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dataplane/agent/nodelock.h"
 #include "dataplane/installer/takeout.h"
 #include "dataplane/taps/ask.h"
 #include "dataplane/taps/taps.h"
@@ -47,6 +48,14 @@ static int check_no_agent(const struct nt_uninstall *u, struct nt_err *err)
 			  "an agent is running on this node (it listens in %s): end it first, it "
 			  "would install again",
 			  u->state_dir);
+}
+
+/* Without a spool's folder there is, and was, no agent to keep out. */
+static int lock_node(const struct nt_uninstall *u, int *ret_fd, struct nt_err *err)
+{
+	int r = u->has_lock || u->dry_run ? 0 : nt_nodelock_take(u->spool, ret_fd, err);
+
+	return r == -ENOENT ? 0 : r;
 }
 
 /* A program that puts our entry back: so many looks, then we give up. */
@@ -145,14 +154,15 @@ static int remove_record(struct run *run, struct nt_err *err)
 {
 	const struct nt_uninstall *u = run->u;
 
-	if (u->purge)
-		remove_spool(run);
 	if (access(u->record, F_OK) == 0)
 		say_file(run, "remove", u->record);
+	if (!u->dry_run && unlink(u->record) == -1 && errno != ENOENT)
+		return nt_err_sys(err, errno, "remove %s", u->record);
+	if (u->purge)
+		remove_spool(
+			run); /* with our lock: the last thing that could be in an agent's way */
 	if (u->dry_run)
 		return 0;
-	if (unlink(u->record) == -1 && errno != ENOENT)
-		return nt_err_sys(err, errno, "remove %s", u->record);
 	remove_parent(u->record);
 	remove_parent(u->spool);
 	return 0;
@@ -162,8 +172,11 @@ int nt_uninstall(const struct nt_uninstall *u, nt_uninstall_say_fn *say, struct 
 {
 	_cleanup_(nt_install_record_done) struct nt_install_record record = { 0 };
 	struct run run = { .u = u, .say = say };
+	_cleanup_close_ int lock = -1;
 	int r = check_no_agent(u, err);
 
+	if (r == 0)
+		r = lock_node(u, &lock, err);
 	if (r < 0)
 		return r;
 	r = nt_install_record_load(u->record, &record, err);

@@ -3,7 +3,8 @@
  * nametap off this node, in the order that leaves no pod stuck at any moment: our entry out of the
  * network configurations; a pause, so that the runtime has them; the stub in the plugin's place;
  * programs off the links, pins, state; the plugin's file, unless an attachment needs the stub
- * still; the record. Killed anywhere, it goes on with the next call. Blocks for some seconds.
+ * still; the record. Killed anywhere, it goes on with the next call. Blocks for some seconds. No
+ * agent starts meanwhile (nodelock.h).
  */
 #pragma once
 
@@ -19,6 +20,7 @@ struct nt_uninstall {
 		*cni_cache; /* libcni's, as we see it; NULL: not looked at, nobody needs the stub */
 	bool purge; /* the spool, too: batches that were not shipped are lost */
 	bool dry_run; /* says what it would do */
+	bool has_lock; /* the caller has nodelock.h's */
 };
 
 /* Lines for a person: what is done, or would be. */

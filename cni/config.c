@@ -267,10 +267,8 @@ static int read_required(const json_t *root, bool *ret_required, struct nt_err *
 
 static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 {
-	const char *via = json_string_value(json_object_get(c->root, NT_SEEN_KEY));
 	int r = read_namespaces(c, err);
 
-	c->via_dropin = via && strcmp(via, NT_SEEN_DROPIN) == 0;
 	if (r == 0)
 		r = read_required(c->root, &c->is_required, err);
 	if (r == 0)
@@ -382,11 +380,14 @@ static int read_name(struct nt_cni_config *c, struct nt_err *err)
 
 static int read_all(struct nt_cni_config *c, struct nt_slice input, struct nt_err *err)
 {
+	const char *via = json_string_value(json_object_get(c->root, NT_SEEN_KEY));
 	struct nt_err other;
 	/* Both, because a DEL goes on with what is right. */
 	int r = read_path(c->root, "bpffs", &c->bpffs, err);
 	int r2 = read_path(c->root, "stateDir", &c->state_dir, r < 0 ? &other : err);
 
+	/* What a DEL leaves its mark by, too. */
+	c->via_dropin = via && strcmp(via, NT_SEEN_DROPIN) == 0;
 	if (r == 0)
 		r = r2;
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/base/addr.h"
+#include "dataplane/taps/seen.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "tests/unit/suite.h"
@@ -470,6 +471,24 @@ START_TEST(odd_descriptions)
 }
 END_TEST
 
+/* A DEL goes on with a configuration like this one, and leaves its mark by the way that it came. */
+START_TEST(way_of_a_wrong_one)
+{
+	static const char *const wrong[] = { "\"name\":\"../n\"",
+					     "\"name\":\"n\",\"bpffs\":\"x\"" };
+	char text[256];
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(wrong); i++) {
+		_cleanup_config_ struct nt_cni_config c;
+
+		snprintf(text, sizeof(text), "{\"cniVersion\":\"1.0.0\",%s,\"%s\":\"%s\"}",
+			 wrong[i], NT_SEEN_KEY, NT_SEEN_DROPIN);
+		ck_assert_int_eq(nt_cni_config_parse(nt_slice_str(text), &c, NULL), -NT_CNI_CONFIG);
+		ck_assert(c.via_dropin);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cni_config");
@@ -492,6 +511,7 @@ int main(void)
 	tcase_add_test(t, what_is_right_of_a_wrong_one);
 	tcase_add_test(t, dns_in_lower_case);
 	tcase_add_test(t, odd_descriptions);
+	tcase_add_test(t, way_of_a_wrong_one);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

@@ -53,6 +53,13 @@ static void set_listening(struct nt_asksock *s, bool on)
 	s->listening = on;
 }
 
+/* No ticks while there is nothing to wait for. */
+static void rest(struct nt_asksock *s)
+{
+	if (s->stats.connections == 0 && s->listening)
+		nt_loop_timer_set(s->timer, 0);
+}
+
 static void end(struct nt_asksock *s, struct connection *c)
 {
 	nt_loop_unwatch(s->config.loop, c->fd);
@@ -60,8 +67,7 @@ static void end(struct nt_asksock *s, struct connection *c)
 	c->fd = -1;
 	s->stats.connections--;
 	set_listening(s, true);
-	if (s->stats.connections == 0 && s->listening)
-		nt_loop_timer_set(s->timer, 0);
+	rest(s);
 }
 
 static void send_answer(struct nt_asksock *s, struct connection *c, const struct nt_answer *a)
@@ -193,7 +199,7 @@ static void look_at_all(struct nt_asksock *s)
 
 	if (connection_of(s, -1))
 		set_listening(s, true);
-
+	rest(s);
 	for (size_t i = 0; i < NT_ASKSOCK_CONNECTIONS; i++) {
 		struct connection *c = &s->connections[i];
 

@@ -3,6 +3,7 @@
 #include "dataplane/agent/asksock.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +257,67 @@ START_TEST(not_too_many)
 }
 END_TEST
 
+/* Descriptor that listens, and how many timers go every 50 ms. */
+static int look_at_own(unsigned *ret_ticking)
+{
+	int listening = -1;
+
+	*ret_ticking = 0;
+	for (int fd = 3; fd < 256; fd++) {
+		char name[64], line[128];
+		int on = 0;
+		FILE *f;
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &(socklen_t){ sizeof(on) }) ==
+			    0 &&
+		    on)
+			listening = fd;
+		snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+		f = fopen(name, "re");
+		while (f && fgets(line, sizeof(line), f))
+			*ret_ticking += strcmp(line, "it_interval: (0, 50000000)\n") == 0;
+		if (f)
+			fclose(f);
+	}
+	return listening;
+}
+
+/* The kernel refuses to watch the listener when the last connection ends: it is watched later, and
+ * then nothing ticks for nobody. */
+START_TEST(listening_again_late)
+{
+	int fds[NT_ASKSOCK_CONNECTIONS + 1], fd, saved, null;
+	struct nt_answer a;
+	unsigned ticking;
+
+	status = NT_ANSWER_IN_FORCE;
+	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++)
+		fds[i] = try_connect();
+	turn(20);
+	fd = look_at_own(&ticking);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(ticking, 1);
+	saved = dup(fd);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(dup2(null, fd), fd);
+	for (size_t i = 0; i < NT_ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	turn(100);
+	ck_assert_uint_eq(nt_asksock_stats(asksock).connections, 0);
+	close(accept4(saved, NULL, NULL, SOCK_CLOEXEC)); /* who waited, too */
+	ck_assert_int_eq(dup2(saved, fd), fd);
+	close(saved);
+	close(null);
+	turn(200);
+	(void)look_at_own(&ticking);
+	ck_assert_uint_eq(ticking, 0);
+	fd = ask(NT_ASK_VERSION, NT_ASK_ENFORCE);
+	turn(100);
+	ck_assert_int_eq(take(fd, &a), 1);
+	close(fd);
+}
+END_TEST
+
 /* STATUS asks whether anybody is there, not for a pod. */
 START_TEST(alive)
 {
@@ -355,6 +417,7 @@ int main(void)
 	tcase_add_test(tc, lengths);
 	tcase_add_test(tc, says_nothing);
 	tcase_add_test(tc, not_too_many);
+	tcase_add_test(tc, listening_again_late);
 	tcase_add_test(tc, alive);
 	tcase_add_test(tc, strangers);
 	tcase_add_test(tc, the_file);

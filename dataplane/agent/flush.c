@@ -352,18 +352,7 @@ static void parts_done(struct parts *p)
 	nt_buf_done(&p->state);
 }
 
-/* Sixteen pods together can fill the pairing table with names that are too much for one batch. The
- * counts stay exact then, names and answers go. */
-static void lighten(struct nt_record *r)
-{
-	if (r->type != NT_RECORD_LOG)
-		return;
-	r->qname = r->logical_qname = NT_SLICE_LIT("*");
-	r->rrsets_len = 0;
-	r->domain = r->service_name = r->service_namespace = (struct nt_slice){ 0 };
-	r->folded = r->distinct = 1;
-}
-
+/* Sixteen pods together can fill the pairing table with names that are too much for one batch. */
 static int put_light(const struct nt_row *row, struct nt_buf *out, struct nt_err *err)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(SIZE_MAX);
@@ -376,7 +365,7 @@ static int put_light(const struct nt_row *row, struct nt_buf *out, struct nt_err
 	result = nt_record_from_wire(nt_slice_mem(wire.p, wire.len), &arena, &r, err);
 	if (result < 0)
 		return result;
-	lighten(&r);
+	nt_record_lighten(&r);
 	at = nt_wire_begin(out, NT_BATCH_RECORD);
 	nt_record_wire(&r, out);
 	nt_wire_end(out, at);

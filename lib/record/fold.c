@@ -40,6 +40,19 @@ static void drop_ends(struct nt_record *r, enum nt_fold depth, const struct nt_a
 		r->rcode = NT_FOLD_RCODE_OTHER;
 }
 
+void nt_record_lighten(struct nt_record *r)
+{
+	uint64_t folded = r->folded, lookups = r->count ? r->count : 1;
+
+	if (r->type != NT_RECORD_LOG)
+		return;
+	drop_details(r);
+	r->qname = r->logical_qname = NT_SLICE_LIT("*");
+	r->domain = (struct nt_slice){ 0 };
+	r->folded = folded ? folded : lookups;
+	r->distinct = r->distinct ? r->distinct : 1;
+}
+
 int nt_record_fold(struct nt_record *r, enum nt_fold depth, struct nt_slice under,
 		   const struct nt_addr *ip, struct nt_arena *arena)
 {

@@ -38,3 +38,7 @@ enum nt_fold {
  * of the client's own interface, family 0 when it is not the pod's row. -ENOMEM: r is as it was. */
 int nt_record_fold(struct nt_record *r, enum nt_fold depth, struct nt_slice under,
 		   const struct nt_addr *ip, struct nt_arena *arena) NT_MUSTCHECK;
+
+/* A whole row without its names and answers, figures as they were: all its lookups are folded ones
+ * then. Nothing happens to rows of other types. */
+void nt_record_lighten(struct nt_record *r);

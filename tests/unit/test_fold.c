@@ -227,6 +227,30 @@ START_TEST(a_row_only_if_it_may)
 }
 END_TEST
 
+/* A row of several lookups, or of folded ones: all of them have no name then. */
+START_TEST(rows_without_names)
+{
+	struct nt_rrset set = { .name = NT_SLICE_LIT("a.example.com"), .type = 1, .class_ = 1 };
+	struct nt_record r = record("a.example.com", "", true), unlogged;
+
+	r.count = 7;
+	r.rrsets = &set;
+	r.rrsets_len = 1;
+	nt_record_lighten(&r);
+	ck_assert(nt_slice_eq(r.qname, NT_SLICE_LIT("*")));
+	ck_assert(nt_slice_eq(r.logical_qname, NT_SLICE_LIT("*")));
+	ck_assert(r.count == 7 && r.folded == 7 && r.distinct == 1);
+	ck_assert(r.rrsets_len == 0 && r.domain.len == 0 && r.qtype == 28 && r.queries == 2);
+	r.count = 9;
+	r.distinct = 3;
+	nt_record_lighten(&r);
+	ck_assert(r.folded == 7 && r.distinct == 3);
+	unlogged = (struct nt_record){ .type = NT_RECORD_UNLOGGED, .count = 4 };
+	nt_record_lighten(&unlogged);
+	ck_assert(unlogged.folded == 0 && unlogged.qname.len == 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fold");
@@ -239,6 +263,7 @@ int main(void)
 	tcase_add_test(tc, no_memory_changes_nothing);
 	tcase_add_loop_test(tc, rows_of_a_pod_that_varies_all, 0, 2);
 	tcase_add_test(tc, a_row_only_if_it_may);
+	tcase_add_test(tc, rows_without_names);
 	suite_add_tcase(s, tc);
 	return nt_suite_run(s);
 }

@@ -116,6 +116,23 @@ static void keep_gone(struct nt_failed *f, const struct nt_batch_endpoint *old, 
 	}
 }
 
+/* The time of a folder is that of the kernel's last tick (10 ms at most): what comes within the
+ * same one as what was read does not change it. */
+#define TICK_US 20000
+
+static int64_t us_of(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000 + t->tv_nsec / 1000;
+}
+
+static bool is_young(const struct timespec *mtime)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return us_of(&now) - us_of(mtime) < TICK_US;
+}
+
 /* A missing folder has never changed. */
 static bool has_changed(struct nt_failed *f, int fd, struct timespec *ret_now)
 {
@@ -125,7 +142,7 @@ static bool has_changed(struct nt_failed *f, int fd, struct timespec *ret_now)
 	if (fd != -1 && fstat(fd, &st) == -1)
 		return false;
 	same = st.st_mtim.tv_sec == f->mtime.tv_sec && st.st_mtim.tv_nsec == f->mtime.tv_nsec;
-	f->mtime = st.st_mtim;
+	f->mtime = is_young(&st.st_mtim) ? (struct timespec){ -1, 0 } : st.st_mtim;
 	*ret_now = st.st_mtim;
 	if (fd == -1)
 		(void)clock_gettime(CLOCK_REALTIME, ret_now);

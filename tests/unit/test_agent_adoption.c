@@ -8,9 +8,11 @@
 #include "dataplane/agent/resolvconf.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -273,6 +275,7 @@ START_TEST(notes)
 	ck_assert_uint_eq(f.len, 0);
 	put("c1", "no veth");
 	put("c2", "no link");
+	usleep(50000); /* a folder that has changed just now is read again */
 	nt_failed_scan(&f, path);
 	ck_assert_uint_eq(f.len, 2);
 	ck_assert_uint_eq(f.failing, 2);
@@ -304,6 +307,26 @@ START_TEST(notes)
 }
 END_TEST
 
+/* A note that comes after the folder was read, but within the same tick of the kernel's clock. */
+START_TEST(note_within_a_tick)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { time(NULL) + 3600, 0 } };
+	struct nt_failed f = { 0 };
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/failed", folder);
+	put("c1", "no veth");
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	nt_failed_scan(&f, path);
+	ck_assert_uint_eq(f.len, 1);
+	put("c2", "no link");
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	nt_failed_scan(&f, path);
+	ck_assert_uint_eq(f.len, 2);
+	nt_failed_done(&f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("agent_adoption");
@@ -316,6 +339,7 @@ int main(void)
 	tcase_add_loop_test(t, cgroup_names, 0, NT_ARRAY_LEN(groups));
 	tcase_add_test(t, namespaces);
 	tcase_add_test(t, notes);
+	tcase_add_test(t, note_within_a_tick);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

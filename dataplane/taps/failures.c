@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dataplane/taps/hostlink.h"
 #include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -152,17 +153,27 @@ static const char *text_of(const json_t *note, const char *key)
 	return text ? text : "";
 }
 
+/* Where the DEL does not say which netns it means, it means one that is gone. */
+static bool is_of_another(const char *noted, const char *netns)
+{
+	struct nt_err err;
+	__u64 ino, dev;
+
+	if (!noted[0])
+		return false;
+	return netns && netns[0] ? strcmp(noted, netns) != 0
+				 : nt_hostlink_netns(noted, &ino, &dev, &err) == 0;
+}
+
 void nt_failure_end(const char *state_dir, const struct nt_pod *pod, const char *netns)
 {
 	json_auto_t *note = NULL;
 	char path[PATH_MAX];
 
 	path_of(state_dir, pod, path);
-	if (netns && netns[0])
-		note = read_note(AT_FDCWD, path);
-	if (text_of(note, "netns")[0] && strcmp(text_of(note, "netns"), netns) != 0)
-		return;
-	(void)unlink(path);
+	note = read_note(AT_FDCWD, path);
+	if (!is_of_another(text_of(note, "netns"), netns))
+		(void)unlink(path);
 }
 
 enum nt_failure nt_failure_find(const char *state_dir, const struct nt_pod *pod)
@@ -176,6 +187,40 @@ enum nt_failure nt_failure_find(const char *state_dir, const struct nt_pod *pod)
 		return NT_FAILURE_NONE;
 	return json_is_true(json_object_get(note, "excluded")) ? NT_FAILURE_EXCLUDED
 							       : NT_FAILURE_FAILED;
+}
+
+static struct nt_pod pod_of(const json_t *note)
+{
+	struct nt_pod pod = {};
+
+	snprintf(pod.container_id, sizeof(pod.container_id), "%s", text_of(note, "container_id"));
+	snprintf(pod.ifname, sizeof(pod.ifname), "%s", text_of(note, "ifname"));
+	snprintf(pod.namespace_, sizeof(pod.namespace_), "%s", text_of(note, "namespace"));
+	snprintf(pod.name, sizeof(pod.name), "%s", text_of(note, "name"));
+	snprintf(pod.uid, sizeof(pod.uid), "%s", text_of(note, "uid"));
+	return pod;
+}
+
+void nt_failure_each_excluded(const char *state_dir, nt_failure_excluded_fn *fn, void *ctx)
+{
+	char folder[PATH_MAX];
+	const struct dirent *d;
+	_cleanup_closedir_ DIR *dir = NULL;
+
+	folder_of(state_dir, folder);
+	dir = opendir(folder);
+	while (dir && (d = readdir(dir))) {
+		json_auto_t *note = NULL;
+		struct nt_pod pod;
+
+		if (d->d_name[0] == '.')
+			continue;
+		note = read_note(dirfd(dir), d->d_name);
+		if (!json_is_true(json_object_get(note, "excluded")))
+			continue;
+		pod = pod_of(note);
+		fn(ctx, &pod);
+	}
 }
 
 void nt_failure_sweep(const char *state_dir, const char *network, nt_failure_valid_fn *is_valid,

@@ -22,7 +22,7 @@ int nt_failure_put_excluded(const char *state_dir, const struct nt_pod *pod, con
 /* Nothing happens when there is none. */
 void nt_failure_drop(const char *state_dir, const struct nt_pod *pod);
 /* DEL: drops the note unless it is that of another netns, where the same container was added anew
- * meanwhile (T18). netns: NULL or "" when not known. */
+ * meanwhile (T18). netns: NULL or "" when not known; then the note stays while its netns is there. */
 void nt_failure_end(const char *state_dir, const struct nt_pod *pod, const char *netns);
 
 enum nt_failure {
@@ -32,6 +32,11 @@ enum nt_failure {
 };
 /* What the pod's note says. */
 enum nt_failure nt_failure_find(const char *state_dir, const struct nt_pod *pod);
+
+/* Calls fn with each pod that is left alone on purpose: container id, interface, namespace, name
+ * and UID, as they were given. For who knows a pod by other names than its container's. */
+typedef void nt_failure_excluded_fn(void *ctx, const struct nt_pod *pod);
+void nt_failure_each_excluded(const char *state_dir, nt_failure_excluded_fn *fn, void *ctx);
 
 /* Drops the notes of a network's attachments that is_valid does not know. */
 typedef bool nt_failure_valid_fn(void *ctx, const char *container_id, const char *ifname);

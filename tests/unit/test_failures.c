@@ -71,10 +71,43 @@ START_TEST(late_end)
 		nt_failure_end(folder, &a, ends[i].netns);
 		ck_assert_int_eq(nt_failure_find(folder, &a) != NT_FAILURE_NONE, ends[i].stays);
 	}
+	/* Nor does one that names none, as long as what the note names is there. */
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(nt_failure_put(folder, &a, "/proc/self/ns/net", "no veth", &err),
+				 0);
+		nt_failure_end(folder, &a, i ? "" : NULL);
+		ck_assert_int_eq(nt_failure_find(folder, &a), NT_FAILURE_FAILED);
+	}
 	/* Where the note names none nobody can say that it is another's. */
 	ck_assert_int_eq(nt_failure_put(folder, &a, NULL, "no veth", &err), 0);
 	nt_failure_end(folder, &a, "/n/old");
 	ck_assert_int_eq(nt_failure_find(folder, &a), NT_FAILURE_NONE);
+}
+END_TEST
+
+static void add_name(void *ctx, const struct nt_pod *pod)
+{
+	char *names = ctx;
+	size_t len = strlen(names);
+
+	snprintf(names + len, 256 - len, "%s %s %s/%s %s;", pod->container_id, pod->ifname,
+		 pod->namespace_, pod->name, pod->uid);
+}
+
+START_TEST(those_left_alone)
+{
+	struct nt_pod a = pod_of("a", "eth0", "n"), b = pod_of("b", "eth1", "n");
+	char names[256] = "";
+	struct nt_err err;
+
+	nt_failure_each_excluded("/none", add_name, names);
+	ck_assert_int_eq(nt_failure_put(folder, &a, "/n/a", "no veth", &err), 0);
+	snprintf(b.namespace_, sizeof(b.namespace_), "kube-system");
+	snprintf(b.name, sizeof(b.name), "proxy");
+	snprintf(b.uid, sizeof(b.uid), "u-1");
+	ck_assert_int_eq(nt_failure_put_excluded(folder, &b, "/n/b", "excluded", &err), 0);
+	nt_failure_each_excluded(folder, add_name, names);
+	ck_assert_str_eq(names, "b eth1 kube-system/proxy u-1;");
 }
 END_TEST
 
@@ -143,6 +176,7 @@ int main(void)
 	tcase_add_checked_fixture(t, make_folder, remove_folder);
 	tcase_add_test(t, kinds);
 	tcase_add_test(t, late_end);
+	tcase_add_test(t, those_left_alone);
 	tcase_add_test(t, sweep);
 	tcase_add_test(t, odd_files);
 	suite_add_tcase(s, t);

@@ -43,6 +43,9 @@ struct nt_adopt {
 	struct nt_buf tapped; /* struct tapped */
 	struct nt_buf places; /* struct place; made when the first pod of the list asks */
 	bool places_known;
+	struct nt_buf
+		left_alone; /* struct nt_pod of notes; read when the first pod of the list asks */
+	bool left_alone_known;
 	struct nt_buf noted; /* struct noted: what this agent has noted as not tapped */
 	struct timespec cache_mtime;
 	uint64_t objects_generation;
@@ -75,6 +78,7 @@ void nt_adopt_free(struct nt_adopt *a)
 	nt_netnses_done(&a->nets);
 	nt_buf_done(&a->tapped);
 	nt_buf_done(&a->places);
+	nt_buf_done(&a->left_alone);
 	nt_buf_done(&a->noted);
 	free(a);
 }
@@ -375,6 +379,41 @@ static int check_route(const struct place *place, const struct nt_pod *pod, stru
 			  link.ifname);
 }
 
+static void add_left_alone(void *ctx, const struct nt_pod *pod)
+{
+	struct nt_adopt *a = ctx;
+
+	nt_buf_add(&a->left_alone, pod, sizeof(*pod));
+}
+
+static bool is_same_pod(const struct nt_pod *a, const struct nt_pod *b)
+{
+	/* A static pod has one UID in the API and another for the runtime. */
+	return (a->uid[0] && strcmp(a->uid, b->uid) == 0) ||
+	       (a->namespace_[0] && strcmp(a->namespace_, b->namespace_) == 0 &&
+		strcmp(a->name, b->name) == 0);
+}
+
+/* The plugin's note is under the sandbox's name, which is in no object. */
+static bool is_left_alone(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	const struct nt_pod *all;
+
+	if (!a->left_alone_known) {
+		nt_buf_reset(&a->left_alone);
+		nt_failure_each_excluded(a->config.state_dir, add_left_alone, a);
+		a->left_alone_known = true;
+	}
+	all = (const struct nt_pod *)a->left_alone.p;
+	for (size_t i = 0; i < a->left_alone.len / sizeof(*all); i++) {
+		if (!is_same_pod(&all[i], pod))
+			continue;
+		remember_note(a, &all[i]);
+		return true;
+	}
+	return false;
+}
+
 static void on_object(struct nt_adopt *a, const struct nt_object *object)
 {
 	const struct place *place;
@@ -385,7 +424,7 @@ static void on_object(struct nt_adopt *a, const struct nt_object *object)
 	if (!nt_podlist_is_ours(object, a->config.node) || !nt_podlist_describe(object, &pod) ||
 	    is_known(a, &pod))
 		return;
-	if (is_excluded(a, &pod, NULL))
+	if (is_excluded(a, &pod, NULL) || is_left_alone(a, &pod))
 		return;
 	find_places(a);
 	place = only_place(a, &pod, &err);
@@ -456,7 +495,7 @@ void nt_adopt_look(struct nt_adopt *a)
 
 	nt_buf_reset(&a->tapped);
 	nt_buf_reset(&a->places);
-	a->places_known = false;
+	a->places_known = a->left_alone_known = false;
 	r = nt_netnses_read(&a->nets, a->config.proc, a->config.named_netns, &err);
 	if (r == 0)
 		r = nt_taps_pods(a->config.taps, note_tapped, a, &err);

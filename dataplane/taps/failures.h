@@ -22,7 +22,8 @@ int nt_failure_put_excluded(const char *state_dir, const struct nt_pod *pod, con
 /* Nothing happens when there is none. */
 void nt_failure_drop(const char *state_dir, const struct nt_pod *pod);
 /* DEL: drops the note unless it is that of another netns, where the same container was added anew
- * meanwhile (T18). netns: NULL or "" when not known; then the note stays while its netns is there. */
+ * meanwhile (T18). netns: NULL or "" when not known; then the note stays while its netns is there.
+ */
 void nt_failure_end(const char *state_dir, const struct nt_pod *pod, const char *netns);
 
 enum nt_failure {

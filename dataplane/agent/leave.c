@@ -69,9 +69,11 @@ enum nt_leave_verdict nt_leave_judge(struct nt_leave_state *s, enum nt_leave_wor
 		s->unauthorized_ns = 0;
 	else if (!s->unauthorized_ns)
 		s->unauthorized_ns = now_ns;
-	s->forbidden = s->forbidden || word == NT_LEAVE_FORBIDDEN;
-	if (word == NT_LEAVE_THERE || !s->seen)
+	s->forbidden = word != NT_LEAVE_THERE && (s->forbidden || word == NT_LEAVE_FORBIDDEN);
+	if (!s->seen)
 		return NT_LEAVE_STAY;
+	if (word == NT_LEAVE_THERE)
+		return now_ns - s->asked_ns >= NT_LEAVE_THERE_NS ? NT_LEAVE_STAY : NT_LEAVE_WAIT;
 	if (word == NT_LEAVE_DELETED)
 		return NT_LEAVE_UNINSTALL;
 	if (s->forbidden &&

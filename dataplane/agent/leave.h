@@ -6,7 +6,7 @@
  *   404 of that very object, or a deletionTimestamp in it     taken off
  *   403 about that object, then 401 for 10 s on end, though    taken off: rules and account
  *   the token has not expired                                  are gone
- *   the object is there                                        not
+ *   the object is there, still after 5 s                       not
  *   401 or 403 alone, 5xx, time-outs, refused connections,
  *   anything else                                              asked again for 30 s, then: not
  *
@@ -23,6 +23,8 @@
 #include "lib/base/loop.h"
 #include "lib/kube/client.h"
 
+/* When a namespace is deleted its pods may go first, and the DaemonSet a moment after them. */
+#define NT_LEAVE_THERE_NS (5 * NT_NS_PER_S)
 #define NT_LEAVE_UNAUTHORIZED_NS (10 * NT_NS_PER_S)
 /* When everything is deleted at once, rules, DaemonSet, account and pods go in any order, within
  * seconds, and the API server takes the account's token for 10 s longer: 403 for a while, then 401.

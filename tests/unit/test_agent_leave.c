@@ -70,11 +70,15 @@ static const struct {
 	enum nt_leave_verdict verdict;
 	int after;
 } stories[] = {
-	{ "T", true, NT_LEAVE_STAY, 1 }, /* a roll-out */
+	{ "TTTTTT", true, NT_LEAVE_STAY, 6 }, /* a roll-out */
+	{ "TTD", true, NT_LEAVE_UNINSTALL, 3 }, /* a namespace: the pods went first */
+	{ "TFUUUUUUUUUUU", true, NT_LEAVE_UNINSTALL, 13 },
+	{ "T" NOBODY, true, NT_LEAVE_STAY, 31 },
 	{ "D", true, NT_LEAVE_UNINSTALL, 1 },
 	{ "D", false, NT_LEAVE_STAY, 1 }, /* a wrong name in the configuration */
 	{ "U", false, NT_LEAVE_STAY, 1 },
-	{ "...T", true, NT_LEAVE_STAY, 4 }, /* a roll-out while the API restarts */
+	{ "...TTT", true, NT_LEAVE_STAY, 6 }, /* a roll-out while the API restarts */
+	{ "F....T" NOBODY, true, NT_LEAVE_STAY, 6 },
 	{ "..D", true, NT_LEAVE_UNINSTALL, 3 },
 	{ NOBODY ".", true, NT_LEAVE_STAY, 31 }, /* nobody there for 30 s */
 	/* The pod was deleted by force, or the account made anew: nothing but 401. */

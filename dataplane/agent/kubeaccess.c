@@ -54,7 +54,8 @@ static int open_all(struct nt_kubeaccess *a, const struct nt_options *o, struct 
 	slash = strchr(o->daemonset, '/');
 	snprintf(a->namespace_, sizeof(a->namespace_), "%.*s", (int)(slash - o->daemonset),
 		 o->daemonset);
-	return nt_leave_new(a->kube, loop, clock, a->namespace_, slash + 1, &a->leave, err);
+	return nt_leave_new(a->kube, loop, clock, a->namespace_, slash + 1, o->spool, &a->leave,
+			    err);
 }
 
 int nt_kubeaccess_open(const struct nt_options *options, struct nt_loop *loop,

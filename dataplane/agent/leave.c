@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "dataplane/agent/nodelock.h"
 #include "lib/base/base64.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -35,11 +36,11 @@ static enum nt_leave_word read_object(struct nt_slice body, const char *name)
 
 /* A proxy, or an API server that has not got its groups together yet, says 404, too: only what is
  * said about this object counts. */
-static bool is_about_us(struct nt_slice body, const char *name, const char *reason)
+static bool is_not_found(struct nt_slice body, const char *name)
 {
 	struct nt_kube_status said;
 
-	return nt_kube_status_parse(body, &said) && strcmp(said.reason, reason) == 0 &&
+	return nt_kube_status_parse(body, &said) && strcmp(said.reason, "NotFound") == 0 &&
 	       strcmp(said.kind, "daemonsets") == 0 && strcmp(said.name, name) == 0;
 }
 
@@ -52,11 +53,7 @@ enum nt_leave_word nt_leave_read(const struct nt_kube_answer *answer, const char
 	case 401:
 		return token_expired ? NT_LEAVE_NOTHING : NT_LEAVE_UNAUTHORIZED;
 	case 404:
-		return is_about_us(answer->body, name, "NotFound") ? NT_LEAVE_DELETED
-								   : NT_LEAVE_NOTHING;
-	case 403:
-		return is_about_us(answer->body, name, "Forbidden") ? NT_LEAVE_FORBIDDEN
-								    : NT_LEAVE_NOTHING;
+		return is_not_found(answer->body, name) ? NT_LEAVE_DELETED : NT_LEAVE_NOTHING;
 	default:
 		return NT_LEAVE_NOTHING;
 	}
@@ -69,15 +66,15 @@ enum nt_leave_verdict nt_leave_judge(struct nt_leave_state *s, enum nt_leave_wor
 		s->unauthorized_ns = 0;
 	else if (!s->unauthorized_ns)
 		s->unauthorized_ns = now_ns;
-	s->forbidden = word != NT_LEAVE_THERE && (s->forbidden || word == NT_LEAVE_FORBIDDEN);
 	if (!s->seen)
 		return NT_LEAVE_STAY;
 	if (word == NT_LEAVE_THERE)
 		return now_ns - s->asked_ns >= NT_LEAVE_THERE_NS ? NT_LEAVE_STAY : NT_LEAVE_WAIT;
 	if (word == NT_LEAVE_DELETED)
 		return NT_LEAVE_UNINSTALL;
-	if (s->forbidden &&
-	    s->unauthorized_ns) /* 10 s of it end before the patience and 10 s are over */
+	if (s->unauthorized_ns && s->is_wanted)
+		return NT_LEAVE_STAY;
+	if (s->unauthorized_ns) /* 10 s of it end before the patience and 10 s are over */
 		return now_ns - s->unauthorized_ns >= NT_LEAVE_UNAUTHORIZED_NS ? NT_LEAVE_UNINSTALL
 									       : NT_LEAVE_WAIT;
 	return now_ns - s->asked_ns >= NT_LEAVE_PATIENCE_NS ? NT_LEAVE_STAY : NT_LEAVE_WAIT;
@@ -105,8 +102,9 @@ bool nt_leave_token_expired(struct nt_slice token, int64_t now_s)
 struct nt_leave {
 	struct nt_kube *kube;
 	struct nt_clock *clock;
-	const char *name;
+	const char *name, *spool;
 	char *path;
+	int64_t wanted_ns; /* nt_nodelock_wanted_ns at SIGTERM */
 	struct nt_timer *timer;
 	struct nt_leave_state state;
 	struct nt_kube_call *call; /* that is open */
@@ -135,6 +133,8 @@ static void tell(struct nt_leave *l, enum nt_leave_verdict verdict)
 		nt_log_info("%s is gone: nametap is taken off this node", l->path);
 	else if (!l->state.seen)
 		nt_log_info("%s was never seen: everything stays", l->path);
+	else if (l->state.is_wanted)
+		nt_log_info("another agent waits for this node: everything stays");
 	else if (l->last.code)
 		nt_log_info("no answer about %s (%s): everything stays", l->path, l->last.msg);
 	nt_loop_timer_set(l->timer, 0);
@@ -174,6 +174,7 @@ static void on_answer(void *ctx, const struct nt_kube_answer *answer)
 		note_seen(l, word);
 		return;
 	}
+	l->state.is_wanted = nt_nodelock_wanted_ns(l->spool) != l->wanted_ns;
 	verdict = nt_leave_judge(&l->state, word, nt_clock_boot(l->clock));
 	if (verdict != NT_LEAVE_WAIT)
 		tell(l, verdict);
@@ -203,7 +204,7 @@ void nt_leave_ask(struct nt_leave *l, nt_leave_fn *fn, void *ctx)
 	l->ctx = ctx;
 	l->state.asked_ns = nt_clock_boot(l->clock);
 	l->state.unauthorized_ns = 0;
-	l->state.forbidden = false;
+	l->wanted_ns = nt_nodelock_wanted_ns(l->spool);
 	nt_loop_timer_set(l->timer, ASK_NS);
 	if (l->state.seen)
 		look(l);
@@ -214,8 +215,8 @@ void nt_leave_ask(struct nt_leave *l, nt_leave_fn *fn, void *ctx)
 /* --- life ------------------------------------------------------------------------------------- */
 
 int nt_leave_new(struct nt_kube *kube, struct nt_loop *loop, struct nt_clock *clock,
-		 const char *namespace_, const char *name, struct nt_leave **ret_leave,
-		 struct nt_err *err)
+		 const char *namespace_, const char *name, const char *spool,
+		 struct nt_leave **ret_leave, struct nt_err *err)
 {
 	struct nt_leave *l = calloc(1, sizeof(*l));
 
@@ -227,6 +228,7 @@ int nt_leave_new(struct nt_kube *kube, struct nt_loop *loop, struct nt_clock *cl
 	l->kube = kube;
 	l->clock = clock;
 	l->name = name;
+	l->spool = spool;
 	l->timer = nt_loop_timer_new(loop, LOOK_NS, look, l, err);
 	if (!l->timer) {
 		nt_leave_free(l);

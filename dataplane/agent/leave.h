@@ -4,15 +4,16 @@
  * reasons? Asked at SIGTERM, answered by the API server about our own DaemonSet (T24):
  *
  *   404 of that very object, or a deletionTimestamp in it     taken off
- *   403 about that object, then 401 for 10 s on end, though    taken off: rules and account
- *   the token has not expired                                  are gone
+ *   401 for 10 s on end, though the token has not expired      taken off: the account is gone
+ *   401, and another agent waits for this node                 not
  *   the object is there, still after 5 s                       not
- *   401 or 403 alone, 5xx, time-outs, refused connections,
+ *   403, 5xx, time-outs, refused connections,
  *   anything else                                              asked again for 30 s, then: not
  *
- * 401 alone is no proof: a token that is bound to a pod is refused once the pod's object is gone
- * (kubectl delete --force, a Node that was deleted), and once the account was made anew. 403 alone
- * is none, either: an API server says it for a moment after its start.
+ * A token that is bound to a pod is refused, too, once that pod's object is gone, as after
+ * `kubectl delete --force`. The DaemonSet then makes another pod here within seconds, whose agent
+ * wants the node's lock (nodelock.h): that is the difference. 403 proves nothing: an API server
+ * says it for a moment after its start.
  *
  * And only when this agent has seen the object with its own eyes before: a wrong name in the
  * configuration, or a token that never worked, takes nothing off. Belongs to the loop's thread.
@@ -37,7 +38,6 @@ enum nt_leave_word {
 	NT_LEAVE_THERE = 1,
 	NT_LEAVE_DELETED = 2, /* 404, or being deleted */
 	NT_LEAVE_UNAUTHORIZED = 3,
-	NT_LEAVE_FORBIDDEN = 4, /* the account is there and may not look */
 };
 
 enum nt_leave_verdict {
@@ -50,7 +50,7 @@ enum nt_leave_verdict {
 struct nt_leave_state {
 	bool seen; /* the DaemonSet, at some time */
 	int64_t asked_ns; /* since when the question is open */
-	bool forbidden; /* FORBIDDEN has come since */
+	bool is_wanted; /* another agent wants this node */
 	int64_t unauthorized_ns; /* since when nothing but 401 comes; 0: not so */
 };
 
@@ -66,10 +66,11 @@ struct nt_leave;
 /* uninstall: the verdict. */
 typedef void nt_leave_fn(void *ctx, bool uninstall);
 
-/* All borrowed. Looks for the DaemonSet at once, and every 30 s until it has been seen. */
+/* All borrowed; spool: where the node's lock is. Looks for the DaemonSet at once, and every 30 s
+ * until it has been seen. */
 int nt_leave_new(struct nt_kube *kube, struct nt_loop *loop, struct nt_clock *clock,
-		 const char *namespace_, const char *name, struct nt_leave **ret_leave,
-		 struct nt_err *err) NT_MUSTCHECK;
+		 const char *namespace_, const char *name, const char *spool,
+		 struct nt_leave **ret_leave, struct nt_err *err) NT_MUSTCHECK;
 void nt_leave_free(struct nt_leave *l);
 /* SIGTERM has come: calls fn once, after 40 s at the latest, and some for the last answer. */
 void nt_leave_ask(struct nt_leave *l, nt_leave_fn *fn, void *ctx);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
 
@@ -21,13 +22,26 @@ int nt_nodelock_take(const char *spool, int *ret_fd, struct nt_err *err)
 		fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return nt_err_sys(err, errno, "open %s", path);
-	if (NT_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == -1)
-		return errno == EWOULDBLOCK
-			       ? nt_err_set(err, EBUSY,
-					    "an agent is running on this node, or is being taken "
-					    "off it (it has locked %s): it ends first",
-					    path)
-			       : nt_err_sys(err, errno, "lock %s", path);
+	if (NT_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == -1) {
+		if (errno != EWOULDBLOCK)
+			return nt_err_sys(err, errno, "lock %s", path);
+		(void)futimens(fd, NULL); /* see nt_nodelock_wanted_ns */
+		return nt_err_set(err, EBUSY,
+				  "an agent is running on this node, or is being taken off it (it "
+				  "has locked %s): it ends first",
+				  path);
+	}
 	*ret_fd = NT_TAKE_FD(fd);
 	return 0;
+}
+
+int64_t nt_nodelock_wanted_ns(const char *spool)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/" NT_NODELOCK_FILE, spool);
+	if (lstat(path, &st) == -1)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }

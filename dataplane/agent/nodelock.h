@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "lib/base/err.h"
 
 /* In the spool's folder. */
@@ -13,3 +15,6 @@
 
 /* *ret_fd: closed, it is given back. -EBUSY: somebody has it; -ENOENT: there is no such folder. */
 int nt_nodelock_take(const char *spool, int *ret_fd, struct nt_err *err) NT_MUSTCHECK;
+/* When somebody last wanted the lock in vain (or it was made), by the file's time, in nanoseconds
+ * since 1970; 0: not known. A change of it says that another agent waits. */
+int64_t nt_nodelock_wanted_ns(const char *spool);

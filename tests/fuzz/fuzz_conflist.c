@@ -22,13 +22,15 @@ static struct nt_slice slice_of(const struct nt_buf *b)
 	return nt_slice_mem(nt_buf_str(b), b->len);
 }
 
-/* What a decoder takes, we take: a configuration that a runtime loads must not be refused. */
+/* What a decoder takes, we take: a configuration that a runtime loads must not be refused. But for
+ * a NUL: jansson passes over one behind a number (its stream takes it for the end of a buffer when
+ * it is given back), which Go's decoder does not, and neither do we. */
 static void compare_with_decoder(struct nt_slice text, int r, const struct nt_err *err)
 {
 	json_auto_t *root =
 		json_loadb(text.p, text.len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
 
-	if (root && r == -EBADMSG)
+	if (root && r == -EBADMSG && !memchr(text.p, '\0', text.len))
 		expect(strstr(err->msg, "too deep"));
 	if (r == 0 && root) {
 		expect(json_is_string(json_object_get(root, "name")));

@@ -166,27 +166,38 @@ static void tally(struct tally *sum, int r, const struct nt_err *err)
 	}
 }
 
+/* *ret_dir: to be closed by the caller. */
+static int open_folder(const struct nt_takeout *t, const char *folder, DIR **ret_dir,
+		       struct nt_err *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	const char *name;
+
+	snprintf(path, sizeof(path), "%s/", folder);
+	fd = open_folder_of(t, path, &name, err);
+	if (fd < 0)
+		return fd;
+	*ret_dir = fdopendir(fd);
+	if (!*ret_dir)
+		return nt_err_sys(err, ENOMEM, "%s", folder);
+	(void)NT_TAKE_FD(fd);
+	return 0;
+}
+
 /* Goes on after an error: one odd file must not keep our entry in the others. */
 static int take_from_folder(const struct nt_takeout *t, const char *folder, struct tally *sum,
 			    struct nt_err *err)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	char path[PATH_MAX];
-	int fd;
-	const char *name;
 	struct dirent *d;
+	int r = open_folder(t, folder, &dir, err);
 
-	snprintf(path, sizeof(path), "%s/", folder);
-	fd = open_folder_of(t, path, &name, err);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return nt_err_sys(err, ENOMEM, "%s", folder);
-	}
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	if (!t->dry_run)
-		nt_swap_sweep(fd);
+		nt_swap_sweep(dirfd(dir));
 	while ((d = readdir(dir))) {
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, d->d_name) >=
 		    sizeof(path))
@@ -399,19 +410,13 @@ static bool is_read(const char *name)
 static int find_inside(const struct nt_takeout *t, char ret_path[PATH_MAX], struct nt_err *err)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
-	const char *folder = t->record->conf_dir, *name;
-	int r = 0, fd;
+	const char *folder = t->record->conf_dir;
 	struct dirent *d;
+	int r;
 
-	snprintf(ret_path, PATH_MAX, "%s/", folder);
-	fd = folder[0] ? open_folder_of(t, ret_path, &name, err) : -ENOENT;
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return nt_err_sys(err, ENOMEM, "%s", folder);
-	}
+	r = folder[0] ? open_folder(t, folder, &dir, err) : -ENOENT;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	while (r == 0 && (d = readdir(dir))) {
 		if (!is_read(d->d_name))
 			continue;

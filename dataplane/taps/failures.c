@@ -201,21 +201,39 @@ static struct nt_pod pod_of(const json_t *note)
 	return pod;
 }
 
-void nt_failure_each_excluded(const char *state_dir, nt_failure_excluded_fn *fn, void *ctx)
+/* The next note that can be read, owned by the caller; NULL behind the last. dir may be NULL. */
+static json_t *next_note(DIR *dir, const char **ret_name)
+{
+	const struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		json_t *note = d->d_name[0] == '.' ? NULL : read_note(dirfd(dir), d->d_name);
+
+		*ret_name = d->d_name;
+		if (note)
+			return note;
+	}
+	return NULL;
+}
+
+static DIR *open_notes(const char *state_dir)
 {
 	char folder[PATH_MAX];
-	const struct dirent *d;
-	_cleanup_closedir_ DIR *dir = NULL;
 
 	folder_of(state_dir, folder);
-	dir = opendir(folder);
-	while (dir && (d = readdir(dir))) {
-		json_auto_t *note = NULL;
+	return opendir(folder);
+}
+
+void nt_failure_each_excluded(const char *state_dir, nt_failure_excluded_fn *fn, void *ctx)
+{
+	_cleanup_closedir_ DIR *dir = open_notes(state_dir);
+	const char *name;
+	json_t *next;
+
+	while ((next = next_note(dir, &name))) {
+		json_auto_t *note = next;
 		struct nt_pod pod;
 
-		if (d->d_name[0] == '.')
-			continue;
-		note = read_note(dirfd(dir), d->d_name);
 		if (!json_is_true(json_object_get(note, "excluded")))
 			continue;
 		pod = pod_of(note);
@@ -226,20 +244,15 @@ void nt_failure_each_excluded(const char *state_dir, nt_failure_excluded_fn *fn,
 void nt_failure_sweep(const char *state_dir, const char *network, nt_failure_valid_fn *is_valid,
 		      void *ctx)
 {
-	char folder[PATH_MAX];
-	const struct dirent *d;
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = open_notes(state_dir);
+	const char *name;
+	json_t *next;
 
-	folder_of(state_dir, folder);
-	dir = opendir(folder);
-	while (dir && (d = readdir(dir))) {
-		json_auto_t *note = NULL;
+	while ((next = next_note(dir, &name))) {
+		json_auto_t *note = next;
 
-		if (d->d_name[0] == '.')
-			continue;
-		note = read_note(dirfd(dir), d->d_name);
 		if (strcmp(text_of(note, "network"), network) == 0 &&
 		    !is_valid(ctx, text_of(note, "container_id"), text_of(note, "ifname")))
-			(void)unlinkat(dirfd(dir), d->d_name, 0);
+			(void)unlinkat(dirfd(dir), name, 0);
 	}
 }

@@ -194,6 +194,39 @@ static void add_problem(void *ctx, const struct nt_objects_problem *problem)
 	nt_json_close(j, '}');
 }
 
+static void add_state(void *ctx, const struct nt_objects_state *state)
+{
+	struct nt_json *j = ctx;
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "kind", nt_slice_str(state->kind));
+	nt_json_key_u64(j, "count", state->count);
+	nt_json_key(j, "synced");
+	nt_json_bool(j, state->synced);
+	nt_json_key_time(j, "since", state->since_us);
+	nt_json_key_str(j, "error", nt_slice_str(state->error));
+	nt_json_close(j, '}');
+}
+
+static void write_objects(void *ctx, const struct nt_objects *objects)
+{
+	struct nt_objects_origin origin = { "none", "" };
+	struct nt_json *j = ctx;
+
+	if (objects)
+		origin = nt_objects_origin(objects);
+	nt_json_key(j, "objects");
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "source", nt_slice_str(origin.type));
+	nt_json_key_str(j, "where", nt_slice_str(origin.where));
+	nt_json_key(j, "kinds");
+	nt_json_open(j, '[');
+	if (objects)
+		nt_objects_states(objects, add_state, j);
+	nt_json_close(j, ']');
+	nt_json_close(j, '}');
+}
+
 static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 			  struct nt_reply *reply, struct nt_err *err)
 {
@@ -220,6 +253,7 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, vo
 	if (r == 0)
 		r = nt_store_nodes(reader, add_node, &nodes, err);
 	nt_json_close(&j, ']');
+	nt_ingest_objects(api->ingest, write_objects, &j);
 	nt_json_key(&j, "problems");
 	nt_json_open(&j, '[');
 	nt_ingest_problems(api->ingest, add_problem, &j);

@@ -247,12 +247,16 @@ struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i)
 
 int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err)
 {
+	const struct nt_slice alert = NT_SLICE_LIT("GlobalAlert");
+	uint64_t before;
 	int r = 0;
 
 	if (!i->objects)
 		return 0;
 	pthread_mutex_lock(&i->lock);
-	if (nt_objects_poll(i->objects) && i->alerts)
+	before = nt_objects_kind_generation(i->objects, alert);
+	(void)nt_objects_poll(i->objects);
+	if (i->alerts && nt_objects_kind_generation(i->objects, alert) != before)
 		r = nt_alerts_objects(i->alerts, i->objects, err);
 	pthread_mutex_unlock(&i->lock);
 	return r;

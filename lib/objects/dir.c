@@ -13,6 +13,7 @@
 #include <sys/inotify.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/objects/store.h"
 
@@ -40,6 +41,7 @@ static void free_file(struct nt_object_file *f)
 	if (!f)
 		return;
 	nt_manifest_done(&f->manifest);
+	nt_manifest_done(&f->before);
 	free(f->name);
 	free(f->path);
 	free(f);
@@ -170,7 +172,8 @@ static bool take_manifest(struct nt_object_file *f, struct nt_manifest *new)
 		f->manifest.objects[i].line = new->objects[i].line;
 	if (!changed)
 		swap_objects(&f->manifest, new);
-	nt_manifest_done(&f->manifest);
+	nt_manifest_done(&f->before);
+	f->before = f->manifest; /* of it are the entries that there are still */
 	f->manifest = *new;
 	f->whole = f->whole || whole;
 	return changed;
@@ -235,7 +238,8 @@ static bool drop_unseen(struct nt_objects *o)
 			continue;
 		}
 		changed = changed || f->manifest.objects_len;
-		free_file(f);
+		f->next_gone = o->gone;
+		o->gone = f;
 	}
 	o->files_len = kept;
 	return changed;
@@ -357,17 +361,39 @@ static size_t read_events(struct nt_objects *o, bool *ret_all)
 	return events;
 }
 
+static int64_t now_us(void)
+{
+	struct nt_clock clock = nt_clock_system();
+
+	return nt_clock_real(&clock) / NT_NS_PER_US;
+}
+
+/* What the listener has been told of. */
+static void forget_before(struct nt_objects *o)
+{
+	for (struct nt_object_file *f = o->gone, *next; f; f = next) {
+		next = f->next_gone;
+		free_file(f);
+	}
+	o->gone = NULL;
+	for (size_t i = 0; i < o->files_len; i++)
+		nt_manifest_done(&o->files[i]->before);
+}
+
 int nt_objects_poll(struct nt_objects *o)
 {
-	bool all, changed;
+	bool all, changed, was_well = !o->dir_problem[0];
 
 	if (!read_events(o, &all))
 		return 0;
 	if (all)
 		(void)watch_again(o); /* the scan says what is wrong with the directory */
 	(void)scan(o, all, &changed);
-	nt_objects_reindex(o);
 	o->generation += changed;
+	nt_objects_reindex(o);
+	forget_before(o);
+	if (was_well != !o->dir_problem[0])
+		o->since_us = now_us();
 	return changed;
 }
 
@@ -413,6 +439,7 @@ int nt_objects_open_dir(const char *path, struct nt_objects **ret_objects, struc
 	if (r < 0)
 		return nt_err_sys(err, -r, "read the directory of objects %s", path);
 	o->generation = 1;
+	o->since_us = now_us();
 	nt_objects_reindex(o);
 	*ret_objects = NT_TAKE_PTR(o);
 	return 0;
@@ -422,6 +449,7 @@ void nt_objects_free(struct nt_objects *o)
 {
 	if (!o)
 		return;
+	forget_before(o);
 	for (size_t i = 0; i < o->files_len; i++)
 		free_file(o->files[i]);
 	free(o->files);

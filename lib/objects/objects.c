@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/objects/store.h"
 
 static int compare_slices(struct nt_slice a, struct nt_slice b)
@@ -15,7 +16,7 @@ static int compare_slices(struct nt_slice a, struct nt_slice b)
 	return r ? r : (a.len > b.len) - (a.len < b.len);
 }
 
-static int compare_keys(const struct nt_object *a, const struct nt_object *b)
+int nt_objects_compare(const struct nt_object *a, const struct nt_object *b)
 {
 	int r = compare_slices(a->kind, b->kind);
 
@@ -27,7 +28,7 @@ static int compare_keys(const struct nt_object *a, const struct nt_object *b)
 static int compare_entries(const void *pa, const void *pb)
 {
 	const struct nt_object_entry *a = pa, *b = pb;
-	int r = compare_keys(&a->item->object, &b->item->object);
+	int r = nt_objects_compare(&a->item->object, &b->item->object);
 
 	return r ? r : (a->order > b->order) - (a->order < b->order);
 }
@@ -72,7 +73,8 @@ static void drop_duplicates(struct nt_objects *o)
 	for (size_t i = 0; i < o->entries_len; i++) {
 		struct nt_object_entry *e = &o->entries[i];
 
-		if (kept && compare_keys(&o->entries[kept - 1].item->object, &e->item->object) == 0)
+		if (kept &&
+		    nt_objects_compare(&o->entries[kept - 1].item->object, &e->item->object) == 0)
 			add_duplicate(o, &o->entries[kept - 1], e);
 		else
 			o->entries[kept++] = *e;
@@ -91,7 +93,7 @@ static void collect_file(struct nt_objects *o, const struct nt_object_file *f)
 	}
 }
 
-void nt_objects_reindex(struct nt_objects *o)
+static void collect(struct nt_objects *o)
 {
 	size_t total = 0;
 
@@ -99,7 +101,6 @@ void nt_objects_reindex(struct nt_objects *o)
 	o->problems_len = 0;
 	for (size_t i = 0; i < o->files_len; i++)
 		total += o->files[i]->manifest.objects_len;
-	free(o->entries);
 	o->entries = calloc(total + 1, sizeof(*o->entries));
 	if (!o->entries)
 		snprintf(o->dir_problem, sizeof(o->dir_problem), "no memory for %zu objects",
@@ -112,6 +113,15 @@ void nt_objects_reindex(struct nt_objects *o)
 		collect_file(o, o->files[i]);
 	qsort(o->entries, o->entries_len, sizeof(*o->entries), compare_entries);
 	drop_duplicates(o);
+}
+
+void nt_objects_reindex(struct nt_objects *o)
+{
+	_cleanup_free_ struct nt_object_entry *before = o->entries;
+	size_t before_len = o->entries_len;
+
+	collect(o);
+	nt_objects_tell(o, before, before_len);
 }
 
 uint64_t nt_objects_generation(const struct nt_objects *o)
@@ -127,7 +137,7 @@ static size_t lower_bound(const struct nt_objects *o, const struct nt_object *ke
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare_keys(&o->entries[middle].item->object, key) < 0)
+		if (nt_objects_compare(&o->entries[middle].item->object, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -141,7 +151,7 @@ const struct nt_object *nt_objects_find(const struct nt_objects *o, struct nt_sl
 	struct nt_object key = { .kind = kind, .namespace_ = namespace_, .name = name };
 	size_t i = lower_bound(o, &key);
 
-	if (i == o->entries_len || compare_keys(&o->entries[i].item->object, &key) != 0)
+	if (i == o->entries_len || nt_objects_compare(&o->entries[i].item->object, &key) != 0)
 		return NULL;
 	return &o->entries[i].item->object;
 }

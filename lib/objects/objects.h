@@ -54,6 +54,34 @@ const struct nt_object *nt_objects_at(const struct nt_objects *o, struct nt_slic
 				      size_t index);
 const struct nt_objects_problem *nt_objects_problem_at(const struct nt_objects *o, size_t index);
 
+/* An object came (before is NULL), changed, or went (after is NULL). Both are valid for the call
+ * only; the store holds after already. */
+typedef void nt_objects_change_fn(void *ctx, const struct nt_object *before,
+				  const struct nt_object *after);
+/* fn is called now for each object that is there, and from then on within nt_objects_poll for each
+ * change, so that what is derived of objects is kept in the time of the change and not of the
+ * store. One listener; another one takes its place, NULL: none. */
+void nt_objects_listen(struct nt_objects *o, nt_objects_change_fn *fn, void *ctx);
+/* As nt_objects_generation, of one of the kinds that nametap reads; of others: of all. */
+uint64_t nt_objects_kind_generation(const struct nt_objects *o, struct nt_slice kind);
+
+/* What the source has of a kind that nametap reads, for people. */
+struct nt_objects_state {
+	const char *kind;
+	size_t count;
+	bool synced; /* these are all, as of a moment ago */
+	int64_t since_us; /* CLOCK_REALTIME: synced, or not, since then */
+	const char *error; /* why not; "" when all is well */
+};
+struct nt_objects_origin {
+	const char *type; /* "directory" or "api" */
+	const char *where; /* its path, or the server's URL */
+};
+typedef void nt_objects_state_fn(void *ctx, const struct nt_objects_state *state);
+/* Each kind that is watched, once; of a directory those of which there is an object. */
+void nt_objects_states(const struct nt_objects *o, nt_objects_state_fn *fn, void *ctx);
+struct nt_objects_origin nt_objects_origin(const struct nt_objects *o);
+
 /* Deployment for a ReplicaSet by its name's hash, CronJob for a Job, else the controller owner,
  * else the pod itself. */
 struct nt_workload nt_object_workload(const struct nt_objects *o, const struct nt_object *pod);

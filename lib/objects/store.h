@@ -10,6 +10,9 @@
 
 #include "lib/objects/manifest.h"
 
+/* Kinds that nametap reads (changes.c has their names). */
+#define NT_OBJECTS_KINDS 12
+
 struct nt_object_file {
 	char *name; /* within the directory; owned, also path */
 	char *path;
@@ -18,6 +21,8 @@ struct nt_object_file {
 	bool dirty; /* to be read again */
 	bool seen; /* by the scan that runs */
 	struct stat identity; /* of what was read last */
+	struct nt_manifest before; /* what it held, until the change is told */
+	struct nt_object_file *next_gone; /* in nt_objects.gone */
 };
 
 struct nt_object_entry {
@@ -33,6 +38,8 @@ struct nt_objects {
 	struct nt_object_file **files; /* by name */
 	size_t files_len, files_cap;
 	char dir_problem[256]; /* "" when all is well */
+	int64_t since_us; /* of dir_problem, or of there being none */
+	struct nt_object_file *gone; /* their objects, until that is told */
 
 	/* The index. */
 	struct nt_object_entry *entries; /* by kind, namespace, name */
@@ -40,7 +47,17 @@ struct nt_objects {
 	struct nt_objects_problem *problems; /* path points into files or is o->path */
 	size_t problems_len, problems_cap;
 	uint64_t generation;
+
+	/* The listener, and when a kind changed last (changes.c). */
+	nt_objects_change_fn *change_fn;
+	void *change_ctx;
+	uint64_t kind_generations[NT_OBJECTS_KINDS];
 };
 
-/* After files changed: entries and problems anew. Without memory the store is empty and says so. */
+/* After files changed: entries and problems anew, and the listener is told of the difference, for
+ * which the objects of before are still there. Without memory the store is empty and says so. */
 void nt_objects_reindex(struct nt_objects *o);
+/* The entries of before against those of now: generations of kinds, the listener. */
+void nt_objects_tell(struct nt_objects *o, const struct nt_object_entry *before, size_t before_len);
+/* By kind, namespace, name. */
+int nt_objects_compare(const struct nt_object *a, const struct nt_object *b);

@@ -569,6 +569,95 @@ START_TEST(test_addresses)
 }
 END_TEST
 
+/* "+Pod/a " came, "~" changed, "-" went; a changed Pod's label x of before and after. */
+static void note_change(void *ctx, const struct nt_object *before, const struct nt_object *after)
+{
+	const struct nt_object *o = after ?: before;
+
+	nt_buf_printf(ctx, "%s%.*s/%.*s",
+		      !before  ? "+"
+		      : !after ? "-"
+			       : "~",
+		      NT_SLICE_ARG(o->kind), NT_SLICE_ARG(o->name));
+	if (before && after)
+		nt_buf_printf(ctx, ":%.*s>%.*s", NT_SLICE_ARG(before->labels[0].value),
+			      NT_SLICE_ARG(after->labels[0].value));
+	nt_buf_putc(ctx, ' ');
+}
+
+static void expect_changes(struct nt_buf *got, const char *want)
+{
+	ck_assert_str_eq(nt_buf_str(got), want);
+	got->len = 0;
+}
+
+#define POD_X(name, x) \
+	"---\napiVersion: v1\nkind: Pod\nmetadata: {name: " name ", labels: {x: " x "}}\n"
+
+START_TEST(test_listener)
+{
+	_cleanup_buf_ struct nt_buf got = { 0 };
+	uint64_t pods, services;
+
+	put("a.yaml", POD_X("b", "\"1\"") POD_X("a", "\"1\""));
+	open_dir();
+	nt_objects_listen(objects, note_change, &got);
+	expect_changes(&got, "+Pod/a +Pod/b ");
+	pods = nt_objects_kind_generation(objects, NT_SLICE_LIT("Pod"));
+	services = nt_objects_kind_generation(objects, NT_SLICE_LIT("Service"));
+
+	put("a.yaml", POD_X("c", "\"1\"") POD_X("a", "\"2\""));
+	ck_assert_int_eq(nt_objects_poll(objects), 1);
+	expect_changes(&got, "~Pod/a:1>2 -Pod/b +Pod/c ");
+	ck_assert_uint_ne(nt_objects_kind_generation(objects, NT_SLICE_LIT("Pod")), pods);
+	ck_assert_uint_eq(nt_objects_kind_generation(objects, NT_SLICE_LIT("Service")), services);
+
+	/* The same object from another file is no change; its text with a mistake neither. */
+	put("b.yaml", POD_X("a", "\"2\""));
+	put("a.yaml", "x: [");
+	(void)nt_objects_poll(objects);
+	expect_changes(&got, "");
+	drop("a.yaml");
+	ck_assert_int_eq(nt_objects_poll(objects), 1);
+	expect_changes(&got, "-Pod/c ");
+	drop("b.yaml");
+	ck_assert_int_eq(nt_objects_poll(objects), 1);
+	expect_changes(&got, "-Pod/a ");
+}
+END_TEST
+
+static void note_state(void *ctx, const struct nt_objects_state *s)
+{
+	ck_assert_int_gt(s->since_us, 0);
+	nt_buf_printf(ctx, "%s %zu %s \"%s\"\n", s->kind, s->count, s->synced ? "synced" : "not",
+		      s->error);
+}
+
+START_TEST(test_states)
+{
+	_cleanup_buf_ struct nt_buf got = { 0 };
+	struct nt_objects_origin origin;
+
+	put("a.yaml",
+	    POD_X("b", "v")
+		    POD_X("a", "v") "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+				    "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\n");
+	open_dir();
+	origin = nt_objects_origin(objects);
+	ck_assert_str_eq(origin.type, "directory");
+	ck_assert_str_eq(origin.where, dir);
+	nt_objects_states(objects, note_state, &got);
+	ck_assert_str_eq(nt_buf_str(&got), "Pod 2 synced \"\"\nService 1 synced \"\"\n");
+	got.len = 0;
+	drop("a.yaml");
+	ck_assert_int_eq(rmdir(dir), 0);
+	(void)nt_objects_poll(objects);
+	nt_objects_states(objects, note_state, &got);
+	ck_assert_msg(strstr(nt_buf_str(&got), "Pod 2 not \"the directory:"), "%s",
+		      nt_buf_str(&got));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("objects");
@@ -591,6 +680,8 @@ int main(void)
 	tcase_add_loop_test(t, test_workload, 0, (int)NT_ARRAY_LEN(workloads));
 	tcase_add_loop_test(t, test_service_selects, 0, (int)NT_ARRAY_LEN(selections));
 	tcase_add_loop_test(t, test_addresses, 0, (int)NT_ARRAY_LEN(addresses));
+	tcase_add_test(t, test_listener);
+	tcase_add_test(t, test_states);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

@@ -10,10 +10,19 @@
 #include "lib/base/parse.h"
 #include "lib/record/codec.h"
 
+struct rows {
+	struct nt_json *j;
+	int64_t last; /* the highest row number given */
+};
+
 static bool add_row(void *ctx, int64_t row_id, const struct nt_record *record)
 {
-	struct nt_json *j = ctx;
+	struct rows *rows = ctx;
+	struct nt_json *j = rows->j;
 	char row[24];
+
+	if (row_id > rows->last)
+		rows->last = row_id;
 
 	snprintf(row, sizeof(row), "%" PRId64, row_id);
 	nt_json_open(j, '{');
@@ -27,33 +36,57 @@ static bool add_row(void *ctx, int64_t row_id, const struct nt_record *record)
 
 struct logs_params {
 	struct nt_figures figures;
+	int order; /* enum nt_store_order */
 	uint32_t limit;
 	int64_t cursor;
 };
+
+static void write_number(struct nt_json *j, const char *key, int64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	nt_json_key_str(j, key, nt_slice_str(text));
+}
+
+/* Rows are numbered in the order in which they are stored: what a page by arrival has seen all of
+ * reaches up to the position that was read before it, or to its own last row. */
+static int64_t arrived(const struct rows *rows, int64_t position, int64_t next)
+{
+	if (next)
+		return next;
+	return rows->last > position ? rows->last : position;
+}
 
 static int write_logs(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 		      struct nt_reply *reply, struct nt_err *err)
 {
 	const struct logs_params *lp = ctx;
 	struct nt_json j = NT_JSON(&reply->body);
-	int64_t next = 0;
-	char text[24];
+	struct rows rows = { .j = &j };
+	int64_t next = 0, position = 0;
 	int r;
 
 	(void)api;
+	r = nt_store_position(reader, &position, err);
+	if (r < 0)
+		return r;
 	nt_json_open(&j, '{');
 	nt_json_range(&j, &lp->figures.range);
+	write_number(&j, "position", position);
 	nt_json_key(&j, "rows");
 	nt_json_open(&j, '[');
-	r = nt_store_rows(reader, &lp->figures.range, lp->limit, lp->cursor, add_row, &j, &next,
-			  err);
+	r = nt_store_rows(reader, &lp->figures.range, (enum nt_store_order)lp->order, lp->limit,
+			  lp->cursor, add_row, &rows, &next, err);
 	nt_json_close(&j, ']');
-	nt_json_key(&j, "next_cursor");
-	snprintf(text, sizeof(text), "%" PRId64, next);
-	if (next)
-		nt_json_str(&j, nt_slice_str(text));
-	else
+	if (lp->order == NT_STORE_ARRIVAL)
+		next = arrived(&rows, position, next);
+	if (next || lp->order == NT_STORE_ARRIVAL) {
+		write_number(&j, "next_cursor", next);
+	} else {
+		nt_json_key(&j, "next_cursor");
 		nt_json_null(&j);
+	}
 	nt_json_close(&j, '}');
 	return r;
 }
@@ -63,7 +96,7 @@ static int parse_cursor(const struct nt_params *p, int64_t *ret_cursor, struct n
 	const struct nt_slice *text = nt_params_find(p, "cursor");
 	uint64_t v = 0;
 
-	if (text && (nt_parse_u64(*text, INT64_MAX, &v) < 0 || v == 0))
+	if (text && nt_parse_u64(*text, INT64_MAX, &v) < 0)
 		return nt_err_set(err, EINVAL, "cursor: next_cursor of the page before is wanted");
 	*ret_cursor = (int64_t)v;
 	return 0;
@@ -72,12 +105,15 @@ static int parse_cursor(const struct nt_params *p, int64_t *ret_cursor, struct n
 static bool parse_logs(const struct nt_params *p, struct logs_params *lp, struct nt_reply *reply)
 {
 	static const char *const types[] = { "LOG", "UNLOGGED", NULL };
+	static const char *const orders[] = { "newest", "oldest", "arrival", NULL };
 	struct nt_err err = { 0 };
 	int type, r;
 
-	if (!nt_figures_begin(p, "type limit cursor", &lp->figures, reply))
+	if (!nt_figures_begin(p, "type order limit cursor", &lp->figures, reply))
 		return false;
 	r = nt_params_word(p, "type", types, 0, &type, &err);
+	if (r == 0)
+		r = nt_params_word(p, "order", orders, NT_STORE_NEWEST, &lp->order, &err);
 	if (r == 0)
 		r = nt_params_u32(p, "limit", 1000, 100, &lp->limit, &err);
 	if (r == 0)

@@ -369,7 +369,8 @@ static int load_rows(struct nt_alerts *a, int64_t from_us, struct nt_err *err)
 	int r;
 
 	do {
-		r = nt_store_rows(a->reader, &range, PAGE_ROWS, cursor, load_row, a, &cursor, err);
+		r = nt_store_rows(a->reader, &range, NT_STORE_NEWEST, PAGE_ROWS, cursor, load_row,
+				  a, &cursor, err);
 	} while (r == 0 && cursor);
 	return r;
 }

@@ -115,10 +115,10 @@ int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
 		  struct nt_err *err) NT_MUSTCHECK;
 
 /* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
- * condition, or "". */
+ * condition, or "". by_row: they are wanted by row number, which `more` bounds. */
 struct nt_query_sql;
 void nt_sqlite_from(const struct nt_store_range *range, const struct nt_query_sql *filter,
-		    const char *more, struct nt_buf *out);
+		    bool by_row, const char *more, struct nt_buf *out);
 /* Prepares sql and binds the filter's values, the first at 1; filter NULL: there are none. Sets the
  * reader's deadline. */
 int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,

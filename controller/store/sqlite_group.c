@@ -10,18 +10,22 @@
 #include "lib/record/fields.h"
 
 /* The planner has no statistics of a file that grows; which index is right is known here. */
-static const char *index_for(const struct nt_store_range *range)
+static const char *index_for(const struct nt_store_range *range, bool by_row)
 {
+	if (by_row)
+		return "NOT INDEXED"; /* but by its key */
 	if (range->unlogged)
-		return "rows_unlogged";
-	return range->side >= 0 && range->role >= 0 ? "rows_default" : "rows_start";
+		return "INDEXED BY rows_unlogged";
+	return range->side >= 0 && range->role >= 0 ? "INDEXED BY rows_default"
+						    : "INDEXED BY rows_start";
 }
 
 void nt_sqlite_from(const struct nt_store_range *range, const struct nt_query_sql *filter,
-		    const char *more, struct nt_buf *out)
+		    bool by_row, const char *more, struct nt_buf *out)
 {
-	nt_buf_printf(out, " FROM (SELECT * FROM rows INDEXED BY %s WHERE nt_type = %d",
-		      index_for(range), range->unlogged ? NT_RECORD_UNLOGGED : NT_RECORD_LOG);
+	nt_buf_printf(out, " FROM (SELECT * FROM rows %s WHERE nt_type = %d",
+		      index_for(range, by_row),
+		      range->unlogged ? NT_RECORD_UNLOGGED : NT_RECORD_LOG);
 	nt_buf_printf(out, " AND nt_start >= %lld AND nt_start < %lld", (long long)range->from_us,
 		      (long long)range->to_us);
 	if (range->side >= 0)
@@ -190,7 +194,7 @@ static int build_sql(const struct nt_store_range *range, const struct nt_store_g
 	if (r < 0)
 		return r;
 	nt_buf_printf(sql, ", %s", nt_sqlite_sums_call);
-	nt_sqlite_from(range, filter, "", sql);
+	nt_sqlite_from(range, filter, false, "", sql);
 	r = add_join(g, sql, err);
 	if (r < 0)
 		return r;

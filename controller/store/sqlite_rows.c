@@ -10,13 +10,15 @@
 #define ROW_ARENA_MAX (256u << 20)
 
 /* The page goes on behind the row that the last one ended with. */
-static int add_cursor(struct nt_store_reader *r, int64_t cursor, struct nt_buf *more,
-		      struct nt_err *err)
+static int add_cursor(struct nt_store_reader *r, enum nt_store_order order, int64_t cursor,
+		      struct nt_buf *more, struct nt_err *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	int result;
 
-	if (!cursor)
+	if (order == NT_STORE_ARRIVAL)
+		nt_buf_printf(more, " AND nt_row > %lld", (long long)cursor);
+	if (order == NT_STORE_ARRIVAL || !cursor)
 		return 0;
 	if (sqlite3_prepare_v2(r->db, "SELECT nt_start FROM rows WHERE nt_row = ?1", -1, &stmt,
 			       NULL) != SQLITE_OK)
@@ -27,7 +29,8 @@ static int add_cursor(struct nt_store_reader *r, int64_t cursor, struct nt_buf *
 		return nt_err_set(err, ENOENT, "the row where the page begins is gone");
 	if (result != SQLITE_ROW)
 		return nt_sqlite_err(r->db, r->path, "find the page", err);
-	nt_buf_printf(more, " AND (nt_start, nt_row) < (%lld, %lld)",
+	nt_buf_printf(more, " AND (nt_start, nt_row) %s (%lld, %lld)",
+		      order == NT_STORE_OLDEST ? ">" : "<",
 		      (long long)sqlite3_column_int64(stmt, 0), (long long)cursor);
 	return 0;
 }
@@ -75,10 +78,21 @@ static int walk(struct nt_store_reader *r, sqlite3_stmt *stmt, uint32_t limit, n
 	return result;
 }
 
-int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range, uint32_t limit,
-		  int64_t cursor, nt_store_row_fn *fn, void *ctx, int64_t *ret_cursor,
-		  struct nt_err *err)
+int nt_store_position(struct nt_store_reader *r, int64_t *ret_position, struct nt_err *err)
 {
+	return nt_sqlite_int(r->db, r->path, "SELECT seq FROM sqlite_sequence WHERE name = 'rows'",
+			     ret_position, err);
+}
+
+int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range,
+		  enum nt_store_order order, uint32_t limit, int64_t cursor, nt_store_row_fn *fn,
+		  void *ctx, int64_t *ret_cursor, struct nt_err *err)
+{
+	static const char *const orders[] = {
+		[NT_STORE_NEWEST] = "r.nt_start DESC, r.nt_row DESC",
+		[NT_STORE_OLDEST] = "r.nt_start, r.nt_row",
+		[NT_STORE_ARRIVAL] = "r.nt_row",
+	};
 	_cleanup_(nt_query_sql_done) struct nt_query_sql filter = { 0 };
 	_cleanup_buf_ struct nt_buf sql = { 0 }, more = { 0 };
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
@@ -86,13 +100,13 @@ int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range,
 
 	if (range->filter && nt_query_to_sql(range->filter, &filter) < 0)
 		return nt_err_set(err, ENOMEM, "no memory for a query");
-	result = add_cursor(r, cursor, &more, err);
+	result = add_cursor(r, order, cursor, &more, err);
 	if (result < 0)
 		return result;
 	nt_buf_puts(&sql, "SELECT r.nt_row, r.nt_record, r.nt_spool, r.nt_seq");
-	nt_sqlite_from(range, &filter, nt_buf_str(&more), &sql);
+	nt_sqlite_from(range, &filter, order == NT_STORE_ARRIVAL, nt_buf_str(&more), &sql);
 	/* One more than asked for says whether there is a next page. */
-	nt_buf_printf(&sql, " ORDER BY r.nt_start DESC, r.nt_row DESC LIMIT %llu",
+	nt_buf_printf(&sql, " ORDER BY %s LIMIT %llu", orders[order],
 		      (unsigned long long)limit + 1);
 	result = nt_sqlite_prepare(r, &sql, &filter, &stmt, err);
 	if (result < 0)

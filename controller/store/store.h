@@ -94,13 +94,25 @@ int nt_store_group(struct nt_store_reader *r, const struct nt_store_range *range
 		   const struct nt_store_grouping *grouping, nt_store_group_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
 
-/* Rows, newest first by (start_time, row number). cursor: 0 for the first page, else what the last
- * call returned; *ret_cursor is 0 at the end. The record is borrowed for the call. row_id: of the
- * store, unique. -ENOENT: the cursor's row is gone; -ETIMEDOUT: given up. */
+/* Row numbers rise in the order in which rows were stored and are never given twice, so "all rows
+ * above N" is what came after N, whatever their start_time is. */
+enum nt_store_order {
+	NT_STORE_NEWEST = 0, /* by (start_time, row number), descending */
+	NT_STORE_OLDEST = 1, /* the same, ascending */
+	NT_STORE_ARRIVAL = 2, /* by row number, ascending; the cursor's row need not be there */
+};
+
+/* Rows, page by page. cursor: 0 for the first page, else what the last call returned; *ret_cursor
+ * is 0 at the end. The record is borrowed for the call. row_id: the row number, above 0. -ENOENT:
+ * the cursor's row is gone; -ETIMEDOUT: given up. */
 typedef bool nt_store_row_fn(void *ctx, int64_t row_id, const struct nt_record *record);
-int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range, uint32_t limit,
-		  int64_t cursor, nt_store_row_fn *fn, void *ctx, int64_t *ret_cursor,
-		  struct nt_err *err) NT_MUSTCHECK;
+int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range,
+		  enum nt_store_order order, uint32_t limit, int64_t cursor, nt_store_row_fn *fn,
+		  void *ctx, int64_t *ret_cursor, struct nt_err *err) NT_MUSTCHECK;
+/* The highest row number that was ever given, 0 before the first: each row up to it is there, or
+ * expired. */
+int nt_store_position(struct nt_store_reader *r, int64_t *ret_position,
+		      struct nt_err *err) NT_MUSTCHECK;
 
 /* Coverage: the newest state of each endpoint as agents reported it (lib/record/batch.h), and of
  * each node. */

@@ -122,13 +122,92 @@ START_TEST(pages_are_newest_first_and_miss_nothing)
 	append_records(1, r, 25);
 	for (int calls = 0; calls == 0 || cursor; calls++) {
 		ck_assert_int_lt(calls, 10);
-		ck_assert_int_eq(nt_store_rows(reader, &range, 3, cursor, keep_row, &page, &cursor,
-					       &err),
+		ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 3, cursor, keep_row,
+					       &page, &cursor, &err),
 				 0);
 	}
 	ck_assert_uint_eq(page.len, 25);
 	for (int i = 0; i < 25; i++)
 		ck_assert_str_eq(page.names[i], names[24 - i]);
+}
+END_TEST
+
+START_TEST(oldest_first_is_the_same_backwards)
+{
+	struct nt_store_range range = everything();
+	char names[25][16];
+	struct nt_record r[25];
+	struct page page = { 0 };
+	int64_t cursor = 0;
+
+	for (int i = 0; i < 25; i++) {
+		snprintf(names[i], sizeof(names[i]), "q%d.test", i);
+		r[i] = store_record((uint64_t)i + 1, T0_US + i / 5 * 1000, names[i]);
+	}
+	append_records(1, r, 25);
+	do
+		ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_OLDEST, 3, cursor, keep_row,
+					       &page, &cursor, &err),
+				 0);
+	while (cursor);
+	ck_assert_uint_eq(page.len, 25);
+	for (int i = 0; i < 25; i++)
+		ck_assert_str_eq(page.names[i], names[i]);
+}
+END_TEST
+
+/* A node that was away sends rows that are older than what is there: who goes by arrival gets them,
+ * too, and each once. */
+START_TEST(what_arrives_later_is_behind_the_position)
+{
+	struct nt_record first = store_record(1, T0_US + 10, "a.test");
+	struct nt_record older = store_record(2, T0_US + 1, "b.test");
+	struct nt_record other = store_record(3, T0_US + 2, "c.test");
+	struct nt_store_range range = everything();
+	struct page page = { 0 };
+	int64_t position = 77, cursor = 0;
+
+	ck_assert_int_eq(nt_store_position(reader, &position, &err), 0);
+	ck_assert_int_eq(position, 0);
+	append_records(1, &first, 1);
+	ck_assert_int_eq(nt_store_position(reader, &position, &err), 0);
+	ck_assert_int_gt(position, 0);
+	append_records(2, &older, 1);
+	append_records(3, &other, 1);
+	for (cursor = position; cursor;)
+		ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_ARRIVAL, 1, cursor,
+					       keep_row, &page, &cursor, &err),
+				 0);
+	ck_assert_uint_eq(page.len, 2);
+	ck_assert_str_eq(page.names[0], "b.test");
+	ck_assert_str_eq(page.names[1], "c.test");
+	ck_assert_int_eq(nt_store_position(reader, &position, &err), 0);
+	ck_assert_int_eq(position, page.ids[1]);
+}
+END_TEST
+
+/* Rows expire, numbers do not come again; a cursor whose row is gone is good in this order. */
+START_TEST(position_outlives_its_row)
+{
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_record later = store_record(2, T0_US + 1, "b.test");
+	struct nt_store_range range = everything();
+	struct page page = { 0 };
+	int64_t before, after, cursor = 0;
+	uint64_t rows;
+
+	append_records(1, &r, 1);
+	ck_assert_int_eq(nt_store_position(reader, &before, &err), 0);
+	ck_assert_int_eq(nt_store_expire(store, T0_US + 1, &rows, &err), 0);
+	ck_assert_uint_eq(rows, 1);
+	ck_assert_int_eq(nt_store_position(reader, &after, &err), 0);
+	ck_assert_int_eq(after, before);
+	append_records(2, &later, 1);
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_ARRIVAL, 5, before, keep_row, &page,
+				       &cursor, &err),
+			 0);
+	ck_assert_uint_eq(page.len, 1);
+	ck_assert_int_gt(page.ids[0], before);
 }
 END_TEST
 
@@ -142,7 +221,9 @@ START_TEST(page_that_ends_exactly_has_no_next)
 	int64_t cursor = 77;
 
 	append_records(1, r, 3);
-	ck_assert_int_eq(nt_store_rows(reader, &range, 3, 0, keep_row, &page, &cursor, &err), 0);
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 3, 0, keep_row, &page,
+				       &cursor, &err),
+			 0);
 	ck_assert_uint_eq(page.len, 3);
 	ck_assert_int_eq(cursor, 0);
 }
@@ -159,9 +240,12 @@ START_TEST(new_rows_do_not_shift_a_page)
 	int64_t cursor = 0;
 
 	append_records(1, r, 3);
-	ck_assert_int_eq(nt_store_rows(reader, &range, 2, 0, keep_row, &page, &cursor, &err), 0);
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 2, 0, keep_row, &page,
+				       &cursor, &err),
+			 0);
 	append_records(2, &newer, 1);
-	ck_assert_int_eq(nt_store_rows(reader, &range, 2, cursor, keep_row, &page, &cursor, &err),
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 2, cursor, keep_row, &page,
+				       &cursor, &err),
 			 0);
 	ck_assert_uint_eq(page.len, 3);
 	ck_assert_str_eq(page.names[2], "a.test");
@@ -174,7 +258,8 @@ START_TEST(unknown_cursor_is_an_error)
 	struct page page = { 0 };
 	int64_t cursor = 0;
 
-	ck_assert_int_eq(nt_store_rows(reader, &range, 2, 4711, keep_row, &page, &cursor, &err),
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 2, 4711, keep_row, &page,
+				       &cursor, &err),
 			 -ENOENT);
 }
 END_TEST
@@ -219,7 +304,9 @@ START_TEST(row_comes_back_as_the_very_record)
 	append_records(7, &r, 1);
 	r.batch_spool = NT_SLICE_LIT("s");
 	r.batch_seq = 7;
-	ck_assert_int_eq(nt_store_rows(reader, &range, 1, 0, compare_row, &r, &cursor, &err), 0);
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 1, 0, compare_row, &r,
+				       &cursor, &err),
+			 0);
 }
 END_TEST
 
@@ -486,7 +573,9 @@ START_TEST(filter_applies_to_sums_and_rows)
 	append_mix();
 	range.filter = q;
 	ck_assert_uint_eq(total(&range).count, filters[_i].count);
-	ck_assert_int_eq(nt_store_rows(reader, &range, 50, 0, keep_row, &page, &cursor, &err), 0);
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 50, 0, keep_row, &page,
+				       &cursor, &err),
+			 0);
 	ck_assert_uint_eq(page.len, total(&range).rows);
 	nt_query_free(q);
 }
@@ -563,7 +652,9 @@ START_TEST(unlogged_rows_are_apart)
 	ck_assert_uint_eq(groups->len, 2);
 	ck_assert_str_eq(groups->keys[0][0], "ring_full");
 	ck_assert_uint_eq(groups->at[0].sums.packets, 72);
-	ck_assert_int_eq(nt_store_rows(reader, &range, 9, 0, keep_row, &page, &cursor, &err), 0);
+	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_NEWEST, 9, 0, keep_row, &page,
+				       &cursor, &err),
+			 0);
 	ck_assert_uint_eq(page.len, 3);
 }
 END_TEST
@@ -636,6 +727,9 @@ int main(void)
 	tcase_add_test(tc, same_number_of_another_spool_or_node_is_another_batch);
 	tcase_add_test(tc, empty_batch_is_taken);
 	tcase_add_test(tc, pages_are_newest_first_and_miss_nothing);
+	tcase_add_test(tc, oldest_first_is_the_same_backwards);
+	tcase_add_test(tc, what_arrives_later_is_behind_the_position);
+	tcase_add_test(tc, position_outlives_its_row);
 	tcase_add_test(tc, page_that_ends_exactly_has_no_next);
 	tcase_add_test(tc, new_rows_do_not_shift_a_page);
 	tcase_add_test(tc, unknown_cursor_is_an_error);

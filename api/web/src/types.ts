@@ -58,7 +58,7 @@ export interface LogRecord {
   [field: string]: unknown;
 }
 export interface Row { row: string; record: LogRecord }
-export interface Logs { range: Range; rows: Row[]; next_cursor: string | null }
+export interface Logs { range: Range; position: string; rows: Row[]; next_cursor: string | null }
 
 export interface Field {
   name: string; type: string; unit: string; description: string; groupable: boolean;

@@ -85,7 +85,7 @@ static int start(struct controller *c, struct nt_err *err)
 	if (r == 0)
 		r = nt_loop_signals(c->loop, signals, on_signal, c->loop, err);
 	if (r == 0)
-		r = nt_parts_open(&c->options, &c->parts, err);
+		r = nt_parts_open(&c->options, c->loop, &c->parts, err);
 	if (r == 0 && c->parts.objects)
 		r = nt_loop_watch(c->loop, nt_objects_fd(c->parts.objects), EPOLLIN, on_objects, c,
 				  err);

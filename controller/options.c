@@ -8,13 +8,33 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/parse.h"
+#include "lib/kube/name.h"
 
 static const char usage[] =
 	"usage: nametap-controller --data DIR [options]\n"
 	"  --data DIR            store and token; made when it is not there\n"
-	"  --listen ADDR:PORT    loopback only, port 0 takes a free one (127.0.0.1:8053)\n"
+	"  --listen ADDR:PORT    page and API, loopback only, port 0 takes a free one\n"
+	"                        (127.0.0.1:8053)\n"
+	"  --tls-listen ADDR:PORT  HTTPS for agents, any address; also /healthz, /readyz, "
+	"/metrics\n"
+	"                        (none)\n"
+	"  --tls-cert FILE, --tls-key FILE  its certificate (with its chain) and key, in PEM, "
+	"read\n"
+	"                        anew when they change\n"
+	"  --tls-secret NAMESPACE/NAME  without --tls-cert: a certificate authority of our own is\n"
+	"                        made, and kept there (nametap-controller-ca in our namespace)\n"
+	"  --tls-configmap NAMESPACE/NAME  that authority's certificate for agents, key ca.crt\n"
+	"                        (nametap-ca in our namespace)\n"
+	"  --tls-names A,B       names and addresses in a certificate of that authority (those of\n"
+	"                        the Service nametap-controller in our namespace)\n"
+	"  --kubeconfig FILE     the Kubernetes API (the pod's service account, if it has one;\n"
+	"                        none: not used)\n"
+	"  --agent-account NAMESPACE/NAME  with the API: agents show a token of this service\n"
+	"                        account (nametap-agent in our namespace)\n"
+	"  --agent-audience NAME with this audience (nametap-controller)\n"
 	"  --objects DIR         Kubernetes objects as YAML, watched for changes\n"
-	"  --token-file FILE     the agents' token, made when it is not there (DIR/token)\n"
+	"  --token-file FILE     without the API: the agents' token, made when it is not there\n"
+	"                        (DIR/token)\n"
 	"  --retention DURATION  rows are kept this long, as 36h or 8d (8d)\n"
 	"  --node-rows N         rows a second that a node may send, in the long run; 0: any "
 	"(10000)\n"
@@ -33,6 +53,15 @@ enum option_value {
 	OPT_HELP = 7,
 	OPT_VERSION = 8,
 	OPT_NODE_ROWS = 9,
+	OPT_TLS_LISTEN = 10,
+	OPT_TLS_CERT = 11,
+	OPT_TLS_KEY = 12,
+	OPT_TLS_SECRET = 13,
+	OPT_TLS_CONFIGMAP = 14,
+	OPT_TLS_NAMES = 15,
+	OPT_KUBECONFIG = 16,
+	OPT_AGENT_ACCOUNT = 17,
+	OPT_AGENT_AUDIENCE = 18,
 };
 
 static const struct option names[] = {
@@ -46,13 +75,44 @@ static const struct option names[] = {
 	{ "help", 0, NULL, OPT_HELP },
 	{ "version", 0, NULL, OPT_VERSION },
 	{ "node-rows", 1, NULL, OPT_NODE_ROWS },
+	{ "tls-listen", 1, NULL, OPT_TLS_LISTEN },
+	{ "tls-cert", 1, NULL, OPT_TLS_CERT },
+	{ "tls-key", 1, NULL, OPT_TLS_KEY },
+	{ "tls-secret", 1, NULL, OPT_TLS_SECRET },
+	{ "tls-configmap", 1, NULL, OPT_TLS_CONFIGMAP },
+	{ "tls-names", 1, NULL, OPT_TLS_NAMES },
+	{ "kubeconfig", 1, NULL, OPT_KUBECONFIG },
+	{ "agent-account", 1, NULL, OPT_AGENT_ACCOUNT },
+	{ "agent-audience", 1, NULL, OPT_AGENT_AUDIENCE },
 	{ 0 },
 };
+
+/* Its value is NAMESPACE/NAME. */
+static bool is_object(int option)
+{
+	return option == OPT_TLS_SECRET || option == OPT_TLS_CONFIGMAP ||
+	       option == OPT_AGENT_ACCOUNT;
+}
 
 /* An option that takes a value. */
 static bool set(struct nt_options *o, int option, const char *value)
 {
-	const char **const texts[] = { &o->data, &o->listen, &o->objects, &o->token_file };
+	const char **const texts[] = {
+		[OPT_DATA] = &o->data,
+		[OPT_LISTEN] = &o->listen,
+		[OPT_OBJECTS] = &o->objects,
+		[OPT_TOKEN_FILE] = &o->token_file,
+		[OPT_TLS_LISTEN] = &o->tls_listen,
+		[OPT_TLS_CERT] = &o->tls_cert,
+		[OPT_TLS_KEY] = &o->tls_key,
+		[OPT_TLS_SECRET] = &o->tls_secret,
+		[OPT_TLS_CONFIGMAP] = &o->tls_configmap,
+		[OPT_TLS_NAMES] = &o->tls_names,
+		[OPT_KUBECONFIG] = &o->kubeconfig,
+		[OPT_AGENT_ACCOUNT] = &o->agent_account,
+		[OPT_AGENT_AUDIENCE] = &o->agent_audience,
+	};
+	struct nt_kube_name name;
 
 	if (option == OPT_RETENTION)
 		return nt_parse_duration_ns(nt_slice_str(value), &o->retention_ns) == 0 &&
@@ -65,7 +125,17 @@ static bool set(struct nt_options *o, int option, const char *value)
 	if (option == OPT_LOG_LEVEL)
 		return nt_log_level_parse(value, &o->log_level) == 0;
 	*texts[option] = value;
-	return value[0] != '\0';
+	return is_object(option) ? nt_kube_name_parse(value, &name) == 0 : value[0] != '\0';
+}
+
+/* What belongs together; NULL: all is well. */
+static const char *mistake(const struct nt_options *o)
+{
+	if (!o->tls_cert != !o->tls_key)
+		return "--tls-cert and --tls-key belong together";
+	if (o->tls_cert && !o->tls_listen)
+		return "--tls-cert needs --tls-listen";
+	return NULL;
 }
 
 int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
@@ -73,6 +143,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
 	struct nt_options o = { .listen = "127.0.0.1:8053",
 				.retention_ns = 8 * 86400 * NT_NS_PER_S,
 				.node_rows = 10000,
+				.agent_audience = "nametap-controller",
 				.alert_delay_ns = 15 * NT_NS_PER_S,
 				.log_level = NT_LOG_INFO };
 	int option, at = 0;
@@ -91,6 +162,10 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
 	}
 	if (!o.data || optind != argc) {
 		fputs(usage, stderr);
+		return 2;
+	}
+	if (mistake(&o)) {
+		fprintf(stderr, "nametap-controller: %s\n", mistake(&o));
 		return 2;
 	}
 	*ret_options = o;

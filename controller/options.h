@@ -11,6 +11,13 @@ struct nt_options {
 	const char *listen;
 	const char *objects; /* NULL: none */
 	const char *token_file; /* NULL: in data */
+	const char *tls_listen; /* NULL: no HTTPS */
+	const char *tls_cert, *tls_key; /* both or none */
+	const char *tls_secret, *tls_configmap; /* namespace/name; NULL: in our namespace */
+	const char *tls_names; /* NULL: those of the Service */
+	const char *kubeconfig; /* NULL: the pod's service account, if it has one; "none" */
+	const char *agent_account; /* namespace/name; NULL: in our namespace */
+	const char *agent_audience;
 	int64_t retention_ns;
 	int64_t alert_delay_ns;
 	uint64_t node_rows; /* a second, of a node; 0: without limit */

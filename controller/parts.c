@@ -7,6 +7,8 @@
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
 #include "controller/store/store.h"
+#include "lib/base/log.h"
+#include "lib/kube/client.h"
 #include "lib/objects/objects.h"
 
 static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
@@ -19,13 +21,32 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 	return r == 0 ? nt_ingest_use_alerts(p->ingest, p->alerts, err) : r;
 }
 
-int nt_parts_open(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
+static int open_kube(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+		     struct nt_err *err)
+{
+	struct nt_kube_config config;
+	int r = nt_kube_config_find(o->kubeconfig, &config, err);
+
+	if (r == 0 && err->msg[0])
+		nt_log_info("no Kubernetes API: %s", err->msg);
+	if (r <= 0)
+		return r;
+	nt_log_info("Kubernetes API at %s, by %s", config.server, config.origin);
+	return nt_kube_open(&config, loop, "nametap-controller", &p->kube, err);
+}
+
+int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+		  struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf token_path = { 0 };
 	int r;
 
 	nt_buf_printf(&token_path, "%s/token", o->data);
+	if (o->tls_listen)
+		return nt_err_set(err, ENOSYS, "--tls-listen: not built yet");
 	r = nt_store_open(o->data, &p->store, err);
+	if (r == 0)
+		r = open_kube(o, loop, p, err);
 	if (r == 0)
 		r = nt_token_open(o->token_file ?: nt_buf_str(&token_path), &p->token, err);
 	if (r == 0 && o->objects)
@@ -49,5 +70,6 @@ void nt_parts_close(struct nt_parts *p)
 	nt_store_close(p->store);
 	nt_enrich_free(p->enrich);
 	nt_objects_free(p->objects);
+	nt_kube_close(p->kube);
 	nt_buf_done(&p->token);
 }

@@ -9,7 +9,11 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 
+struct nt_kube;
+struct nt_loop;
+
 struct nt_parts {
+	struct nt_kube *kube; /* NULL: no Kubernetes API */
 	struct nt_objects *objects; /* NULL: no folder was given */
 	struct nt_enrich *enrich;
 	struct nt_store *store;
@@ -20,6 +24,7 @@ struct nt_parts {
 	struct nt_buf token; /* the agents' */
 };
 
-/* Zero-initialise; what was opened before a failure is for nt_parts_close, too. */
-int nt_parts_open(const struct nt_options *o, struct nt_parts *p, struct nt_err *err) NT_MUSTCHECK;
+/* Zero-initialise; loop: borrowed; what was opened before a failure is for nt_parts_close, too. */
+int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+		  struct nt_err *err) NT_MUSTCHECK;
 void nt_parts_close(struct nt_parts *p);

@@ -303,6 +303,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 {
 	struct nt_export_config export = { .controller = o->controller,
 					   .token_file = o->token_file,
+					   .ca_file = o->ca_file,
 					   .timeout_ns = o->ship_timeout_ns };
 	struct nt_status_source status = { .agent = d->agent };
 	const struct nt_ring_maps maps = { .events_fd = nt_taps_events_fd(taps),

@@ -78,6 +78,18 @@ static int set_headers(struct nt_export *e, struct nt_err *err)
 	return r;
 }
 
+/* The file is read for each connection: who renews it need not tell us. */
+static void set_trust(struct nt_export *e)
+{
+	CURL *c = e->easy;
+
+	curl_easy_setopt(c, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+	if (!e->config.ca_file)
+		return;
+	curl_easy_setopt(c, CURLOPT_CAINFO, e->config.ca_file);
+	curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* that one and no other */
+}
+
 static void set_options(struct nt_export *e)
 {
 	CURL *c = e->easy;
@@ -95,6 +107,7 @@ static void set_options(struct nt_export *e)
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "nametap-agent");
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(e->config.timeout_ns / NT_NS_PER_MS));
+	set_trust(e);
 }
 
 static int attempt(struct nt_export *e, uint64_t seq, struct nt_err *err)
@@ -200,12 +213,28 @@ static void refused(struct nt_export *e, long status)
 	e->pause_ns = 0;
 }
 
+static const char *advice(CURLcode code)
+{
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return ": is --ca-file (or --ca-configmap) of the controller that --controller "
+		       "names, and is that name in its certificate?";
+	case CURLE_SSL_CACERT_BADFILE:
+		return ": --ca-file cannot be read, or holds no certificate in PEM";
+	case CURLE_SSL_CONNECT_ERROR:
+		return ": is that port HTTPS, and is its certificate there yet?";
+	default:
+		return "";
+	}
+}
+
 static void failed(struct nt_export *e, CURLcode code, long status)
 {
-	char why[CURL_ERROR_SIZE + 64];
+	char why[CURL_ERROR_SIZE + 256];
 
 	if (code != CURLE_OK)
-		snprintf(why, sizeof(why), "%s", e->error[0] ? e->error : curl_easy_strerror(code));
+		snprintf(why, sizeof(why), "%s%s",
+			 e->error[0] ? e->error : curl_easy_strerror(code), advice(code));
 	else
 		snprintf(why, sizeof(why), "status %ld%s", status,
 			 status == 401 || status == 403 ? ", the token is not accepted" : "");

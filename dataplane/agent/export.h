@@ -14,6 +14,7 @@
 struct nt_export_config {
 	const char *controller; /* http(s)://host:port[/path], without the final slash */
 	const char *token_file; /* NULL: no Authorization */
+	const char *ca_file; /* PEM, who may have signed its certificate; NULL: the system's */
 	int64_t timeout_ns; /* of one upload, connect included */
 };
 

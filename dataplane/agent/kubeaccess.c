@@ -14,35 +14,17 @@ struct nt_kubeaccess {
 	char namespace_[64];
 };
 
-/* 1: there is an API; 0: none, and that is no mistake. */
-static int find_api(const struct nt_options *o, struct nt_kube_config *ret_config,
-		    struct nt_err *err)
-{
-	int r;
-
-	if (o->kubeconfig && strcmp(o->kubeconfig, "none") == 0)
-		return 0;
-	if (o->kubeconfig) {
-		r = nt_kube_config_read(o->kubeconfig, ret_config, err);
-		return r < 0 ? r : 1;
-	}
-	r = nt_kube_config_in_cluster(NULL, ret_config, err);
-	if (r == -ENOENT) {
-		nt_log_info("no Kubernetes API: %s; no Events are posted, and the end of this "
-			    "agent takes nothing off",
-			    err->msg);
-		return 0;
-	}
-	return r < 0 ? r : 1;
-}
-
 static int open_all(struct nt_kubeaccess *a, const struct nt_options *o, struct nt_loop *loop,
 		    struct nt_clock *clock, struct nt_err *err)
 {
 	struct nt_kube_config config;
 	const char *slash;
-	int r = find_api(o, &config, err);
+	int r = nt_kube_config_find(o->kubeconfig, &config, err);
 
+	if (r == 0 && err->msg[0])
+		nt_log_info("no Kubernetes API: %s; no Events are posted, and the end of this "
+			    "agent takes nothing off",
+			    err->msg);
 	if (r <= 0)
 		return r;
 	nt_log_info("Kubernetes API at %s, by %s", config.server, config.origin);

@@ -15,6 +15,7 @@
 #include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/parse.h"
+#include "lib/kube/name.h"
 
 const char nt_options_usage[] =
 	"usage: nametap-agent --controller URL [options]\n"
@@ -25,6 +26,10 @@ const char nt_options_usage[] =
 	"  --spool DIR           batches on disk (default /var/lib/nametap/spool)\n"
 	"  --spool-max SIZE      bound of the spool, for example 64M (default 256M)\n"
 	"  --token-file FILE     bearer token, read before each upload\n"
+	"  --ca-file FILE        authorities that the controller's certificate may be of, in PEM,\n"
+	"                        read anew for each connection (default: the system's)\n"
+	"  --ca-configmap NAMESPACE/NAME  the same, from the key ca.crt there by the Kubernetes\n"
+	"                        API; asked for again when the certificate does not fit\n"
 	"  --pin-root DIR        pinned BPF objects (default " NT_PIN_ROOT_DEFAULT ")\n"
 	"  --state-dir DIR       shared with the plugin (default " NT_STATE_DIR_DEFAULT ")\n"
 	"  --hook HOOK           auto, or clsact: as on a kernel without tcx (default auto)\n"
@@ -69,6 +74,8 @@ enum option_code {
 	OPT_SPOOL_MAX,
 	OPT_CONTROLLER,
 	OPT_TOKEN_FILE,
+	OPT_CA_FILE,
+	OPT_CA_CONFIGMAP,
 	OPT_NODE,
 	OPT_HOOK,
 	OPT_FLUSH,
@@ -105,6 +112,8 @@ static const struct option longopts[] = {
 	{ "spool-max", required_argument, NULL, OPT_SPOOL_MAX },
 	{ "controller", required_argument, NULL, OPT_CONTROLLER },
 	{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
+	{ "ca-file", required_argument, NULL, OPT_CA_FILE },
+	{ "ca-configmap", required_argument, NULL, OPT_CA_CONFIGMAP },
 	{ "node", required_argument, NULL, OPT_NODE },
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "flush", required_argument, NULL, OPT_FLUSH },
@@ -198,17 +207,14 @@ static int take_host_network(const char *value, struct nt_options *o, struct nt_
 			  "--host-network: \"%s\" is none of auto, cookie, beacon, off", value);
 }
 
-/* Both go into a path of the API. */
-static int check_daemonset(const char *value, struct nt_err *err)
+static int check_name(const char *option, const char *value, struct nt_err *err)
 {
-	size_t namespace_len = strcspn(value, "/");
-	const char *name = value + namespace_len + (value[namespace_len] == '/');
+	struct nt_kube_name name;
 
-	if (namespace_len && namespace_len < 64 && name[0] && strlen(name) < 254 &&
-	    strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == namespace_len &&
-	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == strlen(name))
-		return 0;
-	return nt_err_set(err, EINVAL, "--daemonset: \"%s\" is no NAMESPACE/NAME", value);
+	return nt_kube_name_parse(value, &name) == 0
+		       ? 0
+		       : nt_err_set(err, EINVAL, "--%s: \"%s\" is no NAMESPACE/NAME", option,
+				    value);
 }
 
 static int take_install(int code, const char *value, struct nt_options *o, struct nt_err *err)
@@ -262,6 +268,12 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_TOKEN_FILE:
 		o->token_file = value;
 		return 0;
+	case OPT_CA_FILE:
+		o->ca_file = value;
+		return value[0] ? 0 : nt_err_set(err, EINVAL, "--ca-file: the name is empty");
+	case OPT_CA_CONFIGMAP:
+		o->ca_configmap = value;
+		return check_name("ca-configmap", value, err);
 	case OPT_NODE:
 		o->node = value;
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--node: the name is empty");
@@ -306,7 +318,7 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 		return value[0] ? 0 : nt_err_set(err, EINVAL, "--kubeconfig: the name is empty");
 	case OPT_DAEMONSET:
 		o->daemonset = value;
-		return check_daemonset(value, err);
+		return check_name("daemonset", value, err);
 	case OPT_INSTALL_RECORD:
 		o->install_record = value;
 		return 0;
@@ -339,6 +351,10 @@ static int check(const struct nt_options *o, struct nt_err *err)
 {
 	if (!o->controller)
 		return nt_err_set(err, EINVAL, "--controller is missing");
+	if (o->ca_file && o->ca_configmap)
+		return nt_err_set(err, EINVAL, "--ca-file and --ca-configmap: one of them");
+	if (o->ca_configmap)
+		return nt_err_set(err, ENOSYS, "--ca-configmap: not built yet");
 	if (!o->pin_root[0] || !o->state_dir[0] || !o->spool[0])
 		return nt_err_set(err, EINVAL, "a folder's name is empty");
 	return 0;

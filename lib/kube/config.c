@@ -40,6 +40,22 @@ static int set_server(struct nt_kube_config *c, const char *host, const char *po
 	return 0;
 }
 
+/* Not known is no error: who needs it says so. */
+static void set_namespace(struct nt_kube_config *c, const char *dir)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/namespace", dir);
+	if (nt_file_read_at(AT_FDCWD, path, NAME_MAX, &text, NULL) < 0)
+		return;
+	nt_buf_str(&text);
+	if (text.len)
+		text.p[strcspn(text.p, "\r\n ")] = '\0';
+	if (text.len && text.p[0])
+		c->namespace_ = keep(c, text.p);
+}
+
 int nt_kube_config_in_cluster(const char *account_dir, struct nt_kube_config *ret_config,
 			      struct nt_err *err)
 {
@@ -66,6 +82,7 @@ int nt_kube_config_in_cluster(const char *account_dir, struct nt_kube_config *re
 	c.ca_file = keep(&c, ca);
 	if (!c.server || !c.origin || !c.token_file || !c.ca_file)
 		return nt_err_set(err, ENOMEM, "no memory for %s", dir);
+	set_namespace(&c, dir);
 	*ret_config = c;
 	c = (struct nt_kube_config){ 0 };
 	return 0;
@@ -292,4 +309,21 @@ void nt_kube_config_done(struct nt_kube_config *c)
 		explicit_bzero((char *)(uintptr_t)c->token, strlen(c->token));
 	nt_arena_done(&c->arena);
 	*c = (struct nt_kube_config){ 0 };
+}
+
+int nt_kube_config_find(const char *option, struct nt_kube_config *ret_config, struct nt_err *err)
+{
+	int r;
+
+	if (option && strcmp(option, "none") == 0) {
+		err->msg[0] = '\0';
+		return 0;
+	}
+	if (option)
+		r = nt_kube_config_read(option, ret_config, err);
+	else
+		r = nt_kube_config_in_cluster(NULL, ret_config, err);
+	if (!option && r == -ENOENT)
+		return 0;
+	return r < 0 ? r : 1;
 }

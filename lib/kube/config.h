@@ -29,6 +29,7 @@ struct nt_kube_config {
 	const char *cert_file, *key_file;
 	struct nt_slice cert, key;
 	bool insecure; /* the server may be anybody */
+	const char *namespace_; /* of the pod; NULL: not known */
 };
 
 /* From the environment (KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT) and account_dir (NULL:
@@ -39,6 +40,11 @@ int nt_kube_config_in_cluster(const char *account_dir, struct nt_kube_config *re
 int nt_kube_config_parse(struct nt_slice text, const char *folder,
 			 struct nt_kube_config *ret_config, struct nt_err *err) NT_MUSTCHECK;
 int nt_kube_config_read(const char *path, struct nt_kube_config *ret_config,
+			struct nt_err *err) NT_MUSTCHECK;
+/* What an option --kubeconfig says: a file's name, "none", or NULL for the pod's service account.
+ * 1: there is an API; 0: none is wanted, or this is no pod, which err says (msg "" for the former).
+ */
+int nt_kube_config_find(const char *option, struct nt_kube_config *ret_config,
 			struct nt_err *err) NT_MUSTCHECK;
 /* Forgets keys and tokens, too. */
 void nt_kube_config_done(struct nt_kube_config *c);

@@ -78,8 +78,9 @@ START_TEST(values)
 			       "--spool-max 3M --token-file /t --node n --flush 0 --timeout 250ms "
 			       "--cluster-domain k8s.test --objects /o --node-resolv-conf /r "
 			       "--listen [::1]:9 --hook clsact --log-level debug --cni-cache /c "
-			       "--cgroup-root /g --host-network beacon"),
+			       "--cgroup-root /g --host-network beacon --ca-file /a"),
 			 NT_OPTIONS_RUN);
+	ck_assert_str_eq(o.ca_file, "/a");
 	ck_assert_str_eq(o.pin_root, "/p");
 	ck_assert_str_eq(o.state_dir, "/s");
 	ck_assert_str_eq(o.spool, "/q");
@@ -128,6 +129,12 @@ static const struct {
 	{ "--listen 127.0.0.1:65536", "--listen: \"127.0.0.1:65536\" is no address and port" },
 	{ "--listen 0.0.0.0:9153", "--listen: \"0.0.0.0:9153\" is no loopback address" },
 	{ "--listen [::]:9153", "--listen: \"[::]:9153\" is no loopback address" },
+	{ "--controller http://c --ca-file=", "--ca-file: the name is empty" },
+	{ "--controller http://c --ca-file /a --ca-configmap a/b",
+	  "--ca-file and --ca-configmap: one of them" },
+	{ "--controller http://c --ca-configmap a", "--ca-configmap: \"a\" is no NAMESPACE/NAME" },
+	{ "--controller http://c --daemonset a/b/c",
+	  "--daemonset: \"a/b/c\" is no NAMESPACE/NAME" },
 	{ "--log-level all", "--log-level: \"all\" is none of error, warn, info, debug" },
 };
 

@@ -12,6 +12,7 @@
 #include "lib/base/base64.h"
 #include "lib/base/file.h"
 #include "lib/kube/client.h"
+#include "lib/kube/name.h"
 #include "tests/unit/suite.h"
 
 static int parse(const char *text, struct nt_kube_config *ret, struct nt_err *err)
@@ -133,7 +134,7 @@ END_TEST
 
 START_TEST(service_account)
 {
-	char dir[] = "/tmp/nt-kube-XXXXXX", token[64];
+	char dir[] = "/tmp/nt-kube-XXXXXX", token[64], namespace_[64];
 	struct nt_kube_config c;
 	struct nt_err err = { 0 };
 
@@ -149,9 +150,17 @@ START_TEST(service_account)
 	ck_assert_msg(nt_kube_config_in_cluster(dir, &c, &err) == 0, "%s", err.msg);
 	ck_assert_str_eq(c.server, "https://[fd00::1]:443");
 	ck_assert_str_eq(c.token_file, token);
+	ck_assert_ptr_null(c.namespace_);
+	nt_kube_config_done(&c);
+	snprintf(namespace_, sizeof(namespace_), "%s/namespace", dir);
+	ck_assert_int_eq(
+		nt_file_replace_at(AT_FDCWD, namespace_, NT_SLICE_LIT("dns\n"), 0600, &err), 0);
+	ck_assert_int_eq(nt_kube_config_in_cluster(dir, &c, &err), 0);
+	ck_assert_str_eq(c.namespace_, "dns");
 	nt_kube_config_done(&c);
 	setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1/x@y", 1);
 	ck_assert_int_eq(nt_kube_config_in_cluster(dir, &c, &err), -EINVAL);
+	unlink(namespace_);
 	unlink(token);
 	rmdir(dir);
 }
@@ -174,6 +183,47 @@ START_TEST(base64)
 	ck_assert_int_eq(r, base64s[_i].octets ? 0 : -EBADMSG);
 	if (r == 0)
 		ck_assert_str_eq(nt_buf_str(&out), base64s[_i].octets);
+}
+END_TEST
+
+static const struct {
+	const char *text, *namespace_, *name; /* NULL: refused */
+} names[] = {
+	{ "nametap/nametap-agent", "nametap", "nametap-agent" },
+	{ "a/b.c", "a", "b.c" },
+	{ "a", NULL, NULL },
+	{ "a/", NULL, NULL },
+	{ "/b", NULL, NULL },
+	{ "a/b/c", NULL, NULL },
+	{ "a/..", NULL, NULL },
+	{ "a/b?x=1", NULL, NULL },
+	{ "A/b", NULL, NULL },
+	{ "a.b/c", NULL, NULL },
+};
+
+START_TEST(names_of_objects)
+{
+	struct nt_kube_name n = { .name = "untouched" };
+	int r = nt_kube_name_parse(names[_i].text, &n);
+
+	ck_assert_int_eq(r, names[_i].name ? 0 : -EINVAL);
+	ck_assert_str_eq(n.name, names[_i].name ? names[_i].name : "untouched");
+	if (r == 0)
+		ck_assert_str_eq(n.namespace_, names[_i].namespace_);
+}
+END_TEST
+
+START_TEST(names_by_default)
+{
+	struct nt_kube_name n;
+
+	ck_assert_int_eq(nt_kube_name_or("a/b", "x", "c", &n), 0);
+	ck_assert_str_eq(n.namespace_, "a");
+	ck_assert_int_eq(nt_kube_name_or(NULL, "x", "c", &n), 0);
+	ck_assert_str_eq(n.namespace_, "x");
+	ck_assert_str_eq(n.name, "c");
+	ck_assert_int_eq(nt_kube_name_or(NULL, NULL, "c", &n), 0);
+	ck_assert_str_eq(n.namespace_, "nametap");
 }
 END_TEST
 
@@ -205,6 +255,8 @@ int main(void)
 	tcase_add_loop_test(tc, refused_with_reason, 0, (int)(sizeof(refused) / sizeof(*refused)));
 	tcase_add_test(tc, service_account);
 	tcase_add_loop_test(tc, base64, 0, (int)(sizeof(base64s) / sizeof(*base64s)));
+	tcase_add_loop_test(tc, names_of_objects, 0, sizeof(names) / sizeof(names[0]));
+	tcase_add_test(tc, names_by_default);
 	tcase_add_test(tc, status_objects);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

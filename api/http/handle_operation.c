@@ -79,6 +79,9 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 	const struct metric metrics[] = {
 		{ "nametap_controller_records_total", "Records of appended batches.",
 		  NT_METRIC_COUNTER, s.records },
+		{ "nametap_controller_records_folded_total",
+		  "Of these, of a server's side whose client is tapped: no rows of the log.",
+		  NT_METRIC_COUNTER, s.folded },
 		{ "nametap_controller_unlogged_packets_total",
 		  "Packets that agents reported as seen and not logged in detail.",
 		  NT_METRIC_COUNTER, s.unlogged_packets },

@@ -114,6 +114,9 @@ static int check(const struct nt_batch *b, struct nt_err *err)
 	for (size_t i = 0; i < b->gaps_len && r == 0; i++)
 		if (!is_time(b->gaps[i].from_us) || !is_time(b->gaps[i].to_us))
 			r = nt_err_set(err, EBADMSG, "gap %zu: its time is no date", i + 1);
+	for (size_t i = 0; i < b->addresses_len && r == 0; i++)
+		if (!is_time(b->addresses[i].since_us) || !is_time(b->addresses[i].until_us))
+			r = nt_err_set(err, EBADMSG, "address %zu: its time is no date", i + 1);
 	return r;
 }
 
@@ -125,6 +128,18 @@ static void enrich(struct nt_ingest *i, const struct nt_batch *b, struct nt_aren
 	/* A record for which there was no memory is whole, only with less beside it. */
 	for (size_t k = 0; i->enrich && k < b->records_len; k++)
 		(void)!nt_enrich_record(i->enrich, arena, &records[k]);
+}
+
+/* The rows of the log, in front; the store has said which records are none. */
+static size_t rows_first(const struct nt_batch *b)
+{
+	struct nt_record *records = (struct nt_record *)(uintptr_t)b->records;
+	size_t n = 0;
+
+	for (size_t k = 0; k < b->records_len; k++)
+		if (!b->ret_folded[k])
+			records[n++] = records[k];
+	return n;
 }
 
 static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, int result,
@@ -142,6 +157,8 @@ static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, i
 	} else {
 		s->appended++;
 		s->records += b->records_len;
+		for (size_t k = 0; k < b->records_len; k++)
+			s->folded += b->ret_folded[k];
 		s->bytes += bytes;
 		for (size_t k = 0; k < b->records_len; k++)
 			if (b->records[k].type == NT_RECORD_UNLOGGED)
@@ -193,6 +210,16 @@ bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice name, int64_t *ret_off
 	return known;
 }
 
+static int append(struct nt_ingest *i, struct nt_batch *b, struct nt_arena *arena,
+		  enum nt_store_outcome *ret_outcome, struct nt_err *err)
+{
+	b->ret_folded = nt_arena_zalloc(arena, b->records_len + 1);
+	if (!b->ret_folded)
+		return nt_err_set(err, ENOMEM, "no memory for a batch");
+	enrich(i, b, arena);
+	return nt_store_append(i->store, b, ret_outcome, err);
+}
+
 static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *clock_offset_us,
 		      enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
@@ -210,14 +237,12 @@ static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *
 		r = check(&batch, err);
 	if (r == 0)
 		r = check_node(i, &batch, clock_offset_us, err);
-	if (r == 0) {
-		enrich(i, &batch, &arena);
-		r = nt_store_append(i->store, &batch, &outcome, err);
-	}
-	if (r == 0 && i->alerts && outcome == NT_STORE_APPENDED)
-		nt_alerts_records(i->alerts, batch.records, batch.records_len);
-	pthread_mutex_unlock(&i->lock);
+	if (r == 0)
+		r = append(i, &batch, &arena, &outcome, err);
 	count(i, &batch, wire.len, r, outcome);
+	if (r == 0 && i->alerts && outcome == NT_STORE_APPENDED)
+		nt_alerts_records(i->alerts, batch.records, rows_first(&batch));
+	pthread_mutex_unlock(&i->lock);
 	if (r == 0)
 		*ret_outcome = outcome;
 	return r;

@@ -21,6 +21,7 @@ struct nt_ingest_stats {
 	uint64_t failed; /* the store could not take it now */
 	uint64_t deferred; /* the node has had its share of rows for now */
 	uint64_t records, unlogged_packets; /* of appended batches */
+	uint64_t folded; /* of records: no rows when they came, their clients are tapped */
 	uint64_t bytes; /* of appended batches, as they came */
 };
 

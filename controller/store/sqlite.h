@@ -14,7 +14,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 6
+#define NT_SQLITE_LAYOUT 7
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -38,8 +38,19 @@ enum nt_sqlite_write {
 	NT_WRITE_EXPIRE_EVENTS = 11,
 	NT_WRITE_GAP = 12,
 	NT_WRITE_EXPIRE_GAPS = 13,
-	NT_WRITE_MAX = 14,
+	NT_WRITE_ADDRESS = 14,
+	NT_WRITE_ADDRESSES_OF = 15,
+	NT_WRITE_ADDRESSES_CLOSE = 16,
+	NT_WRITE_IS_TAPPED = 17,
+	NT_WRITE_REDECIDE = 18,
+	NT_WRITE_EXPIRE_FOLDED = 19,
+	NT_WRITE_EXPIRE_ADDRESSES = 20,
+	NT_WRITE_MAX = 21,
 };
+
+/* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
+ * it. The other values are those of enum nt_record_type. */
+#define NT_SQLITE_FOLDED 2
 
 struct nt_store {
 	char *path; /* of the database file */
@@ -113,6 +124,21 @@ int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt
 /* Runs a statement that gives no row, and makes it ready for the next time. */
 int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
 		  struct nt_err *err) NT_MUSTCHECK;
+
+/* The ledger of tapped addresses (sqlite_ends.c); all within the append's transaction. They decide
+ * again about the rows that a change concerns: of an endpoint, a further address of one, a gap of
+ * one that began at from_us, the end of one. */
+int nt_sqlite_ends_endpoint(struct nt_store *s, struct nt_slice node,
+			    const struct nt_batch_endpoint *e, struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_ends_address(struct nt_store *s, struct nt_slice node,
+			   const struct nt_batch_address *a, struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_ends_gap(struct nt_store *s, struct nt_slice node, uint64_t ep_id, int64_t from_us,
+		       struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_ends_closed(struct nt_store *s, struct nt_slice node, uint64_t ep_id,
+			  int64_t until_us, struct nt_err *err) NT_MUSTCHECK;
+/* Is it of a server's side, of a client that was tapped at that time? */
+int nt_sqlite_ends_is_folded(struct nt_store *s, const struct nt_record *rec, bool *ret_folded,
+			     struct nt_err *err) NT_MUSTCHECK;
 
 /* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
  * condition, or "". by_row: they are wanted by row number, which `more` bounds. */

@@ -10,6 +10,14 @@
 #include "lib/record/codec.h"
 #include "lib/record/columns.h"
 
+/* An endpoint of that address was tapped at some time between start and end: it was attached, and
+ * no gap covers all of it. */
+#define IS_TAPPED(ip, start, end)                                                      \
+	"EXISTS (SELECT 1 FROM addresses a WHERE a.ip = " ip " AND a.since_us <= " end \
+	" AND (a.until_us = 0 OR a.until_us >= " start                                 \
+	") AND NOT EXISTS (SELECT 1 FROM gaps g WHERE g.node = a.node AND"             \
+	" g.ep_id = a.ep_id AND g.from_us <= " start " AND (g.to_us = 0 OR g.to_us >= " end ")))"
+
 static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
 			    " VALUES (?1, ?2, ?3, ?4)",
@@ -55,6 +63,27 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_EXPIRE_GAPS] =
 		"DELETE FROM gaps WHERE (to_us <> 0 AND to_us < ?1) OR NOT EXISTS (SELECT 1"
 		" FROM endpoints e WHERE e.node = gaps.node AND e.ep_id = gaps.ep_id)",
+	/* What ended stays ended, whichever batch comes last. */
+	[NT_WRITE_ADDRESS] = "INSERT INTO addresses (ip, node, ep_id, since_us, until_us)"
+			     " VALUES (?1, ?2, ?3, ?4, ?5)"
+			     " ON CONFLICT (ip, node, ep_id, since_us) DO UPDATE SET"
+			     " until_us = excluded.until_us WHERE excluded.until_us > until_us",
+	[NT_WRITE_ADDRESSES_OF] = "SELECT DISTINCT ip FROM addresses INDEXED BY addresses_endpoint"
+				  " WHERE node = ?1 AND ep_id = ?2",
+	[NT_WRITE_ADDRESSES_CLOSE] =
+		"UPDATE addresses INDEXED BY addresses_endpoint SET until_us = ?3"
+		" WHERE node = ?1 AND ep_id = ?2 AND until_us = 0",
+	[NT_WRITE_IS_TAPPED] = "SELECT 1 WHERE " IS_TAPPED("?1", "?2", "?3"),
+	[NT_WRITE_REDECIDE] =
+		"UPDATE rows INDEXED BY rows_server SET nt_type = 2 - nt_type"
+		" WHERE nt_side = 1 AND client_ip = ?1 AND nt_start >= ?2 AND nt_type <> 1"
+		" AND (nt_type = 2) <> " IS_TAPPED("client_ip", "nt_start", "end_time"),
+	[NT_WRITE_EXPIRE_FOLDED] =
+		"DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
+		" INDEXED BY rows_folded WHERE nt_type = 2 AND nt_start < ?1 LIMIT ?2)",
+	[NT_WRITE_EXPIRE_ADDRESSES] = "DELETE FROM addresses WHERE NOT EXISTS (SELECT 1"
+				      " FROM endpoints e WHERE e.node = addresses.node AND"
+				      " e.ep_id = addresses.ep_id)",
 	[NT_WRITE_SPOOL] =
 		"INSERT INTO spools (node, spool, last_seq, batches, first_seen_us, last_seen_us)"
 		" VALUES (?1, ?2, ?3, 1, ?4, ?4)"
@@ -191,11 +220,13 @@ static int bind_columns(struct nt_store *s, sqlite3_stmt *stmt, const struct nt_
 
 /* Our own columns. wire holds the record's wire form and, behind it, the compact histogram. */
 static void bind_own(sqlite3_stmt *stmt, const struct nt_batch *b, const struct nt_record *rec,
-		     uint64_t late_replies, const struct nt_buf *wire, size_t record_len)
+		     bool folded, uint64_t late_replies, const struct nt_buf *wire,
+		     size_t record_len)
 {
 	int at = (int)nt_columns_len() + 1;
 
-	(void)sqlite3_bind_int64(stmt, at + NT_OWN_TYPE, rec->type);
+	(void)sqlite3_bind_int64(stmt, at + NT_OWN_TYPE,
+				 folded ? NT_SQLITE_FOLDED : (int)rec->type);
 	(void)sqlite3_bind_int64(stmt, at + NT_OWN_SIDE, rec->side);
 	(void)sqlite3_bind_int64(stmt, at + NT_OWN_ROLE, rec->role);
 	(void)sqlite3_bind_int64(stmt, at + NT_OWN_START, rec->start_us);
@@ -212,9 +243,11 @@ static void bind_own(sqlite3_stmt *stmt, const struct nt_batch *b, const struct 
 	(void)sqlite3_bind_blob64(stmt, at + NT_OWN_RECORD, wire->p, record_len, SQLITE_STATIC);
 }
 
-static int insert_row(struct nt_store *s, const struct nt_batch *b, const struct nt_record *rec,
-		      struct nt_buf *wire, struct nt_err *err)
+static int insert_row(struct nt_store *s, const struct nt_batch *b, size_t i, struct nt_buf *wire,
+		      struct nt_err *err)
 {
+	const struct nt_record *rec = &b->records[i];
+	bool folded = false;
 	uint64_t late_replies = 0;
 	sqlite3_stmt *stmt;
 	size_t record_len;
@@ -225,6 +258,8 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, const struct
 	if (r == 0 && rec->late && rec->late_of)
 		r = apply_late(s, rec, err);
 	if (r == 0)
+		r = nt_sqlite_ends_is_folded(s, rec, &folded, err);
+	if (r == 0)
 		r = bind_columns(s, stmt, rec, err);
 	if (r < 0)
 		return r;
@@ -234,7 +269,9 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, const struct
 	nt_sqlite_histogram(rec->latency_histogram, wire);
 	if (!nt_buf_ok(wire))
 		return nt_err_set(err, ENOMEM, "no memory for a row");
-	bind_own(stmt, b, rec, late_replies, wire, record_len);
+	if (b->ret_folded)
+		b->ret_folded[i] = folded;
+	bind_own(stmt, b, rec, folded, late_replies, wire, record_len);
 	r = nt_sqlite_run(s, stmt, "write a row", err);
 	(void)sqlite3_clear_bindings(stmt);
 	return r;
@@ -291,6 +328,9 @@ static int upsert_endpoint(struct nt_store *s, const struct nt_batch *b,
 	(void)sqlite3_bind_int64(stmt, 28, (int64_t)e->link_tx);
 	r = nt_sqlite_run(s, stmt, "write an endpoint", err);
 	(void)sqlite3_clear_bindings(stmt);
+	/* Not so when a newer batch has said more. */
+	if (r == 0 && sqlite3_changes(s->db) == 1)
+		r = nt_sqlite_ends_endpoint(s, b->node, e, err);
 	return r;
 }
 
@@ -309,7 +349,7 @@ static int upsert_gap(struct nt_store *s, const struct nt_batch *b, const struct
 	nt_sqlite_bind_text(stmt, 5, gap->reason);
 	r = nt_sqlite_run(s, stmt, "write a gap", err);
 	(void)sqlite3_clear_bindings(stmt);
-	return r;
+	return r == 0 ? nt_sqlite_ends_gap(s, b->node, gap->ep_id, gap->from_us, err) : r;
 }
 
 static int update_spool(struct nt_store *s, const struct nt_batch *b, int64_t now_us,
@@ -335,12 +375,15 @@ static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now
 
 	if (r < 0 || !*ret_new)
 		return r;
-	for (size_t i = 0; i < b->records_len && r == 0; i++)
-		r = insert_row(s, b, &b->records[i], &wire, err);
+	/* Who is tapped goes before the rows, which are decided by it. */
 	for (size_t i = 0; i < b->endpoints_len && r == 0; i++)
 		r = upsert_endpoint(s, b, &b->endpoints[i], err);
+	for (size_t i = 0; i < b->addresses_len && r == 0; i++)
+		r = nt_sqlite_ends_address(s, b->node, &b->addresses[i], err);
 	for (size_t i = 0; i < b->gaps_len && r == 0; i++)
 		r = upsert_gap(s, b, &b->gaps[i], err);
+	for (size_t i = 0; i < b->records_len && r == 0; i++)
+		r = insert_row(s, b, i, &wire, err);
 	if (r == 0)
 		r = update_spool(s, b, now_us, err);
 	return r;
@@ -396,12 +439,12 @@ int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
 }
 
 /* One transaction of a deletion: short, so that batches get in between and the log stays small. */
-static int expire_some(struct nt_store *s, int64_t before_us, uint64_t *ret_rows,
-		       struct nt_err *err)
+static int expire_some(struct nt_store *s, enum nt_sqlite_write which, int64_t before_us,
+		       uint64_t *ret_rows, struct nt_err *err)
 {
 	enum { EXPIRE_ROWS = 5000 };
 	sqlite3_stmt *stmt;
-	int r = nt_sqlite_write(s, NT_WRITE_EXPIRE, &stmt, err);
+	int r = nt_sqlite_write(s, which, &stmt, err);
 
 	if (r < 0)
 		return r;
@@ -432,6 +475,10 @@ static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err
 	(void)sqlite3_bind_int64(stmt, 1, before_us);
 	r = nt_sqlite_run(s, stmt, "remove old gaps", err);
 	if (r == 0)
+		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_ADDRESSES, &stmt, err);
+	if (r == 0)
+		r = nt_sqlite_run(s, stmt, "remove old addresses", err);
+	if (r == 0)
 		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_EVENTS, &stmt, err);
 	if (r < 0)
 		return r;
@@ -452,7 +499,8 @@ static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err
 	return 0;
 }
 
-int nt_store_expire(struct nt_store *s, int64_t before_us, uint64_t *ret_rows, struct nt_err *err)
+static int expire_all(struct nt_store *s, enum nt_sqlite_write which, int64_t before_us,
+		      uint64_t *ret_rows, struct nt_err *err)
 {
 	uint64_t rows = 0, some;
 	int r;
@@ -460,13 +508,26 @@ int nt_store_expire(struct nt_store *s, int64_t before_us, uint64_t *ret_rows, s
 	do {
 		some = 0;
 		pthread_mutex_lock(&s->write_lock);
-		r = expire_some(s, before_us, &some, err);
+		r = expire_some(s, which, before_us, &some, err);
 		pthread_mutex_unlock(&s->write_lock);
 		rows += some;
 		pthread_mutex_lock(&s->stats_lock);
 		s->stats.rows -= some;
 		pthread_mutex_unlock(&s->stats_lock);
 	} while (r == 0 && some);
+	*ret_rows = rows;
+	return r;
+}
+
+int nt_store_expire(struct nt_store *s, int64_t before_us, uint64_t *ret_rows, struct nt_err *err)
+{
+	struct nt_clock clock = nt_clock_system();
+	int64_t folded_us = nt_clock_real(&clock) / NT_NS_PER_US - NT_STORE_FOLDED_US;
+	uint64_t rows = 0, folded = 0;
+	int r = expire_all(s, NT_WRITE_EXPIRE, before_us, &rows, err);
+
+	if (r == 0)
+		r = expire_all(s, NT_WRITE_EXPIRE_FOLDED, folded_us, &folded, err);
 	if (r == 0) {
 		pthread_mutex_lock(&s->write_lock);
 		r = expire_rest(s, before_us, err);

@@ -104,9 +104,19 @@ static const char layout_6[] =
 	"ALTER TABLE endpoints ADD COLUMN link_rx INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE endpoints ADD COLUMN link_tx INTEGER NOT NULL DEFAULT 0;";
 
+/* Which addresses are tapped, since when and until when (0: still); and the rows of servers' sides
+ * by client, those that are no rows of the log (nt_type 2) by time. */
+static const char layout_7[] =
+	"CREATE TABLE addresses (ip TEXT NOT NULL, node TEXT NOT NULL, ep_id INTEGER NOT NULL,"
+	" since_us INTEGER NOT NULL, until_us INTEGER NOT NULL,"
+	" PRIMARY KEY (ip, node, ep_id, since_us)) WITHOUT ROWID;"
+	"CREATE INDEX addresses_endpoint ON addresses (node, ep_id);"
+	"CREATE INDEX rows_server ON rows (client_ip, nt_start) WHERE nt_side = 1;"
+	"CREATE INDEX rows_folded ON rows (nt_start) WHERE nt_type = 2;";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3,
-							  layout_4, layout_5, layout_6 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3, layout_4,
+							  layout_5, layout_6, layout_7 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

@@ -16,6 +16,11 @@ struct nt_store;
 struct nt_store_reader;
 struct nt_query;
 
+/* Rows of a server's side whose client is tapped are no rows of the log (README.md, "Both ends");
+ * they are kept so long after their start, for the decision to be made again, and no query sees
+ * them. */
+#define NT_STORE_FOLDED_US (3600LL * 1000000)
+
 enum nt_store_outcome {
 	NT_STORE_APPENDED = 0,
 	NT_STORE_DUPLICATE = 1, /* that key is in the ledger: nothing was written, all is well */

@@ -12,6 +12,7 @@
 #include "dataplane/agent/account.h"
 #include "dataplane/agent/clocklog.h"
 #include "dataplane/agent/failed.h"
+#include "dataplane/agent/hostaddrs.h"
 #include "dataplane/agent/keep.h"
 #include "dataplane/agent/podtable.h"
 #include "dataplane/agent/spool.h"
@@ -84,6 +85,7 @@ struct nt_agent {
 	struct nt_siphash_key client_key; /* of clients' addresses, for the row shares */
 	uint32_t rows_now; /* pod_rows, less when the spool is more than half full */
 	struct nt_buf gaps; /* struct nt_batch_gap, of the open interval */
+	struct nt_hostaddrs hostaddrs;
 	struct nt_timebase timebase;
 	struct nt_clocklog clocklog;
 	struct nt_arena scratch; /* of one transaction */

@@ -15,6 +15,8 @@
 #define GONE_AFTER_NS NT_NS_PER_S
 /* Gone pods whose last batch waits for the controller; beyond it they are forgotten at once. */
 #define GONE_MAX 20000
+/* Between looks at the host network's addresses: a dump of all links. */
+#define ADDRESSES_US 10000000
 
 /* --- what the kernel counted ------------------------------------------------------------------ */
 
@@ -115,6 +117,32 @@ static void settle_pod(struct nt_agent *a, struct nt_agent_pod *pod, int64_t now
 	}
 }
 
+static bool is_host(const struct nt_agent_pod *pod)
+{
+	return pod->known && pod->pod.origin == NT_ORIGIN_NODE &&
+	       pod->pod.state == NT_POD_ATTACHED && strcmp(pod->pod.container_id, "node") == 0;
+}
+
+static void look_at_addresses(struct nt_agent *a, int64_t now_us)
+{
+	struct nt_addr ips[NT_HOSTADDRS_MAX];
+	const struct nt_agent_pod *pod;
+	size_t at = 0, len;
+
+	if (!a->source.addresses ||
+	    (a->hostaddrs.ep_id && now_us - a->hostaddrs.looked_us < ADDRESSES_US &&
+	     now_us >= a->hostaddrs.looked_us))
+		return;
+	while ((pod = nt_podtable_next(&a->pods, &at)))
+		if (is_host(pod))
+			break;
+	if (!pod)
+		return;
+	len = a->source.addresses(a->source.ctx, ips, NT_ARRAY_LEN(ips));
+	nt_hostaddrs_look(&a->hostaddrs, pod->pod.ep_id,
+			  (int64_t)(pod->pod.attach_real_ns / NT_NS_PER_US), ips, len, now_us);
+}
+
 static int settle(struct nt_agent *a, int64_t now_us, struct nt_err *err)
 {
 	struct nt_agent_pod *pod;
@@ -125,6 +153,7 @@ static int settle(struct nt_agent *a, int64_t now_us, struct nt_err *err)
 		return r;
 	while ((pod = nt_podtable_next(&a->pods, &at)))
 		settle_pod(a, pod, now_us);
+	look_at_addresses(a, now_us);
 	return 0;
 }
 
@@ -330,6 +359,7 @@ static void commit(struct nt_agent *a, size_t rows)
 	}
 	a->failed.changed = false;
 	nt_buf_reset(&a->gaps);
+	nt_buf_reset(&a->hostaddrs.news);
 	a->first_batch = false;
 	nt_spool_sweep(a->spool);
 	nt_aggregate_reset(a->rows);
@@ -400,6 +430,8 @@ static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct n
 		.endpoints_len = p->endpoints.len / sizeof(struct nt_batch_endpoint),
 		.gaps = (const struct nt_batch_gap *)a->gaps.p,
 		.gaps_len = a->gaps.len / sizeof(struct nt_batch_gap),
+		.addresses = (const struct nt_batch_address *)a->hostaddrs.news.p,
+		.addresses_len = a->hostaddrs.news.len / sizeof(struct nt_batch_address),
 	};
 	int r;
 
@@ -459,7 +491,7 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 	finish_rows(a, rows, len, clock_step);
 	nt_account_ranges(a->account, &p.ranges);
 	collect_endpoints(a, &p.endpoints);
-	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len)
+	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len && !a->hostaddrs.news.len)
 		return 0;
 	r = write_batch(a, &p, err);
 	if (r < 0)

@@ -24,6 +24,8 @@ struct nt_tapsource {
 	int (*counters)(void *ctx, uint64_t ep_id, struct nt_counters *ret_values);
 	/* Of a host link; NULL: nobody knows. */
 	int (*link_stats)(void *ctx, uint32_t ifindex, struct nt_linkstats *ret_stats);
+	/* The host network's addresses (hostaddrs.h); NULL: nobody knows. */
+	size_t (*addresses)(void *ctx, struct nt_addr *ret_ips, size_t cap);
 	int (*forget)(void *ctx, uint64_t ep_id, struct nt_err *err);
 };
 

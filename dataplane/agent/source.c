@@ -2,6 +2,8 @@
 /* Pods, counters and rules in the pinned maps. */
 #include "dataplane/agent/source.h"
 
+#include "dataplane/agent/hostaddrs.h"
+
 static int pod_get(void *ctx, uint64_t ep_id, struct nt_pod *ret_pod)
 {
 	return nt_taps_pod_get(ctx, ep_id, ret_pod);
@@ -23,6 +25,12 @@ static int link_stats(void *ctx, uint32_t ifindex, struct nt_linkstats *ret_stat
 	return nt_taps_link_stats(ctx, ifindex, ret_stats);
 }
 
+static size_t addresses(void *ctx, struct nt_addr *ret_ips, size_t cap)
+{
+	(void)ctx;
+	return nt_hostaddrs_read(ret_ips, cap);
+}
+
 static int forget(void *ctx, uint64_t ep_id, struct nt_err *err)
 {
 	return nt_taps_forget(ctx, ep_id, err);
@@ -38,6 +46,7 @@ struct nt_tapsource nt_source_of_taps(struct nt_taps *taps)
 		.pods = pods,
 		.counters = counters,
 		.link_stats = link_stats,
+		.addresses = addresses,
 		.forget = forget,
 	};
 }

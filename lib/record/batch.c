@@ -20,7 +20,9 @@ enum {
 	RANGE = 6,
 	ENDPOINT = 7,
 	GAP = 8,
+	ADDRESS = 9,
 };
+enum { ADDRESS_EP_ID = 1, ADDRESS_IP = 2, ADDRESS_SINCE = 3, ADDRESS_UNTIL = 4 };
 enum { GAP_EP_ID = 1, GAP_FROM = 2, GAP_TO = 3, GAP_REASON = 4 };
 enum {
 	RANGE_EP_ID = 1,
@@ -104,6 +106,14 @@ static void put_gap(const struct nt_batch_gap *gap, struct nt_buf *out)
 	nt_wire_put_str(out, GAP_REASON, gap->reason);
 }
 
+static void put_address(const struct nt_batch_address *a, struct nt_buf *out)
+{
+	nt_wire_put_uint(out, ADDRESS_EP_ID, a->ep_id);
+	nt_wire_put_addr(out, ADDRESS_IP, &a->ip);
+	nt_wire_put_uint(out, ADDRESS_SINCE, (uint64_t)a->since_us);
+	nt_wire_put_uint(out, ADDRESS_UNTIL, (uint64_t)a->until_us);
+}
+
 static void put_crc(struct nt_buf *out, size_t from)
 {
 	uint32_t crc;
@@ -143,6 +153,12 @@ static void put_rest(const struct nt_batch *b, struct nt_buf *out)
 		size_t at = nt_wire_begin(out, GAP);
 
 		put_gap(&b->gaps[i], out);
+		nt_wire_end(out, at);
+	}
+	for (size_t i = 0; i < b->addresses_len && nt_buf_ok(out); i++) {
+		size_t at = nt_wire_begin(out, ADDRESS);
+
+		put_address(&b->addresses[i], out);
 		nt_wire_end(out, at);
 	}
 }
@@ -355,19 +371,49 @@ static int get_gap(struct nt_slice wire, struct nt_batch_gap *ret, struct nt_err
 	return 0;
 }
 
+static int get_address(struct nt_slice wire, struct nt_batch_address *ret, struct nt_err *err)
+{
+	struct nt_cursor c = nt_cursor_over(wire);
+	struct nt_batch_address a = { 0 };
+	struct nt_wire_token t = { 0 };
+	bool ok = true;
+
+	while (ok && nt_wire_next(&c, &t)) {
+		switch (t.number) {
+		case ADDRESS_EP_ID:
+			ok = nt_wire_get_uint(&t, UINT64_MAX, &a.ep_id);
+			break;
+		case ADDRESS_IP:
+			ok = nt_wire_get_addr(&t, &a.ip);
+			break;
+		case ADDRESS_SINCE:
+			ok = nt_wire_get_uint(&t, INT64_MAX, (uint64_t *)&a.since_us);
+			break;
+		case ADDRESS_UNTIL:
+			ok = nt_wire_get_uint(&t, INT64_MAX, (uint64_t *)&a.until_us);
+			break;
+		}
+	}
+	if (!ok || c.bad || !a.ip.family)
+		return bad_field("an address", t.number, err);
+	*ret = a;
+	return 0;
+}
+
 /* The lists are counted first, so that they are made once. */
 struct lists {
 	struct nt_record *records;
 	struct nt_batch_range *ranges;
 	struct nt_batch_endpoint *endpoints;
 	struct nt_batch_gap *gaps;
+	struct nt_batch_address *addresses;
 };
 
 static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists *ret,
 		      struct nt_err *err)
 {
 	struct nt_cursor c = nt_cursor_over(body);
-	size_t records = 0, ranges = 0, endpoints = 0, gaps = 0;
+	size_t records = 0, ranges = 0, endpoints = 0, gaps = 0, addresses = 0;
 	struct nt_wire_token t;
 
 	while (nt_wire_next(&c, &t)) {
@@ -375,6 +421,7 @@ static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists
 		ranges += t.number == RANGE;
 		endpoints += t.number == ENDPOINT;
 		gaps += t.number == GAP;
+		addresses += t.number == ADDRESS;
 	}
 	if (c.bad)
 		return nt_err_set(err, EBADMSG, "batch: broken at octet %zu", HEAD_LEN + c.at);
@@ -382,11 +429,12 @@ static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists
 	ret->ranges = nt_arena_alloc(arena, ranges * sizeof(*ret->ranges));
 	ret->endpoints = nt_arena_alloc(arena, endpoints * sizeof(*ret->endpoints));
 	ret->gaps = nt_arena_alloc(arena, gaps * sizeof(*ret->gaps));
-	if (!ret->records || !ret->ranges || !ret->endpoints || !ret->gaps)
+	ret->addresses = nt_arena_alloc(arena, addresses * sizeof(*ret->addresses));
+	if (!ret->records || !ret->ranges || !ret->endpoints || !ret->gaps || !ret->addresses)
 		return nt_err_set(err, ENOMEM,
-				  "batch: %zu records, %zu ranges, %zu endpoints, %zu gaps "
-				  "do not fit in %zu octets",
-				  records, ranges, endpoints, gaps, arena->max_bytes);
+				  "batch: %zu records, %zu ranges, %zu endpoints, %zu gaps, "
+				  "%zu addresses do not fit in %zu octets",
+				  records, ranges, endpoints, gaps, addresses, arena->max_bytes);
 	return 0;
 }
 
@@ -408,6 +456,8 @@ static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
 		return get_range(t->bytes, &lists->ranges[b->ranges_len++], err);
 	if (t->number == GAP)
 		return get_gap(t->bytes, &lists->gaps[b->gaps_len++], err);
+	if (t->number == ADDRESS)
+		return get_address(t->bytes, &lists->addresses[b->addresses_len++], err);
 	return get_endpoint(t->bytes, &lists->endpoints[b->endpoints_len++], err);
 }
 
@@ -437,6 +487,7 @@ static int get_batch(struct nt_slice body, struct nt_arena *arena, const struct 
 		case RANGE:
 		case ENDPOINT:
 		case GAP:
+		case ADDRESS:
 			result = get_message(&t, arena, lists, b, err);
 			break;
 		}
@@ -485,6 +536,7 @@ int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batc
 	b.ranges = lists.ranges;
 	b.endpoints = lists.endpoints;
 	b.gaps = lists.gaps;
+	b.addresses = lists.addresses;
 	result = get_batch(body, arena, &lists, &b, err);
 	if (result < 0)
 		return result;

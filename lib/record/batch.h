@@ -84,6 +84,14 @@ struct nt_batch_gap {
 	struct nt_slice reason;
 };
 
+/* A further address of an endpoint, beside its own ones: the host's network has many, which come
+ * and go. Comes again, with until_us, when it is gone. */
+struct nt_batch_address {
+	uint64_t ep_id;
+	struct nt_addr ip;
+	int64_t since_us, until_us; /* until_us 0: it is there */
+};
+
 struct nt_batch {
 	struct nt_slice node;
 	struct nt_slice spool; /* UUID text */
@@ -97,6 +105,11 @@ struct nt_batch {
 	size_t endpoints_len;
 	const struct nt_batch_gap *gaps;
 	size_t gaps_len;
+	const struct nt_batch_address *addresses;
+	size_t addresses_len;
+	/* Not on the wire: records_len flags that a store sets when it appends, NULL: nobody asks.
+	 * True: the record is of a server's side and its client is tapped, so it is no row. */
+	bool *ret_folded;
 };
 
 int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;

@@ -78,6 +78,17 @@ static void put_gap(const struct nt_batch_gap *g, struct nt_buf *out)
 	nt_buf_puts(out, "}}\n");
 }
 
+static void put_address(const struct nt_batch_address *a, struct nt_buf *out)
+{
+	char ip[NT_ADDR_TEXT_MAX];
+
+	nt_buf_printf(out, "{\"address\":{\"ep_id\":%llu", (unsigned long long)a->ep_id);
+	put_text(out, "ip", nt_slice_str(nt_addr_format(&a->ip, ip)));
+	put_number(out, "since_us", (uint64_t)a->since_us);
+	put_number(out, "until_us", (uint64_t)a->until_us);
+	nt_buf_puts(out, "}}\n");
+}
+
 static void put_batch(const struct nt_batch *b, struct nt_buf *out)
 {
 	put_head(b, out);
@@ -92,6 +103,8 @@ static void put_batch(const struct nt_batch *b, struct nt_buf *out)
 		put_endpoint(&b->endpoints[i], out);
 	for (size_t i = 0; i < b->gaps_len; i++)
 		put_gap(&b->gaps[i], out);
+	for (size_t i = 0; i < b->addresses_len; i++)
+		put_address(&b->addresses[i], out);
 }
 
 static int dump(const char *path, struct nt_err *err)

@@ -50,6 +50,10 @@ static const struct nt_batch_endpoint endpoints[] = {
 	{ .state = NT_ENDPOINT_FAILED, .reason = NT_SLICE_LIT("no such device") },
 };
 
+static const struct nt_batch_address addresses[] = {
+	{ .ep_id = 77, .ip = { 4, { 10, 0, 0, 9 } }, .since_us = 5 },
+	{ .ep_id = 77, .ip = { 6, { 0xfd, 1 } }, .since_us = 6, .until_us = 1LL << 60 },
+};
 static const struct nt_batch_gap gaps[] = {
 	{ 77, 1795414324118000, 1795414324119000, NT_SLICE_LIT("removed") },
 	{ 78, 1, 0, NT_SLICE_LIT("") },
@@ -72,7 +76,9 @@ static struct nt_batch a_batch(void)
 				  .endpoints = endpoints,
 				  .endpoints_len = 2,
 				  .gaps = gaps,
-				  .gaps_len = 2 };
+				  .gaps_len = 2,
+				  .addresses = addresses,
+				  .addresses_len = 2 };
 }
 
 static void encode(const struct nt_batch *b, struct nt_buf *out)
@@ -153,6 +159,11 @@ START_TEST(test_endpoints)
 		  back.gaps[0].to_us == gaps[0].to_us);
 	ck_assert(nt_slice_eq(back.gaps[0].reason, NT_SLICE_LIT("removed")));
 	ck_assert(back.gaps[1].ep_id == 78 && back.gaps[1].to_us == 0);
+	ck_assert_uint_eq(back.addresses_len, 2);
+	ck_assert(back.addresses[0].ep_id == 77 && back.addresses[0].until_us == 0 &&
+		  nt_addr_eq(&back.addresses[0].ip, &addresses[0].ip));
+	ck_assert(nt_addr_eq(&back.addresses[1].ip, &addresses[1].ip) &&
+		  back.addresses[1].since_us == 6 && back.addresses[1].until_us == 1LL << 60);
 	ck_assert(e->before_tap == 3 && e->link_rx == 1ULL << 40 && e->link_tx == 5);
 	e = &back.endpoints[1];
 	ck_assert(e->state == NT_ENDPOINT_FAILED && !e->name.len);

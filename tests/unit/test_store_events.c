@@ -206,7 +206,9 @@ START_TEST(file_without_events_is_migrated)
 	nt_buf_printf(&path, "%s/records.db", folder);
 	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_exec(db,
-				      "DROP TABLE events; ALTER TABLE endpoints DROP COLUMN origin;"
+				      "DROP TABLE events; DROP TABLE addresses;"
+				      "DROP INDEX rows_server; DROP INDEX rows_folded;"
+				      "ALTER TABLE endpoints DROP COLUMN origin;"
 				      "ALTER TABLE endpoints DROP COLUMN dns;"
 				      "ALTER TABLE endpoints DROP COLUMN stream;"
 				      "ALTER TABLE endpoints DROP COLUMN hook; DROP TABLE gaps;"

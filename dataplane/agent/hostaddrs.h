@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The addresses of the host's network namespace, for the coverage ledger: a DNS server's veth sees
+ * a process of the host, or a pod in its network, by one of them, and the controller has to know
+ * that such a client is tapped. What a look finds new or gone waits in `news` for the next batch.
+ * Bounded by NT_HOSTADDRS_MAX. Plain data, one thread.
+ */
+#pragma once
+
+#include "lib/record/batch.h"
+
+/* A node has a handful, with a ptp CNI one for all its pods; more are not told. */
+#define NT_HOSTADDRS_MAX 256
+
+struct nt_hostaddrs {
+	uint64_t ep_id; /* of the node's endpoint; 0: no look yet */
+	int64_t looked_us; /* CLOCK_REALTIME of the last look */
+	struct nt_buf known; /* struct nt_batch_address */
+	struct nt_buf news; /* the same; the owner empties it when it is on disk */
+};
+
+/* The addresses of this process's network namespace but loopback's and link-local ones, each once.
+ * Returns how many. */
+size_t nt_hostaddrs_read(struct nt_addr *ret_ips, size_t cap);
+
+/*
+ * A look at now_us found these. At the first one of an endpoint they count from since_us on (when
+ * its taps were attached), later from the last look on: an address is told rather too early than
+ * too late, because before it was there nobody could ask from it. Without memory the next look
+ * tries again.
+ */
+void nt_hostaddrs_look(struct nt_hostaddrs *h, uint64_t ep_id, int64_t since_us,
+		       const struct nt_addr *ips, size_t len, int64_t now_us);
+void nt_hostaddrs_done(struct nt_hostaddrs *h);

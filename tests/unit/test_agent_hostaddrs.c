@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host network's addresses: what is told, and for which time. */
+#include "dataplane/agent/hostaddrs.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct nt_hostaddrs h;
+static const struct nt_addr a = { 4, { 10, 0, 0, 1 } }, b = { 4, { 10, 0, 0, 2 } },
+			    c = { 6, { 0xfd, 1 } };
+
+static void look(uint64_t ep_id, const struct nt_addr *ips, size_t len, int64_t now_us)
+{
+	nt_buf_reset(&h.news);
+	nt_hostaddrs_look(&h, ep_id, 100, ips, len, now_us);
+}
+
+static void check_news(const char *expected)
+{
+	const struct nt_batch_address *news = (const struct nt_batch_address *)h.news.p;
+	struct nt_buf text = { 0 };
+	char ip[NT_ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < h.news.len / sizeof(*news); i++)
+		nt_buf_printf(&text, "%llu %s %lld-%lld;", (unsigned long long)news[i].ep_id,
+			      nt_addr_format(&news[i].ip, ip), (long long)news[i].since_us,
+			      (long long)news[i].until_us);
+	ck_assert_str_eq(nt_buf_str(&text), expected);
+	nt_buf_done(&text);
+}
+
+START_TEST(first_they_count_from_the_taps_on)
+{
+	look(7, (struct nt_addr[]){ a, c }, 2, 200);
+	check_news("7 10.0.0.1 100-0;7 fd01:: 100-0;");
+	look(7, (struct nt_addr[]){ a, c }, 2, 300);
+	check_news("");
+}
+END_TEST
+
+START_TEST(one_comes_and_goes)
+{
+	look(7, &a, 1, 200);
+	look(7, (struct nt_addr[]){ a, b }, 2, 300);
+	check_news("7 10.0.0.2 200-0;");
+	look(7, &b, 1, 400);
+	check_news("7 10.0.0.1 100-400;");
+	look(7, (struct nt_addr[]){ a, b }, 2, 500);
+	check_news("7 10.0.0.1 400-0;");
+}
+END_TEST
+
+START_TEST(taps_of_another_endpoint)
+{
+	look(7, &a, 1, 200);
+	look(8, &a, 1, 300);
+	check_news("8 10.0.0.1 100-0;");
+}
+END_TEST
+
+/* This machine has a loopback address at least, which must not be among them. */
+START_TEST(loopback_and_link_local_are_nobodys)
+{
+	struct nt_addr ips[NT_HOSTADDRS_MAX];
+	size_t len = nt_hostaddrs_read(ips, NT_HOSTADDRS_MAX);
+
+	for (size_t i = 0; i < len; i++) {
+		ck_assert(ips[i].family == 4 || ips[i].family == 6);
+		ck_assert(!(ips[i].family == 4 && ips[i].octets[0] == 127));
+		ck_assert(!(ips[i].family == 6 && ips[i].octets[0] == 0xfe &&
+			    (ips[i].octets[1] & 0xc0) == 0x80));
+	}
+}
+END_TEST
+
+static void teardown(void)
+{
+	nt_hostaddrs_done(&h);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("hostaddrs");
+	TCase *tc = tcase_create("hostaddrs");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, NULL, teardown);
+	tcase_add_test(tc, first_they_count_from_the_taps_on);
+	tcase_add_test(tc, one_comes_and_goes);
+	tcase_add_test(tc, taps_of_another_endpoint);
+	tcase_add_test(tc, loopback_and_link_local_are_nobodys);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

@@ -4,23 +4,10 @@
 
 #include <netinet/in.h>
 
+#include "api/cli/text.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/date.h"
-#include "lib/base/escape.h"
 #include "lib/dns/message.h"
-
-/* Names and data come in presentation form, in which a backslash is syntax and stays. Should
- * anything else ever be in there, the whole text goes through the terminal's escape. */
-static void put_text(struct nt_buf *out, struct nt_slice s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] < ' ' || s.p[i] > '~') {
-			nt_escape_terminal(out, s);
-			return;
-		}
-	}
-	nt_buf_slice(out, s);
-}
 
 /* RFC 3339 in UTC with microseconds. */
 static void put_time(struct nt_buf *out, int64_t us)
@@ -71,7 +58,7 @@ static void put_question(struct nt_buf *out, const struct nt_record *r)
 		nt_buf_puts(out, "- -");
 		return;
 	}
-	put_text(out, r->qname);
+	nt_text_put(out, r->qname);
 	nt_buf_putc(out, ' ');
 	if (r->qclass != 1) {
 		nt_buf_puts(out, nt_dns_class_name(r->qclass, scratch));
@@ -146,13 +133,13 @@ static void put_answers(struct nt_buf *out, const struct nt_record *r)
 
 		for (size_t j = 0; j < set->rdata_len; j++) {
 			nt_buf_puts(out, before);
-			put_text(out, set->name);
+			nt_text_put(out, set->name);
 			nt_buf_putc(out, ' ');
 			nt_buf_u64(out, set->ttl_min);
 			nt_buf_putc(out, ' ');
 			nt_buf_puts(out, nt_dns_type_name(set->type, scratch));
 			nt_buf_putc(out, ' ');
-			put_text(out, set->rdata[j]);
+			nt_text_put(out, set->rdata[j]);
 		}
 	}
 }

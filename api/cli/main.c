@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/cli/decode.h"
+#include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
 
 #define VERSION "0.1.0"
@@ -12,6 +13,12 @@ static const struct verb {
 	const char *name, *arguments, *what;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
+	{ "logs", "[-f] [FILTER]", "print rows of the DNS log, and those that come", nt_logs_main },
+	{ "top", "[WHAT] [FILTER]",
+	  "print the most frequent names, pods, servers, domains, ... with their figures",
+	  nt_top_main },
+	{ "coverage", "", "print per node which pods are tapped, which are not and why, and loss",
+	  nt_coverage_main },
 	{ "decode", "[--format json|text] FILE.pcap",
 	  "print the DNS transactions in a capture file (- is standard input)", nt_decode_main },
 };
@@ -19,6 +26,7 @@ static const struct verb {
 static void usage(FILE *to)
 {
 	fputs("usage: nametapctl VERB [ARGUMENTS]\n"
+	      "       nametapctl VERB --help\n"
 	      "       nametapctl --help | --version\n\n",
 	      to);
 	for (size_t i = 0; i < NT_ARRAY_LEN(verbs); i++)

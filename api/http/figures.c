@@ -40,6 +40,8 @@ void nt_sums_merge(struct nt_store_sums *into, const struct nt_store_sums *s)
 	into->unanswered += s->unanswered;
 	into->blocked += s->blocked;
 	into->blocked_unanswered += s->blocked_unanswered;
+	into->nxdomain += s->nxdomain;
+	into->servfail += s->servfail;
 	into->retries += s->retries;
 	into->truncated += s->truncated;
 	into->bytes_out += s->bytes_out;
@@ -80,6 +82,8 @@ void nt_json_sums(struct nt_json *j, const struct nt_store_sums *s)
 	nt_json_key_u64(j, "unanswered", s->unanswered);
 	nt_json_key_u64(j, "blocked", s->blocked);
 	nt_json_key_u64(j, "blocked_unanswered", s->blocked_unanswered);
+	nt_json_key_u64(j, "nxdomain", s->nxdomain);
+	nt_json_key_u64(j, "servfail", s->servfail);
 	nt_json_key_u64(j, "retries", s->retries);
 	nt_json_key_u64(j, "truncated", s->truncated);
 	nt_json_key_u64(j, "bytes_out", s->bytes_out);

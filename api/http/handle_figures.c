@@ -183,8 +183,8 @@ static bool add_group(void *ctx, const struct nt_store_group *group)
 	return true;
 }
 
-static const char *const top_orders[] = { "count", "queries",	  "unanswered",
-					  "bytes", "latency_max", NULL };
+static const char *const top_orders[] = { "count",    "queries", "unanswered",	"nxdomain",
+					  "servfail", "bytes",	 "latency_max", NULL };
 
 struct top_params {
 	struct nt_figures figures;

@@ -148,6 +148,11 @@ static int add_join(const struct nt_store_grouping *g, struct nt_buf *sql, struc
 	return 0;
 }
 
+/* As nt_sums() has it: what a policy stopped has no code of DNS. */
+#define BY_CODE(code)                                    \
+	"total(r.\"count\" * (r.rcode IS '" code "' AND" \
+	" ifnull(r.verdict, '') NOT IN ('deny', 'unjudgeable')))"
+
 static int add_order(const struct nt_store_grouping *g, struct nt_buf *sql, struct nt_err *err)
 {
 	static const struct {
@@ -156,6 +161,8 @@ static int add_order(const struct nt_store_grouping *g, struct nt_buf *sql, stru
 		{ "count", "total(r.\"count\")" },
 		{ "queries", "total(r.queries)" },
 		{ "unanswered", "total(r.unanswered - r.nt_late_replies)" },
+		{ "nxdomain", BY_CODE("NXDOMAIN") },
+		{ "servfail", BY_CODE("SERVFAIL") },
 		{ "bytes", "total(r.bytes_out + r.bytes_in)" },
 		{ "latency_max", "max(r.latency_max)" },
 	};

@@ -26,13 +26,16 @@ enum argument {
 	ARG_LATENCY_SUM = 13,
 	ARG_HISTOGRAM = 14,
 	ARG_BLOCKED = 15, /* 1: a policy stopped the query */
-	ARG_MAX = 16,
+	ARG_NXDOMAIN = 16, /* 1: that code */
+	ARG_SERVFAIL = 17,
+	ARG_MAX = 18,
 };
 
 const char nt_sqlite_sums_call[] =
 	"nt_sums(nt_type, \"count\", queries, replies, unanswered, nt_late_replies, retries,"
 	" truncated, bytes_out, bytes_in, latency_count, latency_min, latency_max, latency_sum,"
-	" nt_histogram, verdict IN ('deny', 'unjudgeable'))";
+	" nt_histogram, verdict IN ('deny', 'unjudgeable'), rcode IS 'NXDOMAIN',"
+	" rcode IS 'SERVFAIL')";
 
 void nt_sqlite_histogram(const uint64_t *histogram, struct nt_buf *out)
 {
@@ -121,6 +124,11 @@ static void sums_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	if (value(argv, ARG_BLOCKED)) {
 		add(&s->blocked, value(argv, ARG_COUNT));
 		add(&s->blocked_unanswered, unanswered);
+	} else {
+		if (value(argv, ARG_NXDOMAIN))
+			add(&s->nxdomain, value(argv, ARG_COUNT));
+		if (value(argv, ARG_SERVFAIL))
+			add(&s->servfail, value(argv, ARG_COUNT));
 	}
 	add(&s->count, value(argv, ARG_COUNT));
 	add(&s->queries, value(argv, ARG_QUERIES));

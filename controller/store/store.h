@@ -66,6 +66,7 @@ struct nt_store_sums {
 	/* Of count and unanswered: what a policy stopped (verdict deny or unjudgeable). It is no
 	 * outcome of DNS: the reply, if any, is the policy's. */
 	uint64_t blocked, blocked_unanswered;
+	uint64_t nxdomain, servfail; /* of count: with that code, and not stopped by a policy */
 	uint64_t bytes_out, bytes_in;
 	uint64_t latency_count, latency_min_ns, latency_max_ns, latency_sum_ns;
 	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];
@@ -86,8 +87,8 @@ struct nt_store_grouping {
 	const char *keys[NT_STORE_GROUP_KEYS]; /* field names of lib/query that are groupable */
 	size_t keys_len;
 	int64_t bucket_us; /* 0: no time buckets; else groups come in order of time */
-	const char *order; /* without buckets: "count", "queries", "unanswered", "bytes",
-			      "latency_max"; descending; NULL: "count" */
+	const char *order; /* without buckets: "count", "queries", "unanswered", "nxdomain",
+			      "servfail", "bytes", "latency_max"; descending; NULL: "count" */
 	uint32_t limit; /* 0: all (time buckets) */
 };
 

@@ -132,85 +132,6 @@ START_TEST(pages_are_newest_first_and_miss_nothing)
 }
 END_TEST
 
-START_TEST(oldest_first_is_the_same_backwards)
-{
-	struct nt_store_range range = everything();
-	char names[25][16];
-	struct nt_record r[25];
-	struct page page = { 0 };
-	int64_t cursor = 0;
-
-	for (int i = 0; i < 25; i++) {
-		snprintf(names[i], sizeof(names[i]), "q%d.test", i);
-		r[i] = store_record((uint64_t)i + 1, T0_US + i / 5 * 1000, names[i]);
-	}
-	append_records(1, r, 25);
-	do
-		ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_OLDEST, 3, cursor, keep_row,
-					       &page, &cursor, &err),
-				 0);
-	while (cursor);
-	ck_assert_uint_eq(page.len, 25);
-	for (int i = 0; i < 25; i++)
-		ck_assert_str_eq(page.names[i], names[i]);
-}
-END_TEST
-
-/* A node that was away sends rows that are older than what is there: who goes by arrival gets them,
- * too, and each once. */
-START_TEST(what_arrives_later_is_behind_the_position)
-{
-	struct nt_record first = store_record(1, T0_US + 10, "a.test");
-	struct nt_record older = store_record(2, T0_US + 1, "b.test");
-	struct nt_record other = store_record(3, T0_US + 2, "c.test");
-	struct nt_store_range range = everything();
-	struct page page = { 0 };
-	int64_t position = 77, cursor = 0;
-
-	ck_assert_int_eq(nt_store_position(reader, &position, &err), 0);
-	ck_assert_int_eq(position, 0);
-	append_records(1, &first, 1);
-	ck_assert_int_eq(nt_store_position(reader, &position, &err), 0);
-	ck_assert_int_gt(position, 0);
-	append_records(2, &older, 1);
-	append_records(3, &other, 1);
-	for (cursor = position; cursor;)
-		ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_ARRIVAL, 1, cursor,
-					       keep_row, &page, &cursor, &err),
-				 0);
-	ck_assert_uint_eq(page.len, 2);
-	ck_assert_str_eq(page.names[0], "b.test");
-	ck_assert_str_eq(page.names[1], "c.test");
-	ck_assert_int_eq(nt_store_position(reader, &position, &err), 0);
-	ck_assert_int_eq(position, page.ids[1]);
-}
-END_TEST
-
-/* Rows expire, numbers do not come again; a cursor whose row is gone is good in this order. */
-START_TEST(position_outlives_its_row)
-{
-	struct nt_record r = store_record(1, T0_US, "a.test");
-	struct nt_record later = store_record(2, T0_US + 1, "b.test");
-	struct nt_store_range range = everything();
-	struct page page = { 0 };
-	int64_t before, after, cursor = 0;
-	uint64_t rows;
-
-	append_records(1, &r, 1);
-	ck_assert_int_eq(nt_store_position(reader, &before, &err), 0);
-	ck_assert_int_eq(nt_store_expire(store, T0_US + 1, &rows, &err), 0);
-	ck_assert_uint_eq(rows, 1);
-	ck_assert_int_eq(nt_store_position(reader, &after, &err), 0);
-	ck_assert_int_eq(after, before);
-	append_records(2, &later, 1);
-	ck_assert_int_eq(nt_store_rows(reader, &range, NT_STORE_ARRIVAL, 5, before, keep_row, &page,
-				       &cursor, &err),
-			 0);
-	ck_assert_uint_eq(page.len, 1);
-	ck_assert_int_gt(page.ids[0], before);
-}
-END_TEST
-
 START_TEST(page_that_ends_exactly_has_no_next)
 {
 	struct nt_record r[3] = { store_record(1, T0_US, "a.test"),
@@ -312,6 +233,17 @@ END_TEST
 
 /* --- sums and groups -------------------------------------------------------------------------- */
 
+/* ctx: names[][64], filled from the front. */
+static bool keep_name(void *ctx, const struct nt_store_group *group)
+{
+	char(*names)[64] = ctx;
+
+	while ((*names)[0])
+		names++;
+	snprintf(*names, 64, "%.*s", NT_SLICE_ARG(group->keys[0]));
+	return true;
+}
+
 /* What a policy stopped is in the sums, and apart: whoever shows outcomes takes it out. */
 START_TEST(what_policies_stopped_is_told_apart)
 {
@@ -331,6 +263,45 @@ START_TEST(what_policies_stopped_is_told_apart)
 	ck_assert_uint_eq(s.unanswered, 2 * 5);
 	ck_assert_uint_eq(s.blocked, 1 + 2 * 5);
 	ck_assert_uint_eq(s.blocked_unanswered, 2 * 5);
+}
+END_TEST
+
+/* The code that a policy gave is none of DNS. */
+START_TEST(codes_of_dns_are_counted_and_ordered_by)
+{
+	static const struct {
+		const char *qname;
+		uint16_t rcode;
+		uint8_t verdict;
+		uint32_t count;
+	} rows[] = { { "a.test", 3, 0, 2 }, { "a.test", 2, 1, 9 }, { "a.test", 3, 3, 40 },
+		     { "b.test", 3, 1, 3 }, { "b.test", 0, 0, 5 }, { "c.test", 0, 0, 100 } };
+	struct nt_store_grouping by = { .keys = { "qname" }, .keys_len = 1, .order = "nxdomain" };
+	struct nt_store_range range = everything();
+	struct nt_record r[NT_ARRAY_LEN(rows)];
+	struct nt_store_sums s;
+	char names[3][64] = { 0 };
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(r); i++) {
+		r[i] = store_record(i + 1, T0_US, rows[i].qname);
+		r[i].rcode = rows[i].rcode;
+		r[i].verdict = rows[i].verdict;
+		r[i].count = rows[i].count;
+	}
+	append_records(1, r, NT_ARRAY_LEN(r));
+	s = total(&range);
+	ck_assert_uint_eq(s.nxdomain, 5);
+	ck_assert_uint_eq(s.servfail, 9);
+	ck_assert_uint_eq(s.blocked, 40);
+	by.limit = 2;
+	ck_assert_int_eq(nt_store_group(reader, &range, &by, keep_name, names, &err), 0);
+	ck_assert_str_eq(names[0], "b.test");
+	ck_assert_str_eq(names[1], "a.test");
+	by.order = "servfail";
+	by.limit = 1;
+	memset(names, 0, sizeof(names));
+	ck_assert_int_eq(nt_store_group(reader, &range, &by, keep_name, names, &err), 0);
+	ck_assert_str_eq(names[0], "a.test");
 }
 END_TEST
 
@@ -727,14 +698,12 @@ int main(void)
 	tcase_add_test(tc, same_number_of_another_spool_or_node_is_another_batch);
 	tcase_add_test(tc, empty_batch_is_taken);
 	tcase_add_test(tc, pages_are_newest_first_and_miss_nothing);
-	tcase_add_test(tc, oldest_first_is_the_same_backwards);
-	tcase_add_test(tc, what_arrives_later_is_behind_the_position);
-	tcase_add_test(tc, position_outlives_its_row);
 	tcase_add_test(tc, page_that_ends_exactly_has_no_next);
 	tcase_add_test(tc, new_rows_do_not_shift_a_page);
 	tcase_add_test(tc, unknown_cursor_is_an_error);
 	tcase_add_test(tc, row_comes_back_as_the_very_record);
 	tcase_add_test(tc, what_policies_stopped_is_told_apart);
+	tcase_add_test(tc, codes_of_dns_are_counted_and_ordered_by);
 	tcase_add_test(tc, sums_add_and_extremes_widen);
 	tcase_add_test(tc, range_holds_its_start_and_not_its_end);
 	tcase_add_test(tc, side_and_role_choose);

@@ -13,6 +13,7 @@ export interface Latency {
 export interface Sums {
   count: number; queries: number; replies: number; unanswered: number; retries: number;
   blocked: number; blocked_unanswered: number; // of count and unanswered: stopped by a policy
+  nxdomain: number; servfail: number; // of count: by DNS, not by a policy
   truncated: number; bytes_out: number; bytes_in: number; latency: Latency;
 }
 

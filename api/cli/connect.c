@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to the controller, and questions over it. */
+#include "api/cli/connect.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/cli/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/escape.h"
+
+/* A page of 250 rows, each with all the answers that a record may hold. */
+#define ANSWER_BYTES_MAX ((size_t)64 << 20)
+/* Longer than a query may take in the store. */
+#define ANSWER_NS (30 * NT_NS_PER_S)
+#define SERVICE "https:nametap-controller:8053"
+
+/* --- which way -------------------------------------------------------------------------------- */
+
+static bool is_loopback(const char *url)
+{
+	static const char *const hosts[] = { "http://127.0.0.1", "http://localhost",
+					     "http://[::1]" };
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(hosts); i++) {
+		size_t len = strlen(hosts[i]);
+
+		if (strncmp(url, hosts[i], len) == 0 &&
+		    (url[len] == ':' || url[len] == '\0' || url[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static int straight(const struct nt_ctl_options *o, struct nt_kube_config *config,
+		    struct nt_err *err)
+{
+	struct nt_kube_config c = { .arena = NT_ARENA(65536), .origin = "--server" };
+	struct nt_slice url = nt_slice_str(o->server);
+
+	while (url.len && url.p[url.len - 1] == '/')
+		url.len--;
+	if (strncmp(o->server, "https://", 8) != 0 && !is_loopback(o->server))
+		return nt_err_set(err, EINVAL,
+				  "server %.200s: https:// is wanted, or http:// of this machine's "
+				  "loopback (127.0.0.1, localhost, [::1]); elsewhere a token would "
+				  "go in clear",
+				  o->server);
+	if (strpbrk(o->server, " \t\r\n?#@"))
+		return nt_err_set(err, EINVAL, "server %.200s: is no https://HOST:PORT", o->server);
+	c.server = nt_arena_copy(&c.arena, url).p;
+	c.ca_file = o->ca_file;
+	c.token_file = o->token_file;
+	if (!c.server)
+		return nt_err_set(err, ENOMEM, "no memory");
+	*config = c;
+	return 0;
+}
+
+/* KUBECONFIG may name several files, which kubectl merges. One of them that is there is enough. */
+static int one_of(const char *list, char *path, size_t size, struct nt_err *err)
+{
+	unsigned found = 0;
+
+	while (*list) {
+		size_t len = strcspn(list, ":");
+		char name[4096];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, list);
+		if (len && access(name, F_OK) == 0 && found++ == 0)
+			snprintf(path, size, "%s", name);
+		list += len + (list[len] == ':');
+	}
+	if (found > 1)
+		return nt_err_set(err, EINVAL,
+				  "KUBECONFIG names several files; nametapctl reads one: say which "
+				  "with --kubeconfig");
+	return found ? 0 : nt_err_set(err, ENOENT, "KUBECONFIG: no such file");
+}
+
+/* As kubectl: --kubeconfig, $KUBECONFIG, ~/.kube/config, then the pod's service account. */
+static int kube_config(const struct nt_ctl_options *o, struct nt_kube_config *config,
+		       struct nt_err *err)
+{
+	const char *list = getenv("KUBECONFIG"), *home = getenv("HOME");
+	char path[4096] = "";
+	int r;
+
+	if (o->kubeconfig)
+		return nt_kube_config_read(o->kubeconfig, config, err);
+	if (list && list[0]) {
+		r = one_of(list, path, sizeof(path), err);
+		return r < 0 ? r : nt_kube_config_read(path, config, err);
+	}
+	snprintf(path, sizeof(path), "%s/.kube/config", home ? home : "");
+	if (home && access(path, F_OK) == 0)
+		return nt_kube_config_read(path, config, err);
+	r = nt_kube_config_in_cluster(NULL, config, err);
+	if (r == -ENOENT)
+		return nt_err_set(err, ENOENT,
+				  "no way to the controller: give --server URL, or --kubeconfig "
+				  "FILE (there is no $NAMETAP_SERVER, $KUBECONFIG, ~/.kube/config, "
+				  "and this is no pod)");
+	return r;
+}
+
+int nt_connect_open(const struct nt_ctl_options *o, struct nt_connect *ret_connect,
+		    struct nt_err *err)
+{
+	_cleanup_kube_config_ struct nt_kube_config config = { 0 };
+	struct nt_connect c = { .proxied = !o->server, .system_namespace = o->system_namespace };
+	int r;
+
+	/* A server that hangs up is an error of the call. Where nobody reads our output the process
+	 * ends as the signal would have it (nt_verb_write). */
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = o->server ? straight(o, &config, err) : kube_config(o, &config, err);
+
+	if (r < 0)
+		return r;
+	if (c.proxied)
+		snprintf(c.prefix, sizeof(c.prefix),
+			 "/api/v1/namespaces/%.100s/services/" SERVICE "/proxy",
+			 o->system_namespace);
+	snprintf(c.where, sizeof(c.where), "%.300s%s%.100s", config.server,
+		 c.proxied ? ", service nametap-controller of namespace " : "",
+		 c.proxied ? o->system_namespace : "");
+	r = nt_loop_new(&c.loop, err);
+	if (r == 0)
+		r = nt_kube_open(&config, c.loop, "nametapctl", &c.kube, err);
+	if (r < 0) {
+		nt_loop_free(c.loop);
+		return r;
+	}
+	*ret_connect = c;
+	return 0;
+}
+
+void nt_connect_close(struct nt_connect *c)
+{
+	nt_kube_close(c->kube);
+	nt_loop_free(c->loop);
+	*c = (struct nt_connect){ 0 };
+}
+
+/* --- what was answered ------------------------------------------------------------------------ */
+
+/* The client's sentence is about an API server; of a controller only its reason is true. */
+static int no_answer(const struct nt_connect *c, const struct nt_kube_answer *answer,
+		     struct nt_err *err)
+{
+	const char *end = c->proxied ? NULL : strrchr(answer->error.msg, ';');
+	int len = end ? (int)(end - answer->error.msg) : (int)strlen(answer->error.msg);
+	const char *todo = "";
+
+	if (c->proxied)
+		return nt_err_set(err, EAGAIN, "%.*s", len, answer->error.msg);
+	if (answer->error.code == EPROTO)
+		todo = "; the certificate is not of the authority in --ca-file";
+	else if (answer->error.code == ECONNREFUSED || answer->error.code == EHOSTUNREACH)
+		todo = "; is the controller up, and is that its address?";
+	return nt_err_set(err, EAGAIN, "no answer from the controller: %.*s%s", len,
+			  answer->error.msg, todo);
+}
+
+static int refused_by_kube(const struct nt_connect *c, int status, const char *said,
+			   struct nt_err *err)
+{
+	const char *todo = "";
+	int code = EPROTO;
+
+	if (status == 401 || status == 403) {
+		code = EACCES;
+		todo = status == 401
+			       ? "; the kubeconfig's credentials are not, or no longer, accepted"
+			       : "; ask for the verb get on services/proxy in that namespace";
+	} else if (status == 404) {
+		code = ENOENT;
+		todo = "; is nametap installed there? (--nametap-namespace)";
+	} else if (status >= 500 || status == 429) {
+		code = EAGAIN;
+		todo = "; look at: kubectl get pods -n ";
+	}
+	return nt_err_set(err, code, "the API server says %d: %.250s%s%s", status, said, todo,
+			  code == EAGAIN ? c->system_namespace : "");
+}
+
+static void take_mistake(const json_t *problem, struct nt_ask_mistake *m)
+{
+	const json_t *q = json_object_get(problem, "query");
+	struct nt_slice message = nt_text_at(q, "message"), fix = nt_text_at(q, "suggestion");
+
+	if (!q)
+		return;
+	m->at = (size_t)nt_number_at(q, "at");
+	m->len = (size_t)nt_number_at(q, "length");
+	snprintf(m->message, sizeof(m->message), "%.*s", NT_SLICE_ARG(message));
+	snprintf(m->suggestion, sizeof(m->suggestion), "%.*s", NT_SLICE_ARG(fix));
+	nt_escape_ascii(m->message);
+	nt_escape_ascii(m->suggestion);
+}
+
+static int refused(const struct nt_connect *c, const json_t *problem, struct nt_ask_answer *a,
+		   struct nt_err *err)
+{
+	struct nt_slice detail = nt_text_at(problem, "detail");
+	const char *todo = "";
+	char said[300];
+	int code = EPROTO;
+
+	if (!detail.len)
+		detail = nt_text_at(problem, "title");
+	snprintf(said, sizeof(said), "%.*s", NT_SLICE_ARG(detail));
+	nt_escape_ascii(said);
+	take_mistake(problem, &a->mistake);
+	if (a->status == 400 || a->status == 422) {
+		code = EINVAL;
+	} else if (a->status == 401 || a->status == 403) {
+		code = EACCES;
+		todo = c->proxied ? "; the controller does not take who came through the API server"
+				  : "; give a token that it accepts with --token-file";
+	} else if (a->status == 404) {
+		code = ENOENT;
+		todo = "; the controller is older than this nametapctl, or it is none";
+	} else if (a->status == 429 || a->status >= 500) {
+		code = EAGAIN;
+	}
+	return nt_err_set(err, code, "the controller says %d%s%s%s", a->status, said[0] ? ": " : "",
+			  said, todo);
+}
+
+static int judge(const struct nt_connect *c, const struct nt_kube_answer *answer,
+		 struct nt_ask_answer *a, struct nt_err *err)
+{
+	json_auto_t *json = NULL;
+	struct nt_kube_status status;
+
+	a->status = answer->status;
+	if (answer->status == 0)
+		return no_answer(c, answer, err);
+	a->by_kube =
+		answer->status >= 300 && c->proxied && nt_kube_status_parse(answer->body, &status);
+	if (a->by_kube)
+		return refused_by_kube(c, answer->status, status.message, err);
+	json = json_loadb(answer->body.len ? answer->body.p : "", answer->body.len, JSON_ALLOW_NUL,
+			  NULL);
+	if (answer->status >= 300)
+		return refused(c, json, a, err);
+	if (!json_is_object(json))
+		return nt_err_set(err, EPROTO, "what answers at %.200s is no nametap controller",
+				  c->where);
+	a->json = json_incref(json);
+	return 0;
+}
+
+/* --- the question ----------------------------------------------------------------------------- */
+
+static void put_encoded(struct nt_buf *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "-._~";
+
+	for (; *text; text++) {
+		if (strchr(plain, *text)) {
+			nt_buf_putc(out, *text);
+			continue;
+		}
+		nt_buf_putc(out, '%');
+		nt_buf_hex(out, (unsigned char)*text, 2);
+	}
+}
+
+static int get(struct nt_connect *c, const char *path, struct nt_kube_answer *answer,
+	       struct nt_buf *body, struct nt_err *err)
+{
+	const struct nt_kube_request request = { .method = "GET",
+						 .path = path,
+						 .timeout_ns = ANSWER_NS,
+						 .max_bytes = ANSWER_BYTES_MAX };
+
+	return nt_kube_call(c->kube, c->loop, &request, answer, body, err);
+}
+
+int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+	   struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf url = { 0 }, body = { 0 };
+	struct nt_kube_answer answer = { 0 };
+	char before = '?';
+	int r;
+
+	*ret_answer = (struct nt_ask_answer){ 0 };
+	nt_buf_puts(&url, c->prefix);
+	nt_buf_puts(&url, path);
+	for (; params && params->name; params++) {
+		if (!params->value)
+			continue;
+		nt_buf_printf(&url, "%c%s=", before, params->name);
+		put_encoded(&url, params->value);
+		before = '&';
+	}
+	if (!nt_buf_ok(&url))
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	r = get(c, nt_buf_str(&url), &answer, &body, err);
+	return r < 0 ? r : judge(c, &answer, ret_answer, err);
+}
+
+int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf body = { 0 };
+	struct nt_kube_answer answer = { 0 };
+	json_t *json;
+	int r;
+
+	if (!c->proxied)
+		return nt_err_set(err, EOPNOTSUPP,
+				  "the controller is asked without the API server");
+	r = get(c, path, &answer, &body, err);
+	if (r < 0)
+		return r;
+	if (answer.status != 200)
+		return nt_err_set(err, answer.status == 403 ? EACCES : EAGAIN, "%s",
+				  answer.error.msg);
+	json = json_loadb(answer.body.len ? answer.body.p : "", answer.body.len, JSON_ALLOW_NUL,
+			  NULL);
+	if (!json)
+		return nt_err_set(err, EPROTO, "the API server's answer is no JSON");
+	*ret_json = json;
+	return 0;
+}

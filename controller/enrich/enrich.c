@@ -2,12 +2,10 @@
 /* Client and servers of a record from the index of objects. */
 #include "controller/enrich/enrich.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "controller/enrich/index.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/parse.h"
 #include "lib/record/aggregate.h"
 
 struct nt_enrich {
@@ -52,26 +50,14 @@ static int refresh(struct nt_enrich *e)
 	return 0;
 }
 
-static struct nt_slice text_of(const json_t *string)
-{
-	return nt_slice_mem(json_string_value(string), json_string_length(string));
-}
-
-static const json_t *metadata_of(const struct nt_object *o)
-{
-	return json_object_get(o->json, "metadata");
-}
-
 /* Was it there at that time? An address, and a name too, may have had another owner before. Objects
  * count in whole seconds, rounded down. */
 static bool existed(const struct nt_object *o, int64_t at_us)
 {
-	const json_t *start = json_object_get(json_object_get(o->json, "status"), "startTime");
-	const json_t *created = json_object_get(metadata_of(o), "creationTimestamp");
-	int64_t since_us;
+	const struct nt_object_pod *pod = nt_object_pod(o);
+	int64_t since_us = pod && pod->started_us ? pod->started_us : o->created_us;
 
-	return nt_parse_time_us(text_of(start ? start : created), &since_us) < 0 ||
-	       since_us <= at_us;
+	return since_us <= at_us;
 }
 
 /* Where one of the two has no UID, namespace, name and time have to do. */

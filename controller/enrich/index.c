@@ -2,27 +2,10 @@
 /* Pods, Services and addresses, sorted for finding. */
 #include "controller/enrich/index.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 /* Names of Services and lists per pod: 100,000 pods in two Services each take a tenth of it. */
 enum { INDEX_BYTES_MAX = 64 << 20 };
-
-static struct nt_slice text_at(const struct nt_object *object, const char *part, const char *key)
-{
-	const json_t *v = json_object_get(json_object_get(object->json, part), key);
-
-	return nt_slice_mem(json_string_value(v), json_string_length(v));
-}
-
-static size_t count(const struct nt_objects *objects, struct nt_slice kind)
-{
-	size_t n = 0;
-
-	while (nt_objects_at(objects, kind, n))
-		n++;
-	return n;
-}
 
 static struct nt_slice full_name(struct nt_arena *arena, const struct nt_object *o)
 {
@@ -53,19 +36,17 @@ static int add_address(struct nt_enrich_index *x, struct nt_enrich_address a)
 }
 
 /* The node's address is not the pod's, and that of a pod that has ended is somebody else's. */
-static bool owns_its_address(const struct nt_object *pod)
+static bool owns_its_address(const struct nt_object *object)
 {
-	struct nt_slice phase = text_at(pod, "status", "phase");
-	const json_t *spec = json_object_get(pod->json, "spec");
+	const struct nt_object_pod *pod = nt_object_pod(object);
 
-	return !json_is_true(json_object_get(spec, "hostNetwork")) &&
-	       !nt_slice_eq(phase, NT_SLICE_LIT("Succeeded")) &&
-	       !nt_slice_eq(phase, NT_SLICE_LIT("Failed"));
+	return pod && !pod->host_network && pod->phase != NT_POD_SUCCEEDED &&
+	       pod->phase != NT_POD_FAILED;
 }
 
 static int add_pods(struct nt_enrich_index *x)
 {
-	size_t n = count(x->objects, NT_SLICE_LIT("Pod"));
+	size_t n = nt_objects_count(x->objects, NT_SLICE_LIT("Pod"));
 	struct nt_addr ip;
 
 	x->pods = calloc(n + 1, sizeof(*x->pods));
@@ -86,7 +67,7 @@ static int add_pods(struct nt_enrich_index *x)
 
 static int add_services(struct nt_enrich_index *x)
 {
-	size_t n = count(x->objects, NT_SLICE_LIT("Service"));
+	size_t n = nt_objects_count(x->objects, NT_SLICE_LIT("Service"));
 	struct nt_addr ip;
 
 	x->services = calloc(n + 1, sizeof(*x->services));
@@ -253,15 +234,11 @@ int nt_enrich_index_derive(struct nt_enrich_index *x, struct nt_enrich_pod *pod)
 /* By the number that clients use, or the one at the pod. */
 static bool has_port(const struct nt_object *service, uint16_t port)
 {
-	json_t *ports = json_object_get(json_object_get(service->json, "spec"), "ports");
+	const struct nt_object_service *s = nt_object_service(service);
 
-	for (size_t i = 0; i < json_array_size(ports); i++) {
-		const json_t *p = json_array_get(ports, i);
-
-		if (json_integer_value(json_object_get(p, "port")) == port ||
-		    json_integer_value(json_object_get(p, "targetPort")) == port)
+	for (size_t i = 0; s && i < s->ports_len; i++)
+		if (s->ports[i].port == port || s->ports[i].target == port)
 			return true;
-	}
 	return false;
 }
 

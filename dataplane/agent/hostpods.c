@@ -3,7 +3,6 @@
 #include "dataplane/agent/hostpods.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,31 +154,16 @@ static void collect(const struct nt_hostpods *h, int dir_fd, struct pod_cgroups 
 
 /* --- who it is -------------------------------------------------------------------------------- */
 
-static bool has_hash(const struct nt_object *o, const char *uid)
-{
-	const json_t *meta = json_object_get(o->json, "metadata");
-	const json_t *notes = json_object_get(meta, "annotations");
-	const char *hash = json_string_value(json_object_get(notes, "kubernetes.io/config.hash"));
-
-	return hash && strcmp(hash, uid) == 0;
-}
-
 static void name_pod(const struct nt_hostpods *h, struct nt_pod *pod)
 {
-	const struct nt_object *o;
+	const struct nt_object *o = NULL;
 
-	for (size_t i = 0;
-	     h->config.objects && (o = nt_objects_at(h->config.objects, NT_SLICE_LIT("Pod"), i));
-	     i++) {
-		if (!nt_slice_eq(o->uid, nt_slice_str(pod->uid)) && !has_hash(o, pod->uid))
-			continue;
-		if (o->namespace_.len >= sizeof(pod->namespace_) ||
-		    o->name.len >= sizeof(pod->name))
-			return;
-		memcpy(pod->namespace_, o->namespace_.p, o->namespace_.len);
-		memcpy(pod->name, o->name.p, o->name.len);
+	if (h->config.objects)
+		o = nt_objects_find_pod_uid(h->config.objects, nt_slice_str(pod->uid));
+	if (!o || o->namespace_.len >= sizeof(pod->namespace_) || o->name.len >= sizeof(pod->name))
 		return;
-	}
+	memcpy(pod->namespace_, o->namespace_.p, o->namespace_.len);
+	memcpy(pod->name, o->name.p, o->name.len);
 }
 
 static void want(struct nt_hostpods *h, uint64_t cgroup, uint64_t ep_id)

@@ -2,30 +2,18 @@
 /* Pod objects as adoption needs them. */
 #include "dataplane/agent/podlist.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "dataplane/taps/podinfo.h"
 #include "lib/base/cleanup.h"
 
-static const char *text_at(const json_t *object, const char *a, const char *b)
+bool nt_podlist_is_ours(const struct nt_object *object, const char *node)
 {
-	const char *text = json_string_value(json_object_get(json_object_get(object, a), b));
-
-	return text ? text : "";
-}
-
-bool nt_podlist_is_ours(const struct nt_object *pod, const char *node)
-{
-	const json_t *borrowed_root = pod->json;
-	const json_t *spec = json_object_get(borrowed_root, "spec");
-	struct nt_addr ip;
+	const struct nt_object_pod *pod = nt_object_pod(object);
 
 	/* Of one that is being deleted the network may be gone already. */
-	return !text_at(borrowed_root, "metadata", "deletionTimestamp")[0] &&
-	       strcmp(text_at(borrowed_root, "spec", "nodeName"), node) == 0 &&
-	       strcmp(text_at(borrowed_root, "status", "phase"), "Running") == 0 &&
-	       !json_is_true(json_object_get(spec, "hostNetwork")) && nt_object_ip_at(pod, 0, &ip);
+	return pod && !object->deleting && nt_slice_eq(pod->node_name, nt_slice_str(node)) &&
+	       pod->phase == NT_POD_RUNNING && !pod->host_network && pod->ips_len;
 }
 
 static bool copy(struct nt_slice text, char *to, size_t size)
@@ -76,27 +64,21 @@ static void add_cluster_searches(const char *cluster_domain, struct nt_pod *reco
 	}
 }
 
-void nt_podlist_derive_dns(const struct nt_object *pod, const char *cluster_domain,
+void nt_podlist_derive_dns(const struct nt_object *object, const char *cluster_domain,
 			   struct nt_pod *record)
 {
-	const json_t *borrowed_root = pod->json;
-	const json_t *spec = json_object_get(borrowed_root, "spec");
-	const json_t *config = json_object_get(spec, "dnsConfig");
-	const json_t *servers = json_object_get(config, "nameservers");
-	const json_t *searches = json_object_get(config, "searches");
-	const char *policy = text_at(borrowed_root, "spec", "dnsPolicy");
+	const struct nt_object_pod *pod = nt_object_pod(object);
+	const struct nt_object_dns *dns = pod ? pod->dns : NULL;
 	unsigned n = 0;
 
-	if (strcmp(policy, "Default") == 0)
+	if (!pod || pod->dns_policy == NT_POD_DNS_DEFAULT)
 		return;
-	if (strcmp(policy, "None") != 0)
+	if (pod->dns_policy != NT_POD_DNS_NONE)
 		add_cluster_searches(cluster_domain, record);
-	for (size_t i = 0; i < json_array_size(servers) && n < NT_POD_SERVERS; i++)
-		n += nt_podinfo_address(nt_slice_str(json_string_value(json_array_get(servers, i))),
-					&record->servers[n]);
-	for (size_t i = 0; i < json_array_size(searches); i++)
-		(void)nt_podinfo_add_search(
-			nt_slice_str(json_string_value(json_array_get(searches, i))), record);
+	for (size_t i = 0; dns && i < dns->servers_len && n < NT_POD_SERVERS; i++)
+		n += nt_podinfo_address(dns->servers[i], &record->servers[n]);
+	for (size_t i = 0; dns && i < dns->searches_len; i++)
+		(void)nt_podinfo_add_search(dns->searches[i], record);
 	if (n || record->searches[0])
 		record->dns = NT_DNS_DERIVED;
 }

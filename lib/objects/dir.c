@@ -15,6 +15,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/objects/dir.h"
 #include "lib/objects/store.h"
 
 enum {
@@ -41,7 +42,6 @@ static void free_file(struct nt_object_file *f)
 	if (!f)
 		return;
 	nt_manifest_done(&f->manifest);
-	nt_manifest_done(&f->before);
 	free(f->name);
 	free(f->path);
 	free(f);
@@ -53,7 +53,7 @@ static void free_filep(struct nt_object_file **f)
 }
 
 /* Where name is, or where it belongs. */
-static size_t file_position(const struct nt_objects *o, const char *name, bool *ret_found)
+static size_t file_position(const struct nt_objects_dir *o, const char *name, bool *ret_found)
 {
 	size_t low = 0, high = o->files_len;
 
@@ -72,7 +72,7 @@ static size_t file_position(const struct nt_objects *o, const char *name, bool *
 	return low;
 }
 
-static struct nt_object_file *find_file(struct nt_objects *o, const char *name)
+static struct nt_object_file *find_file(struct nt_objects_dir *o, const char *name)
 {
 	bool found;
 	size_t i = file_position(o, name, &found);
@@ -80,7 +80,7 @@ static struct nt_object_file *find_file(struct nt_objects *o, const char *name)
 	return found ? o->files[i] : NULL;
 }
 
-static int grow_files(struct nt_objects *o)
+static int grow_files(struct nt_objects_dir *o)
 {
 	size_t cap = o->files_cap ? o->files_cap * 2 : 16;
 	struct nt_object_file **p;
@@ -96,7 +96,7 @@ static int grow_files(struct nt_objects *o)
 }
 
 /* NULL without memory, or when there are too many (a problem of the directory). */
-static struct nt_object_file *add_file(struct nt_objects *o, const char *name)
+static struct nt_object_file *add_file(struct nt_objects_dir *o, const char *name)
 {
 	_cleanup_(free_filep) struct nt_object_file *f = NULL;
 	bool found;
@@ -159,31 +159,24 @@ static void swap_objects(struct nt_manifest *a, struct nt_manifest *b)
 	b->objects_cap = old.objects_cap;
 }
 
-/* The problems are those of the new text. The objects stay when they are the same (views into them
- * are good for a whole generation), and when the text has a mistake and the one before had none.
- * True when they changed. */
-static bool take_manifest(struct nt_object_file *f, struct nt_manifest *new)
+/* The problems are those of the new text, the objects too, unless it has a mistake and the one
+ * before had none. */
+static void take_manifest(struct nt_object_file *f, struct nt_manifest *new)
 {
 	bool whole = new->problems_len == 0;
-	bool same = nt_manifest_equal(&f->manifest, new);
-	bool changed = !same && (whole || !f->whole);
 
-	for (size_t i = 0; same && i < new->objects_len; i++)
-		f->manifest.objects[i].line = new->objects[i].line;
-	if (!changed)
+	if (!whole && f->whole)
 		swap_objects(&f->manifest, new);
-	nt_manifest_done(&f->before);
-	f->before = f->manifest; /* of it are the entries that there are still */
+	nt_manifest_done(&f->manifest);
 	f->manifest = *new;
 	f->whole = f->whole || whole;
-	return changed;
 }
 
-static bool load_file(int dir_fd, struct nt_object_file *f)
+static void load_file(struct nt_objects_dir *o, int dir_fd, struct nt_object_file *f)
 {
 	bool json = nt_slice_ends(nt_slice_str(f->name), NT_SLICE_LIT(".json"));
 	_cleanup_buf_ struct nt_buf text = { 0 };
-	struct nt_manifest new = { 0 };
+	struct nt_manifest new = { .intern = o->intern };
 	struct nt_err err = { .msg = "no memory" };
 	int r;
 
@@ -194,11 +187,11 @@ static bool load_file(int dir_fd, struct nt_object_file *f)
 				      json ? NT_MANIFEST_JSON : NT_MANIFEST_YAML, &new);
 	if (r < 0)
 		nt_manifest_problem(&new, 0, "%s", err.msg);
-	return take_manifest(f, &new);
+	take_manifest(f, &new);
 }
 
 /* Marks the files that are there; all: also takes in those that no event named. */
-static int list_files(struct nt_objects *o, int dir_fd, bool all)
+static int list_files(struct nt_objects_dir *o, int dir_fd, bool all)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -225,33 +218,25 @@ static int list_files(struct nt_objects *o, int dir_fd, bool all)
 	return 0;
 }
 
-static bool drop_unseen(struct nt_objects *o)
+static void drop_unseen(struct nt_objects_dir *o)
 {
-	bool changed = false;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < o->files_len; i++) {
-		struct nt_object_file *f = o->files[i];
-
-		if (f->seen) {
-			o->files[kept++] = f;
-			continue;
-		}
-		changed = changed || f->manifest.objects_len;
-		f->next_gone = o->gone;
-		o->gone = f;
+		if (o->files[i]->seen)
+			o->files[kept++] = o->files[i];
+		else
+			free_file(o->files[i]);
 	}
 	o->files_len = kept;
-	return changed;
 }
 
 /* The directory gone: a problem, and the last objects stay. */
-static int scan(struct nt_objects *o, bool all, bool *ret_changed)
+static int scan(struct nt_objects_dir *o, bool all)
 {
 	_cleanup_close_ int dir_fd = open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = dir_fd == -1 ? -errno : 0;
 
-	*ret_changed = false;
 	all = all || o->dir_problem[0]; /* is it mended? */
 	o->dir_problem[0] = '\0';
 	for (size_t i = 0; i < o->files_len; i++)
@@ -263,15 +248,15 @@ static int scan(struct nt_objects *o, bool all, bool *ret_changed)
 			 strerrordesc_np(-r));
 		return r;
 	}
-	*ret_changed = drop_unseen(o);
+	drop_unseen(o);
 	for (size_t i = 0; i < o->files_len; i++)
-		if (o->files[i]->dirty && load_file(dir_fd, o->files[i]))
-			*ret_changed = true;
+		if (o->files[i]->dirty)
+			load_file(o, dir_fd, o->files[i]);
 	return 0;
 }
 
 /* What o->path names now may be another directory than before. */
-static int watch_again(struct nt_objects *o)
+static int watch_again(struct nt_objects_dir *o)
 {
 	int wd = inotify_add_watch(o->inotify_fd, o->path, WATCH_DIR);
 	int r = wd == -1 ? -errno : 0;
@@ -282,7 +267,7 @@ static int watch_again(struct nt_objects *o)
 	return r;
 }
 
-static const char *base_name(const struct nt_objects *o)
+static const char *base_name(const struct nt_objects_dir *o)
 {
 	const char *slash = strrchr(o->path, '/');
 
@@ -290,7 +275,7 @@ static const char *base_name(const struct nt_objects *o)
 }
 
 /* Without it the directory's return would not be noticed; best effort. */
-static void watch_parent(struct nt_objects *o)
+static void watch_parent(struct nt_objects_dir *o)
 {
 	const char *base = base_name(o);
 	char parent[PATH_MAX];
@@ -301,7 +286,7 @@ static void watch_parent(struct nt_objects *o)
 }
 
 /* A regular file that was just created is empty: its writer's close is another event. */
-static bool has_content(const struct nt_objects *o, const struct inotify_event *e)
+static bool has_content(const struct nt_objects_dir *o, const struct inotify_event *e)
 {
 	_cleanup_close_ int dir_fd = -1;
 	struct stat st;
@@ -314,7 +299,7 @@ static bool has_content(const struct nt_objects *o, const struct inotify_event *
 }
 
 /* True when all files have to be looked at. */
-static bool take_event(struct nt_objects *o, const struct inotify_event *e)
+static bool take_event(struct nt_objects_dir *o, const struct inotify_event *e)
 {
 	struct nt_object_file *f;
 
@@ -340,7 +325,7 @@ static bool take_event(struct nt_objects *o, const struct inotify_event *e)
 }
 
 /* Returns the number of events. */
-static size_t read_events(struct nt_objects *o, bool *ret_all)
+static size_t read_events(struct nt_objects_dir *o, bool *ret_all)
 {
 	_Alignas(struct inotify_event) char buf[4096];
 	size_t events = 0;
@@ -368,39 +353,75 @@ static int64_t now_us(void)
 	return nt_clock_real(&clock) / NT_NS_PER_US;
 }
 
-/* What the listener has been told of. */
-static void forget_before(struct nt_objects *o)
+static void poll_dir(void *ctx, struct nt_objects *objects)
 {
-	for (struct nt_object_file *f = o->gone, *next; f; f = next) {
-		next = f->next_gone;
-		free_file(f);
-	}
-	o->gone = NULL;
-	for (size_t i = 0; i < o->files_len; i++)
-		nt_manifest_done(&o->files[i]->before);
-}
-
-int nt_objects_poll(struct nt_objects *o)
-{
-	bool all, changed, was_well = !o->dir_problem[0];
+	struct nt_objects_dir *o = ctx;
+	bool all, was_well = !o->dir_problem[0];
 
 	if (!read_events(o, &all))
-		return 0;
+		return;
 	if (all)
 		(void)watch_again(o); /* the scan says what is wrong with the directory */
-	(void)scan(o, all, &changed);
-	o->generation += changed;
-	nt_objects_reindex(o);
-	forget_before(o);
+	(void)scan(o, all);
+	nt_objects_dir_index(o, objects);
 	if (was_well != !o->dir_problem[0])
 		o->since_us = now_us();
-	return changed;
 }
 
-int nt_objects_fd(const struct nt_objects *o)
+static int fd_of(void *ctx)
 {
-	return o->inotify_fd;
+	return ((struct nt_objects_dir *)ctx)->inotify_fd;
 }
+
+static void tell_states(void *ctx, const struct nt_objects *objects, nt_objects_state_fn *fn,
+			void *fn_ctx)
+{
+	const struct nt_objects_dir *o = ctx;
+
+	for (size_t k = 0; nt_objects_kinds_read[k]; k++) {
+		struct nt_objects_state state = { .kind = nt_objects_kinds_read[k],
+						  .synced = !o->dir_problem[0],
+						  .since_us = o->since_us,
+						  .error = o->dir_problem };
+
+		state.count = nt_objects_count(objects, nt_slice_str(state.kind));
+		if (state.count)
+			fn(fn_ctx, &state);
+	}
+}
+
+static struct nt_objects_origin origin_of(void *ctx)
+{
+	return (struct nt_objects_origin){ "directory", ((struct nt_objects_dir *)ctx)->path };
+}
+
+static bool is_read(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static void free_dir(void *ctx)
+{
+	struct nt_objects_dir *o = ctx;
+
+	for (size_t i = 0; i < o->files_len; i++)
+		free_file(o->files[i]);
+	free(o->files);
+	free(o->path);
+	if (o->inotify_fd != -1)
+		close(o->inotify_fd);
+	free(o);
+}
+
+static const struct nt_objects_source source = {
+	.fd = fd_of,
+	.poll = poll_dir,
+	.states = tell_states,
+	.origin = origin_of,
+	.have_synced = is_read,
+	.free = free_dir,
+};
 
 static void free_objectsp(struct nt_objects **o)
 {
@@ -416,15 +437,10 @@ static char *path_without_slash(const char *path)
 	return strndup(path, len);
 }
 
-int nt_objects_open_dir(const char *path, struct nt_objects **ret_objects, struct nt_err *err)
+static int open_dir(struct nt_objects_dir *o, const char *path, struct nt_err *err)
 {
-	_cleanup_(free_objectsp) struct nt_objects *o = calloc(1, sizeof(*o));
-	bool changed;
 	int r;
 
-	if (!o)
-		return nt_err_set(err, ENOMEM, "no memory for objects");
-	o->dir_wd = o->parent_wd = -1;
 	o->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (o->inotify_fd == -1)
 		return nt_err_sys(err, errno, "inotify");
@@ -435,28 +451,34 @@ int nt_objects_open_dir(const char *path, struct nt_objects **ret_objects, struc
 	if (r < 0)
 		return nt_err_sys(err, -r, "watch the directory of objects %s", path);
 	watch_parent(o);
-	r = scan(o, true, &changed);
+	r = scan(o, true);
 	if (r < 0)
 		return nt_err_sys(err, -r, "read the directory of objects %s", path);
-	o->generation = 1;
 	o->since_us = now_us();
-	nt_objects_reindex(o);
-	*ret_objects = NT_TAKE_PTR(o);
 	return 0;
 }
 
-void nt_objects_free(struct nt_objects *o)
+int nt_objects_open_dir(const char *path, struct nt_objects **ret_objects, struct nt_err *err)
 {
+	_cleanup_(free_objectsp) struct nt_objects *objects = NULL;
+	struct nt_objects_dir *o;
+	int r = nt_objects_new(&objects, err);
+
+	if (r < 0)
+		return r;
+	o = calloc(1, sizeof(*o));
 	if (!o)
-		return;
-	forget_before(o);
-	for (size_t i = 0; i < o->files_len; i++)
-		free_file(o->files[i]);
-	free(o->files);
-	free(o->entries);
-	free(o->problems);
-	free(o->path);
-	if (o->inotify_fd != -1)
-		close(o->inotify_fd);
-	free(o);
+		return nt_err_set(err, ENOMEM, "no memory for objects");
+	o->dir_wd = o->parent_wd = o->inotify_fd = -1;
+	o->intern = objects->intern;
+	objects->source = &source;
+	objects->source_ctx = o;
+	r = open_dir(o, path, err);
+	if (r < 0)
+		return r;
+	nt_objects_dir_index(o, objects);
+	nt_objects_touch(objects);
+	nt_objects_begin(objects);
+	*ret_objects = NT_TAKE_PTR(objects);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/objects/forms.h"
 
 /* Kinds whose scope or group has to be known. A kind that is not here lives in a namespace. */
 static const struct kind {
@@ -78,11 +79,6 @@ void nt_manifest_problem(struct nt_manifest *m, size_t line, const char *fmt, ..
 	va_end(ap);
 }
 
-static struct nt_slice slice_of(const json_t *string)
-{
-	return nt_slice_mem(json_string_value(string), json_string_length(string));
-}
-
 struct parse {
 	struct nt_manifest *manifest;
 	size_t line;
@@ -98,7 +94,7 @@ static struct nt_slice string_member(struct parse *p, const json_t *object, cons
 	if (!v && !required)
 		return (struct nt_slice){ 0 };
 	if (json_is_string(v) && json_string_length(v))
-		return slice_of(v);
+		return nt_json_slice(v);
 	if (required || (!json_is_null(v) && !json_is_string(v)))
 		nt_manifest_problem(p->manifest, p->line,
 				    v && !json_is_string(v) ? "%s is no string: put it in quotes"
@@ -107,12 +103,10 @@ static struct nt_slice string_member(struct parse *p, const json_t *object, cons
 	return (struct nt_slice){ 0 };
 }
 
-/* metadata.labels as an array; false when there is a mistake in it. */
-static bool take_labels(struct parse *p, json_t *metadata, struct nt_object *object)
+/* False when there is a mistake in metadata.labels. */
+static bool check_labels(struct parse *p, json_t *metadata)
 {
 	json_t *labels = json_object_get(metadata, "labels");
-	_cleanup_free_ struct nt_label *out = NULL;
-	size_t n = 0;
 
 	if (!labels || json_is_null(labels))
 		return true;
@@ -120,25 +114,14 @@ static bool take_labels(struct parse *p, json_t *metadata, struct nt_object *obj
 		nt_manifest_problem(p->manifest, p->line, "metadata.labels is no mapping");
 		return false;
 	}
-	out = calloc(json_object_size(labels) + 1, sizeof(*out));
-	if (!out) {
-		p->no_memory = true;
+	for (void *i = json_object_iter(labels); i; i = json_object_iter_next(labels, i)) {
+		if (json_is_string(json_object_iter_value(i)))
+			continue;
+		nt_manifest_problem(p->manifest, p->line,
+				    "metadata.labels.%.100s is no string: put it in quotes",
+				    json_object_iter_key(i));
 		return false;
 	}
-	for (void *i = json_object_iter(labels); i; i = json_object_iter_next(labels, i)) {
-		const json_t *value = json_object_iter_value(i);
-
-		if (!json_is_string(value)) {
-			nt_manifest_problem(p->manifest, p->line,
-					    "metadata.labels.%.100s is no string: put it in quotes",
-					    json_object_iter_key(i));
-			return false;
-		}
-		out[n++] =
-			(struct nt_label){ nt_slice_str(json_object_iter_key(i)), slice_of(value) };
-	}
-	object->labels = NT_TAKE_PTR(out);
-	object->labels_len = n;
 	return true;
 }
 
@@ -165,50 +148,46 @@ static const struct kind *find_kind(struct nt_slice name, struct nt_slice group)
 	return other;
 }
 
-/* Fills *object; false when the document is no object that can be taken. */
-static bool check_object(struct parse *p, json_t *json, struct nt_object *object)
+/* Fills *head; false when the document is no object that can be taken. */
+static bool check_object(struct parse *p, json_t *json, struct nt_compact_head *head)
 {
 	json_t *metadata = json_object_get(json, "metadata");
 	struct nt_slice version = string_member(p, json, "apiVersion", "apiVersion", true);
 	const struct kind *kind;
 
-	object->json = json;
-	object->kind = string_member(p, json, "kind", "kind", true);
-	object->name = string_member(p, metadata, "name", "metadata.name", true);
-	object->namespace_ = string_member(p, metadata, "namespace", "metadata.namespace", false);
-	object->uid = string_member(p, metadata, "uid", "metadata.uid", false);
-	if (!version.len || !object->kind.len || !object->name.len)
+	head->kind = string_member(p, json, "kind", "kind", true);
+	head->name = string_member(p, metadata, "name", "metadata.name", true);
+	head->namespace_ = string_member(p, metadata, "namespace", "metadata.namespace", false);
+	head->uid = string_member(p, metadata, "uid", "metadata.uid", false);
+	if (!version.len || !head->kind.len || !head->name.len)
 		return false;
-	kind = find_kind(object->kind, group_of(version));
+	kind = find_kind(head->kind, group_of(version));
 	/* A Service of Knative is no Service. */
 	if (kind && kind->group && !nt_slice_eq(group_of(version), nt_slice_str(kind->group)))
 		return false;
 	if (kind && !kind->in_namespace)
-		object->namespace_ = (struct nt_slice){ 0 };
-	else if (!object->namespace_.len)
-		object->namespace_ = NT_SLICE_LIT("default");
-	return take_labels(p, metadata, object);
+		head->namespace_ = (struct nt_slice){ 0 };
+	else if (!head->namespace_.len)
+		head->namespace_ = NT_SLICE_LIT("default");
+	return check_labels(p, metadata);
 }
 
 static void add_object(struct parse *p, json_t *json)
 {
 	struct nt_manifest *m = p->manifest;
-	struct nt_manifest_object new = { .line = p->line };
-	struct nt_manifest_object *items;
+	struct nt_manifest_object new = { .line = p->line }, *items;
+	struct nt_compact_head head = { 0 };
 	size_t problems = m->problems_len;
 
-	if (!check_object(p, json, &new.object) || m->problems_len > problems) {
-		free((void *)new.object.labels);
+	if (!check_object(p, json, &head) || m->problems_len > problems)
 		return;
-	}
 	items = grow(m->objects, m->objects_len, &m->objects_cap, sizeof(*items));
-	if (!items) {
-		free((void *)new.object.labels);
+	if (items)
+		m->objects = items;
+	if (!items || nt_compact_new(m->intern, &head, json, &new.compact) < 0) {
 		p->no_memory = true;
 		return;
 	}
-	m->objects = items;
-	new.json = json_incref(json);
 	items[m->objects_len++] = new;
 }
 
@@ -218,7 +197,7 @@ static json_t *list_items(json_t *json)
 	const json_t *kind = json_object_get(json, "kind");
 	json_t *items = json_object_get(json, "items");
 
-	return json_is_string(kind) && nt_slice_ends(slice_of(kind), NT_SLICE_LIT("List")) &&
+	return json_is_string(kind) && nt_slice_ends(nt_json_slice(kind), NT_SLICE_LIT("List")) &&
 			       json_is_array(items)
 		       ? items
 		       : NULL;
@@ -272,6 +251,11 @@ int nt_manifest_parse(struct nt_slice text, enum nt_manifest_syntax syntax,
 	struct nt_yaml_problem problem;
 	int r;
 
+	if (!ret_manifest->intern) {
+		if (nt_intern_new(&ret_manifest->intern) < 0)
+			return -ENOMEM;
+		ret_manifest->owns_intern = true;
+	}
 	r = (syntax == NT_MANIFEST_JSON ? nt_yaml_parse_json : nt_yaml_parse)(text, take_document,
 									      &p, &problem);
 	if (r == -EBADMSG)
@@ -282,23 +266,13 @@ int nt_manifest_parse(struct nt_slice text, enum nt_manifest_syntax syntax,
 	return -ENOMEM;
 }
 
-bool nt_manifest_equal(const struct nt_manifest *a, const struct nt_manifest *b)
-{
-	if (a->objects_len != b->objects_len)
-		return false;
-	for (size_t i = 0; i < a->objects_len; i++)
-		if (!json_equal(a->objects[i].json, b->objects[i].json))
-			return false;
-	return true;
-}
-
 void nt_manifest_done(struct nt_manifest *m)
 {
-	for (size_t i = 0; i < m->objects_len; i++) {
-		free((void *)m->objects[i].object.labels);
-		json_decref(m->objects[i].json);
-	}
+	for (size_t i = 0; i < m->objects_len; i++)
+		nt_compact_unref(m->objects[i].compact);
 	free(m->objects);
 	free(m->problems);
+	if (m->owns_intern)
+		nt_intern_free(m->intern);
 	*m = (struct nt_manifest){ 0 };
 }

@@ -2,50 +2,14 @@
 /* What objects say about each other: owners, selectors, addresses. */
 #include "lib/objects/objects.h"
 
-#include <jansson.h>
-
 #include "lib/base/parse.h"
 
 /* Pod, ReplicaSet, Deployment, an operator's object, its own owner: longer chains are loops. */
 enum { OWNERS_MAX = 8 };
 
-static struct nt_slice slice_of(const json_t *string)
-{
-	return nt_slice_mem(json_string_value(string), json_string_length(string));
-}
-
-static struct nt_slice member(const json_t *object, const char *key)
-{
-	return slice_of(json_object_get(object, key));
-}
-
-struct owner {
-	struct nt_slice kind, name, uid;
-};
-
-/* The one owner with controller: true. */
-static bool find_controller(const struct nt_object *object, struct owner *ret_owner)
-{
-	json_t *metadata = json_object_get(object->json, "metadata");
-	json_t *owners = json_object_get(metadata, "ownerReferences");
-
-	for (size_t i = 0; i < json_array_size(owners); i++) {
-		json_t *owner = json_array_get(owners, i);
-		struct owner found = { member(owner, "kind"), member(owner, "name"),
-				       member(owner, "uid") };
-
-		if (!json_is_true(json_object_get(owner, "controller")) || !found.kind.len ||
-		    !found.name.len)
-			continue;
-		*ret_owner = found;
-		return true;
-	}
-	return false;
-}
-
 /* The owner's own object, when it is here and not another one of the same name. */
 static const struct nt_object *find_owner(const struct nt_objects *o, struct nt_slice namespace_,
-					  const struct owner *owner)
+					  const struct nt_object_owner *owner)
 {
 	const struct nt_object *object = nt_objects_find(o, owner->kind, namespace_, owner->name);
 
@@ -94,7 +58,8 @@ static bool cron_job_of(struct nt_slice job, struct nt_slice *ret_name)
 }
 
 /* Without the owner's object its name may still tell who stands above it. */
-static struct nt_workload guess_above(const struct nt_object *pod, const struct owner *owner)
+static struct nt_workload guess_above(const struct nt_object *pod,
+				      const struct nt_object_owner *owner)
 {
 	struct nt_workload w = { owner->kind, owner->name };
 
@@ -110,81 +75,61 @@ struct nt_workload nt_object_workload(const struct nt_objects *o, const struct n
 {
 	struct nt_workload w = { pod->kind, pod->name };
 	const struct nt_object *object = pod;
-	struct owner owner;
 
-	for (int i = 0; i < OWNERS_MAX && find_controller(object, &owner); i++) {
+	for (int i = 0; i < OWNERS_MAX && object->owner; i++) {
+		const struct nt_object_owner *owner = object->owner;
+
 		/* The mirror pod of a static pod: its node made it, and is no workload. */
-		if (nt_slice_eq(owner.kind, NT_SLICE_LIT("Node")))
+		if (nt_slice_eq(owner->kind, NT_SLICE_LIT("Node")))
 			break;
-		object = find_owner(o, pod->namespace_, &owner);
+		object = find_owner(o, pod->namespace_, owner);
 		if (!object)
-			return guess_above(pod, &owner);
+			return guess_above(pod, owner);
 		w = (struct nt_workload){ object->kind, object->name };
 	}
 	return w;
 }
 
-bool nt_object_has_uid(const struct nt_object *pod, struct nt_slice uid)
+bool nt_object_has_uid(const struct nt_object *object, struct nt_slice uid)
 {
-	json_t *metadata = json_object_get(pod->json, "metadata");
-	json_t *annotations = json_object_get(metadata, "annotations");
-	struct nt_slice hash = member(annotations, "kubernetes.io/config.hash");
+	const struct nt_object_pod *pod = nt_object_pod(object);
 
-	if (!uid.len || !pod->uid.len)
+	if (!uid.len || !object->uid.len)
 		return true;
-	return nt_slice_eq(uid, pod->uid) || (hash.len && nt_slice_eq(uid, hash));
+	return nt_slice_eq(uid, object->uid) ||
+	       (pod && pod->static_hash.len && nt_slice_eq(uid, pod->static_hash));
 }
 
-bool nt_object_service_selects(const struct nt_object *service, const struct nt_object *pod)
+bool nt_object_service_selects(const struct nt_object *object, const struct nt_object *pod)
 {
-	json_t *spec = json_object_get(service->json, "spec");
-	json_t *selector = json_object_get(spec, "selector");
+	const struct nt_object_service *service = nt_object_service(object);
 
-	if (!json_object_size(selector) || !nt_slice_eq(service->namespace_, pod->namespace_) ||
-	    nt_slice_eq(member(spec, "type"), NT_SLICE_LIT("ExternalName")))
+	if (!service || !service->selector_len || service->is_external ||
+	    !nt_slice_eq(object->namespace_, pod->namespace_))
 		return false;
-	for (void *i = json_object_iter(selector); i; i = json_object_iter_next(selector, i)) {
-		struct nt_slice want = slice_of(json_object_iter_value(i));
-		struct nt_slice have = pod_label(pod, nt_slice_str(json_object_iter_key(i)));
+	for (size_t i = 0; i < service->selector_len; i++) {
+		struct nt_slice have = pod_label(pod, service->selector[i].key);
 
 		/* A label with an empty value is not the same as none. */
-		if (!have.p || !want.p || !nt_slice_eq(want, have))
+		if (!have.p || !nt_slice_eq(service->selector[i].value, have))
 			return false;
 	}
 	return true;
 }
 
-/* The single address, which the list repeats as its first. */
-static bool address_at(const json_t *list, const json_t *single, const char *member_name,
-		       size_t index, struct nt_addr *ret_addr)
-{
-	size_t seen = 0;
-
-	if (!json_array_size(list))
-		return index == 0 && nt_addr_parse(slice_of(single), ret_addr) == 0;
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *item = json_array_get(list, i);
-		struct nt_slice text = member_name ? member(item, member_name) : slice_of(item);
-		struct nt_addr addr;
-
-		if (nt_addr_parse(text, &addr) == 0 && seen++ == index) {
-			*ret_addr = addr;
-			return true;
-		}
-	}
-	return false;
-}
-
 bool nt_object_ip_at(const struct nt_object *object, size_t index, struct nt_addr *ret_addr)
 {
-	json_t *status = json_object_get(object->json, "status");
-	json_t *spec = json_object_get(object->json, "spec");
+	const struct nt_object_service *service = nt_object_service(object);
+	const struct nt_object_pod *pod = nt_object_pod(object);
+	const struct nt_object_node *node = nt_object_node(object);
+	const struct nt_addr *ips = pod	      ? pod->ips
+				    : service ? service->ips
+				    : node    ? node->ips
+					      : NULL;
+	size_t len = pod ? pod->ips_len : service ? service->ips_len : node ? node->ips_len : 0;
 
-	if (nt_slice_eq(object->kind, NT_SLICE_LIT("Pod")))
-		return address_at(json_object_get(status, "podIPs"),
-				  json_object_get(status, "podIP"), "ip", index, ret_addr);
-	if (nt_slice_eq(object->kind, NT_SLICE_LIT("Service")))
-		return address_at(json_object_get(spec, "clusterIPs"),
-				  json_object_get(spec, "clusterIP"), NULL, index, ret_addr);
-	return false;
+	if (index >= len)
+		return false;
+	*ret_addr = ips[index];
+	return true;
 }

@@ -79,8 +79,8 @@ static struct nt_policy *random_policy(size_t number)
 	nt_buf_puts(&json, "]}}");
 	ck_assert_int_eq(nt_manifest_parse(nt_slice_mem(json.p, json.len), NT_MANIFEST_JSON, &m),
 			 0);
-	ck_assert_msg(nt_policy_parse(&m.objects[0].object, &p, &problem) == 0, "%s: %s: %s",
-		      json.p, problem.field, problem.msg);
+	ck_assert_msg(nt_policy_parse(&m.objects[0].compact->object, &p, &problem) == 0,
+		      "%s: %s: %s", json.p, problem.field, problem.msg);
 	nt_manifest_done(&m);
 	return p;
 }

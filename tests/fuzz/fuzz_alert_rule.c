@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct nt_object_problem problem = { 0 };
 		struct nt_rule *rule = NULL;
 
-		if (nt_rule_parse(&manifest.objects[i].object, &rule, &problem) < 0)
+		if (nt_rule_parse(&manifest.objects[i].compact->object, &rule, &problem) < 0)
 			must(problem.msg[0] != '\0');
 		else
 			use(rule, nt_slice_mem(text.p, size < 2000 ? size : 2000));

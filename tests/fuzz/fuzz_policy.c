@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		struct nt_object_problem problem = { .msg = "" };
 		_cleanup_(nt_policy_freep) struct nt_policy *p = NULL;
 
-		if (nt_policy_parse(&m.objects[i].object, &p, &problem) == 0)
+		if (nt_policy_parse(&m.objects[i].compact->object, &p, &problem) == 0)
 			check(p, names);
 		else
 			check_problem(&problem);

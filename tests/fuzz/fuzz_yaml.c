@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void check(const struct nt_manifest *m)
 {
 	for (size_t i = 0; i < m->objects_len; i++) {
-		const struct nt_object *o = &m->objects[i].object;
+		const struct nt_object *o = &m->objects[i].compact->object;
 
 		if (!o->kind.len || !o->name.len || !m->objects[i].line)
 			abort();

@@ -57,7 +57,8 @@ static bool add_policy(const json_t *json)
 	bool ok = text && policies_len < WALK_POLICIES_MAX &&
 		  nt_manifest_parse(nt_slice_str(text), NT_MANIFEST_JSON, &m) == 0 &&
 		  m.objects_len == 1 &&
-		  nt_policy_parse(&m.objects[0].object, &policies[policies_len], &problem) == 0;
+		  nt_policy_parse(&m.objects[0].compact->object, &policies[policies_len],
+				  &problem) == 0;
 
 	nt_manifest_done(&m);
 	if (!ok)

@@ -19,7 +19,7 @@ static inline int build_policy_of(const char *head, const char *spec, struct nt_
 	ck_assert_int_eq(nt_manifest_parse(nt_slice_mem(text.p, text.len), NT_MANIFEST_YAML, &m),
 			 0);
 	ck_assert_msg(m.objects_len == 1, "%s", m.problems_len ? m.problems[0].msg : "no object");
-	r = nt_policy_parse(&m.objects[0].object, ret_policy, ret_problem);
+	r = nt_policy_parse(&m.objects[0].compact->object, ret_policy, ret_problem);
 	nt_manifest_done(&m); /* the policy needs nothing of it */
 	return r;
 }

@@ -15,10 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "dataplane/taps/failures.h"
 #include "lib/base/cleanup.h"
+#include "lib/objects/manifest.h"
 #include "tests/unit/suite.h"
 
 static char folder[64];
@@ -39,20 +38,8 @@ static void tear_down(void)
 
 /* --- objects --- */
 
-static struct nt_object object_of(const json_t *root)
-{
-	const json_t *meta = json_object_get(root, "metadata");
-
-	return (struct nt_object){
-		.kind = NT_SLICE_LIT("Pod"),
-		.namespace_ = nt_slice_str(json_string_value(json_object_get(meta, "namespace"))),
-		.name = nt_slice_str(json_string_value(json_object_get(meta, "name"))),
-		.uid = nt_slice_str(json_string_value(json_object_get(meta, "uid"))),
-		.json = root,
-	};
-}
-
-#define META "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u-1\"},"
+#define HEAD "{\"apiVersion\":\"v1\",\"kind\":\"Pod\","
+#define META HEAD "\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u-1\"},"
 #define RUNS "\"status\":{\"phase\":\"Running\",\"podIP\":\"10.1.0.2\"}}"
 
 static const struct {
@@ -73,7 +60,8 @@ static const struct {
 	{ META "\"spec\":{\"nodeName\":\"n2\"}," RUNS, false, 0, "" },
 	{ META "\"spec\":{}," RUNS, false, 0, "" },
 	{ META "\"spec\":{\"nodeName\":\"n1\",\"hostNetwork\":true}," RUNS, false, 0, "" },
-	{ "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u-1\","
+	{ HEAD
+	  "\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u-1\","
 	  "\"deletionTimestamp\":\"2026-11-26T19:00:00Z\"},\"spec\":{\"nodeName\":\"n1\"}," RUNS,
 	  false, 0, "" },
 	{ META "\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Succeeded\",\"podIP\":"
@@ -87,21 +75,27 @@ static const struct {
 
 START_TEST(pod_objects)
 {
-	json_auto_t *root = json_loads(objects[_i].text, 0, NULL);
-	struct nt_object object = object_of(root);
+	struct nt_manifest m = { 0 };
+	const struct nt_object *object;
 	struct nt_pod pod;
 
-	ck_assert_ptr_nonnull(root);
-	ck_assert_int_eq(nt_podlist_is_ours(&object, "n1"), objects[_i].ours);
-	if (!objects[_i].ours)
+	ck_assert_int_eq(nt_manifest_parse(nt_slice_str(objects[_i].text), NT_MANIFEST_JSON, &m),
+			 0);
+	ck_assert_uint_eq(m.objects_len, 1);
+	object = &m.objects[0].compact->object;
+	ck_assert_int_eq(nt_podlist_is_ours(object, "n1"), objects[_i].ours);
+	if (!objects[_i].ours) {
+		nt_manifest_done(&m);
 		return;
-	ck_assert(nt_podlist_describe(&object, &pod));
+	}
+	ck_assert(nt_podlist_describe(object, &pod));
 	ck_assert_str_eq(pod.container_id, "pod-u-1");
 	ck_assert_str_eq(pod.name, "web");
 	ck_assert_uint_eq(pod.ips[0].family, 4);
-	nt_podlist_derive_dns(&object, "c.local", &pod);
+	nt_podlist_derive_dns(object, "c.local", &pod);
 	ck_assert_uint_eq(pod.dns, objects[_i].dns);
 	ck_assert_str_eq(pod.searches, objects[_i].searches);
+	nt_manifest_done(&m);
 }
 END_TEST
 

@@ -31,7 +31,7 @@ static struct nt_rule *parse_as(const char *version, const char *spec)
 		nt_manifest_parse(nt_slice_mem(text.p, text.len), NT_MANIFEST_YAML, &manifest), 0);
 	ck_assert_msg(manifest.objects_len == 1, "%s: %s", spec,
 		      manifest.problems_len ? manifest.problems[0].msg : "no object");
-	if (nt_rule_parse(&manifest.objects[0].object, &rule, &problem) == 0)
+	if (nt_rule_parse(&manifest.objects[0].compact->object, &rule, &problem) == 0)
 		ck_assert_ptr_nonnull(rule);
 	return rule;
 }

@@ -66,7 +66,7 @@ static const struct row rows[] = {
 static void list_objects(const struct nt_manifest *m, struct nt_buf *out)
 {
 	for (size_t i = 0; i < m->objects_len; i++) {
-		const struct nt_object *o = &m->objects[i].object;
+		const struct nt_object *o = &m->objects[i].compact->object;
 
 		nt_buf_printf(out, "%s%.*s %.*s%s%.*s", i ? ", " : "", NT_SLICE_ARG(o->kind),
 			      NT_SLICE_ARG(o->namespace_), o->namespace_.len ? "/" : "",
@@ -104,10 +104,10 @@ START_TEST(test_labels_and_uid)
 		0);
 	ck_assert_uint_eq(m.problems_len, 0);
 	ck_assert_uint_eq(m.objects_len, 1);
-	ck_assert(nt_slice_eq(m.objects[0].object.uid, NT_SLICE_LIT("u-1")));
-	ck_assert_uint_eq(m.objects[0].object.labels_len, 2);
-	ck_assert(nt_slice_eq(m.objects[0].object.labels[0].key, NT_SLICE_LIT("app")));
-	ck_assert(nt_slice_eq(m.objects[0].object.labels[0].value, NT_SLICE_LIT("web")));
+	ck_assert(nt_slice_eq(m.objects[0].compact->object.uid, NT_SLICE_LIT("u-1")));
+	ck_assert_uint_eq(m.objects[0].compact->object.labels_len, 2);
+	ck_assert(nt_slice_eq(m.objects[0].compact->object.labels[0].key, NT_SLICE_LIT("app")));
+	ck_assert(nt_slice_eq(m.objects[0].compact->object.labels[0].value, NT_SLICE_LIT("web")));
 	nt_manifest_done(&m);
 }
 END_TEST

@@ -148,7 +148,7 @@ START_TEST(test_without_spec)
 
 	ck_assert_int_eq(nt_manifest_parse(nt_slice_str(BUILD_POLICY_HEAD), NT_MANIFEST_YAML, &m),
 			 0);
-	ck_assert_int_eq(nt_policy_parse(&m.objects[0].object, &p, &problem), -EINVAL);
+	ck_assert_int_eq(nt_policy_parse(&m.objects[0].compact->object, &p, &problem), -EINVAL);
 	ck_assert_str_eq(problem.field, "spec");
 	ck_assert_str_eq(problem.msg, "is missing");
 	nt_manifest_done(&m);

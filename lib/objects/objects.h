@@ -119,8 +119,8 @@ struct nt_workload {
 	struct nt_slice kind, name;
 };
 
-/* A document that could not be taken: file, line, what to do, until the file changes. Or a kind that
- * the API does not give (now), as long as it does not: then the objects are not all, or not new. */
+/* A document that could not be taken: file, line, what to do, until the file changes. Or a kind
+ * that the API does not give, as long as it does not: then the objects are not all, or not new. */
 struct nt_objects_problem {
 	const char *path; /* of the file, or in the API */
 	size_t line; /* 1-based, 0: the whole file */

@@ -11,7 +11,7 @@
 static const struct nt_hash_key address_key = { { 1, 2, 3 } };
 
 struct hash {
-	struct nt_table_link link;
+	struct nt_hashtable_link link;
 	struct nt_compact *pod;
 };
 
@@ -90,10 +90,10 @@ static struct nt_slice static_hash(const struct nt_compact *c)
 
 static struct hash *find_hash(const struct nt_objects *o, struct nt_slice interned)
 {
-	struct nt_table_link *l = nt_table_first(&o->hashes, hash_of(interned));
+	struct nt_hashtable_link *l = nt_hashtable_first(&o->hashes, hash_of(interned));
 
-	for (; l; l = nt_table_next(l)) {
-		struct hash *h = NT_TABLE_ITEM(l, struct hash, link);
+	for (; l; l = nt_hashtable_next(l)) {
+		struct hash *h = NT_HASHTABLE_ITEM(l, struct hash, link);
 
 		if (static_hash(h->pod).p == interned.p)
 			return h;
@@ -109,13 +109,13 @@ static void add_uid(struct nt_objects *o, struct nt_compact *c)
 	if (!nt_object_pod(&c->object))
 		return;
 	if (c->object.uid.len)
-		nt_table_put(&o->uids, &c->by_uid, hash_of(c->object.uid));
+		nt_hashtable_put(&o->uids, &c->by_uid, hash_of(c->object.uid));
 	if (hash.len && !find_hash(o, hash))
 		h = calloc(1, sizeof(*h));
 	if (!h)
 		return;
 	h->pod = c;
-	nt_table_put(&o->hashes, &h->link, hash_of(hash));
+	nt_hashtable_put(&o->hashes, &h->link, hash_of(hash));
 }
 
 static void drop_uid(struct nt_objects *o, struct nt_compact *c)
@@ -124,19 +124,19 @@ static void drop_uid(struct nt_objects *o, struct nt_compact *c)
 	struct hash *h = hash.len ? find_hash(o, hash) : NULL;
 
 	if (nt_object_pod(&c->object) && c->object.uid.len)
-		nt_table_take(&o->uids, &c->by_uid);
+		nt_hashtable_take(&o->uids, &c->by_uid);
 	if (!h || h->pod != c)
 		return;
-	nt_table_take(&o->hashes, &h->link);
+	nt_hashtable_take(&o->hashes, &h->link);
 	free(h);
 }
 
 static struct nt_compact *find_uid(const struct nt_objects *o, struct nt_slice interned)
 {
-	struct nt_table_link *l = nt_table_first(&o->uids, hash_of(interned));
+	struct nt_hashtable_link *l = nt_hashtable_first(&o->uids, hash_of(interned));
 
-	for (; l; l = nt_table_next(l)) {
-		struct nt_compact *c = NT_TABLE_ITEM(l, struct nt_compact, by_uid);
+	for (; l; l = nt_hashtable_next(l)) {
+		struct nt_compact *c = NT_HASHTABLE_ITEM(l, struct nt_compact, by_uid);
 
 		if (c->object.uid.p == interned.p)
 			return c;
@@ -302,7 +302,7 @@ void nt_objects_read_end(struct nt_objects *o, struct nt_slice kind)
 
 void nt_objects_changes_done(struct nt_objects *o)
 {
-	struct nt_table_link *l;
+	struct nt_hashtable_link *l;
 
 	for (size_t i = 0; i < o->kinds_len; i++) {
 		struct nt_objects_kind *k = o->kinds[i];
@@ -314,10 +314,10 @@ void nt_objects_changes_done(struct nt_objects *o)
 		free(k);
 	}
 	free(o->kinds);
-	while ((l = nt_table_any(&o->hashes))) {
-		nt_table_take(&o->hashes, l);
-		free(NT_TABLE_ITEM(l, struct hash, link));
+	while ((l = nt_hashtable_any(&o->hashes))) {
+		nt_hashtable_take(&o->hashes, l);
+		free(NT_HASHTABLE_ITEM(l, struct hash, link));
 	}
-	nt_table_done(&o->uids);
-	nt_table_done(&o->hashes);
+	nt_hashtable_done(&o->uids);
+	nt_hashtable_done(&o->hashes);
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "lib/base/table.h"
+#include "lib/base/hashtable.h"
 #include "lib/objects/intern.h"
 #include "lib/objects/objects.h"
 
@@ -14,7 +14,7 @@ struct json_t;
 struct nt_compact {
 	struct nt_object object;
 	struct nt_intern *intern;
-	struct nt_table_link by_uid; /* of the store that holds it; Pods with a UID */
+	struct nt_hashtable_link by_uid; /* of the store that holds it; Pods with a UID */
 	uint32_t uses;
 	uint32_t mark; /* of the store: in which reading it was there */
 	size_t bytes;

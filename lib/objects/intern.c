@@ -6,23 +6,23 @@
 #include <sys/random.h>
 
 #include "lib/base/hash.h"
-#include "lib/base/table.h"
+#include "lib/base/hashtable.h"
 
 struct text {
-	struct nt_table_link link;
+	struct nt_hashtable_link link;
 	uint32_t uses, len;
 	char s[];
 };
 
 struct set {
-	struct nt_table_link link;
+	struct nt_hashtable_link link;
 	size_t uses, len;
 	struct nt_label labels[];
 };
 
 struct nt_intern {
 	struct nt_hash_key key;
-	struct nt_table texts, sets;
+	struct nt_hashtable texts, sets;
 	size_t bytes;
 };
 
@@ -33,7 +33,7 @@ int nt_intern_new(struct nt_intern **ret_intern)
 	if (!x)
 		return -ENOMEM;
 	if (getrandom(&x->key, sizeof(x->key), 0) != sizeof(x->key) ||
-	    nt_table_init(&x->texts) < 0 || nt_table_init(&x->sets) < 0) {
+	    nt_hashtable_init(&x->texts) < 0 || nt_hashtable_init(&x->sets) < 0) {
 		nt_intern_free(x);
 		return -ENOMEM;
 	}
@@ -45,8 +45,8 @@ void nt_intern_free(struct nt_intern *x)
 {
 	if (!x)
 		return;
-	nt_table_done(&x->texts);
-	nt_table_done(&x->sets);
+	nt_hashtable_done(&x->texts);
+	nt_hashtable_done(&x->sets);
 	free(x);
 }
 
@@ -57,10 +57,10 @@ static struct text *text_of(struct nt_slice s)
 
 static struct text *find_text(const struct nt_intern *x, struct nt_slice s, uint64_t hash)
 {
-	struct nt_table_link *l = nt_table_first(&x->texts, hash);
+	struct nt_hashtable_link *l = nt_hashtable_first(&x->texts, hash);
 
-	for (; l; l = nt_table_next(l)) {
-		struct text *t = NT_TABLE_ITEM(l, struct text, link);
+	for (; l; l = nt_hashtable_next(l)) {
+		struct text *t = NT_HASHTABLE_ITEM(l, struct text, link);
 
 		if (t->len == s.len && memcmp(t->s, s.p, s.len) == 0)
 			return t;
@@ -87,7 +87,7 @@ struct nt_slice nt_intern_take(struct nt_intern *x, struct nt_slice s)
 		t->len = (uint32_t)s.len;
 		memcpy(t->s, s.p, s.len);
 		t->s[s.len] = '\0';
-		nt_table_put(&x->texts, &t->link, hash);
+		nt_hashtable_put(&x->texts, &t->link, hash);
 		x->bytes += sizeof(*t) + s.len + 1 + sizeof(void *);
 	}
 	t->uses++;
@@ -110,7 +110,7 @@ void nt_intern_drop(struct nt_intern *x, struct nt_slice s)
 	t = text_of(s);
 	if (--t->uses)
 		return;
-	nt_table_take(&x->texts, &t->link);
+	nt_hashtable_take(&x->texts, &t->link);
 	x->bytes -= sizeof(*t) + s.len + 1 + sizeof(void *);
 	free(t);
 }
@@ -119,10 +119,10 @@ void nt_intern_drop(struct nt_intern *x, struct nt_slice s)
 static struct set *find_set(const struct nt_intern *x, const struct nt_label *labels, size_t len,
 			    uint64_t hash)
 {
-	struct nt_table_link *l = nt_table_first(&x->sets, hash);
+	struct nt_hashtable_link *l = nt_hashtable_first(&x->sets, hash);
 
-	for (; l; l = nt_table_next(l)) {
-		struct set *s = NT_TABLE_ITEM(l, struct set, link);
+	for (; l; l = nt_hashtable_next(l)) {
+		struct set *s = NT_HASHTABLE_ITEM(l, struct set, link);
 
 		if (s->len == len && memcmp(s->labels, labels, len * sizeof(*labels)) == 0)
 			return s;
@@ -158,7 +158,7 @@ const struct nt_label *nt_intern_take_labels(struct nt_intern *x, const struct n
 	s->uses = 1;
 	s->len = len;
 	memcpy(s->labels, labels, len * sizeof(*labels));
-	nt_table_put(&x->sets, &s->link, hash);
+	nt_hashtable_put(&x->sets, &s->link, hash);
 	x->bytes += sizeof(*s) + len * sizeof(*labels) + sizeof(void *);
 	return s->labels;
 }
@@ -172,7 +172,7 @@ void nt_intern_drop_labels(struct nt_intern *x, const struct nt_label *labels)
 	s = (struct set *)((uintptr_t)labels - offsetof(struct set, labels));
 	if (--s->uses)
 		return;
-	nt_table_take(&x->sets, &s->link);
+	nt_hashtable_take(&x->sets, &s->link);
 	x->bytes -= sizeof(*s) + s->len * sizeof(*labels) + sizeof(void *);
 	drop_strings(x, s->labels, s->len);
 	free(s);

@@ -14,8 +14,8 @@ int nt_objects_new(struct nt_objects **ret_objects, struct nt_err *err)
 
 	if (!o)
 		return nt_err_set(err, ENOMEM, "no memory for objects");
-	if (nt_intern_new(&o->intern) < 0 || nt_table_init(&o->uids) < 0 ||
-	    nt_table_init(&o->hashes) < 0) {
+	if (nt_intern_new(&o->intern) < 0 || nt_hashtable_init(&o->uids) < 0 ||
+	    nt_hashtable_init(&o->hashes) < 0) {
 		nt_objects_free(o);
 		return nt_err_set(err, ENOMEM, "no memory for objects");
 	}

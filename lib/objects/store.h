@@ -36,8 +36,8 @@ struct nt_objects {
 	struct nt_intern *intern;
 	struct nt_objects_kind **kinds; /* by name */
 	size_t kinds_len, kinds_cap;
-	struct nt_table uids; /* Pods, by metadata.uid */
-	struct nt_table hashes; /* struct hash of static pods */
+	struct nt_hashtable uids; /* Pods, by metadata.uid */
+	struct nt_hashtable hashes; /* struct hash of static pods */
 	size_t objects, object_bytes;
 	size_t objects_max, bytes_max; /* 0: no bound */
 

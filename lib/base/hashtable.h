@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash table of things that its owner allocates: each has a struct nt_hashtable_link in it, and is
- * found by walking those of the same hash (nt_hash, lib/base/hash.h) and comparing. Grows with what
- * is in it; without memory for that its chains become longer, nothing is lost. Not thread-safe.
+ * A hash table of things that its owner allocates: each has a struct nt_hashtable_link in it, and
+ * is found by walking those of the same hash (nt_hash, lib/base/hash.h) and comparing. Grows with
+ * what is in it; without memory for that its chains become longer, nothing is lost. Not
+ * thread-safe.
  */
 #pragma once
 

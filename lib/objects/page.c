@@ -29,7 +29,7 @@ static bool take_version(const json_t *metadata, char out[NT_RESOURCE_VERSION_MA
 	return true;
 }
 
-/* Items of a list of a built-in kind do not say what they are; those that are kept whole have to. */
+/* Items of a list need not say what they are; objects that are kept whole have to. */
 static int say_kind(json_t *item, const struct nt_resource *r)
 {
 	if (!json_object_get(item, "kind") &&

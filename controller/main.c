@@ -19,6 +19,8 @@ struct controller {
 	struct nt_loop *loop;
 	struct nt_parts parts;
 	struct nt_report report;
+	int64_t reported_ns; /* CLOCK_BOOTTIME */
+	bool report_due; /* objects have changed since */
 	struct nt_http *http;
 };
 
@@ -36,6 +38,19 @@ static void on_signal(void *ctx, int signal_number)
 	nt_loop_stop(ctx);
 }
 
+/* Objects of a cluster change all the time: at most once a second. */
+static void report(struct controller *c)
+{
+	struct nt_clock clock = nt_clock_system();
+	int64_t now_ns = nt_clock_boot(&clock);
+
+	c->report_due = now_ns - c->reported_ns < NT_NS_PER_S;
+	if (c->report_due)
+		return;
+	c->reported_ns = now_ns;
+	nt_report_mistakes(&c->report, c->parts.ingest);
+}
+
 static void on_objects(void *ctx, int fd, uint32_t events)
 {
 	struct controller *c = ctx;
@@ -45,7 +60,7 @@ static void on_objects(void *ctx, int fd, uint32_t events)
 	(void)events;
 	if (nt_ingest_poll_objects(c->parts.ingest, &err) < 0)
 		nt_log_error("%s", err.msg);
-	nt_report_mistakes(&c->report, c->parts.ingest);
+	report(c);
 }
 
 static void on_hour(void *ctx)
@@ -68,6 +83,8 @@ static void on_second(void *ctx)
 	struct controller *c = ctx;
 	struct nt_err err = { 0 };
 
+	if (c->report_due)
+		report(c);
 	nt_http_tick(c->http);
 	if (nt_ingest_tick(c->parts.ingest, nt_clock_real(&clock) / NT_NS_PER_US, &err) < 0)
 		nt_log_error("%s", err.msg);

@@ -4,6 +4,7 @@
 
 #include "controller/alerts/alerts.h"
 #include "controller/enrich/enrich.h"
+#include "controller/ingest/await.h"
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
 #include "controller/store/store.h"
@@ -35,6 +36,26 @@ static int open_kube(const struct nt_options *o, struct nt_loop *loop, struct nt
 	return nt_kube_open(&config, loop, "nametap-controller", &p->kube, err);
 }
 
+/* A folder that somebody gave goes before the API. */
+static int open_objects(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+			struct nt_err *err)
+{
+	static const char *const kinds[] = { "Pod",	  "Service",   "EndpointSlice",
+					     "Namespace", "Node",      "ReplicaSet",
+					     "Job",	  "DNSPolicy", "GlobalAlert",
+					     NULL };
+	struct nt_objects_kube_config config = { .kinds = kinds };
+
+	if (o->objects)
+		return nt_objects_open_dir(o->objects, &p->objects, err);
+	return p->kube ? nt_objects_open_kube(p->kube, loop, &config, &p->objects, err) : 0;
+}
+
+static bool is_api(const struct nt_parts *p)
+{
+	return p->objects && strcmp(nt_objects_origin(p->objects).type, "api") == 0;
+}
+
 int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
 		  struct nt_err *err)
 {
@@ -44,20 +65,22 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 	nt_buf_printf(&token_path, "%s/token", o->data);
 	if (o->tls_listen)
 		return nt_err_set(err, ENOSYS, "--tls-listen: not built yet");
+	p->clock = nt_clock_system();
 	r = nt_store_open(o->data, &p->store, err);
 	if (r == 0)
 		r = open_kube(o, loop, p, err);
 	if (r == 0)
 		r = nt_token_open(o->token_file ?: nt_buf_str(&token_path), &p->token, err);
-	if (r == 0 && o->objects)
-		r = nt_objects_open_dir(o->objects, &p->objects, err);
+	if (r == 0)
+		r = open_objects(o, loop, p, err);
 	if (r == 0 && p->objects)
-		r = nt_enrich_new(p->objects, &p->enrich, err);
+		r = nt_enrich_new(p->objects, &p->clock, &p->enrich, err);
 	if (r == 0)
 		r = nt_ingest_new(p->store, p->objects, p->enrich, &p->ingest, err);
+	if (r == 0 && is_api(p))
+		r = nt_ingest_await(p->ingest, NT_AWAIT_POD_NS, NT_AWAIT_SYNC_NS, err);
 	if (r < 0)
 		return r;
-	p->clock = nt_clock_system();
 	nt_ingest_limit(p->ingest, (uint32_t)o->node_rows, &p->clock);
 	return open_alerts(o, p, err);
 }

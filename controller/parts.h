@@ -14,13 +14,13 @@ struct nt_loop;
 
 struct nt_parts {
 	struct nt_kube *kube; /* NULL: no Kubernetes API */
-	struct nt_objects *objects; /* NULL: no folder was given */
+	struct nt_objects *objects; /* NULL: no folder was given, and there is no API */
 	struct nt_enrich *enrich;
 	struct nt_store *store;
 	struct nt_store_reader *alerts_reader;
 	struct nt_alerts *alerts;
 	struct nt_ingest *ingest;
-	struct nt_clock clock; /* of the ingest */
+	struct nt_clock clock; /* of ingest and enrichment */
 	struct nt_buf token; /* the agents' */
 };
 

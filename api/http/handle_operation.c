@@ -121,6 +121,40 @@ static void write_alert_metrics(struct nt_api *api, struct nt_buf *out)
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
 }
 
+static void write_enrich_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_ingest_enriched s = nt_ingest_enriched(api->ingest);
+	const struct labelled rows[] = {
+		{ "there", s.enrich.rows_there },
+		{ "gone", s.enrich.rows_gone },
+		{ "other", s.enrich.rows_other },
+		{ "unknown", s.enrich.rows_unknown },
+	};
+	const struct metric metrics[] = {
+		{ "nametap_controller_pods_gone",
+		  "Pods that are gone and kept for their last batches.", NT_METRIC_GAUGE,
+		  s.enrich.gone },
+		{ "nametap_controller_pods_gone_early_total",
+		  "Pods that are gone and were forgotten early, for want of room.",
+		  NT_METRIC_COUNTER, s.enrich.gone_early },
+		{ "nametap_controller_objects_lost_total",
+		  "Changes of objects for which there was no memory.", NT_METRIC_COUNTER,
+		  s.enrich.lost },
+		{ "nametap_controller_pod_waits_total",
+		  "Batches that waited for the objects of their pods.", NT_METRIC_COUNTER,
+		  s.waits },
+		{ "nametap_controller_pod_waits_in_vain_total",
+		  "Batches that waited for an object that did not come.", NT_METRIC_COUNTER,
+		  s.waits_in_vain },
+	};
+
+	write_labelled(out, "nametap_controller_client_rows_total",
+		       "Rows of pods by what objects say of the pod: there, gone, only another of "
+		       "that name, unknown.",
+		       "pod", rows, NT_ARRAY_LEN(rows));
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
 struct state_metric {
 	struct nt_buf *out;
 	const char *name;
@@ -213,6 +247,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_store_metrics(api, &reply->body);
 	write_alert_metrics(api, &reply->body);
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);
+	write_enrich_metrics(api, &reply->body);
 	write_http_metrics(&api->counters, &reply->body);
 }
 

@@ -9,20 +9,42 @@
 #include "lib/record/aggregate.h"
 
 struct nt_enrich {
-	const struct nt_objects *objects;
+	struct nt_objects *objects;
+	struct nt_clock *clock;
 	struct nt_enrich_index index;
-	uint64_t generation; /* of the index; 0: there is none */
+	struct nt_enrich_stats stats; /* the counters of it */
 };
 
-int nt_enrich_new(const struct nt_objects *objects, struct nt_enrich **ret_enrich,
+static int64_t now_us(const struct nt_enrich *e)
+{
+	return nt_clock_real(e->clock) / NT_NS_PER_US;
+}
+
+static void on_change(void *ctx, const struct nt_object *before, const struct nt_object *after)
+{
+	struct nt_enrich *e = ctx;
+
+	nt_enrich_index_change(&e->index, before, after, now_us(e));
+}
+
+static void free_enrichp(struct nt_enrich **e)
+{
+	nt_enrich_free(*e);
+}
+
+int nt_enrich_new(struct nt_objects *objects, struct nt_clock *clock, struct nt_enrich **ret_enrich,
 		  struct nt_err *err)
 {
-	struct nt_enrich *e = calloc(1, sizeof(*e));
+	_cleanup_(free_enrichp) struct nt_enrich *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return nt_err_set(err, ENOMEM, "no memory for enrichment");
 	e->objects = objects;
-	*ret_enrich = e;
+	e->clock = clock;
+	if (nt_enrich_index_init(&e->index, objects) < 0)
+		return nt_err_set(err, ENOMEM, "no memory for the index of objects");
+	nt_objects_listen(objects, on_change, e);
+	*ret_enrich = NT_TAKE_PTR(e);
 	return 0;
 }
 
@@ -30,42 +52,25 @@ void nt_enrich_free(struct nt_enrich *e)
 {
 	if (!e)
 		return;
+	nt_objects_listen(e->objects, NULL, NULL);
 	nt_enrich_index_done(&e->index);
 	free(e);
 }
 
-static int refresh(struct nt_enrich *e)
+void nt_enrich_tick(struct nt_enrich *e)
 {
-	uint64_t now = nt_objects_generation(e->objects);
-
-	if (e->generation == now)
-		return 0;
-	nt_enrich_index_done(&e->index);
-	e->generation = 0;
-	if (nt_enrich_index_init(&e->index, e->objects) < 0) {
-		nt_enrich_index_done(&e->index);
-		return -ENOMEM;
-	}
-	e->generation = now;
-	return 0;
+	nt_enrich_pods_forget(&e->index.pods, &e->index.addresses, now_us(e));
 }
 
-/* Was it there at that time? An address, and a name too, may have had another owner before. Objects
- * count in whole seconds, rounded down. */
-static bool existed(const struct nt_object *o, int64_t at_us)
+struct nt_enrich_stats nt_enrich_stats(const struct nt_enrich *e)
 {
-	const struct nt_object_pod *pod = nt_object_pod(o);
-	int64_t since_us = pod && pod->started_us ? pod->started_us : o->created_us;
+	struct nt_enrich_stats s = e->stats;
 
-	return since_us <= at_us;
-}
-
-/* Where one of the two has no UID, namespace, name and time have to do. */
-static bool same_pod(const struct nt_object *pod, const struct nt_record *r)
-{
-	if (!r->client_uid.len || !pod->uid.len)
-		return existed(pod, r->start_us);
-	return nt_object_has_uid(pod, r->client_uid);
+	s.gone = e->index.pods.gone_len;
+	s.pods = e->index.pods.table.len - s.gone;
+	s.gone_early = e->index.pods.gone_early;
+	s.lost = e->index.lost;
+	return s;
 }
 
 static int copy_labels(struct nt_arena *arena, const struct nt_object *o,
@@ -85,6 +90,13 @@ static int copy_labels(struct nt_arena *arena, const struct nt_object *o,
 	return 0;
 }
 
+/* --- clients ---------------------------------------------------------------------------------- */
+
+static struct nt_slice service_name(const struct nt_enrich_pod *pod, size_t i)
+{
+	return nt_enrich_pod_is_gone(pod) ? pod->service_names[i] : pod->services[i]->full_name;
+}
+
 static int copy_services(struct nt_arena *arena, const struct nt_enrich_pod *pod,
 			 struct nt_slice **ret_services)
 {
@@ -93,7 +105,7 @@ static int copy_services(struct nt_arena *arena, const struct nt_enrich_pod *pod
 	if (!out)
 		return -ENOMEM;
 	for (size_t i = 0; i < pod->services_len; i++) {
-		out[i] = nt_arena_copy(arena, pod->services[i]);
+		out[i] = nt_arena_copy(arena, service_name(pod, i));
 		if (!out[i].p)
 			return -ENOMEM;
 	}
@@ -120,65 +132,139 @@ static int set_client(struct nt_arena *arena, const struct nt_enrich_pod *pod, s
 	return 0;
 }
 
+/* The runtime knows a static pod by the hash of its configuration, everybody else by its mirror. */
+static int set_uid(struct nt_arena *arena, const struct nt_object *o, struct nt_slice *uid)
+{
+	const struct nt_object_pod *pod = nt_object_pod(o);
+	struct nt_slice copy;
+
+	if (!pod || !pod->static_hash.len || !o->uid.len || !nt_slice_eq(*uid, pod->static_hash))
+		return 0;
+	copy = nt_arena_copy(arena, o->uid);
+	if (!copy.p)
+		return -ENOMEM;
+	*uid = copy;
+	return 0;
+}
+
+static struct nt_enrich_pod *find_client(const struct nt_enrich *e, const struct nt_record *r)
+{
+	return nt_enrich_index_pod(&e->index, r->client_namespace, r->client_name, r->client_uid,
+				   r->start_us);
+}
+
+static void count_client(struct nt_enrich *e, const struct nt_record *r,
+			 const struct nt_enrich_pod *pod)
+{
+	struct nt_enrich_stats *s = &e->stats;
+
+	if (pod && nt_enrich_pod_is_gone(pod))
+		s->rows_gone++;
+	else if (pod)
+		s->rows_there++;
+	else if (nt_enrich_index_any_pod(&e->index, r->client_namespace, r->client_name))
+		s->rows_other++;
+	else
+		s->rows_unknown++;
+}
+
 static int enrich_client(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)
 {
 	struct nt_enrich_pod *pod;
+	int result;
 
 	if (!r->client_name.len)
 		return 0;
-	pod = nt_enrich_index_pod(&e->index, r->client_namespace, r->client_name);
-	if (!pod || !same_pod(pod->object, r))
+	pod = find_client(e, r);
+	count_client(e, r, pod);
+	if (!pod)
 		return 0;
-	if (nt_enrich_index_derive(&e->index, pod) < 0)
-		return -ENOMEM;
-	return set_client(arena, pod, r);
+	result = nt_enrich_index_derive(&e->index, pod);
+	if (result == 0)
+		result = set_client(arena, pod, r);
+	return result == 0 ? set_uid(arena, pod->object, &r->client_uid) : result;
 }
 
-static int set_server_pod(struct nt_enrich *e, struct nt_arena *arena, struct nt_enrich_pod *pod,
-			  struct nt_server *server)
+int nt_enrich_endpoint(struct nt_enrich *e, struct nt_arena *arena,
+		       struct nt_batch_endpoint *endpoint)
 {
-	const struct nt_enrich_service *service =
-		nt_enrich_index_service_of(&e->index, pod, server->port);
+	const struct nt_enrich_pod *pod = nt_enrich_index_pod(
+		&e->index, endpoint->namespace_, endpoint->name, endpoint->uid, endpoint->since_us);
+
+	return pod ? set_uid(arena, pod->object, &endpoint->uid) : 0;
+}
+
+bool nt_enrich_awaits(const struct nt_enrich *e, const struct nt_record *r)
+{
+	return r->side == NT_SIDE_CLIENT && r->client_name.len && r->client_uid.len &&
+	       !find_client(e, r);
+}
+
+/* --- servers ---------------------------------------------------------------------------------- */
+
+/* What is said of a server that is a pod. service: empty when none is certain. */
+static int set_server_pod(struct nt_arena *arena, const struct nt_object *o,
+			  struct nt_slice service, struct nt_server *server)
+{
 	struct nt_server new = { .ip = server->ip, .port = server->port };
 
-	new.name = nt_arena_copy(arena, pod->object->name);
-	new.namespace_ = nt_arena_copy(arena, pod->object->namespace_);
-	if (service)
-		new.service = nt_arena_copy(arena, service->full_name);
-	if (!new.name.p || !new.namespace_.p || (service && !new.service.p) ||
+	new.name = nt_arena_copy(arena, o->name);
+	new.namespace_ = nt_arena_copy(arena, o->namespace_);
+	if (service.len)
+		new.service = nt_arena_copy(arena, service);
+	if (!new.name.p || !new.namespace_.p || (service.len && !new.service.p) ||
 	    nt_record_name_aggr(new.name, arena, &new.name_aggr) < 0 ||
-	    copy_labels(arena, pod->object, &new.labels) < 0)
+	    copy_labels(arena, o, &new.labels) < 0)
 		return -ENOMEM;
-	new.labels_len = pod->object->labels_len;
+	new.labels_len = o->labels_len;
 	*server = new;
 	return 0;
 }
 
-static int set_server_service(struct nt_arena *arena, const struct nt_enrich_service *service,
+/* The Service that selects it and has the port; else the one that lists it, without a selector or
+ * with a port that has only a name. */
+static struct nt_slice service_of(struct nt_enrich *e, struct nt_enrich_pod *pod,
+				  const struct nt_server *server, int64_t at_us)
+{
+	const struct nt_enrich_service *service =
+		nt_enrich_index_service_of(&e->index, pod, server->port);
+
+	if (service)
+		return service->full_name;
+	return nt_enrich_index_endpoint(&e->index, &server->ip, server->port, at_us).service;
+}
+
+static int set_server_service(struct nt_arena *arena, struct nt_slice full_name,
 			      struct nt_server *server)
 {
-	struct nt_slice full_name = nt_arena_copy(arena, service->full_name);
+	struct nt_slice copy = nt_arena_copy(arena, full_name);
 
-	if (!full_name.p)
+	if (!copy.p)
 		return -ENOMEM;
-	server->service = full_name;
-	server->namespace_ = nt_slice_mem(full_name.p, service->object->namespace_.len);
+	server->service = copy;
+	server->namespace_ =
+		nt_slice_mem(copy.p, (size_t)((char *)memchr(copy.p, '/', copy.len) - copy.p));
 	return 0;
 }
 
 static int enrich_by_address(struct nt_enrich *e, struct nt_arena *arena, int64_t at_us,
 			     struct nt_server *server)
 {
-	const struct nt_enrich_address *a = nt_enrich_index_address(&e->index, &server->ip);
+	struct nt_enrich_at at = nt_enrich_index_address(&e->index, &server->ip, at_us);
+	struct nt_enrich_endpoint endpoint;
 
 	server->name = NT_SLICE_LIT("-");
 	server->name_aggr =
 		nt_addr_is_private(&server->ip) ? NT_SLICE_LIT("pvt") : NT_SLICE_LIT("pub");
-	if (!a || !existed(a->pod ? a->pod->object : a->service->object, at_us))
-		return 0;
-	if (a->pod)
-		return set_server_pod(e, arena, a->pod, server);
-	return set_server_service(arena, a->service, server);
+	if (at.pod)
+		return set_server_pod(arena, at.pod->object, service_of(e, at.pod, server, at_us),
+				      server);
+	if (at.service)
+		return set_server_service(arena, at.service->full_name, server);
+	endpoint = nt_enrich_index_endpoint(&e->index, &server->ip, server->port, at_us);
+	if (endpoint.pod)
+		return set_server_pod(arena, endpoint.pod->object, endpoint.service, server);
+	return endpoint.service.len ? set_server_service(arena, endpoint.service, server) : 0;
 }
 
 /* A pod object that has addresses, none of them this one, is another pod of that name. */
@@ -196,20 +282,18 @@ static bool may_have_address(const struct nt_object *pod, const struct nt_addr *
 static int enrich_by_name(struct nt_enrich *e, struct nt_arena *arena, int64_t at_us,
 			  struct nt_server *server)
 {
-	struct nt_enrich_pod *pod =
-		nt_enrich_index_pod(&e->index, server->namespace_, server->name);
+	struct nt_enrich_pod *pod = nt_enrich_index_pod(&e->index, server->namespace_, server->name,
+							(struct nt_slice){ 0 }, at_us);
 
-	if (!pod || !may_have_address(pod->object, &server->ip) || !existed(pod->object, at_us))
+	if (!pod || !may_have_address(pod->object, &server->ip))
 		return 0;
-	return set_server_pod(e, arena, pod, server);
+	return set_server_pod(arena, pod->object, service_of(e, pod, server, at_us), server);
 }
 
 int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)
 {
-	int result = refresh(e);
+	int result = 0;
 
-	if (result < 0)
-		return result;
 	if (r->side == NT_SIDE_CLIENT)
 		result = enrich_client(e, arena, r);
 	for (size_t i = 0; i < r->servers_len; i++) {

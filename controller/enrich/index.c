@@ -1,255 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods, Services and addresses, sorted for finding. */
+/* Changes of objects into tables; questions to the tables. */
 #include "controller/enrich/index.h"
 
 #include <stdlib.h>
 
-/* Names of Services and lists per pod: 100,000 pods in two Services each take a tenth of it. */
-enum { INDEX_BYTES_MAX = 64 << 20 };
-
-static struct nt_slice full_name(struct nt_arena *arena, const struct nt_object *o)
+int nt_enrich_index_init(struct nt_enrich_index *x, struct nt_objects *objects)
 {
-	size_t len = o->namespace_.len + 1 + o->name.len;
-	char *p = nt_arena_alloc(arena, len);
+	int r;
 
-	if (!p)
-		return (struct nt_slice){ 0 };
-	memcpy(p, o->namespace_.p, o->namespace_.len);
-	p[o->namespace_.len] = '/';
-	memcpy(p + o->namespace_.len + 1, o->name.p, o->name.len);
-	return nt_slice_mem(p, len);
-}
-
-static int add_address(struct nt_enrich_index *x, struct nt_enrich_address a)
-{
-	if (x->addresses_len == x->addresses_cap) {
-		size_t cap = x->addresses_cap ? x->addresses_cap * 2 : 64;
-		struct nt_enrich_address *p = reallocarray(x->addresses, cap, sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		x->addresses = p;
-		x->addresses_cap = cap;
-	}
-	x->addresses[x->addresses_len++] = a;
-	return 0;
-}
-
-/* The node's address is not the pod's, and that of a pod that has ended is somebody else's. */
-static bool owns_its_address(const struct nt_object *object)
-{
-	const struct nt_object_pod *pod = nt_object_pod(object);
-
-	return pod && !pod->host_network && pod->phase != NT_POD_SUCCEEDED &&
-	       pod->phase != NT_POD_FAILED;
-}
-
-static int add_pods(struct nt_enrich_index *x)
-{
-	size_t n = nt_objects_count(x->objects, NT_SLICE_LIT("Pod"));
-	struct nt_addr ip;
-
-	x->pods = calloc(n + 1, sizeof(*x->pods));
-	if (!x->pods)
-		return -ENOMEM;
-	for (; x->pods_len < n; x->pods_len++) {
-		struct nt_enrich_pod *pod = &x->pods[x->pods_len];
-
-		pod->object = nt_objects_at(x->objects, NT_SLICE_LIT("Pod"), x->pods_len);
-		if (!owns_its_address(pod->object))
-			continue;
-		for (size_t i = 0; nt_object_ip_at(pod->object, i, &ip); i++)
-			if (add_address(x, (struct nt_enrich_address){ ip, pod, NULL }) < 0)
-				return -ENOMEM;
-	}
-	return 0;
-}
-
-static int add_services(struct nt_enrich_index *x)
-{
-	size_t n = nt_objects_count(x->objects, NT_SLICE_LIT("Service"));
-	struct nt_addr ip;
-
-	x->services = calloc(n + 1, sizeof(*x->services));
-	if (!x->services)
-		return -ENOMEM;
-	for (; x->services_len < n; x->services_len++) {
-		struct nt_enrich_service *s = &x->services[x->services_len];
-
-		s->object = nt_objects_at(x->objects, NT_SLICE_LIT("Service"), x->services_len);
-		s->full_name = full_name(&x->arena, s->object);
-		if (!s->full_name.p)
-			return -ENOMEM;
-		for (size_t i = 0; nt_object_ip_at(s->object, i, &ip); i++)
-			if (add_address(x, (struct nt_enrich_address){ ip, NULL, s }) < 0)
-				return -ENOMEM;
-	}
-	return 0;
-}
-
-static int compare_addresses(const void *a, const void *b)
-{
-	return memcmp(&((const struct nt_enrich_address *)a)->ip,
-		      &((const struct nt_enrich_address *)b)->ip, sizeof(struct nt_addr));
-}
-
-/* An address of two owners is nobody's. */
-static void drop_shared_addresses(struct nt_enrich_index *x)
-{
-	size_t kept = 0, end;
-
-	for (size_t i = 0; i < x->addresses_len; i = end) {
-		const struct nt_enrich_address *a = &x->addresses[i];
-		bool shared = false;
-
-		for (end = i + 1; end < x->addresses_len; end++) {
-			const struct nt_enrich_address *b = &x->addresses[end];
-
-			if (!nt_addr_eq(&a->ip, &b->ip))
-				break;
-			shared = shared || a->pod != b->pod || a->service != b->service;
-		}
-		if (!shared)
-			x->addresses[kept++] = *a;
-	}
-	x->addresses_len = kept;
-}
-
-int nt_enrich_index_init(struct nt_enrich_index *x, const struct nt_objects *objects)
-{
-	*x = (struct nt_enrich_index){ .objects = objects, .arena = NT_ARENA(INDEX_BYTES_MAX) };
-	if (add_pods(x) < 0 || add_services(x) < 0)
-		return -ENOMEM;
-	if (x->addresses_len)
-		qsort(x->addresses, x->addresses_len, sizeof(*x->addresses), compare_addresses);
-	drop_shared_addresses(x);
-	return 0;
+	*x = (struct nt_enrich_index){ .objects = objects };
+	r = nt_enrich_addresses_init(&x->addresses);
+	if (r == 0)
+		r = nt_enrich_pods_init(&x->pods);
+	return r == 0 ? nt_enrich_services_init(&x->services) : r;
 }
 
 void nt_enrich_index_done(struct nt_enrich_index *x)
 {
-	free(x->pods);
-	free(x->services);
-	free(x->addresses);
-	nt_arena_done(&x->arena);
-	*x = (struct nt_enrich_index){ 0 };
+	nt_enrich_pods_done(&x->pods, &x->addresses);
+	nt_enrich_services_done(&x->services, &x->addresses);
+	nt_enrich_addresses_done(&x->addresses);
 }
 
-static int compare_slices(struct nt_slice a, struct nt_slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int r = n ? memcmp(a.p, b.p, n) : 0;
+/* --- what belongs to a pod -------------------------------------------------------------------- */
 
-	return r ? r : (a.len > b.len) - (a.len < b.len);
+static uint64_t owners_generation(const struct nt_enrich_index *x)
+{
+	return nt_objects_kind_generation(x->objects, NT_SLICE_LIT("ReplicaSet")) +
+	       nt_objects_kind_generation(x->objects, NT_SLICE_LIT("Job"));
 }
 
-static int compare_names(const struct nt_object *o, struct nt_slice namespace_,
-			 struct nt_slice name)
+/* The owners are often gone before the pod is: what was seen once is better than a guess. A guess
+ * by another object than the pod stays: to give that back is for the objects' thread only. */
+static void derive_workload(struct nt_enrich_index *x, struct nt_enrich_pod *pod)
 {
-	int r = compare_slices(o->namespace_, namespace_);
+	uint64_t generation = owners_generation(x);
+	struct nt_workload w;
 
-	return r ? r : compare_slices(o->name, name);
+	if (pod->workload.object &&
+	    (!pod->workload.guessed || pod->owners_generation == generation ||
+	     pod->workload.object != pod->object))
+		return;
+	w = nt_object_workload(x->objects, pod->object);
+	pod->owners_generation = generation;
+	nt_enrich_pod_set_workload(pod, &w);
 }
 
-struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
-					  struct nt_slice namespace_, struct nt_slice name)
+/* The next Service from s on that selects the pod; NULL: none. */
+static const struct nt_enrich_service *next_service(const struct nt_enrich_service *s,
+						    const struct nt_enrich_pod *pod)
 {
-	size_t low = 0, high = x->pods_len;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int r = compare_names(x->pods[middle].object, namespace_, name);
-
-		if (r == 0)
-			return &x->pods[middle];
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	while (s && !nt_object_service_selects(s->object, pod->object))
+		s = s->next;
+	return s;
 }
 
-const struct nt_enrich_address *nt_enrich_index_address(const struct nt_enrich_index *x,
-							const struct nt_addr *ip)
+static const struct nt_enrich_service *first_service(const struct nt_enrich_index *x,
+						     const struct nt_enrich_pod *pod)
 {
-	struct nt_enrich_address key = { .ip = *ip };
-
-	if (!x->addresses_len)
-		return NULL;
-	return bsearch(&key, x->addresses, x->addresses_len, sizeof(key), compare_addresses);
+	return next_service(nt_enrich_services_in(&x->services, pod->object->namespace_), pod);
 }
 
-/* Services of a namespace stand together: the first of them. */
-static size_t first_service(const struct nt_enrich_index *x, struct nt_slice namespace_)
+static int derive_services(struct nt_enrich_index *x, struct nt_enrich_pod *pod)
 {
-	size_t low = 0, high = x->services_len;
+	const struct nt_enrich_service *first = first_service(x, pod), **out;
+	size_t n = 0;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_slices(x->services[middle].object->namespace_, namespace_) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* The next Service from *position on that selects the pod; NULL at the end of its namespace. */
-static const struct nt_enrich_service *next_service(const struct nt_enrich_index *x,
-						    const struct nt_object *pod, size_t *position)
-{
-	while (*position < x->services_len) {
-		const struct nt_enrich_service *s = &x->services[(*position)++];
-
-		if (!nt_slice_eq(s->object->namespace_, pod->namespace_))
-			return NULL;
-		if (nt_object_service_selects(s->object, pod))
-			return s;
-	}
-	return NULL;
+	/* One more than it is: 0 is of a pod that was never asked for. */
+	if (nt_enrich_pod_is_gone(pod) || pod->services_generation == x->services.generation + 1)
+		return 0;
+	for (const struct nt_enrich_service *s = first; s; s = next_service(s->next, pod))
+		n++;
+	out = n ? reallocarray(pod->services, n, sizeof(*out)) : pod->services;
+	if (n && !out)
+		return -ENOMEM;
+	pod->services = out;
+	pod->services_len = 0;
+	for (const struct nt_enrich_service *s = first; s; s = next_service(s->next, pod))
+		pod->services[pod->services_len++] = s;
+	pod->services_generation = x->services.generation + 1;
+	return 0;
 }
 
 int nt_enrich_index_derive(struct nt_enrich_index *x, struct nt_enrich_pod *pod)
 {
-	size_t first = first_service(x, pod->object->namespace_), at = first, n = 0;
-	const struct nt_enrich_service *s;
-
-	if (pod->derived)
-		return 0;
-	while (next_service(x, pod->object, &at))
-		n++;
-	pod->services = n ? nt_arena_alloc(&x->arena, n * sizeof(*pod->services)) : NULL;
-	if (n && !pod->services)
-		return -ENOMEM;
-	pod->services_len = 0;
-	for (at = first; pod->services_len < n && (s = next_service(x, pod->object, &at));)
-		pod->services[pod->services_len++] = s->full_name;
-	pod->workload = nt_object_workload(x->objects, pod->object);
-	pod->derived = true;
-	return 0;
-}
-
-/* By the number that clients use, or the one at the pod. */
-static bool has_port(const struct nt_object *service, uint16_t port)
-{
-	const struct nt_object_service *s = nt_object_service(service);
-
-	for (size_t i = 0; s && i < s->ports_len; i++)
-		if (s->ports[i].port == port || s->ports[i].target == port)
-			return true;
-	return false;
+	derive_workload(x, pod);
+	return derive_services(x, pod);
 }
 
 static const struct nt_enrich_service *find_by_port(const struct nt_enrich_index *x,
-						    const struct nt_object *pod, uint16_t port)
+						    const struct nt_enrich_pod *pod, uint16_t port)
 {
-	size_t at = first_service(x, pod->namespace_);
-	const struct nt_enrich_service *s, *found = NULL;
+	const struct nt_enrich_service *found = NULL;
 
-	while ((s = next_service(x, pod, &at))) {
-		if (!has_port(s->object, port))
+	for (const struct nt_enrich_service *s = first_service(x, pod); s;
+	     s = next_service(s->next, pod)) {
+		if (!nt_enrich_service_has_port(s, port))
 			continue;
 		if (found)
 			return NULL;
@@ -258,13 +104,232 @@ static const struct nt_enrich_service *find_by_port(const struct nt_enrich_index
 	return found;
 }
 
-const struct nt_enrich_service *nt_enrich_index_service_of(const struct nt_enrich_index *x,
+const struct nt_enrich_service *nt_enrich_index_service_of(struct nt_enrich_index *x,
 							   struct nt_enrich_pod *pod, uint16_t port)
 {
-	if (pod->port != port || !pod->port_known) {
-		pod->port_service = find_by_port(x, pod->object, port);
+	uint64_t generation = x->services.generation + 1;
+
+	if (pod->port != port || pod->port_generation != generation) {
+		pod->port_service = find_by_port(x, pod, port);
 		pod->port = port;
-		pod->port_known = true;
+		pod->port_generation = generation;
 	}
 	return pod->port_service;
+}
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+/* Its containers have ended: its address is somebody else's soon. */
+static bool has_ended(const struct nt_object *o)
+{
+	const struct nt_object_pod *pod = nt_object_pod(o);
+
+	return pod && (pod->phase == NT_POD_SUCCEEDED || pod->phase == NT_POD_FAILED);
+}
+
+/* The names of its Services in one block; NULL: it has none, or no memory. */
+static struct nt_slice *copy_services(const struct nt_enrich_pod *pod, size_t *ret_len)
+{
+	size_t bytes = pod->services_len * sizeof(struct nt_slice);
+	struct nt_slice *names;
+	char *at;
+
+	*ret_len = 0;
+	for (size_t i = 0; i < pod->services_len; i++)
+		bytes += pod->services[i]->full_name.len;
+	names = pod->services_len ? malloc(bytes) : NULL;
+	if (!names)
+		return NULL;
+	at = (char *)(names + pod->services_len);
+	for (size_t i = 0; i < pod->services_len; i++) {
+		struct nt_slice name = pod->services[i]->full_name;
+
+		names[i] = nt_slice_mem(memcpy(at, name.p, name.len), name.len);
+		at += name.len;
+	}
+	*ret_len = pod->services_len;
+	return names;
+}
+
+static void pod_went(struct nt_enrich_index *x, struct nt_enrich_pod *pod, int64_t now_us)
+{
+	struct nt_slice *names = NULL;
+	size_t len = 0;
+
+	if (nt_enrich_index_derive(x, pod) == 0)
+		names = copy_services(pod, &len);
+	nt_enrich_pods_went(&x->pods, &x->addresses, pod, names, len, now_us);
+}
+
+/* Until when the addresses of its new object are its own. */
+static int64_t addresses_until(const struct nt_object *o, const struct nt_enrich_pod *before,
+			       int64_t now_us)
+{
+	if (!has_ended(o))
+		return INT64_MAX;
+	if (!before)
+		return 0; /* it had ended before we saw it */
+	return before->address_until_us < now_us ? before->address_until_us : now_us;
+}
+
+/* The workload stays when it was certain and is not now. */
+static void inherit_workload(struct nt_enrich_index *x, struct nt_enrich_pod *pod,
+			     const struct nt_enrich_pod *before)
+{
+	derive_workload(x, pod);
+	if (before && before->workload.object && !before->workload.guessed && pod->workload.guessed)
+		nt_enrich_pod_set_workload(pod, &before->workload);
+}
+
+static void change_pod(struct nt_enrich_index *x, const struct nt_object *before,
+		       const struct nt_object *after, int64_t now_us)
+{
+	const struct nt_object *any = after ?: before;
+	struct nt_enrich_pod *old = nt_enrich_pods_live(&x->pods, any->namespace_, any->name);
+	struct nt_enrich_pod *new;
+
+	if (old && (!after || !nt_slice_eq(old->object->uid, after->uid))) {
+		pod_went(x, old, now_us);
+		old = NULL;
+	}
+	if (!after)
+		return;
+	new = nt_enrich_pods_add(&x->pods, &x->addresses, after,
+				 addresses_until(after, old, now_us));
+	if (!new)
+		x->lost++;
+	else
+		inherit_workload(x, new, old);
+	if (old)
+		nt_enrich_pods_drop(&x->pods, &x->addresses, old);
+}
+
+static void change_service(struct nt_enrich_index *x, const struct nt_object *before,
+			   const struct nt_object *after)
+{
+	if (before)
+		nt_enrich_services_drop(&x->services, &x->addresses, before);
+	if (after && nt_enrich_services_put(&x->services, &x->addresses, after) < 0)
+		x->lost++;
+}
+
+void nt_enrich_index_change(struct nt_enrich_index *x, const struct nt_object *before,
+			    const struct nt_object *after, int64_t now_us)
+{
+	struct nt_slice kind = (after ?: before)->kind;
+
+	if (nt_slice_eq(kind, NT_SLICE_LIT("Pod")))
+		change_pod(x, before, after, now_us);
+	else if (nt_slice_eq(kind, NT_SLICE_LIT("Service")) ||
+		 nt_slice_eq(kind, NT_SLICE_LIT("EndpointSlice")) ||
+		 nt_slice_eq(kind, NT_SLICE_LIT("Endpoints")))
+		change_service(x, before, after);
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+static bool was_there(const struct nt_enrich_pod *pod, int64_t at_us)
+{
+	return nt_enrich_since_us(pod->object) <= at_us && at_us < pod->until_us;
+}
+
+struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
+					  struct nt_slice namespace_, struct nt_slice name,
+					  struct nt_slice uid, int64_t at_us)
+{
+	struct nt_enrich_pod *pod = NULL, *found = NULL;
+	size_t there = 0;
+
+	while ((pod = nt_enrich_pods_next(&x->pods, pod, namespace_, name))) {
+		bool both = uid.len && pod->object->uid.len;
+
+		if (both && nt_object_has_uid(pod->object, uid))
+			return pod;
+		if (both || !was_there(pod, at_us))
+			continue;
+		found = pod;
+		there++;
+	}
+	return there == 1 ? found : NULL;
+}
+
+bool nt_enrich_index_any_pod(const struct nt_enrich_index *x, struct nt_slice namespace_,
+			     struct nt_slice name)
+{
+	return nt_enrich_pods_next(&x->pods, NULL, namespace_, name) != NULL;
+}
+
+static bool had_address(const struct nt_enrich_address *a, int64_t at_us)
+{
+	const struct nt_enrich_service *service = a->owner;
+	const struct nt_enrich_pod *pod = a->owner;
+
+	if (a->type == NT_ENRICH_SERVICE)
+		return nt_enrich_since_us(service->object) <= at_us;
+	return a->type == NT_ENRICH_POD && nt_enrich_since_us(pod->object) <= at_us &&
+	       at_us < pod->address_until_us;
+}
+
+struct nt_enrich_at nt_enrich_index_address(const struct nt_enrich_index *x,
+					    const struct nt_addr *ip, int64_t at_us)
+{
+	const struct nt_enrich_address *a = NULL, *found = NULL;
+	struct nt_enrich_at at = { 0 };
+
+	while ((a = nt_enrich_addresses_next(&x->addresses, a, ip))) {
+		if (!had_address(a, at_us) || (found && found->owner == a->owner))
+			continue;
+		if (found)
+			return at;
+		found = a;
+	}
+	if (found && found->type == NT_ENRICH_POD)
+		at.pod = found->owner;
+	else if (found)
+		at.service = found->owner;
+	return at;
+}
+
+static struct nt_enrich_pod *target_of(const struct nt_enrich_index *x,
+				       const struct nt_enrich_address *a, int64_t at_us)
+{
+	const struct nt_enrich_slice *slice = a->owner;
+	const struct nt_object_endpoints *detail = nt_object_endpoints(slice->object);
+	const struct nt_object_endpoint *endpoint = &detail->endpoints[a->index];
+	struct nt_enrich_pod *pod;
+
+	if (!endpoint->pod_name.len)
+		return NULL;
+	pod = nt_enrich_index_pod(x, slice->object->namespace_, endpoint->pod_name,
+				  endpoint->pod_uid, at_us);
+	return pod && was_there(pod, at_us) ? pod : NULL;
+}
+
+struct nt_enrich_endpoint nt_enrich_index_endpoint(const struct nt_enrich_index *x,
+						   const struct nt_addr *ip, uint16_t port,
+						   int64_t at_us)
+{
+	bool services_differ = false, pods_differ = false;
+	const struct nt_enrich_address *a = NULL;
+	struct nt_enrich_endpoint found = { 0 };
+
+	while ((a = nt_enrich_addresses_next(&x->addresses, a, ip))) {
+		const struct nt_enrich_slice *slice = a->owner;
+		struct nt_enrich_pod *pod;
+
+		if (a->type != NT_ENRICH_ENDPOINT || !nt_enrich_slice_has_port(slice, port) ||
+		    slice->object->created_us > at_us)
+			continue;
+		pod = target_of(x, a, at_us);
+		services_differ = services_differ || (found.service.len &&
+						      !nt_slice_eq(found.service, slice->service));
+		pods_differ = pods_differ || (found.pod && pod && found.pod != pod);
+		found.service = slice->service;
+		found.pod = pod ?: found.pod;
+	}
+	if (services_differ)
+		found.service = (struct nt_slice){ 0 };
+	if (pods_differ)
+		found.pod = NULL;
+	return found;
 }

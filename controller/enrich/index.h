@@ -1,59 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside controller/enrich only: pods, Services and addresses of one generation of objects, sorted
- * for finding. What belongs to a pod (workload, Services) is worked out when it is first asked for.
+ * Inside controller/enrich only: pods, Services, endpoints and addresses, kept in the time of each
+ * change of an object. What belongs to a pod (workload, Services) is worked out when it comes or is
+ * first asked for.
  */
 #pragma once
 
-#include "lib/objects/objects.h"
+#include "controller/enrich/pods.h"
+#include "controller/enrich/services.h"
 
-struct nt_enrich_service {
-	const struct nt_object *object;
-	struct nt_slice full_name; /* "namespace/name" */
+struct nt_enrich_index {
+	struct nt_objects *objects; /* borrowed */
+	struct nt_enrich_addresses addresses;
+	struct nt_enrich_pods pods;
+	struct nt_enrich_services services;
+	uint64_t lost; /* objects for which there was no memory */
 };
 
-struct nt_enrich_pod {
-	const struct nt_object *object;
-	struct nt_workload workload;
-	struct nt_slice *services; /* full names of those that select it */
-	size_t services_len;
-	bool derived; /* the three above are set */
-	/* The last answer of nt_enrich_index_service_of: a server's rows have one port. */
-	const struct nt_enrich_service *port_service;
-	uint16_t port;
-	bool port_known;
-};
+/* Empty. -ENOMEM, -EIO; nt_enrich_index_done then, too. */
+int nt_enrich_index_init(struct nt_enrich_index *x, struct nt_objects *objects) NT_MUSTCHECK;
+void nt_enrich_index_done(struct nt_enrich_index *x);
+/* As nt_objects_change_fn says it, at now_us (CLOCK_REALTIME). */
+void nt_enrich_index_change(struct nt_enrich_index *x, const struct nt_object *before,
+			    const struct nt_object *after, int64_t now_us);
 
-/* Whose address it is: one of the two. */
-struct nt_enrich_address {
-	struct nt_addr ip;
+/* Which pod of that name it was: by its UID, else the only one there was at that time. NULL: none,
+ * or it is not certain. */
+struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
+					  struct nt_slice namespace_, struct nt_slice name,
+					  struct nt_slice uid, int64_t at_us);
+/* Is there, or was there, any pod of that name? */
+bool nt_enrich_index_any_pod(const struct nt_enrich_index *x, struct nt_slice namespace_,
+			     struct nt_slice name);
+
+/* Whose address it was at that time: one of the two, or none when several had it. */
+struct nt_enrich_at {
 	struct nt_enrich_pod *pod;
 	const struct nt_enrich_service *service;
 };
-
-struct nt_enrich_index {
-	const struct nt_objects *objects;
-	struct nt_enrich_pod *pods; /* by namespace, name */
-	size_t pods_len;
-	struct nt_enrich_service *services; /* by namespace, name */
-	size_t services_len;
-	struct nt_enrich_address *addresses; /* by address; those with one owner */
-	size_t addresses_len, addresses_cap;
-	struct nt_arena arena; /* names and lists */
+struct nt_enrich_at nt_enrich_index_address(const struct nt_enrich_index *x,
+					    const struct nt_addr *ip, int64_t at_us);
+/* What lists the address and port as an endpoint: the one Service, and the one pod (its targetRef,
+ * for addresses that are not its own). Either is empty when there is none or several. */
+struct nt_enrich_endpoint {
+	struct nt_slice service; /* full name */
+	struct nt_enrich_pod *pod;
 };
+struct nt_enrich_endpoint nt_enrich_index_endpoint(const struct nt_enrich_index *x,
+						   const struct nt_addr *ip, uint16_t port,
+						   int64_t at_us);
 
-/* Of what objects hold now. -ENOMEM; nt_enrich_index_done then, too. */
-int nt_enrich_index_init(struct nt_enrich_index *x, const struct nt_objects *objects) NT_MUSTCHECK;
-void nt_enrich_index_done(struct nt_enrich_index *x);
-
-/* NULL when there is none. */
-struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
-					  struct nt_slice namespace_, struct nt_slice name);
-const struct nt_enrich_address *nt_enrich_index_address(const struct nt_enrich_index *x,
-							const struct nt_addr *ip);
 /* Sets workload and services of the pod; -ENOMEM. */
 int nt_enrich_index_derive(struct nt_enrich_index *x, struct nt_enrich_pod *pod) NT_MUSTCHECK;
 /* The one Service that selects the pod and has this port; NULL when there is none or several. */
-const struct nt_enrich_service *nt_enrich_index_service_of(const struct nt_enrich_index *x,
-							   struct nt_enrich_pod *pod,
-							   uint16_t port);
+const struct nt_enrich_service *
+nt_enrich_index_service_of(struct nt_enrich_index *x, struct nt_enrich_pod *pod, uint16_t port);

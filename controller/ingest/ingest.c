@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "controller/enrich/enrich.h"
+#include "controller/ingest/await.h"
 #include "controller/ingest/nodes.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -27,6 +28,7 @@ struct nt_ingest {
 	pthread_mutex_t lock;
 	struct nt_alerts *alerts;
 	struct nt_objects *objects;
+	struct nt_await await;
 	pthread_mutex_t stats_lock; /* covers all below; taken last */
 	struct nt_ingest_stats stats;
 	struct nt_nodes nodes;
@@ -46,6 +48,7 @@ int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_
 	i->enrich = enrich;
 	pthread_mutex_init(&i->lock, NULL);
 	pthread_mutex_init(&i->stats_lock, NULL);
+	nt_await_init(&i->await);
 	*ret_ingest = i;
 	return 0;
 }
@@ -56,6 +59,7 @@ void nt_ingest_free(struct nt_ingest *i)
 		return;
 	pthread_mutex_destroy(&i->lock);
 	pthread_mutex_destroy(&i->stats_lock);
+	nt_await_done(&i->await);
 	nt_nodes_done(&i->nodes);
 	free(i);
 }
@@ -124,10 +128,16 @@ static void enrich(struct nt_ingest *i, const struct nt_batch *b, struct nt_aren
 {
 	/* The decoder made them, in our arena. */
 	struct nt_record *records = (struct nt_record *)(uintptr_t)b->records;
+	struct nt_batch_endpoint *endpoints = (struct nt_batch_endpoint *)(uintptr_t)b->endpoints;
 
+	if (!i->enrich)
+		return;
+	nt_await_pods(&i->await, &i->lock, i->enrich, b);
 	/* A record for which there was no memory is whole, only with less beside it. */
-	for (size_t k = 0; i->enrich && k < b->records_len; k++)
+	for (size_t k = 0; k < b->records_len; k++)
 		(void)!nt_enrich_record(i->enrich, arena, &records[k]);
+	for (size_t k = 0; k < b->endpoints_len; k++)
+		(void)!nt_enrich_endpoint(i->enrich, arena, &endpoints[k]);
 }
 
 /* The rows of the log, in front; the store has said which records are none. */
@@ -235,6 +245,8 @@ static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *
 			       ARENA_MAX >> 20);
 	if (r == 0)
 		r = check(&batch, err);
+	if (r == 0 && !nt_await_synced(&i->await, i->objects))
+		r = nt_err_set(err, EAGAIN, "the Kubernetes objects are still being read");
 	if (r == 0)
 		r = check_node(i, &batch, clock_offset_us, err);
 	if (r == 0)
@@ -280,11 +292,33 @@ int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err)
 		return 0;
 	pthread_mutex_lock(&i->lock);
 	before = nt_objects_kind_generation(i->objects, alert);
-	(void)nt_objects_poll(i->objects);
+	if (nt_objects_poll(i->objects))
+		nt_await_changed(&i->await);
 	if (i->alerts && nt_objects_kind_generation(i->objects, alert) != before)
 		r = nt_alerts_objects(i->alerts, i->objects, err);
 	pthread_mutex_unlock(&i->lock);
 	return r;
+}
+
+int nt_ingest_await(struct nt_ingest *i, int64_t pod_ns, int64_t sync_ns, struct nt_err *err)
+{
+	return nt_await_start(&i->await, pod_ns, sync_ns) == 0
+		       ? 0
+		       : nt_err_set(err, EIO, "no random octets");
+}
+
+struct nt_ingest_enriched nt_ingest_enriched(struct nt_ingest *i)
+{
+	struct nt_ingest_enriched s = { 0 };
+
+	if (!i->enrich)
+		return s;
+	pthread_mutex_lock(&i->lock);
+	s.enrich = nt_enrich_stats(i->enrich);
+	s.waits = i->await.waits;
+	s.waits_in_vain = i->await.in_vain;
+	pthread_mutex_unlock(&i->lock);
+	return s;
 }
 
 void nt_ingest_objects(struct nt_ingest *i, nt_ingest_objects_fn *fn, void *ctx)
@@ -317,6 +351,8 @@ int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err)
 	int r = 0;
 
 	pthread_mutex_lock(&i->lock);
+	if (i->enrich)
+		nt_enrich_tick(i->enrich);
 	if (i->alerts)
 		r = nt_alerts_tick(i->alerts, now_us, err);
 	pthread_mutex_unlock(&i->lock);

@@ -8,11 +8,11 @@
 #pragma once
 
 #include "controller/alerts/alerts.h"
+#include "controller/enrich/enrich.h"
 #include "controller/store/store.h"
 
 struct nt_ingest;
 struct nt_objects;
-struct nt_enrich;
 struct nt_clock;
 
 struct nt_ingest_stats {
@@ -48,6 +48,17 @@ struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
 
 /* Takes in what changed in the objects; for the loop that watches their descriptor. */
 int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err) NT_MUSTCHECK;
+/* From now on a batch waits for objects that it is ahead of (await.h): up to pod_ns for its pods;
+ * with -EAGAIN until all were read once, sync_ns from now at the most. For objects that come from
+ * an API. */
+int nt_ingest_await(struct nt_ingest *i, int64_t pod_ns, int64_t sync_ns,
+		    struct nt_err *err) NT_MUSTCHECK;
+struct nt_ingest_enriched {
+	struct nt_enrich_stats enrich;
+	uint64_t waits, waits_in_vain; /* batches that waited for pods; without all in the end */
+};
+/* Zero without objects. */
+struct nt_ingest_enriched nt_ingest_enriched(struct nt_ingest *i);
 /* The objects as they are now, NULL when there are none; the lock is held. */
 typedef void nt_ingest_objects_fn(void *ctx, const struct nt_objects *objects);
 void nt_ingest_objects(struct nt_ingest *i, nt_ingest_objects_fn *fn, void *ctx);
@@ -60,7 +71,8 @@ void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx
  * first batch. */
 int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts,
 			 struct nt_err *err) NT_MUSTCHECK;
-/* nt_alerts_tick, nt_alerts_rules and nt_alerts_stats under the lock; nothing without alerts. */
+/* Once a second, in the objects' thread: nt_enrich_tick and nt_alerts_tick under the lock. */
 int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
+/* nt_alerts_rules and nt_alerts_stats under the lock; nothing without alerts. */
 void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx);
 struct nt_alerts_stats nt_ingest_alerts_stats(struct nt_ingest *i);

@@ -271,3 +271,14 @@ bool nt_compact_equal(const struct nt_compact *ca, const struct nt_compact *cb)
 		return json_equal(a->json, b->json);
 	return !form->equal || form->equal(a->detail, b->detail);
 }
+
+const struct nt_object *nt_object_ref(const struct nt_object *o)
+{
+	return &nt_compact_ref(nt_compact_of(o))->object;
+}
+
+void nt_object_unref(const struct nt_object *o)
+{
+	if (o)
+		nt_compact_unref(nt_compact_of(o));
+}

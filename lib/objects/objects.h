@@ -114,9 +114,16 @@ const struct nt_object_service *nt_object_service(const struct nt_object *o);
 const struct nt_object_endpoints *nt_object_endpoints(const struct nt_object *o);
 const struct nt_object_node *nt_object_node(const struct nt_object *o);
 
+/* Keeps a view valid, and what it points to, until it is given back; the store must outlive that.
+ * To give back is for the store's own thread, which shares strings outside of nt_objects_poll. */
+const struct nt_object *nt_object_ref(const struct nt_object *o);
+void nt_object_unref(const struct nt_object *o); /* NULL: nothing happens */
+
 /* Who a pod belongs to: the top of its owner chain as far as the objects tell. */
 struct nt_workload {
 	struct nt_slice kind, name;
+	const struct nt_object *object; /* has the texts: the pod, or an owner */
+	bool guessed; /* an owner's object is not there, its name had to do */
 };
 
 /* A document that could not be taken: file, line, what to do, until the file changes. Or a kind
@@ -227,8 +234,10 @@ bool nt_objects_have_synced(const struct nt_objects *o);
 /* Memory of the objects, of malloc's own overhead not all. */
 size_t nt_objects_bytes(const struct nt_objects *o);
 
-/* Deployment for a ReplicaSet by its name's hash, CronJob for a Job, else the controller owner,
- * else the pod itself. */
+/* Follows the controller owners: ReplicaSet to Deployment, Job to CronJob. Where such a one is not
+ * there: Deployment by the ReplicaSet's name and the pod's hash, CronJob by the Job's name and the
+ * minute in it. Without an owner the pod itself; a static pod (its owner is a Node) is a StaticPod
+ * by its name without the node's. */
 struct nt_workload nt_object_workload(const struct nt_objects *o, const struct nt_object *pod);
 /* Is this Pod the one to which the runtime gave that UID? To a static pod it gives the hash of its
  * configuration, which the mirror pod carries as an annotation (T18). Where one of the two has no

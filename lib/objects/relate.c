@@ -57,35 +57,62 @@ static bool cron_job_of(struct nt_slice job, struct nt_slice *ret_name)
 	return true;
 }
 
-/* Without the owner's object its name may still tell who stands above it. */
-static struct nt_workload guess_above(const struct nt_object *pod,
-				      const struct nt_object_owner *owner)
+/* One of Kubernetes' own, as far as it is said. */
+static bool is_a(const struct nt_object_owner *owner, struct nt_slice group, struct nt_slice kind)
 {
-	struct nt_workload w = { owner->kind, owner->name };
+	struct nt_slice version = owner->api_version;
 
-	if (nt_slice_eq(owner->kind, NT_SLICE_LIT("ReplicaSet")) &&
-	    deployment_of(pod, owner->name, &w.name))
-		w.kind = NT_SLICE_LIT("Deployment");
-	else if (nt_slice_eq(owner->kind, NT_SLICE_LIT("Job")) && cron_job_of(owner->name, &w.name))
-		w.kind = NT_SLICE_LIT("CronJob");
+	if (!nt_slice_eq(owner->kind, kind))
+		return false;
+	return !version.len || (version.len > group.len && version.p[group.len] == '/' &&
+				memcmp(version.p, group.p, group.len) == 0);
+}
+
+/* Without the owner's object its name may still tell who stands above it. of: whose owner it is. */
+static struct nt_workload guess_above(const struct nt_object *pod, const struct nt_object *of)
+{
+	const struct nt_object_owner *owner = of->owner;
+	struct nt_workload w = { owner->kind, owner->name, of, false };
+
+	if (is_a(owner, NT_SLICE_LIT("apps"), NT_SLICE_LIT("ReplicaSet"))) {
+		w.guessed = true;
+		if (deployment_of(pod, owner->name, &w.name))
+			w.kind = NT_SLICE_LIT("Deployment");
+	} else if (is_a(owner, NT_SLICE_LIT("batch"), NT_SLICE_LIT("Job"))) {
+		w.guessed = true;
+		if (cron_job_of(owner->name, &w.name))
+			w.kind = NT_SLICE_LIT("CronJob");
+	}
+	return w;
+}
+
+/* A mirror pod is owned by its node, which ends its name: etcd-node1. */
+static struct nt_workload static_pod(const struct nt_object *pod)
+{
+	struct nt_workload w = { NT_SLICE_LIT("StaticPod"), pod->name, pod, false };
+	struct nt_slice node = pod->owner->name;
+	size_t tail = node.len + 1;
+
+	if (pod->name.len > tail && nt_slice_ends(pod->name, node) &&
+	    pod->name.p[pod->name.len - tail] == '-')
+		w.name.len -= tail;
 	return w;
 }
 
 struct nt_workload nt_object_workload(const struct nt_objects *o, const struct nt_object *pod)
 {
-	struct nt_workload w = { pod->kind, pod->name };
+	struct nt_workload w = { pod->kind, pod->name, pod, false };
 	const struct nt_object *object = pod;
 
 	for (int i = 0; i < OWNERS_MAX && object->owner; i++) {
-		const struct nt_object_owner *owner = object->owner;
+		const struct nt_object *below = object;
 
-		/* The mirror pod of a static pod: its node made it, and is no workload. */
-		if (nt_slice_eq(owner->kind, NT_SLICE_LIT("Node")))
-			break;
-		object = find_owner(o, pod->namespace_, owner);
+		if (nt_slice_eq(object->owner->kind, NT_SLICE_LIT("Node")))
+			return object == pod ? static_pod(pod) : w;
+		object = find_owner(o, pod->namespace_, below->owner);
 		if (!object)
-			return guess_above(pod, owner);
-		w = (struct nt_workload){ object->kind, object->name };
+			return guess_above(pod, below);
+		w = (struct nt_workload){ object->kind, object->name, object, false };
 	}
 	return w;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches as octets into a real store: what is taken, what is refused and why; the token's file. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "controller/ingest/ingest.h"
@@ -8,6 +9,7 @@
 #include "controller/ingest/token.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/objects/objects.h"
 #include "tests/unit/store_fixture.h"
 
 static struct nt_ingest *new_ingest(void)
@@ -49,6 +51,101 @@ START_TEST(batch_is_taken_once)
 	ck_assert_uint_eq(stats.unlogged_packets, 7);
 	ck_assert_uint_eq(stats.refused + stats.failed, 0);
 	nt_ingest_free(i);
+}
+END_TEST
+
+/* --- waiting for pods ------------------------------------------------------------------------- */
+
+static char objects_folder[128], objects_file[160];
+static struct nt_objects *objects;
+static struct nt_enrich *enrich;
+static struct nt_clock objects_clock;
+
+static struct nt_ingest *new_enriching(void)
+{
+	struct nt_ingest *i = NULL;
+
+	snprintf(objects_folder, sizeof(objects_folder), "%s/objects", folder);
+	snprintf(objects_file, sizeof(objects_file), "%s/a.yaml", objects_folder);
+	ck_assert_int_eq(mkdir(objects_folder, 0700), 0);
+	objects_clock = nt_clock_virtual(0, (T0_US + 60000000) * NT_NS_PER_US);
+	ck_assert_int_eq(nt_objects_open_dir(objects_folder, &objects, &err), 0);
+	ck_assert_int_eq(nt_enrich_new(objects, &objects_clock, &enrich, &err), 0);
+	ck_assert_int_eq(nt_ingest_new(store, objects, enrich, &i, &err), 0);
+	return i;
+}
+
+static void free_enriching(struct nt_ingest *i)
+{
+	nt_ingest_free(i);
+	nt_enrich_free(enrich);
+	nt_objects_free(objects);
+	(void)unlink(objects_file);
+	(void)rmdir(objects_folder);
+}
+
+static void *send_in_thread(void *ctx)
+{
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	enum nt_store_outcome outcome;
+
+	r.client_uid = NT_SLICE_LIT("late");
+	ck_assert_int_eq(send_batch(ctx, &batch, &outcome), 0);
+	return NULL;
+}
+
+/* The batch is first, its pod's object comes while it waits. */
+START_TEST(batch_waits_for_its_pod)
+{
+	struct nt_ingest *i = new_enriching();
+	struct nt_ingest_enriched s;
+	pthread_t thread;
+	FILE *f;
+
+	ck_assert_int_eq(nt_ingest_await(i, 60 * NT_NS_PER_S, NT_NS_PER_S, &err), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_in_thread, i), 0);
+	while (nt_ingest_enriched(i).waits == 0)
+		usleep(1000);
+	f = fopen(objects_file, "we");
+	ck_assert(f &&
+		  fputs("apiVersion: v1\nkind: Pod\nmetadata: {name: web-1, namespace: shop, "
+			"uid: late}\n",
+			f) >= 0 &&
+		  fclose(f) == 0);
+	ck_assert_int_eq(nt_ingest_poll_objects(i, &err), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	s = nt_ingest_enriched(i);
+	ck_assert_uint_eq(s.waits, 1);
+	ck_assert_uint_eq(s.waits_in_vain, 0);
+	ck_assert_uint_eq(s.enrich.rows_there, 1);
+	ck_assert_uint_eq(nt_ingest_stats(i).records, 1);
+	free_enriching(i);
+}
+END_TEST
+
+/* A pod that nobody has an object of holds its rows up once. */
+START_TEST(batch_waits_in_vain_once)
+{
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	struct nt_ingest *i = new_enriching();
+	enum nt_store_outcome outcome;
+	struct nt_ingest_enriched s;
+
+	r.client_uid = NT_SLICE_LIT("never");
+	ck_assert_int_eq(nt_ingest_await(i, NT_NS_PER_MS, NT_NS_PER_S, &err), 0);
+	for (batch.seq = 1; batch.seq <= 3; batch.seq++)
+		ck_assert_int_eq(send_batch(i, &batch, &outcome), 0);
+	s = nt_ingest_enriched(i);
+	ck_assert_uint_eq(s.waits, 1);
+	ck_assert_uint_eq(s.waits_in_vain, 1);
+	ck_assert_uint_eq(s.enrich.rows_unknown, 3);
+	/* A client that no runtime named is no pod to wait for. */
+	r.client_uid = NT_SLICE_LIT("");
+	ck_assert_int_eq(send_batch(i, &batch, &outcome), 0);
+	ck_assert_uint_eq(nt_ingest_enriched(i).waits, 1);
+	free_enriching(i);
 }
 END_TEST
 
@@ -267,6 +364,8 @@ int main(void)
 	TCase *tc = tcase_create("ingest");
 
 	tcase_add_test(tc, batch_is_taken_once);
+	tcase_add_test(tc, batch_waits_for_its_pod);
+	tcase_add_test(tc, batch_waits_in_vain_once);
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
 	tcase_add_test(tc, clocks_are_noted_by_node);
 	tcase_add_test(tc, nodes_are_bounded);

@@ -25,7 +25,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/inclu
 
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap lib/policy lib/http lib/kube
-DATAPLANE := dataplane/taps dataplane/agent dataplane/installer
+DATAPLANE := dataplane/taps dataplane/agent dataplane/installer dataplane/doctor
 CONTROLLER := controller controller/store controller/alerts controller/ingest controller/enrich
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
@@ -105,7 +105,7 @@ $(BUILD)/lib/stub.a: dataplane/installer/stub.S $(BUILD)/nametap-stub
 	$(call say,AR,stub) $(CC) -c -DNT_STUB='"$(BUILD)/nametap-stub"' -o $(BUILD)/lib/stub.o $< && \
 		rm -f $@ && ar rcs $@ $(BUILD)/lib/stub.o
 
-$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/agent dataplane/installer dataplane/taps $(LIB)) $(BUILD)/lib/stub.a
+$(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/doctor dataplane/agent dataplane/installer dataplane/taps $(LIB)) $(BUILD)/lib/stub.a
 	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a

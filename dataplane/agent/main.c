@@ -10,6 +10,7 @@
 #include "dataplane/agent/daemon.h"
 #include "dataplane/agent/nodelock.h"
 #include "dataplane/agent/uninstall.h"
+#include "dataplane/doctor/doctor.h"
 #include "dataplane/installer/command.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
 		return nt_uninstall_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "install") == 0)
 		return nt_install_command(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+		return nt_doctor_command(argc - 1, argv + 1);
 	r = nt_options_parse(argc, argv, &options, &err);
 	if (r == NT_OPTIONS_HELP || r == NT_OPTIONS_VERSION) {
 		fputs(r == NT_OPTIONS_HELP ? nt_options_usage : "nametap-agent " VERSION "\n",

@@ -19,7 +19,7 @@
 
 const char nt_options_usage[] =
 	"usage: nametap-agent --controller URL [options]\n"
-	"       nametap-agent uninstall [options]\n"
+	"       nametap-agent install | uninstall | doctor [options]\n"
 	"Reads the DNS packets of this node's tapped pods and ships them as log records.\n\n"
 	"  --controller URL      where batches go, for example http://127.0.0.1:8080\n"
 	"  --node NAME           name of this node in the log (default: the host name)\n"
@@ -349,8 +349,6 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 
 static int check(const struct nt_options *o, struct nt_err *err)
 {
-	if (!o->controller)
-		return nt_err_set(err, EINVAL, "--controller is missing");
 	if (o->ca_file && o->ca_configmap)
 		return nt_err_set(err, EINVAL, "--ca-file and --ca-configmap: one of them");
 	if (o->ca_configmap)
@@ -360,7 +358,7 @@ static int check(const struct nt_options *o, struct nt_err *err)
 	return 0;
 }
 
-int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, struct nt_err *err)
+int nt_options_parse_some(int argc, char **argv, struct nt_options *ret_options, struct nt_err *err)
 {
 	static char host[256], cache[PATH_MAX];
 	struct nt_options o = {
@@ -416,4 +414,17 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, stru
 	if (r == 0)
 		*ret_options = o;
 	return r;
+}
+
+int nt_options_parse(int argc, char **argv, struct nt_options *ret_options, struct nt_err *err)
+{
+	struct nt_options o;
+	int r = nt_options_parse_some(argc, argv, &o, err);
+
+	if (r != NT_OPTIONS_RUN)
+		return r;
+	if (!o.controller)
+		return nt_err_set(err, EINVAL, "--controller is missing");
+	*ret_options = o;
+	return NT_OPTIONS_RUN;
 }

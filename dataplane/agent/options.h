@@ -43,4 +43,7 @@ enum nt_options_action {
 /* Returns an action, or -EINVAL with the mistake in err. */
 int nt_options_parse(int argc, char **argv, struct nt_options *ret_options,
 		     struct nt_err *err) NT_MUSTCHECK;
+/* The same without --controller being needed: for who looks at an agent and is none. */
+int nt_options_parse_some(int argc, char **argv, struct nt_options *ret_options,
+			  struct nt_err *err) NT_MUSTCHECK;
 extern const char nt_options_usage[];

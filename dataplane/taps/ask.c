@@ -90,6 +90,26 @@ static int check_answer(const struct nt_answer *a, ssize_t len, const char *stat
 	return 0;
 }
 
+int nt_ask_peer(const char *state_dir, pid_t *ret_pid, struct nt_err *err)
+{
+	struct nt_clock clock = nt_clock_system();
+	int64_t deadline = nt_clock_boot(&clock) + (int64_t)NT_ASK_TIMEOUT_MS * 1000000;
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int r;
+
+	if (fd == -1)
+		return nt_err_sys(err, errno, "make a socket");
+	r = connect_agent(fd, state_dir, deadline);
+	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1)
+		r = -errno;
+	if (r < 0)
+		return nt_err_sys(err, -r, "ask the agent at %s/%s", state_dir, NT_ASK_SOCKET);
+	*ret_pid = peer.pid;
+	return 0;
+}
+
 int nt_ask_agent(const char *state_dir, const struct nt_ask *ask, int timeout_ms,
 		 struct nt_answer *ret_answer, struct nt_err *err)
 {

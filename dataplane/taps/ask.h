@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "dataplane/abi.h"
 #include "lib/base/err.h"
 
@@ -43,6 +45,10 @@ struct nt_answer {
 	char msg[240];
 };
 _Static_assert(sizeof(struct nt_answer) == 256, "struct nt_answer is part of the contract");
+
+/* Who listens there, by the kernel's word: also an agent that is stopped or stuck. -errno as below.
+ */
+int nt_ask_peer(const char *state_dir, pid_t *ret_pid, struct nt_err *err) NT_MUSTCHECK;
 
 /* Asks and waits at most timeout_ms. -ECONNREFUSED or -ENOENT: no agent; -ETIMEDOUT; -EPROTO:
  * the two are of different versions, or the agent hung up. */

@@ -126,6 +126,17 @@ static void free_call(struct nt_kube_call *c)
 	free(c);
 }
 
+static int64_t date_of(CURL *easy)
+{
+	struct curl_header *date;
+	time_t second;
+
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) != CURLHE_OK)
+		return 0;
+	second = curl_getdate(date->value, NULL);
+	return second > 0 ? second : 0;
+}
+
 static void on_done(void *ctx, CURLcode code)
 {
 	struct nt_kube_call *c = ctx;
@@ -140,6 +151,7 @@ static void on_done(void *ctx, CURLcode code)
 	} else {
 		answer.status = (int)status;
 		answer.body = nt_slice_mem(c->answer.p, c->answer.len);
+		answer.date_s = date_of(c->easy);
 		/* An hour is what nobody should have to wait for longer. */
 		answer.retry_after_ns = (wait_s > 3600 ? 3600 : wait_s) * NT_NS_PER_S;
 		if (status >= 300)

@@ -20,6 +20,7 @@ struct nt_kube_call;
 struct nt_kube_answer {
 	int status; /* of HTTP; 0: there was none, the reason is in error */
 	struct nt_slice body; /* valid until the function returns; empty when data_fn took it */
+	int64_t date_s; /* the server's clock when it answered, by its header Date; 0: none */
 	int64_t retry_after_ns; /* what the server asked for; 0: nothing */
 	/* status 0: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH (no such name or route), EPROTO (TLS),
 	 * EFBIG (the body), ECANCELED (data_fn), EIO; with what, where and what to do. From 300 on:

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/cli/advice.h"
 #include "api/cli/row.h"
 #include "api/cli/text.h"
 #include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
+#include "lib/record/advice.h"
 #include "tests/unit/suite.h"
 
 static void assert_plain(const struct nt_buf *b)

@@ -2,10 +2,13 @@
 /* What to do about what the log could not hold, by the reason of UNLOGGED rows. */
 #pragma once
 
+#include <stdbool.h>
+
 struct nt_advice {
 	const char *reason;
 	const char *what; /* the packets, in words */
 	const char *todo;
+	bool is_usual; /* nothing is broken where there are some */
 };
 
 /* The one of that reason; of an unknown one a general one, never NULL. */

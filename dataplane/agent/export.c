@@ -237,9 +237,17 @@ static void failed(struct nt_export *e, CURLcode code, long status)
 			 e->error[0] ? e->error : curl_easy_strerror(code), advice(code));
 	else
 		snprintf(why, sizeof(why), "status %ld%s", status,
-			 status == 401 || status == 403 ? ", the token is not accepted" : "");
+			 status == 401 || status == 403 ? ", the token is not accepted"
+			 : status == 400 ? ", it is older than this agent: the controller first"
+					 : "");
 	log_fault(e, code != CURLE_OK ? -(long)code - 1 : status, why);
 	pause_attempts(e);
+}
+
+/* A controller older than this agent: it will read the batch when it is brought up to date. */
+static bool is_too_new(const struct nt_export *e, long status)
+{
+	return status == 400 && strstr(nt_buf_str(&e->answer), "is not known here, only");
 }
 
 static void finish(void *ctx, CURLcode code)
@@ -250,6 +258,8 @@ static void finish(void *ctx, CURLcode code)
 	curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code == CURLE_OK && (status == 200 || status == 204))
 		acknowledged(e);
+	else if (code == CURLE_OK && is_too_new(e, status))
+		failed(e, code, status);
 	else if (code == CURLE_OK && (status == 400 || status == 413 || status == 422))
 		refused(e, status);
 	else

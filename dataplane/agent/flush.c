@@ -9,6 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/record/codec.h"
+#include "lib/record/expand.h"
 #include "lib/record/wire.h"
 
 /* A pod whose DEL came less than this ago may have packets between the tap and the ring. */
@@ -201,13 +202,11 @@ static void state_owed(struct nt_agent *a)
 static void finish_row(struct nt_agent_pod *pod, const struct nt_row_owner *owner,
 		       struct nt_row *row)
 {
-	const struct nt_tally *t = &row->tally;
-
 	row->resolver = pod->answered;
 	if (row->type == NT_RECORD_LOG)
-		pod->rows_logged += row->transport == IPPROTO_TCP ? 0 : t->queries + t->replies;
+		pod->rows_logged += row->transport == IPPROTO_TCP ? 0 : nt_row_packets(row);
 	else if (!owner->written_off)
-		pod->rows_unlogged += t->count;
+		pod->rows_unlogged += row->tally->count;
 }
 
 /* What is known only now: who turned out to be a resolver, whether the clock stepped, and how many
@@ -224,10 +223,11 @@ static void finish_rows(struct nt_agent *a, struct nt_row *rows, size_t len, boo
 			pod->stream > pod->stored_stream ? pod->stream - pod->stored_stream : 0;
 	}
 	for (size_t i = 0; i < len; i++) {
-		rows[i].tally.clock_step |= clock_step;
-		while (at < owners_len && owners[at].row_id < rows[i].tally.id)
+		if (clock_step)
+			nt_row_set_clock_step(&rows[i]);
+		while (at < owners_len && owners[at].row_id < rows[i].id)
 			at++;
-		if (at == owners_len || owners[at].row_id != rows[i].tally.id)
+		if (at == owners_len || owners[at].row_id != rows[i].id)
 			continue;
 		pod = nt_podtable_find(&a->pods, owners[at].ep_id);
 		if (pod)
@@ -382,17 +382,36 @@ static void parts_done(struct parts *p)
 	nt_buf_done(&p->state);
 }
 
+/* Makes the rows' records from their octets. bases: those of the rows. */
+static int read_bases(const struct nt_aggregate *rows, struct nt_arena *arena,
+		      struct nt_row_reader *ret_reader, struct nt_err *err)
+{
+	const struct nt_slice *octets;
+	size_t len = nt_aggregate_bases(rows, &octets);
+	struct nt_base *bases = nt_arena_alloc(arena, len * sizeof(*bases));
+	int r = bases ? 0 : nt_err_set(err, ENOMEM, "no memory to write a batch");
+
+	for (size_t i = 0; r == 0 && i < len; i++)
+		r = nt_base_from_wire(octets[i], arena, &bases[i], err);
+	*ret_reader = (struct nt_row_reader){ .bases = bases, .bases_len = len };
+	return r;
+}
+
 /* Sixteen pods together can fill the pairing table with names that are too much for one batch. */
-static int put_light(const struct nt_row *row, struct nt_buf *out, struct nt_err *err)
+static int put_light(const struct nt_row *row, struct nt_row_reader *reader, struct nt_buf *out,
+		     struct nt_err *err)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(SIZE_MAX);
 	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_slice octets;
 	struct nt_record r;
 	size_t at;
 	int result;
 
 	nt_row_wire(row, &wire);
-	result = nt_record_from_wire(nt_slice_mem(wire.p, wire.len), &arena, &r, err);
+	octets = nt_slice_mem(wire.p, wire.len);
+	result = row->is_lookup ? nt_row_from_wire(reader, octets, &arena, &r, err)
+				: nt_record_from_wire(octets, &arena, &r, err);
 	if (result < 0)
 		return result;
 	nt_record_lighten(&r);
@@ -402,19 +421,30 @@ static int put_light(const struct nt_row *row, struct nt_buf *out, struct nt_err
 	return 0;
 }
 
+static int put_light_rows(struct nt_agent *a, struct nt_buf *out, struct nt_err *err)
+{
+	_cleanup_arena_ struct nt_arena arena = NT_ARENA(SIZE_MAX);
+	struct nt_row_reader reader;
+	struct nt_row *rows;
+	size_t len = nt_aggregate_rows(a->rows, &rows);
+	int r = read_bases(a->rows, &arena, &reader, err);
+
+	reader.names = a->names;
+	for (size_t i = 0; i < len && r == 0 && nt_buf_ok(out); i++)
+		r = put_light(&rows[i], &reader, out, err);
+	return r;
+}
+
 static int put_rows(struct nt_agent *a, bool light, struct nt_buf *out, struct nt_err *err)
 {
 	struct nt_row *rows;
 	size_t len = nt_aggregate_rows(a->rows, &rows);
-	int r = 0;
 
-	for (size_t i = 0; i < len && r == 0 && nt_buf_ok(out); i++) {
-		if (light)
-			r = put_light(&rows[i], out, err);
-		else
-			nt_row_put(&rows[i], NT_BATCH_RECORD, out);
-	}
-	return r;
+	if (light)
+		return put_light_rows(a, out, err);
+	for (size_t i = 0; i < len; i++)
+		nt_row_put(&rows[i], out);
+	return 0;
 }
 
 static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct nt_err *err)
@@ -424,6 +454,7 @@ static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct n
 		.spool = nt_slice_str(nt_spool_uuid(a->spool)),
 		.seq = nt_spool_next(a->spool),
 		.created_us = nt_clock_real(a->clock) / NT_NS_PER_US,
+		.cluster_domain = nt_slice_str(a->config.cluster_domain),
 		.ranges = (const struct nt_batch_range *)p->ranges.p,
 		.ranges_len = p->ranges.len / sizeof(struct nt_batch_range),
 		.endpoints = (const struct nt_batch_endpoint *)p->endpoints.p,
@@ -435,6 +466,8 @@ static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct n
 	};
 	int r;
 
+	if (!light)
+		batch.bases_len = nt_aggregate_bases(a->rows, &batch.bases);
 	nt_buf_reset(&p->wire);
 	nt_buf_reset(&p->state);
 	(void)nt_buf_reserve(&p->wire, nt_aggregate_bytes(a->rows)); /* more than they need */

@@ -229,21 +229,21 @@ static struct nt_slice policy_of(const struct nt_agent *a, const struct nt_pair_
 }
 
 /* Which of its clients the pod as a server is asked by; 0 for its own lookups. */
-static uint64_t client_of(const struct nt_agent *a, const struct nt_record *r)
+static uint64_t client_of(const struct nt_agent *a, const struct nt_flow *flow)
 {
-	if (r->side == NT_SIDE_CLIENT)
+	if (flow->side == NT_SIDE_CLIENT)
 		return 0;
-	return nt_siphash(&a->client_key, nt_slice_mem(&r->client_ip, sizeof(r->client_ip)));
+	return nt_siphash(&a->client_key, nt_slice_mem(&flow->client, sizeof(flow->client)));
 }
 
 /* A new row is the last one. */
-static void took(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_record *r,
+static void took(struct nt_agent *a, struct nt_agent_pod *pod, enum nt_side side,
 		 enum nt_fold depth, uint64_t client)
 {
 	struct nt_row *rows;
 	size_t len = nt_aggregate_rows(a->rows, &rows);
 
-	nt_rowshare_took(&pod->rowshare, r, depth, client, rows[len - 1].octets_len);
+	nt_rowshare_took(&pod->rowshare, side, depth, client, rows[len - 1].octets_len);
 }
 
 /* Under fewer and fewer keys, until there is a row for it. */
@@ -258,33 +258,16 @@ static uint64_t place_folded(struct nt_agent *a, struct nt_agent_pod *pod, struc
 
 	for (enum nt_fold depth = NT_FOLD_NONE + 1; depth < NT_FOLD_MAX && !id && !may_add;
 	     depth++) {
-		may_add = nt_rowshare_allows(&pod->rowshare, r, depth, client, a->rows_now);
+		may_add = nt_rowshare_allows(&pod->rowshare, r->side, depth, client, a->rows_now);
 		*r = whole;
 		if (nt_record_fold(r, depth, nt_names_under(a->names, &whole), &own,
 				   nt_aggregate_arena(a->rows)) < 0)
 			return 0;
 		id = nt_aggregate_commit_folded(a->rows, whole.qname, may_add);
 		if (id > a->last_row_id)
-			took(a, pod, r, depth, client);
+			took(a, pod, r->side, depth, client);
 	}
 	a->stats.folded += id != 0;
-	return id;
-}
-
-/*
- * The open row stays, or goes into one that is there. A pod that has had its share of the
- * interval's rows gets no new ones: its records are folded (T10).
- */
-static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, struct nt_record *r)
-{
-	uint64_t client = client_of(a, r), id;
-	bool may_add = nt_rowshare_allows(&pod->rowshare, r, NT_FOLD_NONE, client, a->rows_now);
-
-	id = nt_aggregate_commit(a->rows, may_add);
-	if (!id && !may_add)
-		return place_folded(a, pod, r, client);
-	if (id > a->last_row_id)
-		took(a, pod, r, NT_FOLD_NONE, client);
 	return id;
 }
 
@@ -297,22 +280,64 @@ static const struct nt_identity *identity_of(struct nt_agent *a, struct nt_agent
 	return nt_agent_pod_who(pod, a->node, family);
 }
 
+/* What a record is made of. */
+struct arrival {
+	const struct nt_txn *txn;
+	const struct nt_identity *who;
+	struct nt_time_base time;
+	struct nt_slice policy;
+};
+
+/* NULL without memory. */
+static struct nt_record *make_record(struct nt_agent *a, const struct arrival *m)
+{
+	struct nt_record *r = nt_aggregate_begin(a->rows);
+
+	if (!r || nt_record_from_txn(m->txn, m->who, &m->time, a->names,
+				     nt_aggregate_arena(a->rows), r) < 0)
+		return NULL;
+	r->policy = m->policy;
+	return r;
+}
+
+/*
+ * A row of its own, or one that is there. A pod that has had its share of the interval's rows gets
+ * no new ones: its records are folded (T10).
+ */
+static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct arrival *m)
+{
+	const struct nt_flow *flow = &m->txn->query->flow;
+	enum nt_side side = flow->side == NT_SIDE_SERVER ? NT_SIDE_SERVER : NT_SIDE_CLIENT;
+	uint64_t client = client_of(a, flow), id;
+	bool may_add =
+		nt_rowshare_allows(&pod->rowshare, side, NT_FOLD_NONE, client, a->rows_now);
+	bool taken = nt_aggregate_take(a->rows, m->txn, m->who, &m->time, m->policy);
+	struct nt_record *r = taken ? NULL : make_record(a, m);
+
+	if (!taken && !r)
+		return 0;
+	id = taken ? nt_aggregate_commit_taken(a->rows, may_add)
+		   : nt_aggregate_commit(a->rows, may_add);
+	if (!id && !may_add) {
+		r = r ? r : make_record(a, m);
+		return r ? place_folded(a, pod, r, client) : 0;
+	}
+	if (id > a->last_row_id)
+		took(a, pod, side, NT_FOLD_NONE, client);
+	return id;
+}
+
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
-	const struct nt_identity *who = identity_of(a, pod, &txn->query->flow);
-	struct nt_time_base time =
-		nt_timebase_at(&a->timebase, txn->reply ? txn->reply_ns : txn->query->last_ns);
-	struct nt_record *record = nt_aggregate_begin(a->rows);
-	uint64_t id = 0;
-	int r;
+	const struct arrival m = {
+		.txn = txn,
+		.who = identity_of(a, pod, &txn->query->flow),
+		.time = nt_timebase_at(&a->timebase,
+				       txn->reply ? txn->reply_ns : txn->query->last_ns),
+		.policy = policy_of(a, &txn->query->mark),
+	};
+	uint64_t id = place(a, pod, &m);
 
-	if (!record)
-		return 0;
-	r = nt_record_from_txn(txn, who, &time, a->names, nt_aggregate_arena(a->rows), record);
-	if (r < 0)
-		return 0;
-	record->policy = policy_of(a, &txn->query->mark);
-	id = place(a, pod, record);
 	nt_agent_row_owned(a, id, pod->pod.ep_id, false);
 	a->full = is_full(a);
 	return id;

@@ -81,6 +81,8 @@ struct nt_agent_pod *nt_podtable_put(struct nt_podtable *p, const struct nt_pod 
 		entry = add(p, pod->ep_id);
 	if (!entry || pod->version != NT_ABI_VERSION)
 		return entry;
+	if (memcmp(&entry->pod, pod, sizeof(*pod)) != 0)
+		entry->version++;
 	entry->pod = *pod;
 	nt_pod_terminate(&entry->pod);
 	entry->known = true;
@@ -208,6 +210,7 @@ const struct nt_identity *nt_agent_pod_who(struct nt_agent_pod *pod, struct nt_s
 {
 	if (!pod->who.node.p)
 		make_who(pod, node);
+	pod->who.version = pod->version;
 	pod->who.role = pod->resolver ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD;
 	pod->who.ip = nt_agent_pod_ip_of(pod, family);
 	return &pod->who;

@@ -45,6 +45,7 @@ const char *nt_owed_strerror(int error);
 
 struct nt_agent_pod {
 	struct nt_pod pod; /* ep_id is set in any case */
+	uint32_t version; /* of it: counts changes */
 	bool known; /* false: the pinned map had no such pod */
 	bool resolver; /* role of this interval's rows */
 	bool answered; /* it answered a query: a resolver when the interval ends */

@@ -29,13 +29,13 @@ static size_t bucket_of(enum nt_fold depth, uint64_t client)
 	return (size_t)depth * NT_ROWSHARE_CLIENTS + client % NT_ROWSHARE_CLIENTS;
 }
 
-bool nt_rowshare_allows(const struct nt_rowshare *s, const struct nt_record *r, enum nt_fold depth,
+bool nt_rowshare_allows(const struct nt_rowshare *s, enum nt_side side, enum nt_fold depth,
 			uint64_t client, uint32_t limit)
 {
-	bool by_client = r->side == NT_SIDE_SERVER && (int)depth < DEPTHS_BY_CLIENT;
+	bool by_client = side == NT_SIDE_SERVER && (int)depth < DEPTHS_BY_CLIENT;
 	uint32_t bound = bound_of(depth, limit), used;
 
-	if (r->side == NT_SIDE_CLIENT)
+	if (side == NT_SIDE_CLIENT)
 		return s->own[depth] < bound;
 	used = s->served[depth];
 	if (by_client)
@@ -45,13 +45,13 @@ bool nt_rowshare_allows(const struct nt_rowshare *s, const struct nt_record *r, 
 	return !by_client || !s->clients || s->clients[bucket_of(depth, client)] < bound - used;
 }
 
-void nt_rowshare_took(struct nt_rowshare *s, const struct nt_record *r, enum nt_fold depth,
+void nt_rowshare_took(struct nt_rowshare *s, enum nt_side side, enum nt_fold depth,
 		      uint64_t client, uint32_t octets)
 {
 	uint32_t rows = 1 + octets / NT_ROWSHARE_OCTETS;
 	uint16_t *n;
 
-	if (r->side == NT_SIDE_CLIENT) {
+	if (side == NT_SIDE_CLIENT) {
 		s->own[depth] += rows;
 		return;
 	}

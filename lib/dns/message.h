@@ -115,6 +115,11 @@ bool nt_dns_next(const struct nt_dns_msg *msg, struct nt_dns_iter *it, struct nt
 /* Appends RDATA in presentation form (one line, RFC 1035/3597/9460; names in lower case without the
  * final dot, TXT strings quoted, unknown types as `\# LEN HEX`). */
 void nt_rdata_format(const struct nt_dns_msg *msg, const struct nt_dns_rr *rr, struct nt_buf *out);
+/* Appends RDATA as octets that need no message: its names uncompressed and in lower case. */
+void nt_rdata_octets(const struct nt_dns_msg *msg, const struct nt_dns_rr *rr, struct nt_buf *out);
+/* Such octets, of whatever origin, to what nt_rdata_format would say. 0, or -enum nt_dns_error. */
+int nt_rdata_text(uint16_t type, uint16_t class_, struct nt_slice octets,
+		  struct nt_buf *out) NT_MUSTCHECK;
 
 /* IANA mnemonic or TYPE64 / CLASS3 / RCODE24 / OPCODE9 (RFC 3597). Never NULL; out is scratch. */
 const char *nt_dns_type_name(uint16_t type, char out[16]);

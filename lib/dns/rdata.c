@@ -399,3 +399,37 @@ void nt_rdata_format(const struct nt_dns_msg *msg, const struct nt_dns_rr *rr, s
 	else
 		format_unknown(&w, out);
 }
+
+/* RFC 1035, 4.1.4: names are all that depends on the message around the data. */
+void nt_rdata_octets(const struct nt_dns_msg *msg, const struct nt_dns_rr *rr, struct nt_buf *out)
+{
+	struct nt_rdata_walk w = walk_over(msg->wire, rr);
+	const char *fields = fields_of(rr);
+	size_t at = w.c.at;
+	struct nt_name name;
+
+	for (const char *f = fields ? fields : ""; *f; f++) {
+		if (*f != 'n') {
+			walk_field(&w, *f, rr->type);
+			continue;
+		}
+		nt_buf_add(out, w.c.start + at, w.c.at - at);
+		nt_name_read(&w.c, &name);
+		nt_buf_add(out, name.wire, name.len);
+		at = w.c.at;
+	}
+	nt_buf_add(out, w.c.start + at, w.c.len - at);
+}
+
+int nt_rdata_text(uint16_t type, uint16_t class_, struct nt_slice octets, struct nt_buf *out)
+{
+	const struct nt_dns_rr rr = { .type = type,
+				      .class_ = class_,
+				      .rdata_len = (uint16_t)octets.len };
+	const struct nt_dns_msg msg = { .wire = octets };
+	int r = octets.len <= UINT16_MAX ? nt_rdata_check(octets, &rr) : -NT_DNS_ERDATA;
+
+	if (r == 0)
+		nt_rdata_format(&msg, &rr, out);
+	return r;
+}

@@ -9,6 +9,9 @@
 #include "lib/base/hash.h"
 #include "lib/base/hll.h"
 #include "lib/dns/siphash.h"
+#include "lib/record/batch.h"
+#include "lib/record/expand.h"
+#include "lib/record/lookup.h"
 #include "lib/record/unroll.h"
 #include "lib/record/wire.h"
 
@@ -25,6 +28,18 @@ struct slot {
 	uint32_t tag; /* of its hash, the part that did not choose the slot */
 };
 
+/* Whose lookups of whom have a base in common: all that nt_record_ends looks at. Compared as
+ * octets, so there is no padding. */
+struct base_key {
+	struct nt_flow flow; /* without what differs from lookup to lookup */
+	struct nt_addr answering; /* the reply's source, family 0: as in flow */
+	uint8_t role;
+	uint16_t answering_port;
+	uint32_t version;
+};
+_Static_assert(sizeof(struct base_key) == sizeof(struct nt_flow) + sizeof(struct nt_addr) + 7,
+	       "base_key has padding");
+
 struct nt_aggregate {
 	struct nt_row *rows; /* rows_len of rows_cap */
 	struct slot *slots; /* a power of two, twice rows_cap or more */
@@ -34,6 +49,12 @@ struct nt_aggregate {
 	bool has_folded; /* rows with names */
 	uint64_t next_id;
 	struct nt_arena arena; /* of the rows */
+	/* Bases: octets and keys by number, and an open hash of numbers plus one. */
+	struct nt_slice *bases;
+	struct base_key *base_keys;
+	uint32_t *base_slots;
+	size_t bases_len, bases_cap; /* slots: a power of two, twice bases_cap */
+	struct nt_lookup lookup; /* that is being made */
 	struct nt_record record; /* that is being made */
 	struct nt_arena text; /* of it */
 	struct nt_buf wire; /* scratch: its octets */
@@ -72,6 +93,9 @@ void nt_aggregate_free(struct nt_aggregate *a)
 		return;
 	free(a->rows);
 	free(a->slots);
+	free(a->bases);
+	free(a->base_keys);
+	free(a->base_slots);
 	nt_arena_done(&a->arena);
 	nt_arena_done(&a->text);
 	nt_buf_done(&a->wire);
@@ -162,15 +186,19 @@ static void merge_tally(struct nt_tally *into, const struct nt_tally *from)
 #include "lib/record/fields.def"
 }
 
+static void merge_ttl(struct nt_ttls *into, uint32_t min, uint32_t max)
+{
+	if (min < into->min)
+		into->min = min;
+	if (max > into->max)
+		into->max = max;
+}
+
 /* The row's keys are those of the record, so it has the same sets. */
 static void merge_ttls(struct nt_row *into, const struct nt_record *from)
 {
-	for (size_t i = 0; i < into->ttls_len; i++) {
-		if (from->rrsets[i].ttl_min < into->ttls[i].min)
-			into->ttls[i].min = from->rrsets[i].ttl_min;
-		if (from->rrsets[i].ttl_max > into->ttls[i].max)
-			into->ttls[i].max = from->rrsets[i].ttl_max;
-	}
+	for (size_t i = 0; i < into->ttls_len; i++)
+		merge_ttl(&into->ttls[i], from->rrsets[i].ttl_min, from->rrsets[i].ttl_max);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -254,11 +282,20 @@ struct nt_arena *nt_aggregate_arena(struct nt_aggregate *a)
 
 static bool keep_ttls(struct nt_aggregate *a, const struct nt_record *r, struct nt_row *row)
 {
-	row->ttls_len = r->rrsets_len;
+	row->ttls_len = (uint32_t)r->rrsets_len;
 	row->ttls = nt_arena_alloc(&a->arena, r->rrsets_len * sizeof(*row->ttls));
 	for (size_t i = 0; row->ttls && i < r->rrsets_len; i++)
 		row->ttls[i] = (struct nt_ttls){ r->rrsets[i].ttl_min, r->rrsets[i].ttl_max };
 	return row->ttls;
+}
+
+static struct nt_tally *keep_tally(struct nt_aggregate *a, const struct nt_tally *tally)
+{
+	struct nt_tally *t = nt_arena_alloc(&a->arena, sizeof(*t));
+
+	if (t)
+		*t = *tally;
+	return t;
 }
 
 /* The last row is the record, whose key is in `wire`. False without memory. */
@@ -267,23 +304,36 @@ static bool fill_row(struct nt_aggregate *a, const struct nt_record *r, struct n
 	struct nt_arena_mark mark = nt_arena_mark(&a->arena);
 	struct nt_slice octets;
 
-	row->tally = r->tally;
-	row->type = r->type;
-	row->transport = r->transport;
-	row->resolver = false;
+	*row = (struct nt_row){ .type = r->type, .transport = r->transport };
 	row->key_len = (uint32_t)a->wire.len;
 	nt_record_details(r, &a->wire);
 	octets = nt_buf_ok(&a->wire)
 			 ? nt_arena_copy(&a->arena, nt_slice_mem(a->wire.p, a->wire.len))
 			 : (struct nt_slice){ 0 };
-	if (!octets.p || !keep_ttls(a, r, row)) {
+	row->tally = octets.p ? keep_tally(a, &r->tally) : NULL;
+	if (!row->tally || !keep_ttls(a, r, row)) {
 		nt_arena_release(&a->arena, mark);
 		return false;
 	}
 	row->octets = octets.p;
 	row->octets_len = (uint32_t)octets.len;
-	row->names = NULL;
 	return true;
+}
+
+/* The last row is there. slot: NULL when it is alone. */
+static struct nt_row *add_row(struct nt_aggregate *a, struct slot *slot, uint64_t hash)
+{
+	struct nt_row *row = &a->rows[a->rows_len];
+
+	row->hash = hash;
+	row->alone = !slot;
+	row->id = row->one.id = a->next_id++;
+	if (row->tally)
+		row->tally->id = row->id;
+	if (slot)
+		take_slot(a, slot, a->rows_len);
+	a->rows_len++;
+	return row;
 }
 
 static struct nt_row *commit(struct nt_aggregate *a, const struct nt_record *r, bool merge,
@@ -301,26 +351,206 @@ static struct nt_row *commit(struct nt_aggregate *a, const struct nt_record *r, 
 	slot = merge ? find_slot(a, hash, nt_slice_mem(a->wire.p, a->wire.len)) : NULL;
 	if (slot && slot->row) {
 		row = &a->rows[slot->row - 1];
-		merge_tally(&row->tally, &r->tally);
+		merge_tally(row->tally, &r->tally);
 		merge_ttls(row, r);
 		return row;
 	}
 	if (!may_add || a->rows_len == a->max_rows || !fill_row(a, r, row))
 		return NULL;
-	row->hash = hash;
-	row->alone = !merge;
-	row->tally.id = a->next_id++;
-	if (slot)
-		take_slot(a, slot, a->rows_len);
-	a->rows_len++;
-	return row;
+	return add_row(a, slot, hash);
 }
+
+/* --- lookups ---------------------------------------------------------------------------------- */
+
+static struct base_key base_key_of(const struct nt_txn *txn, const struct nt_identity *identity)
+{
+	const struct nt_flow *answering = txn->reply_flow;
+	struct base_key key = { .flow = txn->query->flow,
+				.role = (uint8_t)identity->role,
+				.version = identity->version };
+
+	key.flow.client_port = 0;
+	key.flow.cookie = 0;
+	if (answering && (!nt_addr_eq(&answering->server, &key.flow.server) ||
+			  answering->server_port != key.flow.server_port)) {
+		key.answering = answering->server;
+		key.answering_port = answering->server_port;
+	}
+	return key;
+}
+
+static uint32_t *find_base(struct nt_aggregate *a, const struct base_key *key)
+{
+	size_t mask = a->bases_cap * 2 - 1;
+	size_t i = nt_hash(&a->key, 0, nt_slice_mem(key, sizeof(*key))) & mask;
+
+	while (a->base_slots[i] &&
+	       memcmp(&a->base_keys[a->base_slots[i] - 1], key, sizeof(*key)) != 0)
+		i = (i + 1) & mask;
+	return &a->base_slots[i];
+}
+
+/* Room for one more base. */
+static bool grow_bases(struct nt_aggregate *a)
+{
+	size_t cap = a->bases_cap ? a->bases_cap * 2 : ROWS_FIRST;
+	_cleanup_free_ uint32_t *slots = NULL;
+	struct nt_slice *bases;
+	struct base_key *keys;
+
+	if (a->bases_len < a->bases_cap)
+		return true;
+	bases = realloc(a->bases, cap * sizeof(*bases));
+	if (bases)
+		a->bases = bases;
+	keys = realloc(a->base_keys, cap * sizeof(*keys));
+	if (keys)
+		a->base_keys = keys;
+	slots = calloc(cap * 2, sizeof(*slots));
+	if (!bases || !keys || !slots)
+		return false;
+	free(a->base_slots);
+	a->base_slots = NT_TAKE_PTR(slots);
+	a->bases_cap = cap;
+	for (size_t i = 0; i < a->bases_len; i++)
+		*find_base(a, &a->base_keys[i]) = (uint32_t)i + 1;
+	return true;
+}
+
+/* Its octets, in the rows' arena. .p NULL without memory. */
+static struct nt_slice make_base(struct nt_aggregate *a, const struct nt_txn *txn,
+				 const struct nt_identity *identity)
+{
+	struct nt_slice record;
+
+	nt_arena_reset(&a->text);
+	if (nt_record_ends(txn, identity, &a->text, &a->record) < 0)
+		return (struct nt_slice){ 0 };
+	nt_buf_reset(&a->wire);
+	nt_record_key(&a->record, &a->wire);
+	nt_record_details(&a->record, &a->wire);
+	record = nt_buf_ok(&a->wire) ? nt_arena_copy(&a->text, nt_slice_mem(a->wire.p, a->wire.len))
+				     : (struct nt_slice){ 0 };
+	if (!record.p)
+		return record;
+	nt_buf_reset(&a->wire);
+	nt_base_wire(record, nt_slice_str(identity->searches), &a->wire);
+	return nt_buf_ok(&a->wire) ? nt_arena_copy(&a->arena, nt_slice_mem(a->wire.p, a->wire.len))
+				   : (struct nt_slice){ 0 };
+}
+
+/* The number of the base of these ends, which is made when it is not there. False: no memory. */
+static bool base_of(struct nt_aggregate *a, const struct nt_txn *txn,
+		    const struct nt_identity *identity, uint32_t *ret_base)
+{
+	struct base_key key = base_key_of(txn, identity);
+	uint32_t *slot;
+
+	if (!grow_bases(a))
+		return false;
+	slot = find_base(a, &key);
+	if (!*slot) {
+		struct nt_slice base = make_base(a, txn, identity);
+
+		if (!base.p)
+			return false;
+		a->bases[a->bases_len] = base;
+		a->base_keys[a->bases_len] = key;
+		*slot = (uint32_t)++a->bases_len;
+	}
+	*ret_base = *slot - 1;
+	return true;
+}
+
+bool nt_aggregate_take(struct nt_aggregate *a, const struct nt_txn *txn,
+		       const struct nt_identity *identity, const struct nt_time_base *time,
+		       struct nt_slice policy)
+{
+	uint32_t base;
+
+	return grow(a) && base_of(a, txn, identity, &base) &&
+	       nt_lookup_make(txn, base, policy, time, &a->lookup);
+}
+
+/* Key and TTLs in one piece. */
+static bool fill_lookup_row(struct nt_aggregate *a, const struct nt_lookup *l, struct nt_row *row)
+{
+	size_t ttls = l->ttls_len * sizeof(*l->ttls);
+	char *p = nt_arena_alloc(&a->arena, ttls + l->key_len);
+
+	if (!p)
+		return false;
+	*row = (struct nt_row){ .type = NT_RECORD_LOG,
+				.transport = l->transport,
+				.is_lookup = true,
+				.octets_len = (uint32_t)l->key_len,
+				.key_len = (uint32_t)l->key_len,
+				.octets = p + ttls,
+				.ttls = (struct nt_ttls *)(void *)p,
+				.ttls_len = (uint32_t)l->ttls_len };
+	memcpy(p, l->ttls, ttls);
+	memcpy(p + ttls, l->key, l->key_len);
+	if (l->has_one)
+		row->one = l->one;
+	else
+		row->tally = keep_tally(a, &l->tally);
+	return l->has_one || row->tally;
+}
+
+/* False without memory; nothing has changed then. */
+static bool merge_lookup(struct nt_aggregate *a, struct nt_row *into, const struct nt_lookup *l)
+{
+	struct nt_tally tally;
+
+	if (!into->tally) {
+		nt_one_tally(&into->one, &tally);
+		into->tally = keep_tally(a, &tally);
+		if (!into->tally)
+			return false;
+	}
+	if (l->has_one)
+		nt_one_tally(&l->one, &tally);
+	merge_tally(into->tally, l->has_one ? &tally : &l->tally);
+	for (size_t i = 0; i < into->ttls_len; i++)
+		merge_ttl(&into->ttls[i], l->ttls[i].min, l->ttls[i].max);
+	return true;
+}
+
+uint64_t nt_aggregate_commit_taken(struct nt_aggregate *a, bool may_add)
+{
+	const struct nt_lookup *l = &a->lookup;
+	struct nt_slice key = nt_slice_mem(l->key, l->key_len);
+	uint64_t hash = nt_hash(&a->key, 0, key);
+	struct slot *slot = a->merge ? find_slot(a, hash, key) : NULL;
+	struct nt_arena_mark mark = nt_arena_mark(&a->arena);
+
+	if (slot && slot->row) {
+		struct nt_row *row = &a->rows[slot->row - 1];
+
+		return merge_lookup(a, row, l) ? row->id : 0;
+	}
+	if (!may_add || a->rows_len == a->max_rows)
+		return 0;
+	if (!fill_lookup_row(a, l, &a->rows[a->rows_len])) {
+		nt_arena_release(&a->arena, mark);
+		return 0;
+	}
+	return add_row(a, slot, hash)->id;
+}
+
+size_t nt_aggregate_bases(const struct nt_aggregate *a, const struct nt_slice **ret_bases)
+{
+	*ret_bases = a->bases;
+	return a->bases_len;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 uint64_t nt_aggregate_commit(struct nt_aggregate *a, bool may_add)
 {
 	struct nt_row *row = commit(a, &a->record, a->merge, may_add);
 
-	return row ? row->tally.id : 0;
+	return row ? row->id : 0;
 }
 
 uint64_t nt_aggregate_commit_folded(struct nt_aggregate *a, struct nt_slice qname, bool may_add)
@@ -334,21 +564,21 @@ uint64_t nt_aggregate_commit_folded(struct nt_aggregate *a, struct nt_slice qnam
 	a->has_folded = true;
 	if (row->names)
 		nt_hll_add(row->names, nt_siphash(&a->secret, qname));
-	return row->tally.id;
+	return row->id;
 }
 
 void nt_aggregate_estimate(struct nt_aggregate *a)
 {
 	for (size_t i = 0; a->has_folded && i < a->rows_len; i++)
 		if (a->rows[i].names)
-			a->rows[i].tally.distinct = nt_hll_estimate(a->rows[i].names);
+			a->rows[i].tally->distinct = nt_hll_estimate(a->rows[i].names);
 }
 
 uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r)
 {
 	struct nt_row *row = grow(a) ? commit(a, r, a->merge, true) : NULL;
 
-	return row ? row->tally.id : 0;
+	return row ? row->id : 0;
 }
 
 size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_row **ret_rows)
@@ -357,12 +587,57 @@ size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_row **ret_rows)
 	return a->rows_len;
 }
 
-static void put_figures(const struct nt_row *row, struct nt_buf *out)
+static void put_tally(const struct nt_row *row, struct nt_buf *out)
 {
-	nt_tally_wire(&row->tally, out);
+	nt_tally_wire(row->tally, out);
 	nt_ttls_wire(row->ttls, row->ttls_len, out);
 	if (row->resolver)
 		nt_role_wire(NT_ROLE_RESOLVER, out);
+}
+
+static void put_one(const struct nt_one *one, struct nt_buf *out)
+{
+	char *at = nt_buf_reserve(out, NT_ONE_WIRE_MAX + NT_WIRE_HEAD_MAX), *begin;
+
+	if (!at)
+		return;
+	begin = nt_wire_at_open(at, NT_ROW_ONE);
+	nt_buf_wrote(out, nt_wire_at_close(begin, nt_one_at(begin, one)));
+}
+
+static void put_lookup_figures(const struct nt_row *row, struct nt_buf *out)
+{
+	size_t at;
+	char *to;
+
+	if (!row->tally) {
+		put_one(&row->one, out);
+	} else {
+		at = nt_wire_begin(out, NT_ROW_FIELDS);
+		nt_tally_wire(row->tally, out);
+		nt_wire_end(out, at);
+	}
+	if (row->ttls_len) {
+		at = nt_wire_begin(out, NT_ROW_TTLS);
+		to = nt_buf_reserve(out, row->ttls_len * 2 * NT_WIRE_VARINT_MAX);
+		if (!to)
+			return;
+		for (size_t i = 0; i < row->ttls_len; i++)
+			to = nt_wire_at_varint(nt_wire_at_varint(to, row->ttls[i].min),
+					       row->ttls[i].max);
+		nt_buf_wrote(out, to);
+		nt_wire_end(out, at);
+	}
+	if (row->resolver)
+		nt_wire_put_uint(out, NT_ROW_ROLE, NT_ROLE_RESOLVER);
+}
+
+static void put_figures(const struct nt_row *row, struct nt_buf *out)
+{
+	if (row->is_lookup)
+		put_lookup_figures(row, out);
+	else
+		put_tally(row, out);
 }
 
 void nt_row_wire(const struct nt_row *row, struct nt_buf *out)
@@ -371,8 +646,9 @@ void nt_row_wire(const struct nt_row *row, struct nt_buf *out)
 	put_figures(row, out);
 }
 
-void nt_row_put(const struct nt_row *row, unsigned number, struct nt_buf *out)
+void nt_row_put(const struct nt_row *row, struct nt_buf *out)
 {
+	unsigned number = row->is_lookup ? NT_BATCH_ROW : NT_BATCH_RECORD;
 	char first[FIGURES];
 	_cleanup_buf_ struct nt_buf figures = NT_BUF_OVER(first);
 	size_t len;
@@ -397,11 +673,15 @@ void nt_aggregate_reset(struct nt_aggregate *a)
 	a->has_folded = false;
 	if (a->slots)
 		memset(a->slots, 0, a->slots_len * sizeof(*a->slots));
+	if (a->base_slots)
+		memset(a->base_slots, 0, a->bases_cap * 2 * sizeof(*a->base_slots));
+	a->bases_len = 0;
 	nt_arena_reset(&a->arena);
 }
 
 size_t nt_aggregate_bytes(const struct nt_aggregate *a)
 {
 	return sizeof(*a) + a->rows_cap * sizeof(*a->rows) + a->slots_len * sizeof(*a->slots) +
-	       a->arena.used_bytes + a->wire.cap;
+	       a->arena.used_bytes + a->wire.cap +
+	       a->bases_cap * (sizeof(*a->bases) + sizeof(*a->base_keys) + 2 * sizeof(uint32_t));
 }

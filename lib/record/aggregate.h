@@ -18,6 +18,7 @@ struct nt_identity {
 	struct nt_addr ip; /* of the pod */
 	const char *searches; /* space separated */
 	enum nt_role role;
+	uint32_t version; /* another one when something of it has changed, the role apart */
 };
 
 /* CLOCK_BOOTTIME to CLOCK_REALTIME: real = boot + offset. */
@@ -48,24 +49,53 @@ size_t nt_record_aggr_len(struct nt_slice name);
 
 struct nt_aggregate;
 
+/* The figures of one transaction. */
+struct nt_one {
+	uint64_t id; /* of the row */
+	int64_t start_us; /* CLOCK_REALTIME */
+	uint64_t span_us; /* to its end */
+	int64_t latency_ns; /* negative: none */
+	uint32_t queries; /* packets */
+	uint32_t bytes_out, bytes_in;
+	uint16_t flags, edns_udp_size;
+	uint8_t kind; /* enum nt_txn_kind */
+	uint8_t edns_version;
+	bool edns, edns_do, clock_step;
+};
+
 /*
  * A row: what does not change is kept as it will be written, and beside it the figures that do.
  * The caller may set what is known only when the interval ends.
  */
 struct nt_row {
-	struct nt_tally tally;
+	uint64_t id;
+	struct nt_tally *tally; /* NULL: the row is one transaction, and that is `one` */
+	struct nt_one one;
 	enum nt_record_type type; /* as in its octets */
 	uint8_t transport;
 	bool resolver; /* its pod turned out to be one: written with that role */
 	/* The aggregate's own. */
 	bool alone; /* it is merged with nothing */
+	bool is_lookup; /* its octets are those of lookup.h, not of a record */
 	uint32_t octets_len, key_len; /* the key is the octets' first part */
 	const char *octets; /* all fields but the figures */
 	uint64_t hash; /* of the key */
 	struct nt_ttls *ttls; /* of each set of answers */
-	size_t ttls_len;
+	uint32_t ttls_len;
 	struct nt_hll *names; /* of a folded row */
 };
+
+/* Query and reply packets in it. */
+static inline uint64_t nt_row_packets(const struct nt_row *row)
+{
+	return row->tally ? row->tally->queries + row->tally->replies
+			  : row->one.queries + (row->one.kind != NT_TXN_UNANSWERED);
+}
+
+static inline void nt_row_set_clock_step(struct nt_row *row)
+{
+	*(row->tally ? &row->tally->clock_step : &row->one.clock_step) = true;
+}
 
 /* merge false: each record its own row (flush interval 0). first_id: ids go up from there. */
 struct nt_aggregate *nt_aggregate_new(uint32_t max_rows, bool merge, uint64_t first_id,
@@ -82,6 +112,18 @@ void nt_aggregate_free(struct nt_aggregate *a);
 struct nt_record *nt_aggregate_begin(struct nt_aggregate *a);
 struct nt_arena *nt_aggregate_arena(struct nt_aggregate *a);
 uint64_t nt_aggregate_commit(struct nt_aggregate *a, bool may_add);
+/*
+ * The same for a transaction that stays in the octets of DNS (lib/record/lookup.h). take: false
+ * when it takes a record. Who asked whom goes into a table of its own, of which rows have numbers;
+ * what is there for the same identity, version and flow is used again. After a commit that returned
+ * 0 the caller may make a record of the transaction instead.
+ */
+bool nt_aggregate_take(struct nt_aggregate *a, const struct nt_txn *txn,
+		       const struct nt_identity *identity, const struct nt_time_base *time,
+		       struct nt_slice policy);
+uint64_t nt_aggregate_commit_taken(struct nt_aggregate *a, bool may_add);
+/* The table: each is the octets of a base (lib/record/README.md). Valid as the rows are. */
+size_t nt_aggregate_bases(const struct nt_aggregate *a, const struct nt_slice **ret_bases);
 /* A folded record (lib/record/fold.h), whose name was `qname`: merges also where merge is false,
  * and estimates the distinct names of the row. */
 uint64_t nt_aggregate_commit_folded(struct nt_aggregate *a, struct nt_slice qname, bool may_add);
@@ -91,9 +133,10 @@ uint64_t nt_aggregate_add(struct nt_aggregate *a, const struct nt_record *r);
 void nt_aggregate_estimate(struct nt_aggregate *a);
 /* The rows, one array, ids ascending, valid until the next nt_aggregate_begin, _add or _reset. */
 size_t nt_aggregate_rows(struct nt_aggregate *a, struct nt_row **ret_rows);
-/* Appends the wire form of the row's record; without its length, or as field `number`. */
+/* Appends the wire form of the row, a record or a lookup, without its length; or as that field of a
+ * batch. */
 void nt_row_wire(const struct nt_row *row, struct nt_buf *out);
-void nt_row_put(const struct nt_row *row, unsigned number, struct nt_buf *out);
+void nt_row_put(const struct nt_row *row, struct nt_buf *out);
 void nt_aggregate_reset(struct nt_aggregate *a);
 /* What the rows take: from one reset to the next more than they are on the wire. */
 size_t nt_aggregate_bytes(const struct nt_aggregate *a);

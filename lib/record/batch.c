@@ -4,7 +4,10 @@
 
 #include <libdeflate.h>
 
+#include "lib/base/cleanup.h"
+#include "lib/names/names.h"
 #include "lib/record/codec.h"
+#include "lib/record/expand.h"
 #include "lib/record/wire.h"
 
 static const char magic[4] = "NTB1";
@@ -21,6 +24,9 @@ enum {
 	ENDPOINT = 7,
 	GAP = 8,
 	ADDRESS = 9,
+	BASE = 10,
+	ROW = NT_BATCH_ROW,
+	CLUSTER_DOMAIN = 12,
 };
 enum { ADDRESS_EP_ID = 1, ADDRESS_IP = 2, ADDRESS_SINCE = 3, ADDRESS_UNTIL = 4 };
 enum { GAP_EP_ID = 1, GAP_FROM = 2, GAP_TO = 3, GAP_REASON = 4 };
@@ -128,11 +134,15 @@ static void put_crc(struct nt_buf *out, size_t from)
 void nt_batch_begin(const struct nt_batch *b, struct nt_buf *out)
 {
 	nt_buf_add(out, magic, sizeof(magic));
-	nt_buf_putc(out, NT_BATCH_VERSION);
+	nt_buf_putc(out, b->bases_len ? NT_BATCH_VERSION : 1);
 	nt_wire_put_str(out, NODE, b->node);
 	nt_wire_put_str(out, SPOOL, b->spool);
 	nt_wire_put_uint(out, SEQ, b->seq);
 	nt_wire_put_uint(out, CREATED, (uint64_t)b->created_us);
+	if (b->bases_len)
+		nt_wire_put_str(out, CLUSTER_DOMAIN, b->cluster_domain);
+	for (size_t i = 0; i < b->bases_len; i++)
+		nt_wire_put_bytes(out, BASE, b->bases[i]);
 }
 
 static void put_rest(const struct nt_batch *b, struct nt_buf *out)
@@ -403,6 +413,8 @@ static int get_address(struct nt_slice wire, struct nt_batch_address *ret, struc
 /* The lists are counted first, so that they are made once. */
 struct lists {
 	struct nt_record *records;
+	struct nt_base *bases;
+	struct nt_row_reader rows; /* of those bases that were read */
 	struct nt_batch_range *ranges;
 	struct nt_batch_endpoint *endpoints;
 	struct nt_batch_gap *gaps;
@@ -413,11 +425,12 @@ static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists
 		      struct nt_err *err)
 {
 	struct nt_cursor c = nt_cursor_over(body);
-	size_t records = 0, ranges = 0, endpoints = 0, gaps = 0, addresses = 0;
+	size_t records = 0, bases = 0, ranges = 0, endpoints = 0, gaps = 0, addresses = 0;
 	struct nt_wire_token t;
 
 	while (nt_wire_next(&c, &t)) {
-		records += t.number == RECORD;
+		records += t.number == RECORD || t.number == ROW;
+		bases += t.number == BASE;
 		ranges += t.number == RANGE;
 		endpoints += t.number == ENDPOINT;
 		gaps += t.number == GAP;
@@ -426,11 +439,13 @@ static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists
 	if (c.bad)
 		return nt_err_set(err, EBADMSG, "batch: broken at octet %zu", HEAD_LEN + c.at);
 	ret->records = nt_arena_alloc(arena, records * sizeof(*ret->records));
+	ret->bases = nt_arena_alloc(arena, bases * sizeof(*ret->bases));
 	ret->ranges = nt_arena_alloc(arena, ranges * sizeof(*ret->ranges));
 	ret->endpoints = nt_arena_alloc(arena, endpoints * sizeof(*ret->endpoints));
 	ret->gaps = nt_arena_alloc(arena, gaps * sizeof(*ret->gaps));
 	ret->addresses = nt_arena_alloc(arena, addresses * sizeof(*ret->addresses));
-	if (!ret->records || !ret->ranges || !ret->endpoints || !ret->gaps || !ret->addresses)
+	if (!ret->records || !ret->bases || !ret->ranges || !ret->endpoints || !ret->gaps ||
+	    !ret->addresses)
 		return nt_err_set(err, ENOMEM,
 				  "batch: %zu records, %zu ranges, %zu endpoints, %zu gaps, "
 				  "%zu addresses do not fit in %zu octets",
@@ -438,8 +453,47 @@ static int make_lists(struct nt_slice body, struct nt_arena *arena, struct lists
 	return 0;
 }
 
+/* The names of a batch are classified with one cluster domain, which stands before them. */
+static int open_names(const struct nt_batch *b, struct lists *lists, struct nt_err *err)
+{
+	char domain[256];
+	int r;
+
+	if (lists->rows.names || !b->cluster_domain.len)
+		return 0;
+	snprintf(domain, sizeof(domain), "%.*s", NT_SLICE_ARG(b->cluster_domain));
+	r = nt_names_new(domain, &lists->rows.names, err);
+	return r == -EINVAL ? nt_err_set(err, EBADMSG, "batch: the cluster domain is none") : r;
+}
+
+static int get_base(struct nt_slice wire, struct nt_arena *arena, struct lists *lists,
+		    struct nt_err *err)
+{
+	int r = nt_base_from_wire(wire, arena, &lists->bases[lists->rows.bases_len], err);
+
+	if (r < 0)
+		return nt_err_wrap(err, "batch: base %zu", lists->rows.bases_len + 1);
+	lists->rows.bases = lists->bases;
+	lists->rows.bases_len++;
+	return 0;
+}
+
+static int get_row(struct nt_slice wire, struct nt_arena *arena, struct lists *lists,
+		   struct nt_batch *b, struct nt_err *err)
+{
+	int r = open_names(b, lists, err);
+
+	if (r < 0)
+		return r;
+	r = nt_row_from_wire(&lists->rows, wire, arena, &lists->records[b->records_len], err);
+	if (r < 0)
+		return nt_err_wrap(err, "batch: row %zu", b->records_len + 1);
+	b->records_len++;
+	return 0;
+}
+
 static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
-		       const struct lists *lists, struct nt_batch *b, struct nt_err *err)
+		       struct lists *lists, struct nt_batch *b, struct nt_err *err)
 {
 	int result;
 
@@ -452,6 +506,10 @@ static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
 		b->records_len++;
 		return 0;
 	}
+	if (t->number == ROW)
+		return get_row(t->bytes, arena, lists, b, err);
+	if (t->number == BASE)
+		return get_base(t->bytes, arena, lists, err);
 	if (t->number == RANGE)
 		return get_range(t->bytes, &lists->ranges[b->ranges_len++], err);
 	if (t->number == GAP)
@@ -461,7 +519,7 @@ static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
 	return get_endpoint(t->bytes, &lists->endpoints[b->endpoints_len++], err);
 }
 
-static int get_batch(struct nt_slice body, struct nt_arena *arena, const struct lists *lists,
+static int get_batch(struct nt_slice body, struct nt_arena *arena, struct lists *lists,
 		     struct nt_batch *b, struct nt_err *err)
 {
 	struct nt_cursor c = nt_cursor_over(body);
@@ -483,7 +541,12 @@ static int get_batch(struct nt_slice body, struct nt_arena *arena, const struct 
 		case CREATED:
 			ok = nt_wire_get_uint(&t, UINT64_MAX, (uint64_t *)&b->created_us);
 			break;
+		case CLUSTER_DOMAIN:
+			ok = nt_wire_get_str(&t, &b->cluster_domain);
+			break;
 		case RECORD:
+		case ROW:
+		case BASE:
 		case RANGE:
 		case ENDPOINT:
 		case GAP:
@@ -499,15 +562,17 @@ static int get_batch(struct nt_slice body, struct nt_arena *arena, const struct 
 static int open_frame(struct nt_slice wire, struct nt_slice *ret_body, struct nt_err *err)
 {
 	uint32_t want = 0, crc;
+	unsigned version;
 
 	if (wire.len > NT_BATCH_BYTES_MAX)
 		return nt_err_set(err, EBADMSG, "batch: %zu octets, at most %u are allowed",
 				  wire.len, NT_BATCH_BYTES_MAX);
 	if (wire.len < HEAD_LEN + CRC_LEN || memcmp(wire.p, magic, sizeof(magic)) != 0)
 		return nt_err_set(err, EBADMSG, "batch: it does not begin with %.4s", magic);
-	if ((uint8_t)wire.p[sizeof(magic)] != NT_BATCH_VERSION)
-		return nt_err_set(err, EBADMSG, "batch: version %u is not known here, only %u",
-				  (uint8_t)wire.p[sizeof(magic)], NT_BATCH_VERSION);
+	version = (uint8_t)wire.p[sizeof(magic)];
+	if (!version || version > NT_BATCH_VERSION)
+		return nt_err_set(err, EBADMSG, "batch: version %u is not known here, only up to %u",
+				  version, NT_BATCH_VERSION);
 	for (unsigned i = 0; i < CRC_LEN; i++)
 		want |= (uint32_t)(uint8_t)wire.p[wire.len - CRC_LEN + i] << 8 * i;
 	crc = libdeflate_crc32(0, wire.p, wire.len - CRC_LEN);
@@ -538,6 +603,7 @@ int nt_batch_decode(struct nt_slice wire, struct nt_arena *arena, struct nt_batc
 	b.gaps = lists.gaps;
 	b.addresses = lists.addresses;
 	result = get_batch(body, arena, &lists, &b, err);
+	nt_names_free(lists.rows.names);
 	if (result < 0)
 		return result;
 	if (!b.node.len || !b.spool.len || !b.seq)

@@ -10,7 +10,8 @@
 #include "lib/base/buf.h"
 #include "lib/record/record.h"
 
-#define NT_BATCH_VERSION 1
+/* The newest that is read; a batch of records alone is written as the first one. */
+#define NT_BATCH_VERSION 2
 /* A batch above this is refused by both sides: it bounds the controller's memory per upload. */
 #define NT_BATCH_BYTES_MAX (64u << 20)
 
@@ -97,6 +98,12 @@ struct nt_batch {
 	struct nt_slice spool; /* UUID text */
 	uint64_t seq; /* from 1, without gaps per spool */
 	int64_t created_us; /* CLOCK_REALTIME */
+	/* Of rows that are no records (lib/record/lookup.h): what they have in common, in wire form,
+	 * and the cluster domain by which their names are classified. A batch that was decoded has
+	 * records instead. */
+	const struct nt_slice *bases;
+	size_t bases_len;
+	struct nt_slice cluster_domain;
 	const struct nt_record *records;
 	size_t records_len;
 	const struct nt_batch_range *ranges;
@@ -113,10 +120,11 @@ struct nt_batch {
 };
 
 int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;
-/* The same in steps, for records that exist in wire form only: what stands before them; the
- * records, each as field NT_BATCH_RECORD; what stands behind, and the frame. from: out->len at the
+/* The same in steps, for rows that exist in wire form only: what stands before them; each as field
+ * NT_BATCH_RECORD or NT_BATCH_ROW; what stands behind, and the frame. from: out->len at the
  * beginning. Of b the list of records is not looked at. */
 #define NT_BATCH_RECORD 5
+#define NT_BATCH_ROW 11
 void nt_batch_begin(const struct nt_batch *b, struct nt_buf *out);
 int nt_batch_end(const struct nt_batch *b, size_t from, struct nt_buf *out,
 		 struct nt_err *err) NT_MUSTCHECK;

@@ -4,6 +4,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/names/names.h"
+#include "lib/record/lookup.h"
 #include "lib/record/rrsets.h"
 
 enum { NOERROR = 0, NXDOMAIN = 3 };
@@ -18,89 +19,171 @@ static int64_t real_us(const struct nt_time_base *time, int64_t boot_ns)
 /* Packets, octets and times. A query packet that brought no reply is unanswered once, whatever its
  * retransmissions: queries = answered + unanswered + retries. */
 static void set_counts(const struct nt_txn *txn, const struct nt_time_base *time,
-		       struct nt_record *r)
+		       struct nt_tally *t)
 {
 	const struct nt_pair_query *q = txn->query;
 	int64_t first_ns = q->first_ns, last_ns = q->last_ns;
 
-	if (txn->kind == NT_TXN_LATE) {
-		r->late = true;
-		r->late_of = q->tag;
-	} else {
-		r->count = 1;
-		r->queries = q->queries;
-		r->retries = q->queries ? q->queries - 1 : 0;
-		r->bytes_out = q->bytes;
+	if (txn->kind != NT_TXN_LATE) {
+		t->count = 1;
+		t->queries = q->queries;
+		t->retries = q->queries ? q->queries - 1 : 0;
+		t->bytes_out = q->bytes;
 	}
 	if (txn->kind == NT_TXN_UNANSWERED)
-		r->unanswered = 1;
+		t->unanswered = 1;
 	else if (txn->reply_ns > last_ns)
 		last_ns = txn->reply_ns;
 	/* No query packet is in these rows, so they begin with their reply. */
 	if (txn->kind == NT_TXN_LATE || txn->kind == NT_TXN_UNPAIRED)
 		first_ns = last_ns = txn->reply_ns;
-	r->start_us = real_us(time, first_ns);
-	r->end_us = real_us(time, last_ns);
-	r->clock_step = time->clock_step;
-	r->verdict = q->mark.verdict;
+	t->start_us = real_us(time, first_ns);
+	t->end_us = real_us(time, last_ns);
+	t->clock_step = time->clock_step;
 }
 
-static void set_latency(const struct nt_txn *txn, struct nt_record *r)
+static int64_t latency_of(const struct nt_txn *txn)
 {
-	int64_t ns = txn->reply_ns - txn->query->first_ns;
+	bool has_one = txn->kind == NT_TXN_ANSWERED || txn->kind == NT_TXN_LATE;
+
+	return has_one ? txn->reply_ns - txn->query->first_ns : -1;
+}
+
+static void set_latency(int64_t ns, struct nt_tally *t)
+{
 	size_t bucket;
 
-	if ((txn->kind != NT_TXN_ANSWERED && txn->kind != NT_TXN_LATE) || ns < 0)
+	if (ns < 0)
 		return;
 	bucket = ns >> 14 ? 64 - (size_t)__builtin_clzll((uint64_t)ns >> 14) : 0;
 	if (bucket >= NT_HISTOGRAM_BUCKETS)
 		bucket = NT_HISTOGRAM_BUCKETS - 1;
-	r->latency_count = 1;
-	r->latency_min_ns = r->latency_max_ns = r->latency_sum_ns = (uint64_t)ns;
-	r->latency_histogram[bucket] = 1;
+	t->latency_count = 1;
+	t->latency_min_ns = t->latency_max_ns = t->latency_sum_ns = (uint64_t)ns;
+	t->latency_histogram[bucket] = 1;
 }
 
-static void add_option(struct nt_record *r, uint16_t option)
+static void add_option(struct nt_tally *t, uint16_t option)
 {
 	size_t at = 0;
 
-	while (at < r->edns_options_len && r->edns_options[at] < option)
+	while (at < t->edns_options_len && t->edns_options[at] < option)
 		at++;
-	if (r->edns_options_len == NT_ARRAY_LEN(r->edns_options) ||
-	    (at < r->edns_options_len && r->edns_options[at] == option))
+	if (t->edns_options_len == NT_ARRAY_LEN(t->edns_options) ||
+	    (at < t->edns_options_len && t->edns_options[at] == option))
 		return;
-	memmove(r->edns_options + at + 1, r->edns_options + at,
-		(r->edns_options_len - at) * sizeof(option));
-	r->edns_options[at] = option;
-	r->edns_options_len++;
+	memmove(t->edns_options + at + 1, t->edns_options + at,
+		(t->edns_options_len - at) * sizeof(option));
+	t->edns_options[at] = option;
+	t->edns_options_len++;
 }
 
 /* Of query and reply together. */
-static void add_edns(struct nt_record *r, const struct nt_dns_edns *e)
+static void add_edns(struct nt_tally *t, const struct nt_dns_edns *e)
 {
 	if (!e->present)
 		return;
-	r->edns = true;
-	r->edns_do |= e->dnssec_ok;
-	if (e->version > r->edns_version)
-		r->edns_version = e->version;
-	if (e->udp_size > r->edns_udp_size_max)
-		r->edns_udp_size_max = e->udp_size;
+	t->edns = true;
+	t->edns_do |= e->dnssec_ok;
+	if (e->version > t->edns_version)
+		t->edns_version = e->version;
+	if (e->udp_size > t->edns_udp_size_max)
+		t->edns_udp_size_max = e->udp_size;
 	for (size_t i = 0; i < e->options_len; i++)
-		add_option(r, e->options[i]);
+		add_option(t, e->options[i]);
+}
+
+void nt_tally_from_txn(const struct nt_txn *txn, const struct nt_time_base *time,
+		       struct nt_tally *t)
+{
+	*t = (struct nt_tally){ .hop_network_ns = -1, .hop_server_ns = -1, .hop_upstream_ns = -1 };
+	set_counts(txn, time, t);
+	set_latency(latency_of(txn), t);
+	add_edns(t, &txn->query->edns);
+	if (!txn->reply)
+		return;
+	t->replies = 1;
+	t->flags = txn->reply->flags & FLAGS;
+	t->truncated = (txn->reply->flags & NT_DNS_TC) != 0;
+	t->bytes_in = txn->reply_bytes;
+	add_edns(t, &txn->reply->edns);
+}
+
+static void add_edns_one(struct nt_one *o, const struct nt_dns_edns *e)
+{
+	if (!e->present)
+		return;
+	o->edns = true;
+	o->edns_do |= e->dnssec_ok;
+	if (e->version > o->edns_version)
+		o->edns_version = e->version;
+	if (e->udp_size > o->edns_udp_size)
+		o->edns_udp_size = e->udp_size;
+}
+
+bool nt_one_from_txn(const struct nt_txn *txn, const struct nt_time_base *time,
+		     struct nt_one *ret_one)
+{
+	const struct nt_pair_query *q = txn->query;
+	const struct nt_dns_msg *reply = txn->reply;
+	bool paired = txn->kind == NT_TXN_ANSWERED || txn->kind == NT_TXN_UNANSWERED;
+	int64_t first_ns = paired ? q->first_ns : txn->reply_ns, last_ns = first_ns;
+	struct nt_one o = { .kind = (uint8_t)txn->kind, .clock_step = time->clock_step };
+
+	if (paired)
+		last_ns = txn->reply_ns > q->last_ns ? txn->reply_ns : q->last_ns;
+	o.start_us = real_us(time, first_ns);
+	o.span_us = (uint64_t)(real_us(time, last_ns) - o.start_us);
+	o.latency_ns = latency_of(txn);
+	if (txn->kind != NT_TXN_LATE) {
+		o.queries = q->queries;
+		o.bytes_out = q->bytes;
+	}
+	add_edns_one(&o, &q->edns);
+	if (reply) {
+		o.flags = reply->flags & FLAGS;
+		o.bytes_in = txn->reply_bytes;
+		add_edns_one(&o, &reply->edns);
+	}
+	*ret_one = o;
+	return last_ns >= first_ns && !q->edns.options_len && !(reply && reply->edns.options_len);
+}
+
+void nt_one_tally(const struct nt_one *o, struct nt_tally *ret_tally)
+{
+	bool late = o->kind == NT_TXN_LATE, replied = o->kind != NT_TXN_UNANSWERED;
+
+	*ret_tally = (struct nt_tally){
+		.id = o->id,
+		.start_us = o->start_us,
+		.end_us = o->start_us + (int64_t)o->span_us,
+		.count = !late,
+		.queries = o->queries,
+		.retries = o->queries ? o->queries - 1 : 0,
+		.replies = replied,
+		.unanswered = !replied,
+		.truncated = (o->flags & NT_DNS_TC) != 0,
+		.bytes_out = o->bytes_out,
+		.bytes_in = o->bytes_in,
+		.hop_network_ns = -1,
+		.hop_server_ns = -1,
+		.hop_upstream_ns = -1,
+		.flags = o->flags,
+		.edns = o->edns,
+		.edns_version = o->edns_version,
+		.edns_udp_size_max = o->edns_udp_size,
+		.edns_do = o->edns_do,
+		.clock_step = o->clock_step,
+	};
+	set_latency(o->latency_ns, ret_tally);
 }
 
 static int set_reply(const struct nt_txn *txn, struct nt_arena *arena, struct nt_record *r)
 {
 	if (!txn->reply)
 		return 0;
-	r->replies = 1;
 	r->answered = true;
 	r->rcode = txn->reply->rcode;
-	r->flags = txn->reply->flags & FLAGS;
-	r->truncated = (txn->reply->flags & NT_DNS_TC) != 0;
-	r->bytes_in = txn->reply_bytes;
-	add_edns(r, &txn->reply->edns);
 	return nt_rrsets_from_msg(txn->reply, arena, r);
 }
 
@@ -248,14 +331,13 @@ static int set_question(const struct nt_pair_query *q, struct nt_arena *arena, s
 	return 0;
 }
 
-static void set_meaning(const struct nt_identity *identity, struct nt_names *names,
-			struct nt_record *r)
+void nt_record_meaning(struct nt_names *names, const char *searches, struct nt_record *r)
 {
 	struct nt_name_class c;
 
 	if (!names || !r->qname.len)
 		return;
-	c = nt_names_classify(names, r->qname, identity->searches ? identity->searches : "",
+	c = nt_names_classify(names, r->qname, searches ? searches : "",
 			      r->answered && r->rcode == NOERROR,
 			      r->answered && r->rcode == NXDOMAIN);
 	r->scope = c.scope;
@@ -272,13 +354,20 @@ int nt_record_from_txn(const struct nt_txn *txn, const struct nt_identity *ident
 	struct nt_record *r = ret_record;
 
 	memset(r, 0, sizeof(*r)); /* where it stays: a thousand octets */
-	r->hop_network_ns = r->hop_server_ns = r->hop_upstream_ns = -1;
-	set_counts(txn, time, r);
-	set_latency(txn, r);
-	add_edns(r, &txn->query->edns);
+	nt_tally_from_txn(txn, time, &r->tally);
+	r->verdict = txn->query->mark.verdict;
+	r->late = txn->kind == NT_TXN_LATE;
+	r->late_of = r->late ? txn->query->tag : 0;
 	if (set_question(txn->query, arena, r) < 0 || set_reply(txn, arena, r) < 0 ||
 	    set_ends(txn, identity, arena, r) < 0)
 		return -ENOMEM;
-	set_meaning(identity, names, r);
+	nt_record_meaning(names, identity->searches, r);
 	return 0;
+}
+
+int nt_record_ends(const struct nt_txn *txn, const struct nt_identity *identity,
+		   struct nt_arena *arena, struct nt_record *ret_record)
+{
+	memset(ret_record, 0, sizeof(*ret_record));
+	return set_ends(txn, identity, arena, ret_record);
 }

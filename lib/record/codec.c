@@ -541,6 +541,12 @@ static int get_fields(const struct nt_fields *fields, struct nt_slice wire, stru
 	return result;
 }
 
+int nt_record_add_wire(struct nt_slice wire, struct nt_arena *arena, struct nt_record *r,
+		       struct nt_err *err)
+{
+	return get_fields(&nt_record_fields, wire, arena, r, err);
+}
+
 int nt_record_from_wire(struct nt_slice wire, struct nt_arena *arena, struct nt_record *ret_record,
 			struct nt_err *err)
 {

@@ -43,6 +43,29 @@ static int compare_answers(const void *x, const void *y)
 	return r ? r : compare_slices(a->rdata, b->rdata);
 }
 
+static int compare_data(const void *x, const void *y)
+{
+	return compare_slices(*(const struct nt_slice *)x, *(const struct nt_slice *)y);
+}
+
+static int compare_rrsets(const void *x, const void *y)
+{
+	const struct nt_rrset *a = x, *b = y;
+	const struct answer left = { .name = a->name, .type = a->type, .class_ = a->class_ };
+	const struct answer right = { .name = b->name, .type = b->type, .class_ = b->class_ };
+
+	return compare_sets(&left, &right);
+}
+
+void nt_rrsets_sort(struct nt_rrset *sets, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (sets[i].rdata_len > 1)
+			qsort(sets[i].rdata, sets[i].rdata_len, sizeof(*sets[i].rdata), compare_data);
+	if (len > 1)
+		qsort(sets, len, sizeof(*sets), compare_rrsets);
+}
+
 /* Answers are in a message one behind the other; what is read of it. */
 struct reader {
 	const struct nt_dns_msg *msg;

@@ -18,3 +18,6 @@
  * lives in arena, but names that are r->qname, the question's, which must be set. -ENOMEM. */
 int nt_rrsets_from_msg(const struct nt_dns_msg *msg, struct nt_arena *arena,
 		       struct nt_record *r) NT_MUSTCHECK;
+
+/* Sets by name, type and class, and the data of each, as above. */
+void nt_rrsets_sort(struct nt_rrset *sets, size_t len);

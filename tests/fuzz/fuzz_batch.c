@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nt_batch b;
 
 	(void)!nt_batch_decode(nt_slice_mem(data, size), &arena, &b, &err);
-	nt_buf_add(&wire, "NTB1\x01", 5);
+	nt_buf_add(&wire, "NTB1\x02", 5);
 	nt_buf_add(&wire, data, size);
 	seal(&wire);
 	err.code = 0;

@@ -22,11 +22,10 @@ static void tear_down(void)
 static uint32_t take_long(enum nt_side side, enum nt_fold depth, uint64_t client, uint32_t wanted,
 			  uint32_t octets)
 {
-	const struct nt_record r = { .side = side };
 	uint32_t got = 0;
 
-	for (; got < wanted && nt_rowshare_allows(&share, &r, depth, client, LIMIT); got++)
-		nt_rowshare_took(&share, &r, depth, client, octets);
+	for (; got < wanted && nt_rowshare_allows(&share, side, depth, client, LIMIT); got++)
+		nt_rowshare_took(&share, side, depth, client, octets);
 	return got;
 }
 

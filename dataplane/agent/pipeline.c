@@ -309,8 +309,7 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct
 	const struct nt_flow *flow = &m->txn->query->flow;
 	enum nt_side side = flow->side == NT_SIDE_SERVER ? NT_SIDE_SERVER : NT_SIDE_CLIENT;
 	uint64_t client = client_of(a, flow), id;
-	bool may_add =
-		nt_rowshare_allows(&pod->rowshare, side, NT_FOLD_NONE, client, a->rows_now);
+	bool may_add = nt_rowshare_allows(&pod->rowshare, side, NT_FOLD_NONE, client, a->rows_now);
 	bool taken = nt_aggregate_take(a->rows, m->txn, m->who, &m->time, m->policy);
 	struct nt_record *r = taken ? NULL : make_record(a, m);
 

@@ -45,8 +45,8 @@ bool nt_rowshare_allows(const struct nt_rowshare *s, enum nt_side side, enum nt_
 	return !by_client || !s->clients || s->clients[bucket_of(depth, client)] < bound - used;
 }
 
-void nt_rowshare_took(struct nt_rowshare *s, enum nt_side side, enum nt_fold depth,
-		      uint64_t client, uint32_t octets)
+void nt_rowshare_took(struct nt_rowshare *s, enum nt_side side, enum nt_fold depth, uint64_t client,
+		      uint32_t octets)
 {
 	uint32_t rows = 1 + octets / NT_ROWSHARE_OCTETS;
 	uint16_t *n;

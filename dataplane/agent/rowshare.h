@@ -26,13 +26,13 @@ struct nt_rowshare {
 	uint16_t *clients; /* served rows by bucket; NULL before the first one */
 };
 
-/* May a row of that depth and side be added for this pod? client: keyed hash of the client's address;
- * limit: rows per pod. */
+/* May a row of that depth and side be added for this pod? client: keyed hash of the client's
+ * address; limit: rows per pod. */
 bool nt_rowshare_allows(const struct nt_rowshare *s, enum nt_side side, enum nt_fold depth,
 			uint64_t client, uint32_t limit);
 /* It was added, of so many octets. */
-void nt_rowshare_took(struct nt_rowshare *s, enum nt_side side, enum nt_fold depth,
-		      uint64_t client, uint32_t octets);
+void nt_rowshare_took(struct nt_rowshare *s, enum nt_side side, enum nt_fold depth, uint64_t client,
+		      uint32_t octets);
 /* A new interval. */
 void nt_rowshare_reset(struct nt_rowshare *s);
 void nt_rowshare_done(struct nt_rowshare *s);

@@ -492,8 +492,8 @@ static int get_row(struct nt_slice wire, struct nt_arena *arena, struct lists *l
 	return 0;
 }
 
-static int get_message(const struct nt_wire_token *t, struct nt_arena *arena,
-		       struct lists *lists, struct nt_batch *b, struct nt_err *err)
+static int get_message(const struct nt_wire_token *t, struct nt_arena *arena, struct lists *lists,
+		       struct nt_batch *b, struct nt_err *err)
 {
 	int result;
 
@@ -571,8 +571,9 @@ static int open_frame(struct nt_slice wire, struct nt_slice *ret_body, struct nt
 		return nt_err_set(err, EBADMSG, "batch: it does not begin with %.4s", magic);
 	version = (uint8_t)wire.p[sizeof(magic)];
 	if (!version || version > NT_BATCH_VERSION)
-		return nt_err_set(err, EBADMSG, "batch: version %u is not known here, only up to %u",
-				  version, NT_BATCH_VERSION);
+		return nt_err_set(err, EBADMSG,
+				  "batch: version %u is not known here, only up to %u", version,
+				  NT_BATCH_VERSION);
 	for (unsigned i = 0; i < CRC_LEN; i++)
 		want |= (uint32_t)(uint8_t)wire.p[wire.len - CRC_LEN + i] << 8 * i;
 	crc = libdeflate_crc32(0, wire.p, wire.len - CRC_LEN);

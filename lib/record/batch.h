@@ -98,9 +98,9 @@ struct nt_batch {
 	struct nt_slice spool; /* UUID text */
 	uint64_t seq; /* from 1, without gaps per spool */
 	int64_t created_us; /* CLOCK_REALTIME */
-	/* Of rows that are no records (lib/record/lookup.h): what they have in common, in wire form,
-	 * and the cluster domain by which their names are classified. A batch that was decoded has
-	 * records instead. */
+	/* Of rows that are no records (lib/record/lookup.h): what they have in common, in wire
+	 * form, and the cluster domain by which their names are classified. A batch that was
+	 * decoded has records instead. */
 	const struct nt_slice *bases;
 	size_t bases_len;
 	struct nt_slice cluster_domain;

@@ -13,8 +13,8 @@
 void nt_record_json(const struct nt_record *r, struct nt_buf *out);
 /* Appends the wire form, without its length. */
 void nt_record_wire(const struct nt_record *r, struct nt_buf *out);
-/* Adds the fields of wire to what is in *r; of a field that is there the new value counts. Errors as
- * below; *r is of no use then. */
+/* Adds the fields of wire to what is in *r; of a field that is there the new value counts. Errors
+ * as below; *r is of no use then. */
 int nt_record_add_wire(struct nt_slice wire, struct nt_arena *arena, struct nt_record *r,
 		       struct nt_err *err) NT_MUSTCHECK;
 /* -EBADMSG. Strings point into wire, lists into arena. */

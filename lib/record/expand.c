@@ -63,6 +63,8 @@ static int name_text(struct nt_slice octets, struct nt_arena *arena, struct nt_s
 	char text[NT_NAME_TEXT_MAX];
 	struct nt_name name;
 
+	if (!octets.len)
+		return nt_err_set(err, EBADMSG, "row: it has no name");
 	nt_name_read(&c, &name);
 	if (c.bad || nt_cursor_left(&c) || name.len != octets.len)
 		return nt_err_set(err, EBADMSG, "row: a name is none");

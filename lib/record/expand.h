@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of lookups (lib/record/lookup.h) back to records, for whoever reads a batch. What comes in is
- * of outside origin and checked. Pure, any thread; struct nt_names one thread at a time.
+ * Rows of lookups (lib/record/lookup.h) back to records, for whoever reads a batch. What comes in
+ * is of outside origin and checked. Pure, any thread; struct nt_names one thread at a time.
  */
 #pragma once
 

@@ -61,7 +61,8 @@ void nt_rrsets_sort(struct nt_rrset *sets, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (sets[i].rdata_len > 1)
-			qsort(sets[i].rdata, sets[i].rdata_len, sizeof(*sets[i].rdata), compare_data);
+			qsort(sets[i].rdata, sets[i].rdata_len, sizeof(*sets[i].rdata),
+			      compare_data);
 	if (len > 1)
 		qsort(sets, len, sizeof(*sets), compare_rrsets);
 }

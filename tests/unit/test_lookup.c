@@ -102,7 +102,8 @@ static struct nt_slice row_json(size_t i)
 		ck_assert_msg(nt_base_from_wire(octets[n], &arena, &bases[n], &err) == 0, "%s",
 			      err.msg);
 	nt_row_wire(&rows[i], &wire);
-	ck_assert_msg(nt_row_from_wire(&reader, nt_arena_copy(&arena, nt_slice_mem(wire.p, wire.len)),
+	ck_assert_msg(nt_row_from_wire(&reader,
+				       nt_arena_copy(&arena, nt_slice_mem(wire.p, wire.len)),
 				       &arena, &r, &err) == 0,
 		      "%s", err.msg);
 	nt_record_json(&r, &json);
@@ -147,7 +148,8 @@ START_TEST(test_addresses_sorted)
 	struct nt_txn txn;
 
 	put_usual_answers(3);
-	put_record(&message, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 30, NT_SLICE_LIT("\x0a\0\0\x09"));
+	put_record(&message, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 30,
+		   NT_SLICE_LIT("\x0a\0\0\x09"));
 	put_record(&message, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 20,
 		   NT_SLICE_LIT("\x0a\0\0\x0a"));
 	put_record(&message, NT_SLICE_LIT("\7EXAMPLE\3com\0"), NT_TYPE_A, 1, 40,
@@ -203,7 +205,8 @@ START_TEST(test_kinds)
 	query.edns.options[0] = 10; /* takes the long form of the figures */
 	query.edns.options_len = 1;
 	check_same(&(struct nt_txn){ .kind = NT_TXN_UNANSWERED, .query = &query });
-	ck_assert_int_eq(nt_name_parse(NT_SLICE_LIT("api.shop.svc.cluster.local"), &query.qname), 0);
+	ck_assert_int_eq(nt_name_parse(NT_SLICE_LIT("api.shop.svc.cluster.local"), &query.qname),
+			 0);
 	check_same(&(struct nt_txn){ .kind = NT_TXN_UNANSWERED, .query = &query });
 	query.qname = (struct nt_name){ .len = 1 };
 	check_same(&(struct nt_txn){ .kind = NT_TXN_UNANSWERED, .query = &query });
@@ -222,7 +225,8 @@ START_TEST(test_merging)
 	struct nt_slice got;
 
 	put_usual_answers(1);
-	put_record(&message, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 30, NT_SLICE_LIT("\x0a\0\0\1"));
+	put_record(&message, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 30,
+		   NT_SLICE_LIT("\x0a\0\0\1"));
 	txn = answered();
 	for (int i = 0; i < 5; i++) {
 		query.edns.options_len = i % 2;
@@ -328,9 +332,8 @@ START_TEST(test_bad_rows)
 	struct nt_err err = { 0 };
 	struct nt_record r;
 
-	ck_assert_int_eq(nt_row_from_wire(&reader,
-					  nt_slice_mem(bad[_i].octets, bad[_i].len), &arena, &r,
-					  &err),
+	ck_assert_int_eq(nt_row_from_wire(&reader, nt_slice_mem(bad[_i].octets, bad[_i].len),
+					  &arena, &r, &err),
 			 -EBADMSG);
 	ck_assert_int_ne(err.msg[0], 0);
 }

@@ -14,12 +14,15 @@
 #include "lib/base/loop.h"
 #include "lib/objects/objects.h"
 
+/* Of the log, about objects that the API has not given yet. */
+#define QUIET_NS (20 * NT_NS_PER_S)
+
 struct controller {
 	struct nt_options options;
 	struct nt_loop *loop;
 	struct nt_parts parts;
 	struct nt_report report;
-	int64_t reported_ns; /* CLOCK_BOOTTIME */
+	int64_t started_ns, reported_ns; /* CLOCK_BOOTTIME */
 	bool report_due; /* objects have changed since */
 	struct nt_http *http;
 };
@@ -44,7 +47,10 @@ static void report(struct controller *c)
 	struct nt_clock clock = nt_clock_system();
 	int64_t now_ns = nt_clock_boot(&clock);
 
-	c->report_due = now_ns - c->reported_ns < NT_NS_PER_S;
+	/* Nor of objects that an API has just been asked for. */
+	c->report_due = now_ns - c->reported_ns < NT_NS_PER_S ||
+			(now_ns - c->started_ns < QUIET_NS && c->parts.objects &&
+			 !nt_objects_have_synced(c->parts.objects));
 	if (c->report_due)
 		return;
 	c->reported_ns = now_ns;
@@ -94,6 +100,7 @@ static int start(struct controller *c, struct nt_err *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, 0 };
 	struct nt_http_config config = { .listen = c->options.listen };
+	struct nt_clock clock = nt_clock_system();
 	int r;
 
 	/* A client that hangs up is an error of its write, not the end of this process. */
@@ -108,7 +115,8 @@ static int start(struct controller *c, struct nt_err *err)
 				  err);
 	if (r < 0)
 		return r;
-	nt_report_mistakes(&c->report, c->parts.ingest);
+	c->started_ns = nt_clock_boot(&clock);
+	report(c);
 	on_hour(c);
 	config.token = nt_slice_mem(c->parts.token.p, c->parts.token.len);
 	config.store = c->parts.store;

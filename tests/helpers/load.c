@@ -6,6 +6,8 @@
  *
  *   load URL TOKEN SPOOL FIRST COUNT ROWS    ends by itself, or after the current batch on SIGTERM
  *   load --mix URL TOKEN SPOOL               one batch with a row of every sort, and endpoints
+ *   load --pod URL TOKEN SPOOL SEQ NAMESPACE NAME UID SERVER   one row of now: that pod asks the
+ *                                            server (ADDRESS, port 53), and its endpoint
  */
 #include <curl/curl.h>
 #include <signal.h>
@@ -93,7 +95,7 @@ static void upload(struct client *c, const struct nt_batch *batch)
 			curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 		if (status == 200)
 			break;
-		if (status && status != 503) {
+		if (status && status != 503 && status != 429) {
 			fprintf(stderr, "load: status %ld: %s\n", status, nt_buf_str(&c->reply));
 			exit(1);
 		}
@@ -185,17 +187,45 @@ static void mix(struct client *c, const char *spool)
 	upload(c, &batch);
 }
 
+/* argv: SPOOL SEQ NAMESPACE NAME UID SERVER */
+static void one_pod(struct client *c, char **argv)
+{
+	struct nt_record row = store_record(1, now_us(), "www.example.com");
+	struct nt_batch_endpoint endpoint = { .ep_id = 1,
+					      .state = NT_ENDPOINT_TAPPED,
+					      .namespace_ = nt_slice_str(argv[2]),
+					      .name = nt_slice_str(argv[3]),
+					      .uid = nt_slice_str(argv[4]),
+					      .since_us = now_us() };
+	struct nt_batch batch = store_batch(argv[0], 0, &row, 1);
+
+	must(nt_parse_u64(nt_slice_str(argv[1]), UINT32_MAX, &batch.seq) == 0 &&
+		     nt_addr_parse(nt_slice_str(argv[5]), &row.servers[0].ip) == 0,
+	     "SEQ is a number, SERVER an address");
+	row.id = endpoint.ep_id = batch.seq;
+	row.client_namespace = endpoint.namespace_;
+	row.client_name = endpoint.name;
+	row.client_uid = endpoint.uid;
+	batch.created_us = now_us();
+	batch.endpoints = &endpoint;
+	batch.endpoints_len = 1;
+	upload(c, &batch);
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction term = { .sa_handler = on_term };
 	bool mixed = argc == 5 && strcmp(argv[1], "--mix") == 0;
+	bool pod = argc == 10 && strcmp(argv[1], "--pod") == 0;
 	struct client c = { 0 };
 
-	must(mixed || argc == 7, "see the head of its source for the arguments");
+	must(mixed || pod || argc == 7, "see the head of its source for the arguments");
 	sigaction(SIGTERM, &term, NULL);
-	client_open(&c, argv[mixed + 1], argv[mixed + 2]);
+	client_open(&c, argv[mixed + pod + 1], argv[mixed + pod + 2]);
 	if (mixed)
 		mix(&c, argv[4]);
+	else if (pod)
+		one_pod(&c, argv + 4);
 	else
 		load(&c, argv + 3);
 	return 0;

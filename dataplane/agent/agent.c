@@ -131,6 +131,7 @@ int nt_agent_new(const struct nt_agent_config *config, const struct nt_tapsource
 	a->start_us = nt_clock_real(clock) / NT_NS_PER_US;
 	a->interval_from_us = a->start_us;
 	a->first_batch = true;
+	a->batch_ns = nt_clock_boot(clock);
 	a->clocklog.fd = -1;
 	set_defaults(&a->config);
 	r = open_parts(a, err);

@@ -36,6 +36,8 @@
 
 /* Gaps in coverage that wait for the next batch; more are counted and logged only. */
 #define NT_AGENT_GAPS_MAX 10000
+/* A node that has nothing to tell says so, so that one that is dead can be told from it. */
+#define NT_AGENT_SILENCE_NS (30 * NT_NS_PER_S)
 
 struct nt_agent_config {
 	const char *node;
@@ -99,6 +101,7 @@ struct nt_agent {
 	int64_t first_event_ns; /* CLOCK_BOOTTIME of its first event; 0: none came */
 	int64_t start_us;
 	bool first_batch; /* none was written since the start */
+	int64_t batch_ns; /* CLOCK_BOOTTIME of the last one, or of the start */
 	bool write_failed; /* the last write did; rows are held */
 	size_t hold_bytes; /* so many at most: what is held has to fit on the disk one day */
 	uint64_t written_off; /* batches, since the start */

@@ -361,6 +361,7 @@ static void commit(struct nt_agent *a, size_t rows)
 	nt_buf_reset(&a->gaps);
 	nt_buf_reset(&a->hostaddrs.news);
 	a->first_batch = false;
+	a->batch_ns = nt_clock_boot(a->clock);
 	nt_spool_sweep(a->spool);
 	nt_aggregate_reset(a->rows);
 	a->full = false;
@@ -524,7 +525,8 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 	finish_rows(a, rows, len, clock_step);
 	nt_account_ranges(a->account, &p.ranges);
 	collect_endpoints(a, &p.endpoints);
-	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len && !a->hostaddrs.news.len)
+	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len && !a->hostaddrs.news.len &&
+	    nt_clock_boot(a->clock) - a->batch_ns < NT_AGENT_SILENCE_NS)
 		return 0;
 	r = write_batch(a, &p, err);
 	if (r < 0)

@@ -21,6 +21,24 @@ START_TEST(one_lookup)
 }
 END_TEST
 
+/* A quiet node is no dead one. */
+START_TEST(silence_is_broken)
+{
+	uint64_t batches;
+
+	ship();
+	batches = store.batches;
+	pass(29000);
+	ck_assert_int_eq(flush(), 0);
+	pass(1000);
+	ck_assert_int_eq(flush(), 1);
+	ck_assert_int_eq(flush(), 0);
+	ship();
+	ck_assert_uint_eq(store.batches, batches + 1);
+	settle();
+}
+END_TEST
+
 START_TEST(first_batch_has_all_endpoints)
 {
 	ship();
@@ -714,6 +732,7 @@ END_TEST
 static void add_tests(TCase *tc)
 {
 	tcase_add_test(tc, one_lookup);
+	tcase_add_test(tc, silence_is_broken);
 	tcase_add_test(tc, first_batch_has_all_endpoints);
 	tcase_add_test(tc, a_waiting_query_survives);
 	tcase_add_test(tc, killed_before_the_flush);

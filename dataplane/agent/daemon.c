@@ -324,6 +324,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	status.rules = nt_enforcer_rules(d->enforcer);
 	status.kube = d->kube;
 	status.watcher = d->watcher;
+	status.cluster_domain_source = o->cluster_domain_source;
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
 }
 
@@ -418,8 +419,9 @@ int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, bool *
 
 	if (r < 0)
 		return r;
-	nt_log_info("node %s, spool %s (%s), %u CPUs", options->node, options->spool,
-		    nt_spool_uuid(d.agent->spool), d.agent->source.cpus);
+	nt_log_info("node %s, spool %s (%s), %u CPUs, cluster domain %s (%s)", options->node,
+		    options->spool, nt_spool_uuid(d.agent->spool), d.agent->source.cpus,
+		    options->cluster_domain, options->cluster_domain_source);
 	/* Before the ring is touched: the counters of now tell what an agent before us had read,
 	 * and a first batch on disk makes the next start know that there was one. */
 	(void)flush(&d, true);

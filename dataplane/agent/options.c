@@ -10,6 +10,7 @@
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/cnicache.h"
 #include "dataplane/agent/export.h"
+#include "dataplane/agent/resolvconf.h"
 #include "dataplane/agent/status.h"
 #include "dataplane/installer/record.h"
 #include "dataplane/taps/taps.h"
@@ -37,7 +38,8 @@ const char nt_options_usage[] =
 	"  --rows N              rows of a pod per flush, then names are folded (default 2000)\n"
 	"  --timeout TIME        a query without a reply is given up after it (default 6s)\n"
 	"  --ship-timeout TIME   one upload (default 30s)\n"
-	"  --cluster-domain NAME (default cluster.local)\n"
+	"  --cluster-domain NAME (default: that of our own /etc/resolv.conf when kubelet made it,\n"
+	"                        else cluster.local)\n"
 	"  --objects DIR         manifests (Pod, DNSPolicy): policies are put in force (default: "
 	"none)\n"
 	"  --node-resolv-conf FILE  its search domains are trusted (default /etc/resolv.conf)\n"
@@ -295,6 +297,7 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 				 &o->ship_timeout_ns, err);
 	case OPT_CLUSTER_DOMAIN:
 		o->cluster_domain = value;
+		o->cluster_domain_source = "--cluster-domain";
 		return 0;
 	case OPT_OBJECTS:
 		o->objects = value;
@@ -358,6 +361,19 @@ static int check(const struct nt_options *o, struct nt_err *err)
 	return 0;
 }
 
+/* kubelet writes it for a pod of dnsPolicy ClusterFirst or ClusterFirstWithHostNet. */
+static void detect_cluster_domain(struct nt_options *o)
+{
+	static char domain[NT_NAME_TEXT_MAX];
+
+	o->cluster_domain = "cluster.local";
+	o->cluster_domain_source = "default";
+	if (!nt_resolvconf_cluster_domain("/etc/resolv.conf", domain))
+		return;
+	o->cluster_domain = domain;
+	o->cluster_domain_source = "/etc/resolv.conf";
+}
+
 int nt_options_parse_some(int argc, char **argv, struct nt_options *ret_options, struct nt_err *err)
 {
 	static char host[256], cache[PATH_MAX];
@@ -365,7 +381,6 @@ int nt_options_parse_some(int argc, char **argv, struct nt_options *ret_options,
 		.pin_root = NT_PIN_ROOT_DEFAULT,
 		.state_dir = NT_STATE_DIR_DEFAULT,
 		.spool = "/var/lib/nametap/spool",
-		.cluster_domain = "cluster.local",
 		.node_resolv_conf = "/etc/resolv.conf",
 		.cni_cache = cache,
 		.install_record = NT_INSTALL_RECORD_DEFAULT,
@@ -396,6 +411,8 @@ int nt_options_parse_some(int argc, char **argv, struct nt_options *ret_options,
 	}
 	if (optind < argc)
 		return nt_err_set(err, EINVAL, "unexpected argument \"%s\"", argv[optind]);
+	if (!o.cluster_domain)
+		detect_cluster_domain(&o);
 	if (!o.node) {
 		if (gethostname(host, sizeof(host) - 1) == -1)
 			return nt_err_sys(err, errno, "--node is missing, and gethostname");

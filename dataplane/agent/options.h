@@ -12,6 +12,7 @@
 
 struct nt_options {
 	const char *pin_root, *state_dir, *spool, *controller, *token_file, *node, *cluster_domain;
+	const char *cluster_domain_source; /* where it is from, for people */
 	const char *ca_file, *ca_configmap; /* one of them or none; NULL */
 	const char *listen; /* NULL: no /metrics */
 	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */

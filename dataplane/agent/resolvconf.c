@@ -84,6 +84,34 @@ int nt_resolvconf_read(const char *path, struct nt_searches *ret_searches, struc
 	return r;
 }
 
+/* name without `svc` in front; false: it does not begin so, or nothing follows. */
+static bool below_svc(const struct nt_name *name, struct nt_name *ret_rest)
+{
+	static const uint8_t svc[4] = { 3, 's', 'v', 'c' };
+
+	if (name->len < sizeof(svc) + 2 || memcmp(name->wire, svc, sizeof(svc)) != 0)
+		return false;
+	ret_rest->len = (uint8_t)(name->len - sizeof(svc));
+	memcpy(ret_rest->wire, name->wire + sizeof(svc), ret_rest->len);
+	return true;
+}
+
+bool nt_resolvconf_cluster_domain(const char *path, char ret_domain[NT_NAME_TEXT_MAX])
+{
+	struct nt_searches searches;
+	struct nt_name domain;
+	struct nt_err err;
+
+	if (nt_resolvconf_read(path, &searches, &err) < 0)
+		return false;
+	for (size_t i = 0; i < searches.len; i++)
+		if (below_svc(&searches.names[i], &domain) && nt_searches_has(&searches, &domain)) {
+			(void)nt_name_text(&domain, ret_domain);
+			return true;
+		}
+	return false;
+}
+
 /* --- a pod's ---------------------------------------------------------------------------------- */
 
 static void describe_line(struct nt_slice line, struct nt_pod *pod, unsigned *servers)

@@ -25,6 +25,10 @@ int nt_resolvconf_read(const char *path, struct nt_searches *ret_searches,
 void nt_searches_parse(struct nt_slice text, struct nt_searches *ret_searches);
 bool nt_searches_has(const struct nt_searches *s, const struct nt_name *name);
 
+/* The cluster domain of a file that kubelet made for a pod: its list has both `svc.DOMAIN` and
+ * `DOMAIN`. False: it has not, or cannot be read. */
+bool nt_resolvconf_cluster_domain(const char *path, char ret_domain[NT_NAME_TEXT_MAX]);
+
 /* Servers and search list of a resolv.conf's text into a pod's record, which is marked NT_DNS_FILE
  * when there are any. */
 void nt_resolvconf_describe(struct nt_slice text, struct nt_pod *pod);

@@ -250,12 +250,27 @@ static void put_install(struct nt_buf *out, const struct nt_watcher *watcher)
 	    "Times that another program undid our entry again and again", s.fights);
 }
 
+/* As an _info metric has it: the value says nothing. */
+static void put_domain(struct nt_buf *out, const char *domain, const char *source)
+{
+	const char *name = "nametap_agent_cluster_domain_info";
+	_cleanup_buf_ struct nt_buf labels = { 0 };
+
+	nt_metrics_label(&labels, "domain", nt_slice_str(domain));
+	nt_metrics_label(&labels, "source", nt_slice_str(source));
+	nt_metrics_head(out, name, "The cluster domain and where it is from", NT_METRIC_GAUGE);
+	nt_metrics_sample(out, name, nt_buf_str(&labels), 1);
+}
+
 void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out)
 {
 	put_packets(out, source->agent);
 	put_streams(out, source->agent);
 	put_tables(out, source->agent);
 	put_spool(out, source->agent);
+	if (source->cluster_domain_source)
+		put_domain(out, source->agent->config.cluster_domain,
+			   source->cluster_domain_source);
 	if (source->ring)
 		put_ring(out, source->ring);
 	if (source->export)

@@ -28,6 +28,7 @@ struct nt_status_source {
 	struct nt_keeper *keeper;
 	const struct nt_kubeaccess *kube;
 	const struct nt_watcher *watcher;
+	const char *cluster_domain_source; /* NULL: not shown */
 };
 
 /* 0 when nt_status_open would take it; -EINVAL. */

@@ -134,18 +134,16 @@ static void tell_domain(const struct round *r)
 	char todo[256];
 
 	if (!r->foreign[0]) {
-		nt_findings_add(
-			&r->d->findings, NT_LEVEL_OK, "domain", "",
-			"cluster domain %s, by --cluster-domain or its default; no pod's search "
-			"list says another",
-			ours);
+		nt_findings_add(&r->d->findings, NT_LEVEL_OK, "domain", "",
+				"cluster domain %s, by %s; no pod's search list says another", ours,
+				r->d->options->cluster_domain_source);
 		return;
 	}
-	snprintf(todo, sizeof(todo), "start agents and controller with --cluster-domain %.100s",
-		 r->foreign);
+	snprintf(todo, sizeof(todo), "start agents with --cluster-domain %.100s", r->foreign);
 	nt_findings_add(&r->d->findings, NT_LEVEL_FAIL, "domain", todo,
-			"cluster domain %s, but the runtime gives pods the search list of %s", ours,
-			r->foreign);
+			"cluster domain %s, by %s, but the runtime gives pods the search list of "
+			"%s",
+			ours, r->d->options->cluster_domain_source, r->foreign);
 }
 
 void nt_doctor_taps(struct nt_doctor *d)

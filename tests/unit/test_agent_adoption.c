@@ -152,6 +152,35 @@ static void make_dir(const char *below)
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 }
 
+static const struct {
+	const char *text, *domain; /* "": none is found */
+} domains[] = {
+	{ "search nametap.svc.cluster.local svc.cluster.local cluster.local corp.test\n",
+	  "cluster.local" },
+	{ "search a.svc.K8S.Example.ORG. svc.k8s.example.org k8s.example.org\nnameserver "
+	  "10.0.0.1\n",
+	  "k8s.example.org" },
+	/* No list of kubelet's: the node's own, a company with a zone `svc`. */
+	{ "search corp.test\n", "" },
+	{ "search svc.corp.test\n", "" },
+	{ "search svc.\n", "" },
+	{ "search mysvc.corp.test corp.test\n", "" },
+	{ "", "" },
+};
+
+START_TEST(cluster_domain_of_resolv_conf)
+{
+	char path[256], domain[NT_NAME_TEXT_MAX] = "";
+
+	snprintf(path, sizeof(path), "%s/resolv", folder);
+	ck_assert(!nt_resolvconf_cluster_domain(path, domain));
+	write_file("resolv", domains[_i].text);
+	ck_assert_int_eq(nt_resolvconf_cluster_domain(path, domain), domains[_i].domain[0] != 0);
+	ck_assert_str_eq(domain, domains[_i].domain);
+	unlink(path);
+}
+END_TEST
+
 /* Links are the pod's to make: they must end in its root, and nothing but a file is read. */
 START_TEST(resolv_conf_of_a_process)
 {
@@ -329,6 +358,7 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, pod_objects, 0, NT_ARRAY_LEN(objects));
 	tcase_add_loop_test(t, resolv_conf, 0, NT_ARRAY_LEN(files));
+	tcase_add_loop_test(t, cluster_domain_of_resolv_conf, 0, NT_ARRAY_LEN(domains));
 	tcase_add_test(t, resolv_conf_of_a_process);
 	tcase_add_loop_test(t, cgroup_names, 0, NT_ARRAY_LEN(groups));
 	tcase_add_test(t, namespaces);

@@ -38,6 +38,10 @@ START_TEST(defaults)
 	ck_assert_ptr_null(o.objects);
 	ck_assert_str_eq(o.node_resolv_conf, "/etc/resolv.conf");
 	ck_assert_str_ne(o.node, "");
+	/* Of the machine's own resolv.conf or not: where it is from is said. */
+	ck_assert(strcmp(o.cluster_domain_source, "/etc/resolv.conf") == 0 ||
+		  (strcmp(o.cluster_domain_source, "default") == 0 &&
+		   strcmp(o.cluster_domain, "cluster.local") == 0));
 	ck_assert_str_eq(o.cni_cache, "/var/lib/cni/results");
 	ck_assert(o.host_network && o.host_mode == 0 && !o.cgroup_root);
 	ck_assert(!o.installs && o.install.drop_in && !o.install.conf_dir);
@@ -87,6 +91,7 @@ START_TEST(values)
 	ck_assert_str_eq(o.token_file, "/t");
 	ck_assert_str_eq(o.node, "n");
 	ck_assert_str_eq(o.cluster_domain, "k8s.test");
+	ck_assert_str_eq(o.cluster_domain_source, "--cluster-domain");
 	ck_assert_str_eq(o.objects, "/o");
 	ck_assert_str_eq(o.node_resolv_conf, "/r");
 	ck_assert_str_eq(o.listen, "[::1]:9");

@@ -106,32 +106,91 @@ static int kube_config(const struct nt_ctl_options *o, struct nt_kube_config *co
 	return r;
 }
 
+static void set_where(struct nt_connect *c, const char *server)
+{
+	if (c->forwarded)
+		snprintf(c->where, sizeof(c->where),
+			 "deployment nametap-controller of namespace %.100s, by kubectl "
+			 "port-forward",
+			 c->system_namespace);
+	else
+		snprintf(c->where, sizeof(c->where), "%.300s%s%.100s", server,
+			 c->proxied ? ", service nametap-controller of namespace " : "",
+			 c->proxied ? c->system_namespace : "");
+}
+
+/* A new port: at first, and each time that the controller's pod went and kubectl with it. The
+ * controller answers to its own address only, so it is asked under that. */
+static int forward(struct nt_connect *c, struct nt_err *err)
+{
+	struct nt_kube_config config = { .arena = NT_ARENA(4096),
+					 .origin = "--token-file",
+					 .token_file = c->token_file };
+	char text[96];
+	int r = nt_forward_start(&c->forward, err);
+
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "127.0.0.1:%d:127.0.0.1:%u", NT_FORWARD_PORT, c->forward.port);
+	config.connect_to = nt_arena_copy(&config.arena, nt_slice_str(text)).p;
+	snprintf(text, sizeof(text), "http://127.0.0.1:%d", NT_FORWARD_PORT);
+	config.server = nt_arena_copy(&config.arena, nt_slice_str(text)).p;
+	if (!config.connect_to || !config.server) {
+		nt_kube_config_done(&config);
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	}
+	if (c->kube != c->api)
+		nt_kube_close(c->kube);
+	c->kube = NULL;
+	r = nt_kube_open(&config, c->loop, "nametapctl", &c->kube, err);
+	if (r < 0)
+		return r;
+	c->proxied = false;
+	c->forwarded = true;
+	c->prefix[0] = '\0';
+	set_where(c, "");
+	return 0;
+}
+
+static int open_way(const struct nt_ctl_options *o, struct nt_connect *c, struct nt_err *err)
+{
+	_cleanup_kube_config_ struct nt_kube_config config = { 0 };
+	struct nt_err other;
+	int r = o->server ? straight(o, &config, err) : kube_config(o, &config, err);
+
+	/* Who needs a plugin to say who he is has kubectl, which runs it. */
+	if (r == -EOPNOTSUPP)
+		return forward(c, &other) == 0 ? 0 : r;
+	if (r < 0)
+		return r;
+	c->proxied = !o->server;
+	if (c->proxied)
+		snprintf(c->prefix, sizeof(c->prefix),
+			 "/api/v1/namespaces/%.100s/services/" SERVICE "/proxy",
+			 o->system_namespace);
+	set_where(c, config.server);
+	r = nt_kube_open(&config, c->loop, "nametapctl", &c->kube, err);
+	c->api = c->proxied ? c->kube : NULL;
+	return r;
+}
+
 int nt_connect_open(const struct nt_ctl_options *o, struct nt_connect *ret_connect,
 		    struct nt_err *err)
 {
-	_cleanup_kube_config_ struct nt_kube_config config = { 0 };
-	struct nt_connect c = { .proxied = !o->server, .system_namespace = o->system_namespace };
+	struct nt_connect c = { .system_namespace = o->system_namespace,
+				.token_file = o->token_file,
+				.forward = { .kubeconfig = o->kubeconfig,
+					     .namespace_ = o->system_namespace } };
 	int r;
 
 	/* A server that hangs up is an error of the call. Where nobody reads our output the process
 	 * ends as the signal would have it (nt_verb_write). */
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = o->server ? straight(o, &config, err) : kube_config(o, &config, err);
-
-	if (r < 0)
-		return r;
-	if (c.proxied)
-		snprintf(c.prefix, sizeof(c.prefix),
-			 "/api/v1/namespaces/%.100s/services/" SERVICE "/proxy",
-			 o->system_namespace);
-	snprintf(c.where, sizeof(c.where), "%.300s%s%.100s", config.server,
-		 c.proxied ? ", service nametap-controller of namespace " : "",
-		 c.proxied ? o->system_namespace : "");
 	r = nt_loop_new(&c.loop, err);
 	if (r == 0)
-		r = nt_kube_open(&config, c.loop, "nametapctl", &c.kube, err);
+		r = open_way(o, &c, err);
 	if (r < 0) {
-		nt_loop_free(c.loop);
+		nt_connect_close(&c);
 		return r;
 	}
 	*ret_connect = c;
@@ -141,6 +200,9 @@ int nt_connect_open(const struct nt_ctl_options *o, struct nt_connect *ret_conne
 void nt_connect_close(struct nt_connect *c)
 {
 	nt_kube_close(c->kube);
+	if (c->api != c->kube)
+		nt_kube_close(c->api);
+	nt_forward_stop(&c->forward);
 	nt_loop_free(c->loop);
 	*c = (struct nt_connect){ 0 };
 }
@@ -272,39 +334,83 @@ static void put_encoded(struct nt_buf *out, const char *text)
 	}
 }
 
-static int get(struct nt_connect *c, const char *path, struct nt_kube_answer *answer,
-	       struct nt_buf *body, struct nt_err *err)
+static int get(struct nt_connect *c, struct nt_kube *kube, const char *path,
+	       struct nt_kube_answer *answer, struct nt_buf *body, struct nt_err *err)
 {
 	const struct nt_kube_request request = { .method = "GET",
 						 .path = path,
 						 .timeout_ns = ANSWER_NS,
 						 .max_bytes = ANSWER_BYTES_MAX };
 
-	return nt_kube_call(c->kube, c->loop, &request, answer, body, err);
+	return nt_kube_call(kube, c->loop, &request, answer, body, err);
+}
+
+static int put_url(const struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		   struct nt_buf *url, struct nt_err *err)
+{
+	char before = '?';
+
+	nt_buf_puts(url, c->prefix);
+	nt_buf_puts(url, path);
+	for (; params && params->name; params++) {
+		if (!params->value)
+			continue;
+		nt_buf_printf(url, "%c%s=", before, params->name);
+		put_encoded(url, params->value);
+		before = '&';
+	}
+	return nt_buf_ok(url) ? 0 : nt_err_set(err, ENOMEM, "no memory for a request");
+}
+
+static int ask_once(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		    struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf url = { 0 }, body = { 0 };
+	struct nt_kube_answer answer = { 0 };
+	int r = 0;
+
+	*ret_answer = (struct nt_ask_answer){ 0 };
+	if (c->forwarded && !nt_forward_is_alive(&c->forward)) {
+		r = forward(c, err);
+		if (r == -ETIMEDOUT)
+			r = -EAGAIN; /* the same may be asked again */
+	}
+	if (r == 0)
+		r = put_url(c, path, params, &url, err);
+	if (r == 0)
+		r = get(c, c->kube, nt_buf_str(&url), &answer, &body, err);
+	return r < 0 ? r : judge(c, &answer, ret_answer, err);
+}
+
+/* The Service leads to the agents' port, where the API is not to be had without a login of its own:
+ * then kubectl leads to the pod's loopback. */
+static bool may_forward(const struct nt_connect *c, const struct nt_ask_answer *answer)
+{
+	return c->proxied && (answer->status == 403 || answer->status == 404 ||
+			      answer->status == 502 || answer->status == 503);
 }
 
 int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
 	   struct nt_ask_answer *ret_answer, struct nt_err *err)
 {
-	_cleanup_buf_ struct nt_buf url = { 0 }, body = { 0 };
-	struct nt_kube_answer answer = { 0 };
-	char before = '?';
-	int r;
+	struct nt_err why, both;
+	int r = ask_once(c, path, params, ret_answer, err), forwarded;
 
-	*ret_answer = (struct nt_ask_answer){ 0 };
-	nt_buf_puts(&url, c->prefix);
-	nt_buf_puts(&url, path);
-	for (; params && params->name; params++) {
-		if (!params->value)
-			continue;
-		nt_buf_printf(&url, "%c%s=", before, params->name);
-		put_encoded(&url, params->value);
-		before = '&';
-	}
-	if (!nt_buf_ok(&url))
-		return nt_err_set(err, ENOMEM, "no memory for a request");
-	r = get(c, nt_buf_str(&url), &answer, &body, err);
-	return r < 0 ? r : judge(c, &answer, ret_answer, err);
+	if (r >= 0 || !may_forward(c, ret_answer))
+		return r;
+	forwarded = forward(c, &why);
+	if (forwarded == 0)
+		return ask_once(c, path, params, ret_answer, err);
+	if (forwarded == -ENOENT)
+		nt_err_set(
+			&both, -r,
+			"%.300s; with kubectl in $PATH its port-forward is tried; without, run it "
+			"there: kubectl -n %.64s exec deploy/nametap-controller -- nametapctl",
+			err->msg, c->system_namespace);
+	else
+		nt_err_set(&both, -r, "%.300s; %.180s", err->msg, why.msg);
+	*err = both;
+	return r;
 }
 
 int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json, struct nt_err *err)
@@ -314,10 +420,10 @@ int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json, struc
 	json_t *json;
 	int r;
 
-	if (!c->proxied)
+	if (!c->api)
 		return nt_err_set(err, EOPNOTSUPP,
 				  "the controller is asked without the API server");
-	r = get(c, path, &answer, &body, err);
+	r = get(c, c->api, path, &answer, &body, err);
 	if (r < 0)
 		return r;
 	if (answer.status != 200)

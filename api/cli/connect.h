@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way to the controller, and one question at a time over it. Either straight (--server), or
- * through the API server's proxy of the controller's Service, with what a kubeconfig or a pod's
- * service account says. Blocks; one thread.
+ * The way to the controller, and one question at a time over it. Straight (--server); or, with what
+ * a kubeconfig or a pod's service account says, through the API server's proxy of the controller's
+ * Service, and where that does not lead to the API, through a port that kubectl forwards. Blocks;
+ * one thread.
  */
 #pragma once
 
 #include <jansson.h>
 
+#include "api/cli/forward.h"
 #include "api/cli/options.h"
 #include "lib/base/loop.h"
 #include "lib/kube/client.h"
 
 struct nt_connect {
 	struct nt_loop *loop;
-	struct nt_kube *kube;
-	bool proxied; /* through the API server */
+	struct nt_kube *kube; /* the way to the controller; NULL: not there yet */
+	struct nt_kube
+		*api; /* the API server; NULL: straight, or only kubectl understands the file */
+	bool proxied; /* kube is api */
+	bool forwarded; /* kube is kubectl's port */
+	struct nt_forward forward;
 	char prefix[256]; /* of the controller's paths: "" or the Service's proxy */
 	char where[512]; /* for people: the URL, or the way through which API server */
-	const char *system_namespace;
+	const char *system_namespace, *token_file; /* borrowed */
 };
 
 int nt_connect_open(const struct nt_ctl_options *o, struct nt_connect *ret_connect,

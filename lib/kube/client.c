@@ -26,7 +26,7 @@ struct nt_kube_call {
 	struct nt_kube_call *next;
 	struct nt_multi_transfer transfer;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *connect_to;
 	char *method, *path, *url;
 	struct nt_buf body; /* of the request */
 	struct nt_buf answer;
@@ -118,6 +118,7 @@ static void free_call(struct nt_kube_call *c)
 		*at = c->next;
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->headers);
+	curl_slist_free_all(c->connect_to);
 	nt_buf_done(&c->body);
 	nt_buf_done(&c->answer);
 	free(c->method);
@@ -239,6 +240,8 @@ static void set_options(struct nt_kube_call *c, const struct nt_kube_request *re
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.len);
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers);
+	if (c->connect_to)
+		curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->error);
@@ -286,6 +289,9 @@ static int prepare(struct nt_kube_call *c, const struct nt_kube_request *request
 	nt_buf_slice(&c->body, request->body);
 	if (!nt_buf_ok(&c->body))
 		return nt_err_set(err, ENOMEM, "no memory for a request");
+	if (c->kube->config.connect_to &&
+	    nt_header_add(&c->connect_to, c->kube->config.connect_to, err) < 0)
+		return -err->code;
 	return set_headers(c, request, err);
 }
 

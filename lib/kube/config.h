@@ -30,6 +30,9 @@ struct nt_kube_config {
 	struct nt_slice cert, key;
 	bool insecure; /* the server may be anybody */
 	const char *namespace_; /* of the pod; NULL: not known */
+	/* Connections for the first HOST:PORT go to the second one, "A:80:B:81", as through a
+	 * forwarded port; the server is asked, and its certificate checked, as the first. */
+	const char *connect_to;
 };
 
 /* From the environment (KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT) and account_dir (NULL:

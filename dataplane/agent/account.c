@@ -21,7 +21,7 @@ struct key {
 	uint64_t fresh; /* gaps since the last call of nt_account_counters */
 };
 
-struct endpoint {
+struct nt_account_endpoint {
 	uint64_t ep_id;
 	uint32_t epoch; /* the newest that was seen */
 	enum nt_reason adopted; /* reason for gaps before the first number seen */
@@ -73,7 +73,7 @@ struct nt_account *nt_account_new(uint32_t cpus, struct nt_err *err)
 
 void nt_account_free(struct nt_account *a)
 {
-	struct endpoint *ep;
+	struct nt_account_endpoint *ep;
 	size_t at = 0;
 
 	if (!a)
@@ -84,14 +84,14 @@ void nt_account_free(struct nt_account *a)
 	free(a);
 }
 
-static struct endpoint *find(const struct nt_account *a, uint64_t ep_id)
+static struct nt_account_endpoint *find(const struct nt_account *a, uint64_t ep_id)
 {
 	return nt_idmap_find(&a->endpoints, ep_id);
 }
 
-static struct endpoint *find_or_new(struct nt_account *a, uint64_t ep_id, uint32_t epoch)
+static struct nt_account_endpoint *find_or_new(struct nt_account *a, uint64_t ep_id, uint32_t epoch)
 {
-	struct endpoint *ep = find(a, ep_id);
+	struct nt_account_endpoint *ep = find(a, ep_id);
 
 	if (ep) {
 		if (epoch > ep->epoch)
@@ -114,7 +114,7 @@ static struct endpoint *find_or_new(struct nt_account *a, uint64_t ep_id, uint32
 bool nt_account_adopt(struct nt_account *a, uint64_t ep_id, uint32_t epoch, enum nt_reason reason)
 {
 	bool known = find(a, ep_id) != NULL;
-	struct endpoint *ep = find_or_new(a, ep_id, epoch);
+	struct nt_account_endpoint *ep = find_or_new(a, ep_id, epoch);
 
 	if (!ep || known)
 		return ep != NULL;
@@ -161,14 +161,26 @@ static bool take_late(struct key *k, uint64_t seq)
 	return true;
 }
 
+struct nt_account_endpoint *nt_account_open(struct nt_account *a, uint64_t ep_id, uint32_t epoch)
+{
+	return find_or_new(a, ep_id, epoch);
+}
+
 bool nt_account_seen(struct nt_account *a, const struct nt_event *e, uint64_t seq)
 {
-	struct endpoint *ep = find_or_new(a, e->ep_id, e->epoch);
+	return nt_account_seen_by(a, find_or_new(a, e->ep_id, e->epoch), e, seq);
+}
+
+bool nt_account_seen_by(struct nt_account *a, struct nt_account_endpoint *ep,
+			const struct nt_event *e, uint64_t seq)
+{
 	struct key *k;
 
 	/* Without memory for the key the packet is logged and its number is not checked. */
 	if (!ep || e->cpu >= a->cpus)
 		return true;
+	if (e->epoch > ep->epoch)
+		ep->epoch = e->epoch;
 	k = &ep->keys[e->cpu * NT_DIR_MAX + e->dir];
 	if (seq < k->next)
 		return take_late(k, seq);
@@ -190,7 +202,7 @@ static uint64_t take(uint64_t wanted, uint64_t *left)
 	return n;
 }
 
-static void state_losses(const struct endpoint *ep, struct key *k, const __u64 *lost,
+static void state_losses(const struct nt_account_endpoint *ep, struct key *k, const __u64 *lost,
 			 nt_account_loss_fn *fn, void *ctx)
 {
 	uint64_t left = unstated(k), n;
@@ -217,7 +229,7 @@ static void state_losses(const struct endpoint *ep, struct key *k, const __u64 *
 void nt_account_counters(struct nt_account *a, uint64_t ep_id, uint32_t epoch,
 			 const struct nt_counters *values, nt_account_loss_fn *fn, void *ctx)
 {
-	struct endpoint *ep = find_or_new(a, ep_id, epoch);
+	struct nt_account_endpoint *ep = find_or_new(a, ep_id, epoch);
 
 	if (!ep)
 		return;
@@ -239,7 +251,7 @@ void nt_account_counters(struct nt_account *a, uint64_t ep_id, uint32_t epoch,
 bool nt_account_complete(const struct nt_account *a, uint64_t ep_id,
 			 const struct nt_counters *values)
 {
-	const struct endpoint *ep = find(a, ep_id);
+	const struct nt_account_endpoint *ep = find(a, ep_id);
 
 	for (uint32_t i = 0; i < a->cpus * NT_DIR_MAX; i++) {
 		uint64_t seq = values[i / NT_DIR_MAX].seq[i % NT_DIR_MAX];
@@ -252,7 +264,7 @@ bool nt_account_complete(const struct nt_account *a, uint64_t ep_id,
 
 uint64_t nt_account_covered(const struct nt_account *a, uint64_t ep_id)
 {
-	const struct endpoint *ep = nt_idmap_find(&a->endpoints, ep_id);
+	const struct nt_account_endpoint *ep = nt_idmap_find(&a->endpoints, ep_id);
 	uint64_t sum = 0;
 
 	for (size_t i = 0; ep && i < (size_t)a->cpus * NT_DIR_MAX; i++)
@@ -260,11 +272,12 @@ uint64_t nt_account_covered(const struct nt_account *a, uint64_t ep_id)
 	return sum;
 }
 
-typedef void key_fn(void *ctx, struct endpoint *ep, uint32_t cpu, uint32_t dir, struct key *k);
+typedef void key_fn(void *ctx, struct nt_account_endpoint *ep, uint32_t cpu, uint32_t dir,
+		    struct key *k);
 
 static void each_key(const struct nt_account *a, key_fn *fn, void *ctx)
 {
-	struct endpoint *ep;
+	struct nt_account_endpoint *ep;
 	size_t at = 0;
 
 	while ((ep = nt_idmap_next(&a->endpoints, &at)))
@@ -272,7 +285,8 @@ static void each_key(const struct nt_account *a, key_fn *fn, void *ctx)
 			fn(ctx, ep, i / NT_DIR_MAX, i % NT_DIR_MAX, &ep->keys[i]);
 }
 
-static void add_range(void *ctx, struct endpoint *ep, uint32_t cpu, uint32_t dir, struct key *k)
+static void add_range(void *ctx, struct nt_account_endpoint *ep, uint32_t cpu, uint32_t dir,
+		      struct key *k)
 {
 	struct nt_batch_range range = { .ep_id = ep->ep_id,
 					.epoch = ep->epoch,
@@ -290,7 +304,8 @@ void nt_account_ranges(const struct nt_account *a, struct nt_buf *out)
 	each_key(a, add_range, out);
 }
 
-static void commit_key(void *ctx, struct endpoint *ep, uint32_t cpu, uint32_t dir, struct key *k)
+static void commit_key(void *ctx, struct nt_account_endpoint *ep, uint32_t cpu, uint32_t dir,
+		       struct key *k)
 {
 	(void)ctx, (void)ep, (void)cpu, (void)dir;
 	k->stored = k->next;
@@ -306,7 +321,8 @@ void nt_account_remove(struct nt_account *a, uint64_t ep_id)
 	free(nt_idmap_remove(&a->endpoints, ep_id));
 }
 
-static void save_key(void *ctx, struct endpoint *ep, uint32_t cpu, uint32_t dir, struct key *k)
+static void save_key(void *ctx, struct nt_account_endpoint *ep, uint32_t cpu, uint32_t dir,
+		     struct key *k)
 {
 	struct nt_account_saved saved = { .ep_id = ep->ep_id,
 					  .epoch = ep->epoch,

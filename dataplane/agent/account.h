@@ -59,6 +59,13 @@ bool nt_account_adopt(struct nt_account *a, uint64_t ep_id, uint32_t epoch, enum
  * killed agent had read and spooled): the caller drops it. */
 bool nt_account_seen(struct nt_account *a, const struct nt_event *e, uint64_t seq);
 
+/* The same with what is known of the endpoint, so that it is not looked for: nt_account_open, valid
+ * until nt_account_remove; NULL: nothing is known. */
+struct nt_account_endpoint;
+struct nt_account_endpoint *nt_account_open(struct nt_account *a, uint64_t ep_id, uint32_t epoch);
+bool nt_account_seen_by(struct nt_account *a, struct nt_account_endpoint *ep,
+			const struct nt_event *e, uint64_t seq);
+
 /* `count` packets of the endpoint were seen and not logged. */
 typedef void nt_account_loss_fn(void *ctx, enum nt_reason reason, uint64_t count);
 /*

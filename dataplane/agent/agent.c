@@ -162,7 +162,6 @@ void nt_agent_free(struct nt_agent *a)
 	nt_spool_close(a->spool);
 	nt_failed_done(&a->failed);
 	nt_arena_done(&a->scratch);
-	nt_buf_done(&a->row_owners);
 	nt_buf_done(&a->gaps);
 	nt_hostaddrs_done(&a->hostaddrs);
 	nt_buf_done(&a->part);

@@ -93,7 +93,6 @@ struct nt_agent {
 	struct nt_arena scratch; /* of one transaction */
 	struct nt_buf part; /* of one first fragment */
 	struct nt_counters *counters; /* one endpoint's, source.cpus of them */
-	struct nt_buf row_owners; /* struct nt_row_owner, ids ascending: whose row it is */
 	uint64_t last_row_id;
 	bool full; /* the rows are many: a flush before the next event */
 	size_t empty_bytes; /* of the rows' memory when there are none: it does not shrink */
@@ -107,12 +106,6 @@ struct nt_agent {
 	uint64_t written_off; /* batches, since the start */
 	int64_t written_off_said_ns; /* when the log last had that; 0: never */
 	struct nt_agent_stats stats;
-};
-
-struct nt_row_owner {
-	uint64_t row_id;
-	uint64_t ep_id;
-	bool written_off; /* the row states packets of a batch that will not be stored */
 };
 
 /* clock, source: borrowed until nt_agent_free. Opens the spool and restores what the last agent

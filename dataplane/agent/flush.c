@@ -199,13 +199,12 @@ static void state_owed(struct nt_agent *a)
 }
 
 /* How many packets of the pod the row holds; whether it is a resolver's is known only now. */
-static void finish_row(struct nt_agent_pod *pod, const struct nt_row_owner *owner,
-		       struct nt_row *row)
+static void finish_row(struct nt_agent_pod *pod, struct nt_row *row)
 {
 	row->resolver = pod->answered;
 	if (row->type == NT_RECORD_LOG)
 		pod->rows_logged += row->transport == IPPROTO_TCP ? 0 : nt_row_packets(row);
-	else if (!owner->written_off)
+	else if (!row->written_off)
 		pod->rows_unlogged += row->tally->count;
 }
 
@@ -213,9 +212,8 @@ static void finish_row(struct nt_agent_pod *pod, const struct nt_row_owner *owne
  * packets of each pod there are. */
 static void finish_rows(struct nt_agent *a, struct nt_row *rows, size_t len, bool clock_step)
 {
-	const struct nt_row_owner *owners = (const struct nt_row_owner *)a->row_owners.p;
-	size_t owners_len = a->row_owners.len / sizeof(*owners), at = 0, pod_at = 0;
 	struct nt_agent_pod *pod;
+	size_t pod_at = 0;
 
 	while ((pod = nt_podtable_next(&a->pods, &pod_at))) {
 		pod->rows_logged = pod->rows_unlogged = 0;
@@ -225,13 +223,9 @@ static void finish_rows(struct nt_agent *a, struct nt_row *rows, size_t len, boo
 	for (size_t i = 0; i < len; i++) {
 		if (clock_step)
 			nt_row_set_clock_step(&rows[i]);
-		while (at < owners_len && owners[at].row_id < rows[i].id)
-			at++;
-		if (at == owners_len || owners[at].row_id != rows[i].id)
-			continue;
-		pod = nt_podtable_find(&a->pods, owners[at].ep_id);
+		pod = rows[i].owner ? nt_podtable_find(&a->pods, rows[i].owner) : NULL;
 		if (pod)
-			finish_row(pod, &owners[at], &rows[i]);
+			finish_row(pod, &rows[i]);
 	}
 }
 
@@ -332,6 +326,7 @@ static void forget_gone(struct nt_agent *a, struct nt_agent_pod *pod, size_t *go
 		}
 		pod->forgotten = true;
 		nt_account_remove(a->account, pod->pod.ep_id);
+		pod->numbers = NULL;
 	}
 	if (++*gone > GONE_MAX)
 		pod->gone_seq = 1; /* goes with the next acknowledgement */
@@ -366,7 +361,6 @@ static void commit(struct nt_agent *a, size_t rows)
 	nt_aggregate_reset(a->rows);
 	a->full = false;
 	a->empty_bytes = nt_aggregate_bytes(a->rows);
-	nt_buf_reset(&a->row_owners);
 	a->stats.rows += rows;
 	a->stats.batches++;
 }

@@ -164,8 +164,11 @@ void nt_agent_event(struct nt_agent *a, struct nt_slice sample)
 	if (!a->first_event_ns)
 		a->first_event_ns = (int64_t)s.event.time_ns;
 	pod = nt_podtable_get(&a->pods, s.event.ep_id);
+	if (pod && !pod->numbers)
+		pod->numbers = nt_account_open(a->account, s.event.ep_id, s.event.epoch);
 	while (nt_split_next(&s, &d)) {
-		if (!nt_account_seen(a->account, &s.event, d.seq)) {
+		if (!(pod ? nt_account_seen_by(a->account, pod->numbers, &s.event, d.seq)
+			  : nt_account_seen(a->account, &s.event, d.seq))) {
 			a->stats.repeated++;
 			continue;
 		}
@@ -360,14 +363,15 @@ uint64_t nt_pipeline_txn(void *ctx, const struct nt_txn *txn)
 
 void nt_agent_row_owned(struct nt_agent *a, uint64_t row_id, uint64_t ep_id, bool written_off)
 {
-	struct nt_row_owner owner = { .row_id = row_id,
-				      .ep_id = ep_id,
-				      .written_off = written_off };
+	struct nt_row *rows;
+	size_t len;
 
 	if (row_id <= a->last_row_id) /* merged into a row that is there, or none */
 		return;
 	a->last_row_id = row_id;
-	nt_buf_add(&a->row_owners, &owner, sizeof(owner));
+	len = nt_aggregate_rows(a->rows, &rows); /* the new one is the last one */
+	rows[len - 1].owner = ep_id;
+	rows[len - 1].written_off = written_off;
 }
 
 bool nt_agent_add_unlogged(struct nt_agent *a, struct nt_record *r, uint64_t ep_id)

@@ -45,6 +45,7 @@ const char *nt_owed_strerror(int error);
 
 struct nt_agent_pod {
 	struct nt_pod pod; /* ep_id is set in any case */
+	struct nt_account_endpoint *numbers; /* of nt_account_open; NULL: not looked for */
 	uint32_t version; /* of it: counts changes */
 	bool known; /* false: the pinned map had no such pod */
 	bool resolver; /* role of this interval's rows */

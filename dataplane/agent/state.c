@@ -282,6 +282,7 @@ static void close_old(struct nt_agent *a)
 		entry->pod.state = NT_POD_DETACHED;
 		entry->gone = true;
 		nt_account_remove(a->account, entry->pod.ep_id);
+		entry->numbers = NULL;
 	}
 }
 

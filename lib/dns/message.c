@@ -112,15 +112,18 @@ static int take_opt(struct nt_dns_msg *m, const struct nt_dns_rr *rr)
 static int parse_records(struct nt_cursor *c, struct nt_dns_msg *m)
 {
 	unsigned total = (unsigned)m->ancount + m->nscount + m->arcount;
-	struct nt_dns_rr rr;
 	int r;
 
 	for (unsigned i = 0; i < total; i++) {
-		r = read_record(c, m->has_question, &rr);
+		struct nt_dns_rr other;
+		struct nt_dns_rr *rr =
+			i < m->ancount && i < NT_DNS_ANSWERS ? &m->answers[i] : &other;
+
+		r = read_record(c, m->has_question, rr);
 		if (r < 0)
 			return r;
-		rr.section = section_of(m, i);
-		r = rr.type == NT_TYPE_OPT ? take_opt(m, &rr) : nt_rdata_check(m->wire, &rr);
+		rr->section = section_of(m, i);
+		r = rr->type == NT_TYPE_OPT ? take_opt(m, rr) : nt_rdata_check(m->wire, rr);
 		if (r < 0)
 			return r;
 	}
@@ -131,6 +134,7 @@ int nt_dns_parse(struct nt_slice wire, struct nt_dns_msg *ret_msg)
 {
 	struct nt_dns_msg *m = ret_msg;
 	struct nt_cursor c = nt_cursor_over(wire);
+	uint16_t words[HEADER_LEN / 2];
 	int r;
 
 	memset(m, 0, offsetof(struct nt_dns_msg, qname.wire)); /* the name's 255 octets can stay */
@@ -138,14 +142,15 @@ int nt_dns_parse(struct nt_slice wire, struct nt_dns_msg *ret_msg)
 	if (wire.len < HEADER_LEN)
 		return -NT_DNS_ESHORT;
 	m->wire = wire;
-	m->id = nt_cursor_u16(&c);
-	m->flags = nt_cursor_u16(&c);
+	memcpy(words, nt_cursor_take(&c, HEADER_LEN).p, HEADER_LEN);
+	m->id = be16toh(words[0]);
+	m->flags = be16toh(words[1]);
 	m->opcode = m->flags >> 11 & 15;
 	m->rcode = m->flags & 15;
-	m->qdcount = nt_cursor_u16(&c);
-	m->ancount = nt_cursor_u16(&c);
-	m->nscount = nt_cursor_u16(&c);
-	m->arcount = nt_cursor_u16(&c);
+	m->qdcount = be16toh(words[2]);
+	m->ancount = be16toh(words[3]);
+	m->nscount = be16toh(words[4]);
+	m->arcount = be16toh(words[5]);
 	if (wire.len > MESSAGE_MAX) /* no record can reach there */
 		return -NT_DNS_ETRAILING;
 	r = parse_question(&c, m);

@@ -68,6 +68,9 @@ struct nt_dns_rr {
 	uint16_t rdata_len;
 };
 
+/* So many answers are kept as they are parsed: more than nearly every message has. */
+#define NT_DNS_ANSWERS 16
+
 struct nt_dns_msg {
 	struct nt_slice wire; /* borrowed: the whole message */
 	uint16_t id;
@@ -80,8 +83,9 @@ struct nt_dns_msg {
 	uint16_t qclass;
 	uint16_t records_at; /* offset behind the question section */
 	struct nt_dns_edns edns;
-	struct nt_name
-		qname; /* lower case; the first question's. The last member: see nt_dns_parse */
+	/* What is behind here nt_dns_parse does not set to zero. */
+	struct nt_name qname; /* lower case; the first question's */
+	struct nt_dns_rr answers[NT_DNS_ANSWERS]; /* the first ones of ancount */
 };
 
 /* Domain errors beside errno values; nt_dns_strerror names them. */

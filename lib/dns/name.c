@@ -27,7 +27,7 @@ static uint64_t lower_word(uint64_t word)
 	return word | (from_a & ~above_z & ascii) >> 2;
 }
 
-static void lower_at(uint8_t *to, const uint8_t *from)
+static void lower_8(uint8_t *to, const uint8_t *from)
 {
 	uint64_t word;
 
@@ -36,18 +36,33 @@ static void lower_at(uint8_t *to, const uint8_t *from)
 	memcpy(to, &word, sizeof(word));
 }
 
-/* Labels in wire form, whose lengths are below 'A' and stay. The last eight octets overlap others:
- * what is in lower case stays so. */
+/* Sixteen, as one register of whatever the machine has. */
+typedef uint8_t octets16 __attribute__((vector_size(16)));
+
+static void lower_16(uint8_t *to, const uint8_t *from)
+{
+	octets16 v;
+
+	memcpy(&v, from, sizeof(v));
+	v |= (octets16)((octets16)(v - 'A') < 26) & 0x20;
+	memcpy(to, &v, sizeof(v));
+}
+
+/* Labels in wire form, whose lengths are below 'A' and stay. The last octets overlap others: what
+ * is in lower case stays so. */
 static void copy_lower(uint8_t *to, const uint8_t *from, size_t len)
 {
-	if (len < 8) {
+	if (len >= 16) {
+		for (size_t i = 0; i + 16 < len; i += 16)
+			lower_16(to + i, from + i);
+		lower_16(to + len - 16, from + len - 16);
+	} else if (len >= 8) {
+		lower_8(to, from);
+		lower_8(to + len - 8, from + len - 8);
+	} else {
 		for (size_t i = 0; i < len; i++)
 			to[i] = lower(from[i]);
-		return;
 	}
-	for (size_t i = 0; i + 8 < len; i += 8)
-		lower_at(to + i, from + i);
-	lower_at(to + len - 8, from + len - 8);
 }
 
 /* Length of the name at p if it stands there whole and without a pointer, as most do; else 0. */
@@ -55,9 +70,14 @@ static size_t whole_len(const uint8_t *p, size_t left)
 {
 	size_t max = left < NT_NAME_WIRE_MAX ? left : NT_NAME_WIRE_MAX, at = 0;
 
-	while (at < max && p[at] && p[at] <= LABEL_MAX)
-		at += 1u + p[at];
-	return at < max && !p[at] ? at + 1 : 0;
+	while (at < max) {
+		unsigned len = p[at++];
+
+		if (len - 1 >= LABEL_MAX) /* the root's 0, too */
+			return len ? 0 : at;
+		at += len;
+	}
+	return 0;
 }
 
 /* Moves `w` to where the pointer leads: before everything that this name was read from so far. */

@@ -27,13 +27,13 @@ enum {
 /* It is hashed and compared as octets. */
 _Static_assert(sizeof(struct nt_flow) == 22 + 2 * sizeof(struct nt_addr), "nt_flow has padding");
 
-struct entry {
-	struct nt_pair_query q;
-	uint64_t hash;
-	bool reported;
+struct entry { /* what is compared comes first */
 	LIST_ENTRY(entry) chain;
+	uint64_t hash;
 	TAILQ_ENTRY(entry) age;
 	struct nt_owned own;
+	bool reported;
+	struct nt_pair_query q;
 };
 
 TAILQ_HEAD(entry_list, entry);
@@ -134,16 +134,29 @@ struct question {
 	const struct nt_name *qname;
 };
 
+/* As nt_hash, but of a length that is known. */
+static uint64_t hash_flow(const struct nt_hash_key *key, const struct nt_flow *flow, uint64_t more)
+{
+	uint64_t w[sizeof(*flow) / sizeof(uint64_t)], k = key->k[1], hash = key->k[0];
+
+	_Static_assert(sizeof(w) == sizeof(*flow) && sizeof(w) == 56, "seven words");
+	memcpy(w, flow, sizeof(*flow));
+	hash = nt_hash_fold(w[0] ^ k, w[1] ^ hash);
+	hash = nt_hash_fold(w[2] ^ k, w[3] ^ hash);
+	hash = nt_hash_fold(w[4] ^ k, w[5] ^ hash);
+	return nt_hash_fold(w[6] ^ k, more ^ hash);
+}
+
 static uint64_t hash_of(const struct nt_pair *p, const struct question *q)
 {
-	uint64_t hash = q->id | (uint64_t)q->qtype << 16 | (uint64_t)q->qclass << 32;
+	uint64_t more = q->id | (uint64_t)q->qtype << 16 | (uint64_t)q->qclass << 32, hash;
 	struct nt_flow common;
 
 	if (q->flow->cookie) {
 		common = key_of(q->flow);
-		hash = nt_hash(&p->key, hash, nt_slice_mem(&common, sizeof(common)));
+		hash = hash_flow(&p->key, &common, more);
 	} else {
-		hash = nt_hash(&p->key, hash, nt_slice_mem(q->flow, sizeof(*q->flow)));
+		hash = hash_flow(&p->key, q->flow, more);
 	}
 	return nt_hash(&p->key, hash, nt_slice_mem(q->qname->wire, q->qname->len));
 }

@@ -357,6 +357,27 @@ static struct nt_rdata_walk walk_over(struct nt_slice wire, const struct nt_dns_
 	return w;
 }
 
+/* The same check for data of names and numbers alone, which is most of what is no address. */
+static int check_names(struct nt_cursor *c, const char *fields)
+{
+	for (const char *f = fields; *f; f++) {
+		if (*f != 'n') {
+			(void)nt_cursor_take(c, (size_t)(*f - '0'));
+			continue;
+		}
+		nt_name_read(c, NULL);
+		if (c->bad)
+			return c->at < c->len ? -NT_DNS_ENAME : -NT_DNS_ERDATA;
+	}
+	return c->bad || c->at < c->len ? -NT_DNS_ERDATA : 0;
+}
+
+static bool is_names(uint16_t type)
+{
+	return type == NT_TYPE_CNAME || type == NT_TYPE_SOA || type == NT_TYPE_SRV ||
+	       type == NT_TYPE_PTR || type == NT_TYPE_NS || type == NT_TYPE_MX;
+}
+
 int nt_rdata_check(struct nt_slice wire, const struct nt_dns_rr *rr)
 {
 	const char *fields = fields_of(rr);
@@ -369,6 +390,8 @@ int nt_rdata_check(struct nt_slice wire, const struct nt_dns_rr *rr)
 	w = walk_over(wire, rr);
 	if (!rr->rdata_len)
 		nt_cursor_fail(&w.c);
+	if (is_names(rr->type))
+		return check_names(&w.c, fields);
 	walk_fields(&w, fields, rr->type);
 	if (!w.c.bad)
 		return 0;

@@ -55,6 +55,7 @@ struct nt_aggregate {
 	uint32_t *base_slots;
 	size_t bases_len, bases_cap; /* slots: a power of two, twice bases_cap */
 	struct nt_lookup lookup; /* that is being made */
+	uint64_t lookup_hash; /* of its key */
 	struct nt_record record; /* that is being made */
 	struct nt_arena text; /* of it */
 	struct nt_buf wire; /* scratch: its octets */
@@ -466,10 +467,17 @@ bool nt_aggregate_take(struct nt_aggregate *a, const struct nt_txn *txn,
 		       const struct nt_identity *identity, const struct nt_time_base *time,
 		       struct nt_slice policy)
 {
+	struct nt_lookup *l = &a->lookup;
 	uint32_t base;
 
-	return grow(a) && base_of(a, txn, identity, &base) &&
-	       nt_lookup_make(txn, base, policy, time, &a->lookup);
+	if (!grow(a) || !base_of(a, txn, identity, &base) || !nt_lookup_make(txn, base, policy, l))
+		return false;
+	a->lookup_hash = nt_hash(&a->key, 0, nt_slice_mem(l->key, l->key_len));
+	/* Neither is in the cache; while the figures are made they come. */
+	__builtin_prefetch(&a->slots[a->lookup_hash & (a->slots_len - 1)]);
+	__builtin_prefetch(&a->rows[a->rows_len], 1);
+	nt_lookup_count(txn, time, l);
+	return true;
 }
 
 /* Key and TTLs in one piece. */
@@ -520,7 +528,7 @@ uint64_t nt_aggregate_commit_taken(struct nt_aggregate *a, bool may_add)
 {
 	const struct nt_lookup *l = &a->lookup;
 	struct nt_slice key = nt_slice_mem(l->key, l->key_len);
-	uint64_t hash = nt_hash(&a->key, 0, key);
+	uint64_t hash = a->lookup_hash;
 	struct slot *slot = a->merge ? find_slot(a, hash, key) : NULL;
 	struct nt_arena_mark mark = nt_arena_mark(&a->arena);
 
@@ -595,41 +603,39 @@ static void put_tally(const struct nt_row *row, struct nt_buf *out)
 		nt_role_wire(NT_ROLE_RESOLVER, out);
 }
 
-static void put_one(const struct nt_one *one, struct nt_buf *out)
+/* What stands behind the key of a lookup; at most NT_WIRE_HEAD_MAX + what is in the row. */
+static char *put_ttls(const struct nt_row *row, char *at)
 {
-	char *at = nt_buf_reserve(out, NT_ONE_WIRE_MAX + NT_WIRE_HEAD_MAX), *begin;
+	char *begin = nt_wire_at_open(at, NT_ROW_TTLS);
 
-	if (!at)
-		return;
-	begin = nt_wire_at_open(at, NT_ROW_ONE);
-	nt_buf_wrote(out, nt_wire_at_close(begin, nt_one_at(begin, one)));
+	at = begin;
+	for (size_t i = 0; i < row->ttls_len; i++)
+		at = nt_wire_at_varint(nt_wire_at_varint(at, row->ttls[i].min), row->ttls[i].max);
+	return nt_wire_at_close(begin, at);
 }
 
 static void put_lookup_figures(const struct nt_row *row, struct nt_buf *out)
 {
-	size_t at;
-	char *to;
+	size_t at_tally;
+	char *at, *begin;
 
-	if (!row->tally) {
-		put_one(&row->one, out);
-	} else {
-		at = nt_wire_begin(out, NT_ROW_FIELDS);
+	if (row->tally) {
+		at_tally = nt_wire_begin(out, NT_ROW_FIELDS);
 		nt_tally_wire(row->tally, out);
-		nt_wire_end(out, at);
+		nt_wire_end(out, at_tally);
 	}
-	if (row->ttls_len) {
-		at = nt_wire_begin(out, NT_ROW_TTLS);
-		to = nt_buf_reserve(out, row->ttls_len * 2 * NT_WIRE_VARINT_MAX);
-		if (!to)
-			return;
-		for (size_t i = 0; i < row->ttls_len; i++)
-			to = nt_wire_at_varint(nt_wire_at_varint(to, row->ttls[i].min),
-					       row->ttls[i].max);
-		nt_buf_wrote(out, to);
-		nt_wire_end(out, at);
+	at = nt_buf_reserve(out, NT_ONE_WIRE_MAX + 3 * NT_WIRE_HEAD_MAX +
+					 row->ttls_len * 2 * NT_WIRE_VARINT_MAX);
+	if (!at)
+		return;
+	if (!row->tally) {
+		begin = nt_wire_at_open(at, NT_ROW_ONE);
+		at = nt_wire_at_close(begin, nt_one_at(begin, &row->one));
 	}
-	if (row->resolver)
-		nt_wire_put_uint(out, NT_ROW_ROLE, NT_ROLE_RESOLVER);
+	if (row->ttls_len)
+		at = put_ttls(row, at);
+	at = nt_wire_at_uint(at, NT_ROW_ROLE, row->resolver ? NT_ROLE_RESOLVER : 0);
+	nt_buf_wrote(out, at);
 }
 
 static void put_figures(const struct nt_row *row, struct nt_buf *out)

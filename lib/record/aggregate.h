@@ -74,6 +74,8 @@ struct nt_row {
 	enum nt_record_type type; /* as in its octets */
 	uint8_t transport;
 	bool resolver; /* its pod turned out to be one: written with that role */
+	bool written_off; /* the caller's */
+	uint64_t owner; /* the caller's: whose row it is, 0 at first */
 	/* The aggregate's own. */
 	bool alone; /* it is merged with nothing */
 	bool is_lookup; /* its octets are those of lookup.h, not of a record */

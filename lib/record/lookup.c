@@ -23,27 +23,18 @@ struct reader {
 	struct nt_slice alias;
 };
 
-/* Each field of a line of the type's table (rdata.c) is at most sixteen times as long in text. */
+#define BIT(type) ((uint64_t)1 << (type))
+
+/* Types whose fields (rdata.c) are at most sixteen times as long in text. */
 static bool is_usual(uint16_t type)
 {
-	switch (type) {
-	case NT_TYPE_A:
-	case NT_TYPE_NS:
-	case NT_TYPE_CNAME:
-	case NT_TYPE_SOA:
-	case NT_TYPE_PTR:
-	case NT_TYPE_MX:
-	case NT_TYPE_TXT:
-	case NT_TYPE_AAAA:
-	case NT_TYPE_SRV:
-	case TYPE_DNAME:
-	case NT_TYPE_SVCB:
-	case NT_TYPE_HTTPS:
-	case NT_TYPE_CAA:
-		return true;
-	default:
-		return false;
-	}
+	const uint64_t usual = BIT(NT_TYPE_A) | BIT(NT_TYPE_NS) | BIT(NT_TYPE_CNAME) |
+			       BIT(NT_TYPE_SOA) | BIT(NT_TYPE_PTR) | BIT(NT_TYPE_MX) |
+			       BIT(NT_TYPE_TXT) | BIT(NT_TYPE_AAAA) | BIT(NT_TYPE_SRV) |
+			       BIT(TYPE_DNAME);
+
+	return type < 64 ? usual >> type & 1
+			 : type == NT_TYPE_SVCB || type == NT_TYPE_HTTPS || type == NT_TYPE_CAA;
 }
 
 static bool is_name(uint16_t type)
@@ -116,6 +107,10 @@ static bool read_odd_data(struct reader *rd, const struct nt_dns_rr *rr, struct 
 static bool read_data(struct reader *rd, const struct nt_dns_rr *rr, struct nt_slice *ret)
 {
 	rd->alias = (struct nt_slice){ 0 };
+	if (rr->type == NT_TYPE_A || rr->type == NT_TYPE_AAAA) {
+		*ret = nt_slice_mem(rd->msg->wire.p + rr->rdata_at, rr->rdata_len);
+		return true;
+	}
 	if (is_name(rr->type) && rr->rdata_len) {
 		if (!read_name(rd, rr->rdata_at, ret))
 			return false;
@@ -131,18 +126,16 @@ static bool read_data(struct reader *rd, const struct nt_dns_rr *rr, struct nt_s
 
 static bool read_answers(struct reader *rd, struct answer *answers)
 {
-	struct nt_dns_iter it = { 0 };
-	struct nt_dns_rr rr;
-
 	for (size_t i = 0; i < rd->msg->ancount; i++) {
+		const struct nt_dns_rr *rr = &rd->msg->answers[i];
 		struct answer *a = &answers[i];
 
-		if (!nt_dns_next(rd->msg, &it, &rr) || !is_usual(rr.type) ||
-		    !read_owner(rd, rr.owner_at, &a->name) || !read_data(rd, &rr, &a->rdata))
+		if (!is_usual(rr->type) || !read_owner(rd, rr->owner_at, &a->name) ||
+		    !read_data(rd, rr, &a->rdata))
 			return false;
-		a->type = rr.type;
-		a->class_ = rr.class_;
-		a->ttl = rr.ttl;
+		a->type = rr->type;
+		a->class_ = rr->class_;
+		a->ttl = rr->ttl;
 		rd->octets_len += a->name.len + a->rdata.len;
 	}
 	return rd->octets_len <= NT_LOOKUP_OCTETS;
@@ -233,7 +226,7 @@ static char *put_answers(const struct nt_dns_msg *msg, struct nt_lookup *l, char
 }
 
 bool nt_lookup_make(const struct nt_txn *txn, uint32_t base, struct nt_slice policy,
-		    const struct nt_time_base *time, struct nt_lookup *ret_lookup)
+		    struct nt_lookup *ret_lookup)
 {
 	const struct nt_pair_query *q = txn->query;
 	struct nt_lookup *l = ret_lookup;
@@ -258,10 +251,15 @@ bool nt_lookup_make(const struct nt_txn *txn, uint32_t base, struct nt_slice pol
 		at = nt_wire_at_uint(at, NT_ROW_LATE_OF, q->tag + 1);
 	l->key_len = (size_t)(at - l->key);
 	l->transport = q->flow.transport;
-	l->has_one = nt_one_from_txn(txn, time, &l->one);
-	if (!l->has_one)
-		nt_tally_from_txn(txn, time, &l->tally);
 	return true;
+}
+
+void nt_lookup_count(const struct nt_txn *txn, const struct nt_time_base *time,
+		     struct nt_lookup *ret_lookup)
+{
+	ret_lookup->has_one = nt_one_from_txn(txn, time, &ret_lookup->one);
+	if (!ret_lookup->has_one)
+		nt_tally_from_txn(txn, time, &ret_lookup->tally);
 }
 
 /* --- the figures of one transaction ----------------------------------------------------------- */

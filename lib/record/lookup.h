@@ -13,7 +13,7 @@
 
 /* Answers, and octets of them, that a row has in this form. What is above becomes a record: its
  * text may have to be cut (NT_RRSETS_TEXT_MAX), which only text can be. */
-#define NT_LOOKUP_ANSWERS 16
+#define NT_LOOKUP_ANSWERS NT_DNS_ANSWERS
 #define NT_LOOKUP_OCTETS 3072
 /* Octets that are copied while they are read, owners that are the question's name too: so it is
  * always the bound above that answers pass, however a server writes them. */
@@ -49,11 +49,14 @@ struct nt_lookup {
 	uint8_t names[NT_LOOKUP_NAMES + NT_NAME_WIRE_MAX]; /* scratch: names of the answers */
 };
 
-/* Fills *ret_lookup. base: number of the entry that has the ends; policy: that gave the verdict,
- * may be empty. False: a message without a question, or answers that are many, long or of rare
- * types: it takes a record. */
+/* Fills *ret_lookup, all but the figures. base: number of the entry that has the ends; policy: that
+ * gave the verdict, may be empty. False: a message without a question, or answers that are many,
+ * long or of rare types: it takes a record. */
 bool nt_lookup_make(const struct nt_txn *txn, uint32_t base, struct nt_slice policy,
-		    const struct nt_time_base *time, struct nt_lookup *ret_lookup);
+		    struct nt_lookup *ret_lookup);
+/* And the figures. */
+void nt_lookup_count(const struct nt_txn *txn, const struct nt_time_base *time,
+		     struct nt_lookup *ret_lookup);
 
 /* What is equal in all rows of the same ends: of the record the node, the client, the servers. */
 int nt_record_ends(const struct nt_txn *txn, const struct nt_identity *identity,

@@ -16,12 +16,20 @@ static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '1' };
 /* Sizes of the parts tell whether the binary that reads has the layout of the one that wrote. */
 struct state_head {
 	char magic[8];
-	uint32_t pod_size, key_size, query_size, identity_size, tally_size, reserved;
+	uint32_t pod_size, key_size, query_size, identity_size, tally_size;
+	uint32_t short_query_size; /* of which queries are without what lies behind their names */
 	uint8_t boot_id[16];
 	uint64_t created_boot_ns; /* of the pins */
 	int64_t sample_boot_ns, sample_offset_ns; /* of the wall clock */
 	uint64_t tallies_len, pods_len, keys_len, marked_len, queries_len, identities_len;
 	uint64_t streams_len; /* octets */
+};
+
+/* Queries are written without the octets behind their names, which are most of them: query_size is
+ * that of an octet then. Before and behind these: */
+enum {
+	QUERY_HEAD = offsetof(struct nt_pair_query, qname.wire),
+	QUERY_TAIL = offsetof(struct nt_pair_query, edns),
 };
 
 struct saved_pod {
@@ -61,7 +69,8 @@ static void save_query(void *ctx, const struct nt_pair_query *q)
 	struct nt_idmap *sums = q->flow.transport == IPPROTO_TCP ? &s->waiting_tcp : &s->waiting;
 	uintptr_t packets = (uintptr_t)nt_idmap_find(sums, q->flow.owner);
 
-	nt_buf_add(&s->parts.queries, q, sizeof(*q));
+	nt_buf_add(&s->parts.queries, q, QUERY_HEAD + q->qname.len);
+	nt_buf_add(&s->parts.queries, (const char *)q + QUERY_TAIL, sizeof(*q) - QUERY_TAIL);
 	(void)nt_idmap_set(sums, q->flow.owner, (void *)(packets + q->queries));
 }
 
@@ -107,7 +116,8 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	struct state_head h = {
 		.pod_size = sizeof(struct saved_pod),
 		.key_size = sizeof(struct nt_account_saved),
-		.query_size = sizeof(struct nt_pair_query),
+		.query_size = 1,
+		.short_query_size = sizeof(struct nt_pair_query),
 		.identity_size = sizeof(struct nt_pod),
 		.tally_size = sizeof(struct nt_state_tally),
 		.created_boot_ns = a->source.meta.created_boot_ns,
@@ -126,7 +136,7 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	h.pods_len = count_of(&s.parts.pods, sizeof(struct saved_pod));
 	h.keys_len = count_of(&s.parts.keys, sizeof(struct nt_account_saved));
 	h.marked_len = count_of(&s.parts.marked, sizeof(uint64_t));
-	h.queries_len = count_of(&s.parts.queries, sizeof(struct nt_pair_query));
+	h.queries_len = s.parts.queries.len;
 	h.identities_len = count_of(&s.parts.identities, sizeof(struct nt_pod));
 	h.streams_len = s.parts.streams.len;
 	nt_buf_add(out, &h, sizeof(h));
@@ -211,6 +221,13 @@ static void restore_identities(struct nt_agent *a, struct reader r, const struct
 			(void)nt_podtable_put(&a->pods, &pod);
 }
 
+/* They have the layout of this binary, short or whole. */
+static bool has_queries(const struct state_head *h)
+{
+	return h->query_size == sizeof(struct nt_pair_query) ||
+	       (h->query_size == 1 && h->short_query_size == sizeof(struct nt_pair_query));
+}
+
 static void restore_pods(struct nt_agent *a, struct reader *r, const struct state_head *h)
 {
 	struct saved_pod saved;
@@ -224,7 +241,7 @@ static void restore_pods(struct nt_agent *a, struct reader *r, const struct stat
 		pod->unlogged = saved.unlogged;
 		pod->stream = pod->stored_stream = saved.stream;
 		pod->resolver = pod->answered = saved.resolver;
-		if (h->query_size == sizeof(struct nt_pair_query))
+		if (has_queries(h))
 			continue;
 		lost_waiting(a, saved.ep_id, saved.waiting, false);
 		lost_waiting(a, saved.ep_id, saved.waiting_tcp, true);
@@ -251,11 +268,22 @@ static void restore_marked(struct nt_agent *a, struct reader *r, const struct st
 	nt_spool_sweep(a->spool);
 }
 
-static void restore_queries(struct nt_agent *a, struct reader *r, const struct state_head *h)
+static bool take_query(struct reader *r, const struct state_head *h, struct nt_pair_query *ret)
 {
+	if (h->query_size == sizeof(*ret))
+		return take(r, ret, sizeof(*ret));
+	*ret = (struct nt_pair_query){ 0 };
+	return take(r, ret, QUERY_HEAD) && take(r, ret->qname.wire, ret->qname.len) &&
+	       take(r, (char *)ret + QUERY_TAIL, sizeof(*ret) - QUERY_TAIL);
+}
+
+static void restore_queries(struct nt_agent *a, const struct reader *r, const struct state_head *h)
+{
+	struct reader queries = { .left = r->left, .bad = r->bad };
 	struct nt_pair_query q;
 
-	for (uint64_t i = 0; i < h->queries_len && take(r, &q, sizeof(q)); i++)
+	queries.left.len = h->queries_len * h->query_size;
+	while (!queries.bad && queries.left.len && take_query(&queries, h, &q))
 		if (nt_pair_restore(a->pair, &q) < 0)
 			lost_waiting(a, q.flow.owner, q.queries, q.flow.transport == IPPROTO_TCP);
 }
@@ -356,7 +384,7 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 	restore_pods(a, &r, &h);
 	restore_keys(a, &r, &h);
 	restore_marked(a, &r, &h);
-	if (h.query_size == sizeof(struct nt_pair_query))
+	if (has_queries(&h))
 		restore_queries(a, &r, &h);
 	restore_streams(a, state, &h);
 	if (is_same_generation(a, &h))

@@ -179,8 +179,8 @@ int nt_connect_open(const struct nt_ctl_options *o, struct nt_connect *ret_conne
 {
 	struct nt_connect c = { .system_namespace = o->system_namespace,
 				.token_file = o->token_file,
-				.forward = { .kubeconfig = o->kubeconfig,
-					     .namespace_ = o->system_namespace } };
+				.forward.kubectl = { .kubeconfig = o->kubeconfig,
+						     .namespace_ = o->system_namespace } };
 	int r;
 
 	/* A server that hangs up is an error of the call. Where nobody reads our output the process

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "api/cli/kubectl.h"
 #include "api/cli/text.h"
 #include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
@@ -19,6 +20,9 @@
 #define CLOCK_OFF_US 500000
 /* Of each kind of fault so many are named one by one. */
 #define NAMED_MAX 10
+/* A list of pods, or what a node's doctor says. */
+#define KUBECTL_BYTES_MAX ((size_t)64 << 20)
+#define KUBECTL_NS (60 * NT_NS_PER_S)
 
 static const char node_doctor[] =
 	"kubectl -n nametap exec POD -- nametap-agent doctor, in the agent's "
@@ -35,7 +39,8 @@ static const struct nt_verb verb = {
 		 "agents and their clocks, pods that are not tapped, taps that were removed, loss "
 		 "of the "
 		 "last hour.\n"
-		 "Each line is ok, warn or fail, and says what to do. What only a node can tell:\n"
+		 "Each line is ok, warn or fail, and says what to do. What only a node can tell is "
+		 "added by --nodes, or by\n"
 		 "  kubectl -n nametap exec ds/nametap-agent -- nametap-agent doctor",
 	.more = "Exit code: 0 nothing fails; 1 something does, or the controller could not be "
 		"asked; 2 for "
@@ -444,6 +449,94 @@ static void look_at_loss(struct doctor *d)
 	json_decref(of_node.json);
 }
 
+/* --- the agents' own doctor ------------------------------------------------------------------- */
+
+/* What a node's doctor said, without what is well. */
+static bool take_findings(struct doctor *d, const char *node, struct nt_buf *text)
+{
+	const char *at = text->len ? strchr(text->p, '{') : NULL;
+	json_auto_t *root = at ? json_loads(at, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+	const json_t *list = json_object_get(root, "findings"), *one;
+	size_t i, bad = 0;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+	{
+		struct nt_slice level = nt_text_at(one, "level"), todo = nt_text_at(one, "todo");
+		char what[128], todo_text[256];
+
+		if (is(level, "ok"))
+			continue;
+		bad++;
+		snprintf(what, sizeof(what), "node %.80s: %.*s", node,
+			 NT_SLICE_ARG(nt_text_at(one, "what")));
+		snprintf(todo_text, sizeof(todo_text), "%.*s", NT_SLICE_ARG(todo));
+		nt_findings_add(&d->f, is(level, "fail") ? NT_LEVEL_FAIL : NT_LEVEL_WARN, what,
+				todo_text, "%.*s", NT_SLICE_ARG(nt_text_at(one, "detail")));
+	}
+	if (list && !bad) {
+		char what[128];
+
+		snprintf(what, sizeof(what), "node %.80s", node);
+		nt_findings_add(&d->f, NT_LEVEL_OK, what, "", "its agent's doctor finds nothing");
+	}
+	return list != NULL;
+}
+
+static void ask_agent(struct doctor *d, struct nt_kubectl *k, const json_t *pod)
+{
+	const char *name =
+		json_string_value(json_object_get(json_object_get(pod, "metadata"), "name")) ?: "";
+	const char *node =
+		json_string_value(json_object_get(json_object_get(pod, "spec"), "nodeName")) ?: "";
+	const char *const arguments[] = { "exec",   name,     "--", "nametap-agent",
+					  "doctor", "--json", NULL };
+	_cleanup_buf_ struct nt_buf text = { .max_len = KUBECTL_BYTES_MAX };
+	struct nt_err err = { 0 };
+	char what[128];
+	int r;
+
+	if (!name[0] || name[0] == '-' || (d->o.node && strcmp(d->o.node, node) != 0))
+		return;
+	r = nt_kubectl_run(k, arguments, KUBECTL_NS, &text, &err);
+	if (r >= 0 && take_findings(d, node, &text))
+		return;
+	snprintf(what, sizeof(what), "node %.80s", node);
+	nt_findings_add(&d->f, NT_LEVEL_FAIL, what,
+			"is its pod running? kubectl -n nametap get pods",
+			"the doctor in pod %s does not answer: %s", name,
+			r < 0	   ? err.msg
+			: text.len ? nt_kubectl_last_line(text.p)
+				   : "it said nothing");
+}
+
+static void look_at_agents(struct doctor *d)
+{
+	static const char *const list[] = { "get",	     "pods",
+					    "--selector",    "app.kubernetes.io/name=nametap-agent",
+					    "--output=json", NULL };
+	struct nt_kubectl k = { .kubeconfig = d->o.kubeconfig,
+				.namespace_ = d->o.system_namespace };
+	_cleanup_buf_ struct nt_buf text = { .max_len = KUBECTL_BYTES_MAX };
+	json_auto_t *root = NULL;
+	struct nt_err err = { 0 };
+	const json_t *pod;
+	size_t i;
+	int r = nt_kubectl_run(&k, list, KUBECTL_NS, &text, &err);
+
+	root = r == 0 && text.len ? json_loads(text.p, 0, NULL) : NULL;
+	if (!root) {
+		nt_findings_add(
+			&d->f, NT_LEVEL_FAIL, "nodes",
+			"--nodes needs a kubectl that may list pods and create pods/exec there",
+			"the agents' pods are not known: %s",
+			r < 0	   ? err.msg
+			: text.len ? nt_kubectl_last_line(text.p)
+				   : "kubectl said nothing");
+		return;
+	}
+	json_array_foreach(json_object_get(root, "items"), i, pod) ask_agent(d, &k, pod);
+}
+
 /* --- the verb --------------------------------------------------------------------------------- */
 
 static int run(struct doctor *d)
@@ -460,6 +553,8 @@ static int run(struct doctor *d)
 		look_at_gaps(d);
 		look_at_loss(d);
 	}
+	if (d->o.nodes)
+		look_at_agents(d);
 	if (d->o.output == NT_OUTPUT_JSON)
 		nt_findings_json(&d->f, &out);
 	else

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `kubectl port-forward` as a child: the API listens on the loopback address of the controller's
- * pod, and kubectl knows every way to say who somebody is. The child ends with us, whatever we end
- * by. Blocks while it comes up; one thread.
+ * pod, and kubectl knows every way to say who somebody is. Blocks while it comes up; one thread.
  */
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-#include "lib/base/err.h"
+#include "api/cli/kubectl.h"
 
 /* Where the controller listens inside of its pod. */
 #define NT_FORWARD_PORT 8053
 
 struct nt_forward {
-	const char *kubeconfig; /* NULL: as kubectl finds it; borrowed */
-	const char *namespace_; /* borrowed */
-	pid_t pid; /* 0: none runs */
-	int fd; /* what it prints; it ends when nobody reads */
+	struct nt_kubectl kubectl;
 	uint16_t port; /* of 127.0.0.1 */
 };
 

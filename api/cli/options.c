@@ -27,6 +27,7 @@ enum option_code {
 	OPT_BY,
 	OPT_SORT,
 	OPT_UNLOGGED,
+	OPT_NODES,
 	OPT_NO_HEADERS,
 	OPT_NAMESPACE = 'n',
 	OPT_ALL = 'A',
@@ -65,6 +66,8 @@ static const struct {
 	{ NT_VERB_LOGS | NT_VERB_TOP, "role", "ROLE", OPT_ROLE,
 	  "pods that are workload, resolver or any (default workload)" },
 	{ NT_VERB_COVERAGE | NT_VERB_DOCTOR, "node", "NAME", OPT_NODE, "of that node alone" },
+	{ NT_VERB_DOCTOR, "nodes", NULL, OPT_NODES,
+	  "also run the doctor of each node's agent, by kubectl exec" },
 	{ NT_VERB_ALL, "output", "FORM", OPT_OUTPUT, "" },
 	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_COVERAGE, "no-headers", NULL, OPT_NO_HEADERS,
 	  "no titles above the columns" },
@@ -226,6 +229,7 @@ static void take_flag(int code, struct nt_ctl_options *o)
 {
 	o->follow |= code == OPT_FOLLOW;
 	o->unlogged |= code == OPT_UNLOGGED;
+	o->nodes |= code == OPT_NODES;
 	o->no_headers |= code == OPT_NO_HEADERS;
 	if (code == OPT_ALL)
 		o->namespaces_len = 0;

@@ -56,7 +56,7 @@ struct nt_ctl_options {
 	const char *since, *from, *to; /* since: "10m", checked */
 	const char *side, *role, *node, *by, *sort; /* NULL: not given */
 	uint64_t tail, limit;
-	bool follow, unlogged;
+	bool follow, unlogged, nodes;
 	/* how it is shown */
 	enum nt_output output;
 	bool no_headers, colour; /* colour: a terminal that is to have it */

@@ -14,8 +14,8 @@
 #define LIST_NS (60 * NT_NS_PER_S)
 /* A watch ends by itself after timeoutSeconds; a server that does not end it is not there. */
 #define WATCH_GRACE_NS (15 * NT_NS_PER_S)
-/* So long a watch stands before what went wrong before it is forgotten. */
-#define SETTLED_NS (10 * NT_NS_PER_S)
+/* So many of the shortest pauses a watch stands before what went wrong before it is forgotten. */
+#define SETTLED_PAUSES 10
 /* Pages with more objects than that cost the server more than they save. */
 #define PAGE_LEN_MAX 1000
 /* Changes that wait for the store: its owner does not poll. */
@@ -105,6 +105,13 @@ static void fail(struct nt_reflector *r, enum step next, int64_t at_least_ns, co
 	set_state(r, r->state.synced && r->failures < 2, false, error);
 	ns = jitter(ns);
 	wait_for(r, next, ns > at_least_ns ? ns : at_least_ns + jitter(r->config.retry_min_ns));
+}
+
+/* All is well: the pause is short again, and what there is is what the server has. */
+static void settle(struct nt_reflector *r)
+{
+	r->failures = 0;
+	set_state(r, true, false, "");
 }
 
 static int put(struct nt_reflector *r, enum nt_change change, const char *kind,
@@ -362,10 +369,12 @@ static void on_watch_end(struct nt_reflector *r, const struct nt_kube_answer *a)
 		/* Objects that were left out may have room by now. */
 		enum step next = r->state.left_out ? STEP_LIST : said ? STEP_WATCH : STEP_ASK;
 
-		if (is_short)
+		if (is_short) {
 			fail(r, next, 0, "the server ends watches at once");
-		else
+		} else {
+			settle(r);
 			wait_for(r, next, 0);
+		}
 	} else {
 		take_refusal(r, a);
 	}
@@ -457,7 +466,7 @@ static void begin(struct nt_reflector *r)
 	if (send(r, &err) < 0)
 		fail(r, r->step == STEP_WATCH ? STEP_ASK : STEP_LIST, 0, err.msg);
 	else if (r->step == STEP_WATCH)
-		nt_loop_timer_set(r->timer, SETTLED_NS);
+		nt_loop_timer_set(r->timer, SETTLED_PAUSES * r->config.retry_min_ns);
 }
 
 static void on_timer(void *ctx)
@@ -466,8 +475,7 @@ static void on_timer(void *ctx)
 
 	nt_loop_timer_set(r->timer, 0);
 	if (r->call) { /* a watch that stands */
-		r->failures = 0;
-		set_state(r, true, false, "");
+		settle(r);
 	} else if (r->config.queue->len >= QUEUE_MAX) {
 		wait_for(r, r->step, QUEUE_WAIT_NS);
 	} else {

@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/escape.h"
 #include "lib/objects/forms.h"
+#include "lib/objects/prune.h"
 
 /* Tokens are some 100 octets, with the name of an object in them. */
 enum { TOKEN_MAX = 4096 };
@@ -62,14 +63,22 @@ static int take_object(json_t *item, const struct nt_resource *r, struct nt_inte
 	return nt_compact_new(intern, &head, item, ret_compact);
 }
 
-static json_t *load(struct nt_slice text, struct nt_err *err)
+static json_t *load(struct nt_slice text, const struct nt_resource *r, struct nt_err *err)
 {
+	_cleanup_buf_ struct nt_buf pruned = { 0 };
 	json_error_t error;
-	json_t *root = json_loadb(text.p ? text.p : "", text.len, 0, &error);
+	json_t *root;
 
+	if (nt_form_find(nt_slice_str(r->object_kind))) {
+		if (nt_prune(text, &pruned) < 0) {
+			nt_err_set(err, EBADMSG, "no JSON: it ends too early");
+			return NULL;
+		}
+		text = nt_slice_mem(nt_buf_str(&pruned), pruned.len);
+	}
+	root = json_loadb(text.p ? text.p : "", text.len, 0, &error);
 	if (!root)
-		nt_err_set(err, EBADMSG, "no JSON from octet %d on: %.100s", error.position,
-			   error.text);
+		nt_err_set(err, EBADMSG, "no JSON: %.100s", error.text);
 	return root;
 }
 
@@ -95,7 +104,7 @@ static int take_items(const json_t *items, const struct nt_resource *r, struct n
 int nt_page_parse(struct nt_slice text, const struct nt_resource *resource,
 		  struct nt_intern *intern, struct nt_page *ret_page, struct nt_err *err)
 {
-	json_auto_t *root = load(text, err);
+	json_auto_t *root = load(text, resource, err);
 	const json_t *metadata = json_object_get(root, "metadata");
 	const json_t *items = json_object_get(root, "items");
 	struct nt_slice next = nt_json_slice(json_object_get(metadata, "continue"));
@@ -159,7 +168,7 @@ static void take_status(const json_t *status, struct nt_event *e)
 int nt_event_parse(struct nt_slice line, const struct nt_resource *resource,
 		   struct nt_intern *intern, struct nt_event *ret_event, struct nt_err *err)
 {
-	json_auto_t *root = load(line, err);
+	json_auto_t *root = load(line, resource, err);
 	json_t *object = json_object_get(root, "object");
 	struct nt_event e = { .type = type_of(json_object_get(root, "type")) };
 

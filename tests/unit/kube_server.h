@@ -24,7 +24,7 @@ struct server_conn {
 	struct nt_buf in, out;
 	bool streams; /* chunks follow */
 	bool closes; /* once out is written */
-	void *tag; /* the handler's */
+	void *tag; /* of the handler; malloc, freed with the connection */
 };
 
 /* Answers with server_reply or server_stream, or not at all. */
@@ -49,6 +49,7 @@ static inline void server_drop(struct server_conn *c)
 	*at = c->next;
 	nt_loop_unwatch(c->server->loop, c->fd);
 	close(c->fd);
+	free(c->tag);
 	nt_buf_done(&c->in);
 	nt_buf_done(&c->out);
 	free(c);

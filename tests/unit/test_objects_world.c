@@ -262,7 +262,6 @@ static void restart(void)
 	world.forgotten = world.version;
 	for (struct server_conn *c = server.conns, *next; c; c = next) {
 		next = c->next;
-		end_watch(c);
 		server_drop(c);
 	}
 }
@@ -442,8 +441,6 @@ START_TEST(store_is_what_the_cluster_is)
 	ms = (nt_clock_boot(&clock) - began) / NT_NS_PER_MS;
 	ck_assert_uint_lt(server.requests, 3 * ms * 3);
 	ck_assert_uint_gt(world.version, TICKS / 2);
-	for (struct server_conn *c = server.conns; c; c = c->next)
-		end_watch(c);
 	nt_objects_free(objects);
 	nt_kube_close(kube);
 	server_stop(&server);

@@ -94,9 +94,7 @@ static void put_loss(struct coverage *c, struct nt_table *t, const char *node)
 {
 	_cleanup_buf_ struct nt_buf q = { 0 }, text = { 0 };
 	struct nt_ask_answer answer;
-	const char *reason;
 	struct nt_err err;
-	json_t *n;
 
 	nt_buf_printf(&q, "node = \"%s\"", node);
 	for (size_t i = 0; i < c->o.namespaces_len; i++)
@@ -112,10 +110,7 @@ static void put_loss(struct coverage *c, struct nt_table *t, const char *node)
 		json_decref(answer.json);
 		return;
 	}
-	json_object_foreach(json_object_get(json_object_get(answer.json, "loss"), "reasons"),
-			    reason, n)
-		nt_buf_printf(&text, "%s%s %" JSON_INTEGER_FORMAT, text.len ? ", " : "", reason,
-			      json_integer_value(n));
+	nt_loss_text(&text, json_object_get(answer.json, "loss"));
 	nt_table_painted(t, text.len ? NT_PAINT_BAD : NT_PAINT_NONE,
 			 text.len ? nt_slice_mem(text.p, text.len) : NT_SLICE_LIT("nothing"));
 	json_decref(answer.json);
@@ -281,6 +276,23 @@ static void print_gaps(struct coverage *c)
 	nt_table_flush(&t, &c->out);
 }
 
+/* The API lists so many endpoints and counts all of them. */
+static void note_if_cut(const struct coverage *c)
+{
+	static const char *const states[] = { "tapped", "failed", "excluded", "gone" };
+	size_t listed = json_array_size(json_object_get(c->answer.json, "endpoints"));
+	int64_t all = 0;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(states); i++)
+		all += nt_number_at(c->answer.json, states[i]);
+	if (all > (int64_t)listed)
+		nt_verb_note("coverage: figures per node are of the %zu newest of %" PRId64
+			     " pods, gone ones included; of all, %" PRId64
+			     " are tapped and %" PRId64 " should be and are not",
+			     listed, all, nt_number_at(c->answer.json, "tapped"),
+			     nt_number_at(c->answer.json, "failed"));
+}
+
 static int run(struct coverage *c, struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
@@ -289,6 +301,7 @@ static int run(struct coverage *c, struct nt_err *err)
 	if (r < 0)
 		return r;
 	c->now_us = nt_clock_real(&clock) / NT_NS_PER_US;
+	note_if_cut(c);
 	if (c->o.output == NT_OUTPUT_JSON) {
 		nt_text_json(&c->out, c->answer.json);
 		nt_buf_putc(&c->out, '\n');

@@ -147,6 +147,12 @@ static int write_rows(struct logs *l, struct nt_err *err)
 
 /* --- what is there ---------------------------------------------------------------------------- */
 
+/* Rows that came since the position was read are left to what follows. */
+static bool is_there(const struct logs *l, const json_t *row)
+{
+	return !l->o.follow || number(nt_text_at(row, "row")) <= l->position;
+}
+
 /* Pages from the newest on, then printed the other way round. */
 static int print_tail(struct logs *l, uint64_t tail, struct nt_err *err)
 {
@@ -164,11 +170,11 @@ static int print_tail(struct logs *l, uint64_t tail, struct nt_err *err)
 			return nt_err_set(err, ENOMEM, "no memory for %" PRIu64 " rows", tail);
 	} while (go_on(l) && json_array_size(kept) < tail);
 	for (size_t i = json_array_size(kept); i-- > 0;)
-		put_row(l, json_array_get(kept, i));
+		if (is_there(l, json_array_get(kept, i)))
+			put_row(l, json_array_get(kept, i));
 	return write_rows(l, err);
 }
 
-/* Rows that came since the first page are left to what follows. */
 static int print_all(struct logs *l, struct nt_err *err)
 {
 	const json_t *row;
@@ -180,8 +186,7 @@ static int print_all(struct logs *l, struct nt_err *err)
 		if (r < 0)
 			return r;
 		keep_start(l);
-		json_array_foreach((json_t *)(uintptr_t)rows_of(l), i,
-				   row) if (number(nt_text_at(row, "row")) <= l->position)
+		json_array_foreach((json_t *)(uintptr_t)rows_of(l), i, row) if (is_there(l, row))
 			put_row(l, row);
 		r = write_rows(l, err);
 	} while (r == 0 && go_on(l));

@@ -121,18 +121,24 @@ int nt_verb_failed(const struct nt_verb *verb, int r, const struct nt_ask_answer
 	return r == -EINVAL ? NT_EXIT_USAGE : NT_EXIT_FAILED;
 }
 
-void nt_verb_loss(const json_t *loss)
+void nt_loss_text(struct nt_buf *out, const json_t *loss)
 {
-	const json_t *reasons = json_object_get(loss, "reasons");
-	_cleanup_buf_ struct nt_buf text = { 0 };
+	size_t before = out->len;
 	const char *reason;
 	json_t *n;
 
+	json_object_foreach(json_object_get(loss, "reasons"), reason, n)
+		nt_buf_printf(out, "%s%s %" JSON_INTEGER_FORMAT, out->len > before ? ", " : "",
+			      reason, json_integer_value(n));
+}
+
+void nt_verb_loss(const json_t *loss)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+
 	if (!nt_number_at(loss, "packets"))
 		return;
-	json_object_foreach((json_t *)(uintptr_t)reasons, reason, n)
-		nt_buf_printf(&text, "%s%s %" JSON_INTEGER_FORMAT, text.len ? ", " : "", reason,
-			      json_integer_value(n));
+	nt_loss_text(&text, loss);
 	nt_verb_note("%" PRId64 " packets of this time were seen and are not in the log in detail "
 		     "(%s); nametapctl doctor says what to do",
 		     nt_number_at(loss, "packets"), nt_buf_str(&text));

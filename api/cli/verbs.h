@@ -36,5 +36,7 @@ int nt_verb_write(struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;
 
 /* "now-10m", or the time as it was given; `fallback` without either (NULL: the API's default). */
 void nt_since_param(const struct nt_ctl_options *o, const char *fallback, char *param, size_t size);
+/* "ring_full 200, agent_restart 14": the reasons of a Loss object of the API. */
+void nt_loss_text(struct nt_buf *out, const json_t *loss);
 /* Packets that are missing in the figures, on standard error: "214 packets ... ring_full 200". */
 void nt_verb_loss(const json_t *loss);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/cli/kubectl.h"
 #include "api/cli/row.h"
 #include "api/cli/text.h"
 #include "api/cli/verbs.h"
@@ -451,6 +452,70 @@ START_TEST(kubeconfig_is_found_where_kubectl_finds_it)
 }
 END_TEST
 
+/* --- kubectl ---------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *text, *last;
+} outputs[] = {
+	{ "", "" },
+	{ "\n\n", "" },
+	{ "error: no", "error: no" },
+	{ "noise\nerror: no\n\n", "error: no" },
+	{ "what it said\ncommand terminated with exit code 2\n", "what it said" },
+	{ "command terminated with exit code 1\n", "command terminated with exit code 1" },
+	{ "a\nb\x1b[2J\n", "b?[2J" },
+};
+
+START_TEST(last_line_says_what_kubectl_ended_for)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s", outputs[_i].text);
+	ck_assert_str_eq(nt_kubectl_last_line(text), outputs[_i].last);
+}
+END_TEST
+
+/* A kubectl of ours in $PATH: a script with this body. */
+static void put_kubectl(const char *folder, const char *body)
+{
+	char path[96], text[256];
+
+	snprintf(path, sizeof(path), "%s/kubectl", folder);
+	snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", body);
+	ck_assert_int_eq(nt_file_replace_at(AT_FDCWD, path, nt_slice_str(text), 0755, NULL), 0);
+	snprintf(text, sizeof(text), "%s:/usr/bin:/bin", folder);
+	setenv("PATH", text, 1);
+}
+
+START_TEST(kubectl_is_run_and_bounded)
+{
+	static const char *const arguments[] = { "get", "pods", NULL };
+	char folder[] = "/tmp/nametap-cli-XXXXXX", path[64];
+	struct nt_kubectl k = { .kubeconfig = "a file", .namespace_ = "nametap" };
+	_cleanup_buf_ struct nt_buf out = { .max_len = 100 };
+	struct nt_err err = { 0 };
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	put_kubectl(folder, "for a; do echo \"$a\"; done; echo no >&2; exit 3");
+	ck_assert_int_eq(nt_kubectl_run(&k, arguments, 10000000000, &out, &err), 3);
+	ck_assert_str_eq(nt_buf_str(&out),
+			 "--kubeconfig\na file\n--namespace\nnametap\nget\npods\nno\n");
+	nt_buf_reset(&out);
+	put_kubectl(folder, "exec yes");
+	ck_assert_int_eq(nt_kubectl_run(&k, arguments, 10000000000, &out, &err), -EFBIG);
+	nt_buf_reset(&out);
+	put_kubectl(folder, "exec sleep 100");
+	ck_assert_int_eq(nt_kubectl_run(&k, arguments, 50000000, &out, &err), -ETIMEDOUT);
+	ck_assert_int_eq(k.pid, 0);
+	setenv("PATH", "/nowhere", 1);
+	ck_assert_int_eq(nt_kubectl_run(&k, arguments, 10000000000, &out, &err), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.msg, "no kubectl"));
+	snprintf(path, sizeof(path), "%s/kubectl", folder);
+	(void)unlink(path);
+	(void)rmdir(folder);
+}
+END_TEST
+
 /* --- advice ----------------------------------------------------------------------------------- */
 
 /* The table of reasons in the agent's README, and what is said about each. */
@@ -519,6 +584,8 @@ int main(void)
 	tcase_add_loop_test(tc, servers_that_would_tell_the_token_are_refused, 0,
 			    NT_ARRAY_LEN(servers));
 	tcase_add_test(tc, kubeconfig_is_found_where_kubectl_finds_it);
+	tcase_add_loop_test(tc, last_line_says_what_kubectl_ended_for, 0, NT_ARRAY_LEN(outputs));
+	tcase_add_test(tc, kubectl_is_run_and_bounded);
 	tcase_add_test(tc, each_reason_of_loss_has_something_to_do);
 	tcase_add_test(tc, advice_fits_a_line);
 	return nt_suite_run(suite);

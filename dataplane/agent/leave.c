@@ -148,7 +148,11 @@ static void note_seen(struct nt_leave *l, enum nt_leave_word word)
 	if (word == NT_LEAVE_THERE || word == NT_LEAVE_DELETED) {
 		bool there = word == NT_LEAVE_THERE;
 
-		if (!there && !l->said)
+		if (there)
+			nt_log_info("%s is there: once it is gone, the end of this agent takes "
+				    "nametap off this node",
+				    l->path);
+		else if (!l->said)
 			nt_log_warn("%s is not there: whatever ends this agent, nothing is taken "
 				    "off; see --daemonset",
 				    l->path);

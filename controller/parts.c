@@ -78,7 +78,7 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 	if (r == 0)
 		r = nt_ingest_new(p->store, p->objects, p->enrich, &p->ingest, err);
 	if (r == 0 && is_api(p))
-		r = nt_ingest_await(p->ingest, NT_AWAIT_POD_NS, NT_AWAIT_SYNC_NS, err);
+		r = nt_ingest_await(p->ingest, &p->clock, NT_AWAIT_POD_NS, NT_AWAIT_SYNC_NS, err);
 	if (r < 0)
 		return r;
 	nt_ingest_limit(p->ingest, (uint32_t)o->node_rows, &p->clock);

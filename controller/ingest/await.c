@@ -7,7 +7,6 @@
 
 #include "controller/enrich/enrich.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/clock.h"
 #include "lib/objects/objects.h"
 
 void nt_await_init(struct nt_await *a)
@@ -34,11 +33,12 @@ static int64_t now_ns(void)
 	return t.tv_sec * NT_NS_PER_S + t.tv_nsec;
 }
 
-int nt_await_start(struct nt_await *a, int64_t pod_ns, int64_t sync_ns)
+int nt_await_start(struct nt_await *a, struct nt_clock *clock, int64_t pod_ns, int64_t sync_ns)
 {
 	if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key))
 		return -EIO;
 	a->on = true;
+	a->clock = clock;
 	a->pod_ns = pod_ns;
 	a->sync_until_ns = now_ns() + sync_ns;
 	return 0;
@@ -63,9 +63,11 @@ static uint64_t *place_of(struct nt_await *a, struct nt_slice uid, uint64_t *ret
 
 static bool misses(struct nt_await *a, const struct nt_enrich *enrich, const struct nt_record *r)
 {
+	int64_t now_us = nt_clock_real(a->clock) / NT_NS_PER_US;
 	uint64_t hash;
 
-	return nt_enrich_awaits(enrich, r) && *place_of(a, r->client_uid, &hash) != hash;
+	return r->end_us >= now_us - NT_AWAIT_FRESH_US && nt_enrich_awaits(enrich, r) &&
+	       *place_of(a, r->client_uid, &hash) != hash;
 }
 
 /* The first record from i on whose pod is to be waited for. */

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/record/batch.h"
 
@@ -19,11 +20,15 @@ struct nt_objects;
 #define NT_AWAIT_POD_NS (2 * 1000000000LL)
 /* Twice what 100,000 pods take; after that the API is not there, and rows must not wait for it. */
 #define NT_AWAIT_SYNC_NS (120 * 1000000000LL)
+/* Rows that are older are no news: what a watch has not told of in that time it will not, and a
+ * backlog is not to wait at each of its batches. */
+#define NT_AWAIT_FRESH_US (30 * 1000000LL)
 /* Batches in memory meanwhile; more do not wait. */
 #define NT_AWAIT_BATCHES 8
 
 struct nt_await {
 	bool on;
+	struct nt_clock *clock;
 	int64_t pod_ns, sync_until_ns; /* CLOCK_MONOTONIC for the latter */
 	pthread_cond_t changed;
 	size_t waiting;
@@ -35,8 +40,9 @@ struct nt_await {
 /* Off until nt_await_start. */
 void nt_await_init(struct nt_await *a);
 void nt_await_done(struct nt_await *a);
-/* pod_ns, sync_ns: see above. -EIO without random octets. */
-int nt_await_start(struct nt_await *a, int64_t pod_ns, int64_t sync_ns) NT_MUSTCHECK;
+/* pod_ns, sync_ns: see above; clock: borrowed, tells how old a row is. -EIO: no random octets. */
+int nt_await_start(struct nt_await *a, struct nt_clock *clock, int64_t pod_ns,
+		   int64_t sync_ns) NT_MUSTCHECK;
 /* The objects are others than they were: wakes those that wait. */
 void nt_await_changed(struct nt_await *a);
 /* False while the first reading of all objects is to be waited for. */

@@ -300,9 +300,10 @@ int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err)
 	return r;
 }
 
-int nt_ingest_await(struct nt_ingest *i, int64_t pod_ns, int64_t sync_ns, struct nt_err *err)
+int nt_ingest_await(struct nt_ingest *i, struct nt_clock *clock, int64_t pod_ns, int64_t sync_ns,
+		    struct nt_err *err)
 {
-	return nt_await_start(&i->await, pod_ns, sync_ns) == 0
+	return nt_await_start(&i->await, clock, pod_ns, sync_ns) == 0
 		       ? 0
 		       : nt_err_set(err, EIO, "no random octets");
 }

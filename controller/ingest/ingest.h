@@ -50,8 +50,8 @@ struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
 int nt_ingest_poll_objects(struct nt_ingest *i, struct nt_err *err) NT_MUSTCHECK;
 /* From now on a batch waits for objects that it is ahead of (await.h): up to pod_ns for its pods;
  * with -EAGAIN until all were read once, sync_ns from now at the most. For objects that come from
- * an API. */
-int nt_ingest_await(struct nt_ingest *i, int64_t pod_ns, int64_t sync_ns,
+ * an API. clock: borrowed. */
+int nt_ingest_await(struct nt_ingest *i, struct nt_clock *clock, int64_t pod_ns, int64_t sync_ns,
 		    struct nt_err *err) NT_MUSTCHECK;
 struct nt_ingest_enriched {
 	struct nt_enrich_stats enrich;

@@ -68,7 +68,7 @@ static struct nt_ingest *new_enriching(void)
 	snprintf(objects_folder, sizeof(objects_folder), "%s/objects", folder);
 	snprintf(objects_file, sizeof(objects_file), "%s/a.yaml", objects_folder);
 	ck_assert_int_eq(mkdir(objects_folder, 0700), 0);
-	objects_clock = nt_clock_virtual(0, (T0_US + 60000000) * NT_NS_PER_US);
+	objects_clock = nt_clock_virtual(0, (T0_US + 5000000) * NT_NS_PER_US);
 	ck_assert_int_eq(nt_objects_open_dir(objects_folder, &objects, &err), 0);
 	ck_assert_int_eq(nt_enrich_new(objects, &objects_clock, &enrich, &err), 0);
 	ck_assert_int_eq(nt_ingest_new(store, objects, enrich, &i, &err), 0);
@@ -103,7 +103,8 @@ START_TEST(batch_waits_for_its_pod)
 	pthread_t thread;
 	FILE *f;
 
-	ck_assert_int_eq(nt_ingest_await(i, 60 * NT_NS_PER_S, NT_NS_PER_S, &err), 0);
+	ck_assert_int_eq(nt_ingest_await(i, &objects_clock, 60 * NT_NS_PER_S, NT_NS_PER_S, &err),
+			 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, send_in_thread, i), 0);
 	while (nt_ingest_enriched(i).waits == 0)
 		usleep(1000);
@@ -134,13 +135,20 @@ START_TEST(batch_waits_in_vain_once)
 	struct nt_ingest_enriched s;
 
 	r.client_uid = NT_SLICE_LIT("never");
-	ck_assert_int_eq(nt_ingest_await(i, NT_NS_PER_MS, NT_NS_PER_S, &err), 0);
+	ck_assert_int_eq(nt_ingest_await(i, &objects_clock, NT_NS_PER_MS, NT_NS_PER_S, &err), 0);
 	for (batch.seq = 1; batch.seq <= 3; batch.seq++)
 		ck_assert_int_eq(send_batch(i, &batch, &outcome), 0);
 	s = nt_ingest_enriched(i);
 	ck_assert_uint_eq(s.waits, 1);
 	ck_assert_uint_eq(s.waits_in_vain, 1);
 	ck_assert_uint_eq(s.enrich.rows_unknown, 3);
+	/* Nor do rows that are no news. */
+	r.client_uid = NT_SLICE_LIT("long ago");
+	objects_clock.virtual_real_ns += 60 * NT_NS_PER_S;
+	ck_assert_int_eq(send_batch(i, &batch, &outcome), 0);
+	ck_assert_uint_eq(nt_ingest_enriched(i).waits, 1);
+	objects_clock.virtual_real_ns -= 60 * NT_NS_PER_S;
+	batch.seq++;
 	/* A client that no runtime named is no pod to wait for. */
 	r.client_uid = NT_SLICE_LIT("");
 	ck_assert_int_eq(send_batch(i, &batch, &outcome), 0);

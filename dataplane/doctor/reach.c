@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kubernetes API, controller, token; and what their clocks say of ours. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +9,10 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/kube/client.h"
+#include "lib/kube/name.h"
 
+/* A ConfigMap has 1 MiB at most. */
+#define AUTHORITY_BYTES ((size_t)2 << 20)
 /* Beyond this, rows of two nodes do not stand in the order in which things happened. */
 #define CLOCK_OFF_NS (500 * NT_NS_PER_MS)
 
@@ -112,6 +116,53 @@ static void look_at_api(struct nt_doctor *d)
 	look_at_clock(d, "API server", &c);
 }
 
+/* --- the controller's authority --------------------------------------------------------------- */
+
+/* The PEM text of the ConfigMap into config. */
+static int read_authority(struct nt_doctor *d, struct nt_kube_config *config, struct nt_err *err)
+{
+	_cleanup_kube_config_ struct nt_kube_config api = { 0 };
+	struct nt_kube_request request = { .method = "GET" };
+	_cleanup_(call_done) struct call c = { 0 };
+	json_auto_t *root = NULL;
+	struct nt_kube_name name;
+	struct nt_slice pem;
+	char path[512];
+	int r = nt_kube_name_parse(d->options->ca_configmap, &name);
+
+	if (r == 0)
+		r = nt_kube_config_find(d->options->kubeconfig, &api, err);
+	if (r <= 0)
+		return nt_err_set(err, ENOENT, "there is no Kubernetes API to ask");
+	snprintf(path, sizeof(path), "/api/v1/namespaces/%s/configmaps/%s", name.namespace_,
+		 name.name);
+	request.path = path;
+	r = call(d, &api, &request, &c, err);
+	if (r == 0 && c.answer.status != 200)
+		r = nt_err_set(err, EREMOTEIO, "%s", c.answer.error.msg);
+	if (r < 0)
+		return r;
+	root = json_loadb(c.body.len ? c.body.p : "", c.body.len, 0, NULL);
+	pem = nt_slice_str(
+		json_string_value(json_object_get(json_object_get(root, "data"), "ca.crt")));
+	config->ca = pem.len ? nt_arena_copy(&config->arena, pem) : pem;
+	return config->ca.len ? 0 : nt_err_set(err, ENOENT, "it has no ca.crt yet");
+}
+
+static bool take_authority(struct nt_doctor *d, struct nt_kube_config *config)
+{
+	struct nt_err err = { 0 };
+
+	if (!d->options->ca_configmap || read_authority(d, config, &err) == 0)
+		return true;
+	nt_findings_add(
+		&d->findings, NT_LEVEL_FAIL, "controller",
+		"the controller writes it when it starts: see its log, and manifests for who may "
+		"read it",
+		"its certificate authority, ConfigMap %s: %s", d->options->ca_configmap, err.msg);
+	return false;
+}
+
 /* --- the controller --------------------------------------------------------------------------- */
 
 /* An upload that is no batch: 400 says that the token was looked at, and is taken. */
@@ -153,7 +204,8 @@ static void look_at_controller(struct nt_doctor *d)
 						 .path = "/ingest/v1/batches",
 						 .body = NT_SLICE_LIT("doctor"),
 						 .content_type = "application/x-nametap-batch" };
-	struct nt_kube_config config = { .arena = NT_ARENA(4096), .origin = "--controller" };
+	_cleanup_kube_config_ struct nt_kube_config config = { .arena = NT_ARENA(AUTHORITY_BYTES),
+							       .origin = "--controller" };
 	_cleanup_(call_done) struct call c = { 0 };
 	struct nt_err err = { 0 };
 
@@ -165,6 +217,8 @@ static void look_at_controller(struct nt_doctor *d)
 	config.server = o->controller;
 	config.token_file = o->token_file;
 	config.ca_file = o->ca_file;
+	if (!take_authority(d, &config))
+		return;
 	if (call(d, &config, &request, &c, &err) < 0) {
 		nt_findings_add(&d->findings, NT_LEVEL_FAIL, "controller",
 				"the token's file has to be there, with one line", "%s", err.msg);

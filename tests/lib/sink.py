@@ -3,7 +3,8 @@
 each body once per (spool, seq), and misbehaves when told to.
 
 sink.fault: None, "500" (stored nowhere), "late500" (stored, then 500: the agent sends it again),
-"hang" (no answer), "401", "413" (refused for ever; for the next `fault_count` uploads).
+"hang" (no answer), "401", "old" (knows no batch of this version), "413" (refused for ever; for the
+next `fault_count` uploads).
 """
 import http.server
 import json
@@ -64,6 +65,8 @@ class Sink:
             return 401, {"error": "token"}
         if fault == "500":
             return 500, {}
+        if fault == "old":
+            return 400, {"detail": "batch: version 2 is not known here, only 1"}
         if fault == "413":
             return 413, {"error": "too large"}
         outcome = self.store(body)

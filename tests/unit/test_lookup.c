@@ -9,6 +9,7 @@
 #include "dataplane/abi.h"
 #include "lib/base/cleanup.h"
 #include "lib/names/names.h"
+#include "lib/record/batch.h"
 #include "lib/record/codec.h"
 #include "lib/record/expand.h"
 #include "tests/unit/dns_build.h"
@@ -305,6 +306,54 @@ START_TEST(test_what_takes_a_record)
 }
 END_TEST
 
+/* The row as the only one of a batch. */
+static int decode_batch(struct nt_slice domain, size_t bases, struct nt_batch *ret_batch,
+			struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_batch b = { .node = NT_SLICE_LIT("n4"),
+			      .spool = NT_SLICE_LIT("uuid"),
+			      .seq = 1,
+			      .bases_len = bases,
+			      .cluster_domain = domain };
+	struct nt_row *rows;
+
+	(void)nt_aggregate_bases(agg, &b.bases);
+	ck_assert_uint_eq(nt_aggregate_rows(agg, &rows), 1);
+	nt_batch_begin(&b, &wire);
+	nt_row_put(&rows[0], &wire);
+	ck_assert_int_eq(nt_batch_end(&b, 0, &wire, err), 0);
+	ck_assert_int_eq(wire.p[4], bases ? 2 : 1);
+	return nt_batch_decode(nt_arena_copy(&arena, nt_slice_mem(wire.p, wire.len)), &arena,
+			       ret_batch, err);
+}
+
+START_TEST(test_in_a_batch)
+{
+	_cleanup_buf_ struct nt_buf json = { 0 };
+	struct nt_err err = { 0 };
+	struct nt_batch b;
+	struct nt_slice want;
+	struct nt_txn txn;
+
+	put_usual_answers(1);
+	put_record(&message, NT_SLICE_LIT("\xc0\x0c"), NT_TYPE_A, 1, 30,
+		   NT_SLICE_LIT("\x0a\0\0\1"));
+	txn = answered();
+	ck_assert(take(&txn) && nt_aggregate_commit_taken(agg, true) == 1);
+	ck_assert_msg(decode_batch(NT_SLICE_LIT("cluster.local"), 1, &b, &err) == 0, "%s", err.msg);
+	ck_assert_uint_eq(b.records_len, 1);
+	nt_record_json(&b.records[0], &json);
+	want = record_json(&txn, 1);
+	ck_assert_msg(nt_slice_eq(nt_slice_mem(json.p, json.len), want), "%.*s",
+		      NT_SLICE_ARG(want));
+	ck_assert_int_eq(decode_batch(NT_SLICE_LIT("a..b"), 1, &b, &err), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(err.msg, "cluster domain"));
+	ck_assert_int_eq(decode_batch((struct nt_slice){ 0 }, 0, &b, &err), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(err.msg, "row 1"));
+}
+END_TEST
+
 /* Rows of outside origin. */
 START_TEST(test_bad_rows)
 {
@@ -346,6 +395,7 @@ int main(void)
 	tcase_add_test(t, test_merging);
 	tcase_add_test(t, test_rows_differ_by_their_ends);
 	tcase_add_test(t, test_what_takes_a_record);
+	tcase_add_test(t, test_in_a_batch);
 	tcase_add_loop_test(t, test_bad_rows, 0, 8);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);

@@ -29,6 +29,7 @@ struct controller {
 
 static void controller_done(struct controller *c)
 {
+	nt_parts_stop(&c->parts);
 	nt_http_stop(c->http);
 	nt_parts_close(&c->parts);
 	nt_report_done(&c->report);
@@ -92,6 +93,7 @@ static void on_second(void *ctx)
 	if (c->report_due)
 		report(c);
 	nt_http_tick(c->http);
+	nt_parts_tick(&c->parts);
 	if (nt_ingest_tick(c->parts.ingest, nt_clock_real(&clock) / NT_NS_PER_US, &err) < 0)
 		nt_log_error("%s", err.msg);
 }
@@ -99,7 +101,8 @@ static void on_second(void *ctx)
 static int start(struct controller *c, struct nt_err *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, 0 };
-	struct nt_http_config config = { .listen = c->options.listen };
+	struct nt_http_config config = { .listen = c->options.listen,
+					 .tls_listen = c->options.tls_listen };
 	struct nt_clock clock = nt_clock_system();
 	int r;
 
@@ -119,6 +122,8 @@ static int start(struct controller *c, struct nt_err *err)
 	report(c);
 	on_hour(c);
 	config.token = nt_slice_mem(c->parts.token.p, c->parts.token.len);
+	config.tls = c->parts.tls;
+	config.who = c->parts.who;
 	config.store = c->parts.store;
 	config.ingest = c->parts.ingest;
 	r = nt_http_start(&config, &c->http, err);
@@ -139,6 +144,8 @@ int main(int argc, char **argv)
 	nt_log_init("nametap-controller", c.options.log_level);
 	if (start(&c, &err) == 0) {
 		printf("listening on %s\n", nt_http_url(c.http));
+		if (nt_http_tls_url(c.http))
+			printf("agents upload to %s\n", nt_http_tls_url(c.http));
 		fflush(stdout);
 		if (nt_loop_run(c.loop, &err) == 0)
 			return 0;

@@ -2,12 +2,14 @@
 /* Opens and closes what a controller is made of below its API. */
 #include "controller/parts.h"
 
+#include "controller/agents/who.h"
 #include "controller/alerts/alerts.h"
 #include "controller/enrich/enrich.h"
 #include "controller/ingest/await.h"
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
 #include "controller/store/store.h"
+#include "controller/tls/authority.h"
 #include "lib/base/log.h"
 #include "lib/kube/client.h"
 #include "lib/objects/objects.h"
@@ -56,6 +58,55 @@ static bool is_api(const struct nt_parts *p)
 	return p->objects && strcmp(nt_objects_origin(p->objects).type, "api") == 0;
 }
 
+static int open_who(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+		    struct nt_err *err)
+{
+	struct nt_review_policy policy = { .audience = o->agent_audience };
+
+	if (!p->kube)
+		return 0;
+	if (nt_kube_name_or(o->agent_account, nt_kube_config(p->kube)->namespace_, "nametap-agent",
+			    &policy.account) < 0)
+		return nt_err_set(err, EINVAL, "--agent-account");
+	return nt_who_new(p->kube, loop, &p->clock, &policy, &p->who, err);
+}
+
+static int open_authority(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+			  struct nt_err *err)
+{
+	struct nt_authority_config config = { .kube = p->kube,
+					      .loop = loop,
+					      .clock = &p->clock,
+					      .tls = p->tls,
+					      .names = o->tls_names };
+	const char *our;
+
+	if (!p->kube)
+		return nt_err_set(err, EINVAL,
+				  "--tls-listen needs --tls-cert and --tls-key where there is no "
+				  "Kubernetes API to keep an authority of our own");
+	our = nt_kube_config(p->kube)->namespace_;
+	if (nt_kube_name_or(o->tls_secret, our, "nametap-controller-ca", &config.secret) < 0 ||
+	    nt_kube_name_or(o->tls_configmap, our, "nametap-ca", &config.configmap) < 0)
+		return nt_err_set(err, EINVAL, "--tls-secret, --tls-configmap");
+	return nt_authority_new(&config, &p->authority, err);
+}
+
+static int open_tls(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
+		    struct nt_err *err)
+{
+	int r;
+
+	if (!o->tls_listen)
+		return 0;
+	r = nt_tls_new(&p->tls, err);
+	if (r == 0 && o->tls_cert)
+		r = nt_tls_files_init(&p->tls_files, o->tls_cert, o->tls_key, p->tls, err);
+	else if (r == 0)
+		r = open_authority(o, loop, p, err);
+	return r;
+}
+
 int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
 		  struct nt_err *err)
 {
@@ -63,12 +114,14 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 	int r;
 
 	nt_buf_printf(&token_path, "%s/token", o->data);
-	if (o->tls_listen)
-		return nt_err_set(err, ENOSYS, "--tls-listen: not built yet");
 	p->clock = nt_clock_system();
 	r = nt_store_open(o->data, &p->store, err);
 	if (r == 0)
 		r = open_kube(o, loop, p, err);
+	if (r == 0)
+		r = open_who(o, loop, p, err);
+	if (r == 0)
+		r = open_tls(o, loop, p, err);
 	if (r == 0)
 		r = nt_token_open(o->token_file ?: nt_buf_str(&token_path), &p->token, err);
 	if (r == 0)
@@ -85,6 +138,17 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 	return open_alerts(o, p, err);
 }
 
+void nt_parts_stop(struct nt_parts *p)
+{
+	nt_who_stop(p->who);
+}
+
+void nt_parts_tick(struct nt_parts *p)
+{
+	if (p->tls_files.tls)
+		nt_tls_files_look(&p->tls_files);
+}
+
 void nt_parts_close(struct nt_parts *p)
 {
 	nt_ingest_free(p->ingest);
@@ -93,6 +157,9 @@ void nt_parts_close(struct nt_parts *p)
 	nt_store_close(p->store);
 	nt_enrich_free(p->enrich);
 	nt_objects_free(p->objects);
-	nt_kube_close(p->kube);
+	nt_kube_close(p->kube); /* its calls refer to the two below */
+	nt_who_free(p->who);
+	nt_authority_free(p->authority);
+	nt_tls_free(p->tls);
 	nt_buf_done(&p->token);
 }

@@ -2,7 +2,6 @@
 /* Deadlines of connections. */
 #include "api/http/conns.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -15,6 +14,7 @@ struct nt_conn {
 	enum nt_conn_stage stage;
 	int64_t since_ns;
 	bool shut;
+	bool asked; /* it was in another stage than the first one */
 };
 
 static int64_t now_ns(void)
@@ -75,11 +75,24 @@ void nt_conns_stage(struct nt_conns *c, struct nt_conn *conn, enum nt_conn_stage
 	if (!conn)
 		return;
 	pthread_mutex_lock(&c->lock);
+	conn->asked |= stage != NT_CONN_HEADERS;
 	if (conn->stage != stage) {
 		conn->stage = stage;
 		conn->since_ns = now_ns();
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+bool nt_conns_asked(struct nt_conns *c, const struct nt_conn *conn)
+{
+	bool asked;
+
+	if (!conn)
+		return true;
+	pthread_mutex_lock(&c->lock);
+	asked = conn->asked;
+	pthread_mutex_unlock(&c->lock);
+	return asked;
 }
 
 unsigned nt_conns_sweep(struct nt_conns *c)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum nt_conn_stage {
@@ -32,5 +33,7 @@ struct nt_conn *nt_conns_add(struct nt_conns *c, int fd);
 void nt_conns_remove(struct nt_conns *c, struct nt_conn *conn);
 /* conn may be NULL. */
 void nt_conns_stage(struct nt_conns *c, struct nt_conn *conn, enum nt_conn_stage stage);
+/* Has a request's header come? conn may be NULL. */
+bool nt_conns_asked(struct nt_conns *c, const struct nt_conn *conn);
 /* Shuts down what is past its deadline; returns how many. Call about once a second. */
 unsigned nt_conns_sweep(struct nt_conns *c);

@@ -37,17 +37,22 @@ bool nt_guard_origin(const struct nt_guard *g, struct nt_slice origin)
 	return nt_guard_host(g, nt_slice_mem(origin.p + scheme.len, origin.len - scheme.len));
 }
 
-bool nt_guard_token(struct nt_slice authorization, struct nt_slice token)
+struct nt_slice nt_guard_bearer(struct nt_slice authorization)
 {
 	static const struct nt_slice scheme = { "Bearer ", 7 };
-	unsigned char different = 0;
-	struct nt_slice given;
 
-	if (!token.len || authorization.len <= scheme.len ||
+	if (authorization.len <= scheme.len ||
 	    !nt_slice_caseeq(nt_slice_mem(authorization.p, scheme.len), scheme))
-		return false;
-	given = nt_slice_mem(authorization.p + scheme.len, authorization.len - scheme.len);
-	if (given.len != token.len)
+		return (struct nt_slice){ 0 };
+	return nt_slice_mem(authorization.p + scheme.len, authorization.len - scheme.len);
+}
+
+bool nt_guard_token(struct nt_slice authorization, struct nt_slice token)
+{
+	struct nt_slice given = nt_guard_bearer(authorization);
+	unsigned char different = 0;
+
+	if (!token.len || given.len != token.len)
 		return false;
 	for (size_t i = 0; i < token.len; i++)
 		different |= (unsigned char)(given.p[i] ^ token.p[i]);

@@ -18,6 +18,8 @@ struct nt_guard {
 bool nt_guard_host(const struct nt_guard *g, struct nt_slice host);
 /* origin: the Origin header as it came; "null" is foreign. */
 bool nt_guard_origin(const struct nt_guard *g, struct nt_slice origin);
+/* What stands behind "Bearer " in the header as it came; empty: nothing. */
+struct nt_slice nt_guard_bearer(struct nt_slice authorization);
 /* authorization: the header as it came ("Bearer ..."). Takes as long for a wrong token as for the
  * right one. */
 bool nt_guard_token(struct nt_slice authorization, struct nt_slice token);

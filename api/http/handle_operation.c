@@ -3,7 +3,9 @@
 #include "api/http/handlers.h"
 
 #include "api/http/json.h"
+#include "controller/agents/who.h"
 #include "controller/ingest/ingest.h"
+#include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -30,6 +32,17 @@ void nt_handle_healthz(struct nt_api *api, const struct nt_params *p, struct nt_
 	nt_reply_text(reply, "text/plain; charset=utf-8");
 	reply->status = r == 0 ? 200 : 503;
 	nt_buf_printf(&reply->body, "%s\n", r == 0 ? "ok" : err.msg);
+}
+
+/* Uploads can be taken: the store answers, and HTTPS has its certificate. */
+void nt_handle_readyz(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	nt_handle_healthz(api, p, reply);
+	if (reply->status != 200 || !api->tls || nt_tls_ends_s(api->tls))
+		return;
+	nt_reply_text(reply, "text/plain; charset=utf-8");
+	reply->status = 503;
+	nt_buf_puts(&reply->body, "no certificate yet\n");
 }
 
 struct metric {
@@ -71,6 +84,7 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 		{ "appended", s.appended },
 		{ "duplicate", s.duplicates },
 		{ "refused", s.refused },
+		{ "foreign_node", s.foreign },
 		{ "failed", s.failed },
 		{ "deferred", s.deferred },
 		{ "unauthorized", atomic_load(&api->counters.refused_token) },
@@ -225,6 +239,10 @@ static void write_http_metrics(struct nt_http_counters *c, struct nt_buf *out)
 		{ "origin", atomic_load(&c->refused_origin) },
 		{ "token", atomic_load(&c->refused_token) },
 		{ "body", atomic_load(&c->refused_body) },
+		{ "batch", atomic_load(&c->refused_batch) },
+		{ "node", atomic_load(&c->refused_node) },
+		{ "unchecked", atomic_load(&c->unchecked_token) },
+		{ "tls", atomic_load(&c->refused_tls) },
 		{ "slow", atomic_load(&c->slow_closed) },
 	};
 	const struct metric metrics[] = {
@@ -239,6 +257,30 @@ static void write_http_metrics(struct nt_http_counters *c, struct nt_buf *out)
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
 }
 
+static void write_agent_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_who_stats s = api->who ? nt_who_stats(api->who) : (struct nt_who_stats){ 0 };
+	const struct labelled outcomes[] = {
+		{ "good", s.good },
+		{ "refused", s.refused },
+		{ "away", s.away },
+	};
+	const struct metric metrics[] = {
+		{ "nametap_controller_token_grace_total",
+		  "Times that a token held on while the API server could not be asked.",
+		  NT_METRIC_COUNTER, s.grace },
+		{ "nametap_controller_tokens", "Tokens in the cache.", NT_METRIC_GAUGE, s.known },
+		{ "nametap_controller_certificate_end_seconds",
+		  "When the certificate of HTTPS ends; 0: there is none.", NT_METRIC_GAUGE,
+		  api->tls ? (uint64_t)nt_tls_ends_s(api->tls) : 0 },
+	};
+
+	write_labelled(out, "nametap_controller_token_reviews_total",
+		       "Agents' tokens that the API server was asked about.", "outcome", outcomes,
+		       NT_ARRAY_LEN(outcomes));
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
 void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	(void)p;
@@ -249,21 +291,19 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);
 	write_enrich_metrics(api, &reply->body);
 	write_http_metrics(&api->counters, &reply->body);
+	write_agent_metrics(api, &reply->body);
 }
 
-void nt_handle_ingest(struct nt_api *api, struct nt_slice body, const int64_t *clock_offset_us,
-		      struct nt_reply *reply)
+void nt_handle_ingest(struct nt_api *api, struct nt_slice body,
+		      const struct nt_ingest_sender *sender, struct nt_reply *reply)
 {
 	enum nt_store_outcome outcome = NT_STORE_APPENDED;
 	struct nt_json j = NT_JSON(&reply->body);
 	struct nt_err err = { 0 };
-	int r = clock_offset_us
-			? nt_ingest_batch_from(api->ingest, body, *clock_offset_us, &outcome, &err)
-			: nt_ingest_batch(api->ingest, body, &outcome, &err);
+	int r = nt_ingest_batch_from(api->ingest, body, sender, &outcome, &err);
 
-	if (r == -EBADMSG) {
-		nt_log_warn("a batch was refused: %s", err.msg);
-		nt_reply_problem(reply, 400, "%s", err.msg);
+	if (r == -EBADMSG || r == -EPERM) {
+		nt_reply_problem(reply, r == -EPERM ? 403 : 400, "%s", err.msg);
 		return;
 	}
 	if (r == -EAGAIN) {

@@ -12,17 +12,23 @@
 #include "api/http/reply.h"
 
 struct nt_ingest;
+struct nt_ingest_sender;
+struct nt_who;
+struct nt_tls;
 
 /* What the server counted, for /metrics. */
 struct nt_http_counters {
 	atomic_uint_fast64_t by_class[6]; /* replies with status 1xx .. 5xx; [0]: others */
 	atomic_uint_fast64_t refused_host, refused_origin, refused_token, refused_body;
+	atomic_uint_fast64_t refused_node, refused_batch, unchecked_token, refused_tls;
 	atomic_uint_fast64_t connections, slow_closed, asset_requests;
 };
 
 struct nt_api {
 	struct nt_store *store;
 	struct nt_ingest *ingest;
+	struct nt_who *who; /* NULL: no Kubernetes API */
+	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
 	struct nt_http_counters counters;
 	int64_t started_us;
@@ -32,12 +38,11 @@ typedef void nt_handler_fn(struct nt_api *api, const struct nt_params *p, struct
 
 nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_logs,
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
-	nt_handle_policies, nt_handle_healthz, nt_handle_metrics;
+	nt_handle_policies, nt_handle_healthz, nt_handle_readyz, nt_handle_metrics;
 
-/* POST /ingest/v1/batches: body is one batch. clock_offset_us: the agent's clock less ours when the
- * request came; NULL: it did not say. */
-void nt_handle_ingest(struct nt_api *api, struct nt_slice body, const int64_t *clock_offset_us,
-		      struct nt_reply *reply);
+/* POST /ingest/v1/batches: body is one batch. */
+void nt_handle_ingest(struct nt_api *api, struct nt_slice body,
+		      const struct nt_ingest_sender *sender, struct nt_reply *reply);
 
 /* What the handlers of figures begin with: parses q, from, to, side, role, and checks that there is
  * nothing but these and `more` (space separated). false: the reply is a problem. */

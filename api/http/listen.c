@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listening socket. */
+/* The listening sockets. */
 #include "api/http/listen.h"
 
 #include <arpa/inet.h>
@@ -100,7 +100,8 @@ static uint16_t real_port(int fd)
 	return ntohs(((struct sockaddr_in6 *)&sa)->sin6_port);
 }
 
-int nt_listen_open(const char *text, int *ret_fd, struct nt_guard *ret_guard, struct nt_err *err)
+int nt_listen_open(const char *text, bool loopback, int *ret_fd, struct nt_guard *ret_guard,
+		   struct nt_err *err)
 {
 	char ip[NT_ADDR_TEXT_MAX];
 	struct address a;
@@ -109,12 +110,12 @@ int nt_listen_open(const char *text, int *ret_fd, struct nt_guard *ret_guard, st
 	r = parse(text, &a, err);
 	if (r < 0)
 		return r;
-	if (!is_loopback(&a.ip))
+	if (loopback && !is_loopback(&a.ip))
 		return nt_err_set(
 			err, EPERM,
 			"refusing to listen on %s: it is no loopback address, and whoever "
 			"reaches the port could read every pod's DNS without a password; "
-			"use 127.0.0.1 or [::1]",
+			"use 127.0.0.1 or [::1], and --tls-listen for agents of other nodes",
 			text);
 	r = open_socket(text, &a, &fd, err);
 	if (r < 0)

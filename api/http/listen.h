@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listening socket: loopback only, with errors that an operator understands. */
+/* The listening sockets, with errors that an operator understands. */
 #pragma once
 
 #include "api/http/guard.h"
@@ -7,8 +7,9 @@
 
 /*
  * text: "127.0.0.1:8053", "[::1]:8053", "localhost:0"; port 0 takes a free one. Opens a listening,
- * non-blocking socket and fills *ret_guard with the address and the real port. -EPERM for an
- * address that is not loopback, -EADDRINUSE when the port is taken, -EINVAL when it cannot be read.
+ * non-blocking socket and fills *ret_guard with the address and the real port. loopback: anything
+ * else is -EPERM, since nothing is encrypted there. -EADDRINUSE when the port is taken, -EINVAL
+ * when text cannot be read.
  */
-int nt_listen_open(const char *text, int *ret_fd, struct nt_guard *ret_guard,
+int nt_listen_open(const char *text, bool loopback, int *ret_fd, struct nt_guard *ret_guard,
 		   struct nt_err *err) NT_MUSTCHECK;

@@ -45,6 +45,7 @@ static const char *title_of(unsigned status)
 		{ 405, "Method Not Allowed" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" },
 		{ 500, "Internal Server Error" },
 		{ 503, "Service Unavailable" },
 	};
@@ -80,6 +81,7 @@ void nt_reply_problem(struct nt_reply *r, unsigned status, const char *fmt, ...)
 	va_end(ap);
 	j = begin_problem(r, status, detail);
 	nt_json_close(&j, '}');
+	snprintf(r->detail, sizeof(r->detail), "%.*s", (int)sizeof(r->detail) - 1, detail);
 }
 
 void nt_reply_query_problem(struct nt_reply *r, const struct nt_query_error *mistake)

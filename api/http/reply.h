@@ -16,6 +16,7 @@ struct nt_reply {
 	struct nt_buf body;
 	const char *allow; /* with 405 */
 	const struct nt_asset *asset; /* the body instead of `body` */
+	char detail[256]; /* of a problem, for the log; cut */
 };
 
 /* Largest answer that is built: a page of 1,000 rows with lists stays far below. */

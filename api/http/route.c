@@ -8,18 +8,20 @@
 static const struct {
 	const char *path;
 	nt_handler_fn *handler;
+	bool operation;
 } operations[] = {
-	{ "/api/v1/summary", nt_handle_summary },
-	{ "/api/v1/timeseries", nt_handle_timeseries },
-	{ "/api/v1/top", nt_handle_top },
-	{ "/api/v1/logs", nt_handle_logs },
-	{ "/api/v1/fields", nt_handle_fields },
-	{ "/api/v1/coverage", nt_handle_coverage },
-	{ "/api/v1/alerts", nt_handle_alerts },
-	{ "/api/v1/alerts/events", nt_handle_alert_events },
-	{ "/api/v1/policies", nt_handle_policies },
-	{ "/healthz", nt_handle_healthz },
-	{ "/metrics", nt_handle_metrics },
+	{ "/api/v1/summary", nt_handle_summary, false },
+	{ "/api/v1/timeseries", nt_handle_timeseries, false },
+	{ "/api/v1/top", nt_handle_top, false },
+	{ "/api/v1/logs", nt_handle_logs, false },
+	{ "/api/v1/fields", nt_handle_fields, false },
+	{ "/api/v1/coverage", nt_handle_coverage, false },
+	{ "/api/v1/alerts", nt_handle_alerts, false },
+	{ "/api/v1/alerts/events", nt_handle_alert_events, false },
+	{ "/api/v1/policies", nt_handle_policies, false },
+	{ "/healthz", nt_handle_healthz, true },
+	{ "/readyz", nt_handle_readyz, true },
+	{ "/metrics", nt_handle_metrics, true },
 };
 
 static const char ingest_path[] = "/ingest/v1/batches";
@@ -42,9 +44,12 @@ static const struct nt_asset *find_asset(const char *path)
 static bool find(const char *path, struct nt_route *route)
 {
 	for (size_t i = 0; i < NT_ARRAY_LEN(operations); i++)
-		if (strcmp(operations[i].path, path) == 0)
+		if (strcmp(operations[i].path, path) == 0) {
 			route->handler = operations[i].handler;
+			route->operation = operations[i].operation;
+		}
 	route->ingest = strcmp(path, ingest_path) == 0;
+	route->operation |= route->ingest;
 	if (!route->handler && !route->ingest)
 		route->asset = find_asset(path);
 	return route->handler || route->ingest || route->asset;

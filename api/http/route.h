@@ -10,6 +10,7 @@ struct nt_asset;
 struct nt_route {
 	nt_handler_fn *handler; /* a GET operation */
 	bool ingest; /* the one POST operation */
+	bool operation; /* of operating the controller: no pod's DNS is in its answer */
 	const struct nt_asset *asset; /* a file of the page */
 };
 

@@ -2,16 +2,23 @@
 /* The HTTP server: what a request must pass before its handler, and the bounds. */
 #include "api/http/server.h"
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "api/http/conns.h"
 #include "api/http/guard.h"
 #include "api/http/handlers.h"
 #include "api/http/listen.h"
+#include "api/http/refusals.h"
 #include "api/http/respond.h"
 #include "api/http/route.h"
+#include "controller/agents/who.h"
+#include "controller/ingest/ingest.h"
+#include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/parse.h"
@@ -20,6 +27,10 @@
 #define CONNECTIONS_MAX 128
 /* On loopback all clients have one address; this leaves room for the other family. */
 #define CONNECTIONS_PER_IP 96
+/* An agent keeps one open; beyond so many nodes they take turns. */
+#define TLS_CONNECTIONS_MAX 1024
+#define TLS_CONNECTIONS_PER_IP 32
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define STACK_BYTES (256u << 10)
 /* Headers and path of a request: a filter of 8 KiB, percent-encoded, and room. */
 #define HEADER_BYTES (64u << 10)
@@ -33,25 +44,33 @@
 /* Waiting for a reader, the query's own deadline, and sending. */
 #define REPLY_SECONDS 120
 
-struct nt_http {
-	struct nt_api api;
+struct listener {
+	struct nt_http *http;
+	bool tls;
 	struct nt_guard guard;
-	struct nt_slice token;
 	struct nt_conns conns;
-	atomic_size_t bodies_bytes;
 	struct MHD_Daemon *daemon;
 	char url[96];
+};
+
+struct nt_http {
+	struct nt_api api;
+	struct nt_slice token;
+	struct nt_refusals refusals;
+	atomic_size_t bodies_bytes;
+	struct listener plain, secure;
 };
 
 /* A request between its header and its end. libmicrohttpd closes a connection whose request is
  * answered before that, so even a GET waits for it. */
 struct call {
 	struct nt_http *http;
+	struct listener *listener;
 	struct nt_route route;
 	struct nt_buf body;
 	size_t held; /* of http->bodies_bytes */
-	bool has_clock;
-	int64_t clock_offset_us; /* the agent's less ours, when the header came */
+	struct nt_ingest_sender sender;
+	char node[254]; /* of sender */
 	struct nt_reply refusal; /* status 0: none */
 };
 
@@ -63,18 +82,69 @@ static struct nt_conn *conn_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-static enum MHD_Result send_reply(struct nt_http *h, struct MHD_Connection *connection,
+static enum MHD_Result send_reply(struct listener *l, struct MHD_Connection *connection,
 				  struct nt_reply *reply)
 {
 	enum MHD_Result queued;
 	unsigned class;
 
-	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_REPLY);
+	nt_conns_stage(&l->conns, conn_of(connection), NT_CONN_REPLY);
 	queued = nt_respond(connection, reply);
 	class = reply->status / 100;
-	atomic_fetch_add(&h->api.counters.by_class[class < 6 ? class : 0], 1);
+	atomic_fetch_add(&l->http->api.counters.by_class[class < 6 ? class : 0], 1);
 	return queued;
 }
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+/* An IPv4 client of a socket for both families is that client. */
+static struct nt_addr source_of(struct MHD_Connection *connection)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = info ? info->client_addr : NULL;
+	const uint8_t *six;
+
+	if (!sa || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+		return (struct nt_addr){ 0 };
+	if (sa->sa_family == AF_INET)
+		return nt_addr_from(4, (const void *)&((const struct sockaddr_in *)sa)->sin_addr);
+	six = ((const struct sockaddr_in6 *)sa)->sin6_addr.s6_addr;
+	return memcmp(six, mapped, sizeof(mapped)) == 0 ? nt_addr_from(4, six + 12)
+							: nt_addr_from(6, six);
+}
+
+static void note(struct nt_http *h, struct MHD_Connection *connection, enum nt_refusal cause,
+		 const char *why)
+{
+	struct nt_addr source = source_of(connection);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	nt_refusals_note(&h->refusals, cause, &source, why,
+			 (int64_t)now.tv_sec * NT_NS_PER_S + now.tv_nsec);
+}
+
+/* What an upload was refused for, in the log; what passes (429, 503) is the agent's to say. */
+static void note_upload(struct nt_http *h, struct MHD_Connection *connection,
+			const struct nt_reply *reply)
+{
+	enum nt_refusal cause = NT_REFUSAL_NONE;
+
+	if (reply->status == 401)
+		cause = NT_REFUSAL_TOKEN;
+	else if (reply->status == 403)
+		cause = NT_REFUSAL_NODE;
+	else if (reply->status == 413)
+		cause = NT_REFUSAL_BODY;
+	else if (reply->status == 400)
+		cause = NT_REFUSAL_BATCH;
+	if (cause)
+		note(h, connection, cause, reply->detail);
+}
+
+/* --- what a request has to pass --------------------------------------------------------------- */
 
 struct headers {
 	struct nt_slice host, origin, authorization, content_length, clock;
@@ -122,26 +192,29 @@ static uint64_t announced_bytes(const struct headers *headers)
 	return n;
 }
 
-/* Host and Origin before anything else: a foreign page learns nothing, not even which paths are. */
-static bool passes_guard(struct nt_http *h, const struct headers *headers, struct nt_reply *reply)
+/* Host and Origin before anything else: a foreign page learns nothing, not even which paths are.
+ * Under TLS the certificate says who we are, and probes come by address. */
+static bool passes_guard(struct listener *l, const struct headers *headers, struct nt_reply *reply)
 {
-	if (headers->hosts != 1 || !nt_guard_host(&h->guard, headers->host)) {
-		atomic_fetch_add(&h->api.counters.refused_host, 1);
+	struct nt_http_counters *counters = &l->http->api.counters;
+
+	if (headers->hosts != 1 || (!l->tls && !nt_guard_host(&l->guard, headers->host))) {
+		atomic_fetch_add(&counters->refused_host, 1);
 		nt_reply_problem(reply, 403,
 				 "the Host header is not this server's loopback address: use %s",
-				 h->url);
+				 l->url);
 		return false;
 	}
-	if (headers->has_origin && !nt_guard_origin(&h->guard, headers->origin)) {
-		atomic_fetch_add(&h->api.counters.refused_origin, 1);
+	if (headers->has_origin && (l->tls || !nt_guard_origin(&l->guard, headers->origin))) {
+		atomic_fetch_add(&counters->refused_origin, 1);
 		nt_reply_problem(reply, 403, "requests from other pages are not answered");
 		return false;
 	}
 	return true;
 }
 
-static bool passes_route(const char *method, const char *path, struct nt_route *ret_route,
-			 struct nt_reply *reply)
+static bool passes_route(const struct listener *l, const char *method, const char *path,
+			 struct nt_route *ret_route, struct nt_reply *reply)
 {
 	unsigned status = nt_route_find(method, path, ret_route, &reply->allow);
 
@@ -149,26 +222,66 @@ static bool passes_route(const char *method, const char *path, struct nt_route *
 		nt_reply_problem(reply, 404, "there is nothing at this path");
 	else if (status == 405)
 		nt_reply_problem(reply, 405, "this path takes %s", reply->allow);
+	if (status == 0 && l->tls && !ret_route->operation) {
+		nt_reply_problem(reply, 403,
+				 "API and page are on the loopback address %s only: kubectl "
+				 "port-forward reaches it",
+				 l->http->plain.url);
+		return false;
+	}
 	return status == 0;
 }
 
-static bool passes_body(struct nt_http *h, const struct nt_route *route,
-			const struct headers *headers, struct nt_reply *reply)
+/* By the Kubernetes API, where there is one: the sender is on his pod's node then. */
+static bool passes_review(struct call *c, struct nt_slice authorization)
 {
-	if (!route->ingest) {
+	struct nt_http_counters *counters = &c->http->api.counters;
+	struct nt_token_verdict v = nt_who_ask(c->http->api.who, nt_guard_bearer(authorization));
+
+	if (v.status == 0) {
+		memcpy(c->node, v.node, sizeof(c->node));
+		c->sender.node = nt_slice_str(c->node);
+		return true;
+	}
+	atomic_fetch_add(v.status == 503   ? &counters->unchecked_token
+			 : v.status == 403 ? &counters->refused_node
+					   : &counters->refused_token,
+			 1);
+	nt_reply_problem(&c->refusal, v.status, "%s", v.why);
+	return false;
+}
+
+static bool passes_token(struct call *c, struct nt_slice authorization)
+{
+	struct nt_http *h = c->http;
+
+	if (h->api.who && nt_guard_bearer(authorization).len)
+		return passes_review(c, authorization);
+	if (!h->api.who && nt_guard_token(authorization, h->token))
+		return true;
+	atomic_fetch_add(&h->api.counters.refused_token, 1);
+	nt_reply_problem(&c->refusal, 401, "the agents' token is wanted: Authorization: Bearer");
+	return false;
+}
+
+static void refuse_length(struct nt_http *h, struct nt_reply *reply)
+{
+	atomic_fetch_add(&h->api.counters.refused_body, 1);
+	nt_reply_problem(reply, 413, "a batch has at most %u octets", NT_BATCH_BYTES_MAX);
+}
+
+static bool passes_body(struct call *c, const struct headers *headers)
+{
+	if (!c->route.ingest) {
 		if (announced_bytes(headers) == 0)
 			return true;
-		nt_reply_problem(reply, 400, "no body is taken here");
+		nt_reply_problem(&c->refusal, 400, "no body is taken here");
 		return false;
 	}
-	if (!nt_guard_token(headers->authorization, h->token)) {
-		atomic_fetch_add(&h->api.counters.refused_token, 1);
-		nt_reply_problem(reply, 401, "the agents' token is wanted: Authorization: Bearer");
+	if (!passes_token(c, headers->authorization))
 		return false;
-	}
 	if (!headers->has_transfer_encoding && announced_bytes(headers) > NT_BATCH_BYTES_MAX) {
-		atomic_fetch_add(&h->api.counters.refused_body, 1);
-		nt_reply_problem(reply, 413, "a batch has at most %u octets", NT_BATCH_BYTES_MAX);
+		refuse_length(c->http, &c->refusal);
 		return false;
 	}
 	return true;
@@ -212,13 +325,13 @@ static void take_clock(struct call *c, const struct headers *headers)
 
 	if (nt_parse_u64(headers->clock, INT64_MAX, &sent_us) < 0)
 		return;
-	c->has_clock = true;
-	c->clock_offset_us = (int64_t)sent_us - nt_now_us();
+	c->sender.has_clock = true;
+	c->sender.clock_offset_us = (int64_t)sent_us - nt_now_us();
 }
 
 /* The header is there: what is wrong is said behind a body that is short enough to be read first,
  * else at once. */
-static enum MHD_Result begin_request(struct nt_http *h, struct MHD_Connection *connection,
+static enum MHD_Result begin_request(struct listener *l, struct MHD_Connection *connection,
 				     const char *url, const char *method, void **con_cls)
 {
 	struct headers headers = { 0 };
@@ -227,30 +340,32 @@ static enum MHD_Result begin_request(struct nt_http *h, struct MHD_Connection *c
 	if (!c)
 		return MHD_NO;
 	*con_cls = c; /* freed in on_completed */
-	c->http = h;
+	c->http = l->http;
+	c->listener = l;
 	c->body.max_len = NT_BATCH_BYTES_MAX;
-	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_BODY);
+	nt_conns_stage(&l->conns, conn_of(connection), NT_CONN_BODY);
 	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &headers);
 	take_clock(c, &headers);
-	if (passes_guard(h, &headers, &c->refusal) &&
-	    passes_route(method, url, &c->route, &c->refusal) &&
-	    passes_body(h, &c->route, &headers, &c->refusal))
+	if (passes_guard(l, &headers, &c->refusal) &&
+	    passes_route(l, method, url, &c->route, &c->refusal) && passes_body(c, &headers))
 		return MHD_YES;
+	if (c->route.ingest)
+		note_upload(c->http, connection, &c->refusal);
 	if (headers.has_expect || announced_bytes(&headers) > DRAIN_BYTES_MAX)
-		return send_reply(h, connection, &c->refusal);
+		return send_reply(l, connection, &c->refusal);
 	return MHD_YES;
 }
 
-static void take_piece(struct call *c, const char *piece, size_t len)
+static void take_piece(struct call *c, struct MHD_Connection *connection, const char *piece,
+		       size_t len)
 {
 	struct nt_http *h = c->http;
 
 	if (c->refusal.status)
 		return; /* read and dropped */
 	if (c->body.len + len > NT_BATCH_BYTES_MAX) {
-		atomic_fetch_add(&h->api.counters.refused_body, 1);
-		nt_reply_problem(&c->refusal, 413, "a batch has at most %u octets",
-				 NT_BATCH_BYTES_MAX);
+		refuse_length(h, &c->refusal);
+		note_upload(h, connection, &c->refusal);
 	} else if (atomic_fetch_add(&h->bodies_bytes, len) + len > BODIES_BYTES_MAX) {
 		atomic_fetch_sub(&h->bodies_bytes, len);
 		nt_reply_problem(&c->refusal, 503, "too many uploads at once");
@@ -264,20 +379,31 @@ static void take_piece(struct call *c, const char *piece, size_t len)
 		nt_buf_done(&c->body);
 }
 
+static void answer_upload(struct call *c, struct MHD_Connection *connection, struct nt_reply *reply)
+{
+	struct nt_http_counters *counters = &c->http->api.counters;
+
+	nt_handle_ingest(&c->http->api, nt_slice_mem(c->body.p, c->body.len), &c->sender, reply);
+	if (reply->status == 403)
+		atomic_fetch_add(&counters->refused_node, 1);
+	else if (reply->status == 400)
+		atomic_fetch_add(&counters->refused_batch, 1);
+	note_upload(c->http, connection, reply);
+}
+
 static enum MHD_Result end_request(struct call *c, struct MHD_Connection *connection)
 {
 	_cleanup_reply_ struct nt_reply reply = { 0 };
-	struct nt_http *h = c->http;
+	struct listener *l = c->listener;
 
 	if (c->refusal.status)
-		return send_reply(h, connection, &c->refusal);
-	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_REPLY);
+		return send_reply(l, connection, &c->refusal);
+	nt_conns_stage(&l->conns, conn_of(connection), NT_CONN_REPLY);
 	if (c->route.ingest)
-		nt_handle_ingest(&h->api, nt_slice_mem(c->body.p, c->body.len),
-				 c->has_clock ? &c->clock_offset_us : NULL, &reply);
+		answer_upload(c, connection, &reply);
 	else
-		answer_get(h, connection, &c->route, &reply);
-	return send_reply(h, connection, &reply);
+		answer_get(c->http, connection, &c->route, &reply);
+	return send_reply(l, connection, &reply);
 }
 
 /* libmicrohttpd calls with the header, with each piece of the body, and at the end. */
@@ -291,7 +417,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	if (!c)
 		return begin_request(cls, connection, url, method, con_cls);
 	if (*upload_data_size) {
-		take_piece(c, upload_data, *upload_data_size);
+		take_piece(c, connection, upload_data, *upload_data_size);
 		*upload_data_size = 0;
 		return MHD_YES;
 	}
@@ -302,13 +428,13 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 			 enum MHD_RequestTerminationCode code)
 {
 	struct call *c = *con_cls;
-	struct nt_http *h = cls;
+	struct listener *l = cls;
 
 	(void)code;
-	nt_conns_stage(&h->conns, conn_of(connection), NT_CONN_HEADERS);
+	nt_conns_stage(&l->conns, conn_of(connection), NT_CONN_HEADERS);
 	if (!c)
 		return;
-	atomic_fetch_sub(&h->bodies_bytes, c->held);
+	atomic_fetch_sub(&l->http->bodies_bytes, c->held);
 	nt_buf_done(&c->body);
 	nt_reply_done(&c->refusal);
 	free(c);
@@ -319,16 +445,22 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 			  enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info;
-	struct nt_http *h = cls;
+	struct listener *l = cls;
+	struct nt_http *h = l->http;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		nt_conns_remove(&h->conns, *socket_context);
+		if (l->tls && !nt_conns_asked(&l->conns, *socket_context)) {
+			atomic_fetch_add(&h->api.counters.refused_tls, 1);
+			note(h, connection, NT_REFUSAL_TLS,
+			     "the connection ended before a request (plain HTTP is not answered)");
+		}
+		nt_conns_remove(&l->conns, *socket_context);
 		*socket_context = NULL;
 		return;
 	}
 	atomic_fetch_add(&h->api.counters.connections, 1);
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*socket_context = info ? nt_conns_add(&h->conns, info->connect_fd) : NULL;
+	*socket_context = info ? nt_conns_add(&l->conns, info->connect_fd) : NULL;
 }
 
 static void NT_PRINTF(2, 0) on_log(void *cls, const char *fmt, va_list ap)
@@ -351,51 +483,97 @@ static size_t on_unescape(void *cls, struct MHD_Connection *connection, char *te
 	return MHD_http_unescape(text);
 }
 
-static int start_daemon(struct nt_http *h, int fd, struct nt_err *err)
+/* libmicrohttpd gives the daemon's context to none of GnuTLS's callbacks; a process has one. */
+static struct nt_tls *shown_tls;
+
+static int on_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+			  gnutls_pcert_st **certs, unsigned *certs_len, gnutls_ocsp_data_st **ocsp,
+			  unsigned *ocsp_len, gnutls_privkey_t *key, unsigned *flags)
 {
-	h->daemon = MHD_start_daemon(
+	(void)session, (void)info;
+	*ocsp = NULL;
+	*ocsp_len = 0;
+	return nt_tls_retrieve(shown_tls, certs, certs_len, key, flags);
+}
+
+static int start_daemon(struct listener *l, int fd, struct nt_err *err)
+{
+	const struct MHD_OptionItem secure[] = {
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)on_certificate },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	const struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
+
+	l->daemon = MHD_start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-			MHD_USE_ITC | MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_CONNECTION_LIMIT,
-		CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP,
-		MHD_OPTION_CONNECTION_TIMEOUT, HEADER_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-		MHD_OPTION_END);
-	if (!h->daemon)
-		return nt_err_set(err, EIO, "the HTTP server does not start");
+			MHD_USE_ITC | MHD_USE_ERROR_LOG | (l->tls ? MHD_USE_TLS : 0),
+		0, NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_CONNECTION_LIMIT,
+		l->tls ? TLS_CONNECTIONS_MAX : CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		l->tls ? TLS_CONNECTIONS_PER_IP : CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
+		HEADER_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_ARRAY,
+		l->tls ? secure : plain, MHD_OPTION_END);
+	if (!l->daemon)
+		return nt_err_set(err, EIO, "the HTTP%s server does not start", l->tls ? "S" : "");
 	return 0;
+}
+
+static int start_listener(struct listener *l, const char *listen, struct nt_err *err)
+{
+	_cleanup_close_ int fd = -1;
+	int r = nt_listen_open(listen, !l->tls, &fd, &l->guard, err);
+
+	if (r < 0)
+		return r;
+	snprintf(l->url, sizeof(l->url), "http%s://%s:%u/", l->tls ? "s" : "", l->guard.listen,
+		 l->guard.port);
+	r = start_daemon(l, fd, err);
+	if (r == 0)
+		(void)NT_TAKE_FD(fd); /* the daemon's now */
+	return r;
+}
+
+static void init_listener(struct nt_http *h, struct listener *l, bool tls, unsigned header_s)
+{
+	const unsigned seconds[NT_CONN_STAGES] = { header_s, BODY_SECONDS, REPLY_SECONDS };
+
+	l->http = h;
+	l->tls = tls;
+	nt_conns_init(&l->conns, seconds);
 }
 
 int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http,
 		  struct nt_err *err)
 {
 	unsigned header_s = config->header_seconds ? config->header_seconds : HEADER_SECONDS;
-	const unsigned seconds[NT_CONN_STAGES] = { header_s, BODY_SECONDS, REPLY_SECONDS };
 	struct nt_http *h = calloc(1, sizeof(*h));
-	_cleanup_close_ int fd = -1;
 	int r;
 
 	if (!h)
 		return nt_err_set(err, ENOMEM, "no memory for the HTTP server");
-	nt_conns_init(&h->conns, seconds);
+	init_listener(h, &h->plain, false, header_s);
+	init_listener(h, &h->secure, true, header_s);
+	nt_refusals_init(&h->refusals);
 	nt_readers_init(&h->api.readers, config->store);
 	h->api.store = config->store;
 	h->api.ingest = config->ingest;
+	h->api.who = config->who;
+	h->api.tls = config->tls;
 	h->api.started_us = nt_now_us();
 	h->token = config->token;
-	r = nt_listen_open(config->listen, &fd, &h->guard, err);
-	if (r == 0) {
-		snprintf(h->url, sizeof(h->url), "http://%s:%u/", h->guard.listen, h->guard.port);
-		r = start_daemon(h, fd, err);
+	r = start_listener(&h->plain, config->listen, err);
+	if (r == 0 && config->tls_listen) {
+		shown_tls = config->tls;
+		r = start_listener(&h->secure, config->tls_listen, err);
 	}
 	if (r < 0) {
 		nt_http_stop(h);
 		return r;
 	}
-	(void)NT_TAKE_FD(fd); /* the daemon's now */
 	*ret_http = h;
 	return 0;
 }
@@ -404,19 +582,29 @@ void nt_http_stop(struct nt_http *h)
 {
 	if (!h)
 		return;
-	if (h->daemon)
-		MHD_stop_daemon(h->daemon);
+	if (h->plain.daemon)
+		MHD_stop_daemon(h->plain.daemon);
+	if (h->secure.daemon)
+		MHD_stop_daemon(h->secure.daemon);
 	nt_readers_done(&h->api.readers);
-	nt_conns_done(&h->conns);
+	nt_refusals_done(&h->refusals);
+	nt_conns_done(&h->plain.conns);
+	nt_conns_done(&h->secure.conns);
 	free(h);
 }
 
 const char *nt_http_url(const struct nt_http *h)
 {
-	return h->url;
+	return h->plain.url;
+}
+
+const char *nt_http_tls_url(const struct nt_http *h)
+{
+	return h->secure.daemon ? h->secure.url : NULL;
 }
 
 void nt_http_tick(struct nt_http *h)
 {
-	atomic_fetch_add(&h->api.counters.slow_closed, nt_conns_sweep(&h->conns));
+	atomic_fetch_add(&h->api.counters.slow_closed,
+			 nt_conns_sweep(&h->plain.conns) + nt_conns_sweep(&h->secure.conns));
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP server of API and page: libmicrohttpd, one thread per connection with bounds on
- * connections, time, headers and bodies. Serves until nt_http_stop. Loopback without authentication
- * for readers: Host and Origin are checked (T37); agents need the token.
+ * connections, time, headers and bodies. Serves until nt_http_stop. Two sockets: one on loopback
+ * without encryption and without authentication for readers, where Host and Origin are checked
+ * (T37); one with TLS on any address for agents, which has uploads, healthz, readyz and metrics and
+ * nothing that a pod asked. Agents need a token on both.
  */
 #pragma once
 
@@ -11,10 +13,16 @@
 struct nt_http;
 struct nt_ingest;
 struct nt_store;
+struct nt_tls;
+struct nt_who;
 
 struct nt_http_config {
 	const char *listen; /* "127.0.0.1:8053", see api/http/listen.h */
-	struct nt_slice token; /* of agents; must outlive the server */
+	const char *tls_listen; /* NULL: no HTTPS */
+	struct nt_tls *tls; /* with tls_listen; outlives the server */
+	struct nt_who
+		*who; /* whose token it is; NULL: there is the one token; outlives the server */
+	struct nt_slice token; /* of agents, without who; must outlive the server */
 	struct nt_store *store; /* outlives the server */
 	struct nt_ingest *ingest; /* outlives the server */
 	unsigned header_seconds; /* a request's header must be there by then; 0: 30 */
@@ -23,9 +31,11 @@ struct nt_http_config {
 /* Answers when it returns 0. Block signals before: its threads inherit the mask. */
 int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http,
 		  struct nt_err *err) NT_MUSTCHECK;
-/* Waits for the requests that are being answered. NULL is fine. */
+/* Waits for the requests that are being answered (nt_who_stop before). NULL is fine. */
 void nt_http_stop(struct nt_http *h);
 /* "http://127.0.0.1:8053/"; valid until nt_http_stop. */
 const char *nt_http_url(const struct nt_http *h);
+/* "https://0.0.0.0:8443/", NULL without. */
+const char *nt_http_tls_url(const struct nt_http *h);
 /* Ends connections that are past their deadline; about once a second, any thread. */
 void nt_http_tick(struct nt_http *h);

@@ -161,7 +161,8 @@ static void count(struct nt_ingest *i, const struct nt_batch *b, size_t bytes, i
 	if (result < 0) {
 		s->refused += result == -EBADMSG;
 		s->deferred += result == -EAGAIN;
-		s->failed += result != -EBADMSG && result != -EAGAIN;
+		s->foreign += result == -EPERM;
+		s->failed += result != -EBADMSG && result != -EAGAIN && result != -EPERM;
 	} else if (outcome == NT_STORE_DUPLICATE) {
 		s->duplicates++;
 	} else {
@@ -183,19 +184,29 @@ void nt_ingest_limit(struct nt_ingest *i, uint32_t rows_per_second, struct nt_cl
 	i->clock = clock;
 }
 
+/* -EPERM: it is of another node than his who sends it. */
+static int check_sender(const struct nt_batch *b, const struct nt_ingest_sender *sender,
+			struct nt_err *err)
+{
+	if (!sender->node.len || nt_slice_eq(sender->node, b->node))
+		return 0;
+	return nt_err_set(err, EPERM, "a batch of node %.*s by an agent on node %.*s",
+			  NT_SLICE_ARG(b->node), NT_SLICE_ARG(sender->node));
+}
+
 /* What the upload says of its node. -EAGAIN: its rows have to wait. A node that the table has no
  * room for is as one that sends little. */
-static int check_node(struct nt_ingest *i, const struct nt_batch *b, const int64_t *clock_offset_us,
-		      struct nt_err *err)
+static int check_node(struct nt_ingest *i, const struct nt_batch *b,
+		      const struct nt_ingest_sender *sender, struct nt_err *err)
 {
 	struct nt_node *node;
 	bool may = true;
 
 	pthread_mutex_lock(&i->stats_lock);
 	node = nt_nodes_get(&i->nodes, b->node);
-	if (node && clock_offset_us) {
+	if (node && sender->has_clock) {
 		node->has_clock = true;
-		node->clock_offset_us = *clock_offset_us;
+		node->clock_offset_us = sender->clock_offset_us;
 	}
 	if (node && i->rows_per_second)
 		may = nt_node_take_rows(node, b->records_len, i->rows_per_second,
@@ -230,8 +241,9 @@ static int append(struct nt_ingest *i, struct nt_batch *b, struct nt_arena *aren
 	return nt_store_append(i->store, b, ret_outcome, err);
 }
 
-static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *clock_offset_us,
-		      enum nt_store_outcome *ret_outcome, struct nt_err *err)
+int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
+			 const struct nt_ingest_sender *sender, enum nt_store_outcome *ret_outcome,
+			 struct nt_err *err)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(ARENA_MAX);
 	enum nt_store_outcome outcome = NT_STORE_APPENDED;
@@ -245,10 +257,12 @@ static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *
 			       ARENA_MAX >> 20);
 	if (r == 0)
 		r = check(&batch, err);
+	if (r == 0)
+		r = check_sender(&batch, sender, err);
 	if (r == 0 && !nt_await_synced(&i->await, i->objects))
 		r = nt_err_set(err, EAGAIN, "the Kubernetes objects are still being read");
 	if (r == 0)
-		r = check_node(i, &batch, clock_offset_us, err);
+		r = check_node(i, &batch, sender, err);
 	if (r == 0)
 		r = append(i, &batch, &arena, &outcome, err);
 	count(i, &batch, wire.len, r, outcome);
@@ -263,13 +277,9 @@ static int take_batch(struct nt_ingest *i, struct nt_slice wire, const int64_t *
 int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
 		    struct nt_err *err)
 {
-	return take_batch(i, wire, NULL, ret_outcome, err);
-}
+	const struct nt_ingest_sender anybody = { 0 };
 
-int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire, int64_t clock_offset_us,
-			 enum nt_store_outcome *ret_outcome, struct nt_err *err)
-{
-	return take_batch(i, wire, &clock_offset_us, ret_outcome, err);
+	return nt_ingest_batch_from(i, wire, &anybody, ret_outcome, err);
 }
 
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i)

@@ -18,6 +18,7 @@ struct nt_clock;
 struct nt_ingest_stats {
 	uint64_t appended, duplicates; /* batches */
 	uint64_t refused; /* no valid batch: it would never be taken */
+	uint64_t foreign; /* of another node than its sender's */
 	uint64_t failed; /* the store could not take it now */
 	uint64_t deferred; /* the node has had its share of rows for now */
 	uint64_t records, unlogged_packets; /* of appended batches */
@@ -35,10 +36,17 @@ void nt_ingest_free(struct nt_ingest *i);
  * -EBUSY, -ENOMEM, -EIO; the same batch may come again. Blocks on disk. */
 int nt_ingest_batch(struct nt_ingest *i, struct nt_slice wire, enum nt_store_outcome *ret_outcome,
 		    struct nt_err *err) NT_MUSTCHECK;
-/* The same, with the sender's clock less ours, measured when the request came; it is noted for the
- * batch's node when the batch is a valid one. */
-int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire, int64_t clock_offset_us,
-			 enum nt_store_outcome *ret_outcome, struct nt_err *err) NT_MUSTCHECK;
+/* What is known of who sends a batch. */
+struct nt_ingest_sender {
+	struct nt_slice node; /* it is on, the batch has to be of this one; empty: any */
+	bool has_clock;
+	int64_t clock_offset_us; /* its clock less ours, when the request came */
+};
+/* The same for a sender; his clock is noted for the batch's node when the batch is a valid one.
+ * -EPERM: it is of another node than his. */
+int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
+			 const struct nt_ingest_sender *sender, enum nt_store_outcome *ret_outcome,
+			 struct nt_err *err) NT_MUSTCHECK;
 /* From now on a node's rows are held to so many a second (nodes.h), 0: they are not. clock:
  * borrowed. Its agent keeps what is not taken, and folds more names the fuller its spool is. */
 void nt_ingest_limit(struct nt_ingest *i, uint32_t rows_per_second, struct nt_clock *clock);

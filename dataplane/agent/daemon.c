@@ -298,12 +298,27 @@ static int start_keeper(struct daemon *d, const struct nt_options *o, struct nt_
 				     d, err);
 }
 
+static void on_authority(void *ctx, struct nt_slice pem)
+{
+	struct daemon *d = ctx;
+
+	nt_export_trust(d->export, pem);
+}
+
+static void on_distrust(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	nt_kubeaccess_distrust(d->kube);
+}
+
 static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
 			struct nt_err *err)
 {
 	struct nt_export_config export = { .controller = o->controller,
 					   .token_file = o->token_file,
 					   .ca_file = o->ca_file,
+					   .ca_comes = o->ca_configmap != NULL,
 					   .timeout_ns = o->ship_timeout_ns };
 	struct nt_status_source status = { .agent = d->agent };
 	const struct nt_ring_maps maps = { .events_fd = nt_taps_events_fd(taps),
@@ -315,8 +330,13 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 		r = start_keeper(d, o, err);
 	if (r == 0)
 		r = nt_export_new(&export, d->loop, d->agent, &d->export, err);
-	if (r < 0 || !o->listen)
+	if (r == 0)
+		r = nt_kubeaccess_trust(d->kube, o, d->loop, on_authority, d, err);
+	if (r < 0)
 		return r;
+	nt_export_when_distrusted(d->export, on_distrust, d);
+	if (!o->listen)
+		return 0;
 	status.ring = d->ring;
 	status.export = d->export;
 	status.adopt = d->adopt;

@@ -32,6 +32,9 @@ struct nt_export {
 	int64_t pause_ns; /* before the next attempt; 0: the last one went well */
 	bool pausing;
 	long last_status; /* so that a lasting fault is logged once */
+	struct nt_buf ca; /* PEM, of nt_export_trust */
+	nt_loop_fn *distrust_fn;
+	void *distrust_ctx;
 	nt_loop_fn *idle_fn;
 	void *idle_ctx;
 	struct nt_export_stats stats;
@@ -81,12 +84,16 @@ static int set_headers(struct nt_export *e, struct nt_err *err)
 /* The file is read for each connection: who renews it need not tell us. */
 static void set_trust(struct nt_export *e)
 {
+	struct curl_blob ca = { .data = e->ca.p, .len = e->ca.len, .flags = CURL_BLOB_NOCOPY };
 	CURL *c = e->easy;
 
 	curl_easy_setopt(c, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-	if (!e->config.ca_file)
+	if (!ca.len && !e->config.ca_file)
 		return;
-	curl_easy_setopt(c, CURLOPT_CAINFO, e->config.ca_file);
+	if (ca.len)
+		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &ca);
+	else
+		curl_easy_setopt(c, CURLOPT_CAINFO, e->config.ca_file);
 	curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* that one and no other */
 }
 
@@ -151,12 +158,17 @@ static void log_fault(struct nt_export *e, long status, const char *why)
 	nt_log_warn("controller: batch %llu: %s; trying again", (unsigned long long)e->seq, why);
 }
 
+static bool is_ready(const struct nt_export *e)
+{
+	return !e->seq && !e->pausing && (e->ca.len || !e->config.ca_comes);
+}
+
 void nt_export_kick(struct nt_export *e)
 {
 	struct nt_err err;
 	uint64_t seq;
 
-	while (!e->seq && !e->pausing && (seq = nt_spool_head(e->agent->spool))) {
+	while (is_ready(e) && (seq = nt_spool_head(e->agent->spool))) {
 		int r = attempt(e, seq, &err);
 
 		if (r == -EBADMSG || r == -ENOENT) {
@@ -172,7 +184,7 @@ void nt_export_kick(struct nt_export *e)
 			return;
 		}
 	}
-	if (!e->seq && !e->pausing && e->idle_fn) {
+	if (is_ready(e) && e->idle_fn) {
 		nt_loop_fn *fn = e->idle_fn;
 
 		e->idle_fn = NULL;
@@ -240,6 +252,8 @@ static void failed(struct nt_export *e, CURLcode code, long status)
 			 status == 401 || status == 403 ? ", the token is not accepted"
 			 : status == 400 ? ", it is older than this agent: the controller first"
 					 : "");
+	if (code == CURLE_PEER_FAILED_VERIFICATION && e->distrust_fn)
+		e->distrust_fn(e->distrust_ctx);
 	log_fault(e, code != CURLE_OK ? -(long)code - 1 : status, why);
 	pause_attempts(e);
 }
@@ -320,8 +334,29 @@ void nt_export_free(struct nt_export *e)
 	curl_slist_free_all(e->headers);
 	nt_buf_done(&e->body);
 	nt_buf_done(&e->answer);
+	nt_buf_done(&e->ca);
 	free(e->url);
 	free(e);
+}
+
+/* An upload that runs keeps its connection and its handle's options: it is begun anew. */
+void nt_export_trust(struct nt_export *e, struct nt_slice pem)
+{
+	if (e->seq) {
+		nt_multi_remove(e->multi, e->easy);
+		e->seq = 0;
+	}
+	nt_buf_reset(&e->ca);
+	nt_buf_slice(&e->ca, pem);
+	e->pausing = false;
+	nt_loop_timer_set(e->pause_timer, 0);
+	nt_export_kick(e);
+}
+
+void nt_export_when_distrusted(struct nt_export *e, nt_loop_fn *fn, void *ctx)
+{
+	e->distrust_fn = fn;
+	e->distrust_ctx = ctx;
 }
 
 void nt_export_when_idle(struct nt_export *e, nt_loop_fn *fn, void *ctx)

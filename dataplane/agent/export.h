@@ -15,6 +15,7 @@ struct nt_export_config {
 	const char *controller; /* http(s)://host:port[/path], without the final slash */
 	const char *token_file; /* NULL: no Authorization */
 	const char *ca_file; /* PEM, who may have signed its certificate; NULL: the system's */
+	bool ca_comes; /* nothing is sent before nt_export_trust */
 	int64_t timeout_ns; /* of one upload, connect included */
 };
 
@@ -31,6 +32,10 @@ int nt_export_new(const struct nt_export_config *config, struct nt_loop *loop,
 		  struct nt_err *err) NT_MUSTCHECK;
 void nt_export_free(struct nt_export *e);
 
+/* From now on who may have signed the controller's certificate, PEM, copied; instead of ca_file. */
+void nt_export_trust(struct nt_export *e, struct nt_slice pem);
+/* fn is called when the controller's certificate does not fit, each time. */
+void nt_export_when_distrusted(struct nt_export *e, nt_loop_fn *fn, void *ctx);
 /* There may be a new batch. */
 void nt_export_kick(struct nt_export *e);
 /* Calls fn once when nothing waits any more (at once when nothing does). */

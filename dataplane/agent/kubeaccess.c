@@ -11,6 +11,7 @@ struct nt_kubeaccess {
 	struct nt_kube *kube;
 	struct nt_podevents *events;
 	struct nt_leave *leave; /* NULL: no --daemonset */
+	struct nt_trust *trust; /* NULL: no --ca-configmap */
 	char namespace_[64];
 };
 
@@ -63,9 +64,28 @@ void nt_kubeaccess_close(struct nt_kubeaccess *a)
 	if (!a)
 		return;
 	nt_leave_free(a->leave);
-	nt_kube_close(a->kube); /* its calls refer to the events */
+	nt_kube_close(a->kube); /* its calls refer to the two below */
+	nt_trust_free(a->trust);
 	nt_podevents_free(a->events);
 	free(a);
+}
+
+int nt_kubeaccess_trust(struct nt_kubeaccess *a, const struct nt_options *options,
+			struct nt_loop *loop, nt_trust_fn *fn, void *ctx, struct nt_err *err)
+{
+	struct nt_kube_name name;
+
+	if (!options->ca_configmap)
+		return 0;
+	if (!a->kube || nt_kube_name_parse(options->ca_configmap, &name) < 0)
+		return nt_err_set(err, EINVAL, "--ca-configmap: there is no Kubernetes API to ask");
+	return nt_trust_new(a->kube, loop, &name, fn, ctx, &a->trust, err);
+}
+
+void nt_kubeaccess_distrust(struct nt_kubeaccess *a)
+{
+	if (a->trust)
+		nt_trust_renew(a->trust);
 }
 
 void nt_kubeaccess_look(struct nt_kubeaccess *a, const struct nt_failed *failed)

@@ -354,8 +354,6 @@ static int check(const struct nt_options *o, struct nt_err *err)
 {
 	if (o->ca_file && o->ca_configmap)
 		return nt_err_set(err, EINVAL, "--ca-file and --ca-configmap: one of them");
-	if (o->ca_configmap)
-		return nt_err_set(err, ENOSYS, "--ca-configmap: not built yet");
 	if (!o->pin_root[0] || !o->state_dir[0] || !o->spool[0])
 		return nt_err_set(err, EINVAL, "a folder's name is empty");
 	return 0;

@@ -5,10 +5,15 @@ per request the answer that the file `mode` in its folder names:
     there, deleting, 404, 401, 403, 503   about the DaemonSet nametap/nametap-agent, as kube-apiserver 1.20 says it
     page404    "404 page not found" in plain text       hang   no answer
 
+TokenReviews are answered by the file `tokens` (token: {"aud": [...], "user": {...}}), pods by `pods` ("NAMESPACE/NAME":
+{"uid", "node"}); Secrets and ConfigMaps are kept, with versions and 409, in the file `kept`.
+
 Events that are posted go to the file `events`, one line each, with the status that they got; the file `event-status`
 may ask for another one ("429 2": with Retry-After). All requests go to `requests`.
 
-Api is the test's side: it makes certificates and the pod's service account, and runs this program in a namespace."""
+Api is the test's side: it makes certificates and the pod's service account, and runs this program in a namespace; Standin runs it
+on a free port of loopback, with a kubeconfig."""
+import base64
 import http.server
 import json
 import os
@@ -89,11 +94,55 @@ class Api:
             return []
 
 
+class Standin:
+    """On a free port of loopback; a dead one is started again on the same port."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.process, self.kubeconfig = folder, 0, None, f"{folder}/kubeconfig"
+        os.makedirs(folder)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                        "/CN=kube-apiserver", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"],
+                       check=True, capture_output=True)
+        self.mode("there")
+
+    def write(self, name, value):
+        Api.write(f"{self.folder}/{name}", value if isinstance(value, str) else json.dumps(value))
+
+    def mode(self, text):
+        self.write("mode", text)
+
+    def start(self):
+        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), self.folder, str(self.port)], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split()[1])
+        self.write("kubeconfig", {
+            "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{self.port}", "certificate-authority": "tls.crt"}}],
+            "users": [{"name": "u", "user": {"token": "of-the-controller"}}]})
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
+    def read(self, name):
+        try:
+            with open(f"{self.folder}/{name}") as f:
+                return json.load(f)
+        except FileNotFoundError:
+            return {}
+
+    def requests(self):
+        with open(f"{self.folder}/requests") as f:
+            return [json.loads(l) for l in f if l.endswith("\n")]
+
+
 # --- the server --------------------------------------------------------------------------------
 
 
-def serve(folder):
-    lock, names = threading.Lock(), set()
+def serve(folder, port):
+    lock, names, kept, version = threading.Lock(), set(), {}, [int(time.time())]
 
     def note(name, line):
         with lock, open(f"{folder}/{name}", "a") as f:
@@ -105,6 +154,8 @@ def serve(folder):
                 return f.read().strip()
         except FileNotFoundError:
             return default
+
+    kept.update(json.loads(read("kept", "{}")))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -119,12 +170,80 @@ def serve(folder):
             self.end_headers()
             self.wfile.write(text)
 
+        def keep(self, key, obj):
+            """The lock is held."""
+            version[0] += 1
+            obj["metadata"]["resourceVersion"] = str(version[0])
+            for k, v in obj.pop("stringData", {}).items():
+                obj.setdefault("data", {})[k] = base64.b64encode(v.encode()).decode()
+            kept[key] = obj
+            with open(f"{folder}/kept.new", "w") as f:
+                json.dump(kept, f)
+            os.rename(f"{folder}/kept.new", f"{folder}/kept")
+
+        def get_object(self, kind, namespace, name):
+            if kind == "pods":
+                pod = json.loads(read("pods", "{}")).get(f"{namespace}/{name}")
+                obj = pod and {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": name, "namespace": namespace, "uid": pod["uid"]},
+                               "spec": {"nodeName": pod["node"]}}
+            else:
+                with lock:
+                    obj = kept.get(f"{kind}/{namespace}/{name}")
+            self.answer(*((200, obj) if obj else (404, status(404, "NotFound", f'{kind} "{name}" not found', kind))))
+
+        def review(self, body):
+            token, wanted = body["spec"]["token"], body["spec"]["audiences"]
+            known = json.loads(read("tokens", "{}")).get(token)
+            said = {"error": "[invalid bearer token, Token has been invalidated]"} if not known else \
+                {"error": f"[invalid bearer token, token audiences {known['aud']} is invalid for the target audiences {wanted}]"}
+            if known and known["aud"] is None:
+                said = {"authenticated": True, "user": known["user"]}
+            elif known and set(known["aud"]) & set(wanted):
+                said = {"authenticated": True, "user": known["user"], "audiences": sorted(set(known["aud"]) & set(wanted))}
+            body["spec"] = {"token": token, "audiences": wanted}
+            self.answer(201, dict(body, metadata={"creationTimestamp": None}, status=said))
+
+        def body(self):
+            return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def faulty(self, mode):
+            """The modes that concern every request."""
+            if mode == "hang":
+                time.sleep(60)
+            elif mode in ("401", "403", "503"):
+                self.answer(*ANSWERS[mode])
+            return mode in ("hang", "401", "403", "503")
+
+        def do_PUT(self):
+            obj, parts, mode = self.body(), self.path.split("/"), read("mode")
+            note("requests", {"t": time.time(), "method": "PUT", "path": self.path, "mode": mode})
+            if self.faulty(mode):
+                return
+            key = "/".join((parts[5], parts[4], parts[6]))
+            with lock:
+                good = key in kept and kept[key]["metadata"]["resourceVersion"] == obj["metadata"].get("resourceVersion")
+                if good:
+                    self.keep(key, obj)
+            self.answer(*((200, obj) if good else (409, status(409, "Conflict", "the object has been modified", parts[5]))))
+
+        def create(self, obj, kind, namespace):
+            key = f"{kind}/{namespace}/{obj['metadata']['name']}"
+            with lock:
+                fresh = key not in kept
+                if fresh:
+                    self.keep(key, obj)
+            self.answer(*((201, obj) if fresh else (409, status(409, "AlreadyExists", f"{key} already exists", kind))))
+
         def do_GET(self):
             mode = read("mode")
+            parts = self.path.split("/")
             note("requests", {"t": time.time(), "method": "GET", "path": self.path, "mode": mode,
                               "token": self.headers.get("Authorization", "")})
             if mode == "hang":
                 time.sleep(60)
+                return
+            if mode == "there" and len(parts) == 7 and parts[5] in ("pods", "secrets", "configmaps"):
+                self.get_object(parts[5], parts[4], parts[6])
                 return
             if mode in ("there", "deleting") and self.path != f"/apis/apps/v1/namespaces/nametap/daemonsets/{NAME}":
                 self.answer(*ANSWERS["page404"])
@@ -132,7 +251,16 @@ def serve(folder):
             self.answer(*ANSWERS[mode])
 
         def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body, parts, mode = self.body(), self.path.split("/"), read("mode")
+            if parts[-1] in ("tokenreviews", "secrets", "configmaps"):
+                note("requests", {"t": time.time(), "method": "POST", "path": self.path, "mode": mode})
+                if self.faulty(mode):
+                    return
+                if parts[-1] == "tokenreviews":
+                    self.review(body)
+                else:
+                    self.create(body, parts[-1], parts[4])
+                return
             name, wanted = body["metadata"]["name"], read("event-status").split()
             code, more = int(wanted[0]) if wanted else 201, {"Retry_After": wanted[1]} if len(wanted) > 1 else {}
             with lock:
@@ -159,10 +287,10 @@ def serve(folder):
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{folder}/tls.crt", f"{folder}/tls.key")
-    server = Server(("127.0.0.1", PORT), Handler)
-    print("ready", flush=True)
+    server = Server(("127.0.0.1", port), Handler)
+    print("ready", server.server_address[1], flush=True)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else PORT)

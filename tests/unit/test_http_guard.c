@@ -127,9 +127,20 @@ START_TEST(listening_elsewhere_is_refused)
 	struct nt_err err = { 0 };
 	int fd = -1;
 
-	ck_assert_int_eq(nt_listen_open(listens[_i].text, &fd, &g, &err), listens[_i].code);
+	ck_assert_int_eq(nt_listen_open(listens[_i].text, true, &fd, &g, &err), listens[_i].code);
 	ck_assert_msg(strstr(err.msg, listens[_i].says), "%s", err.msg);
 	ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
+START_TEST(with_tls_any_address_will_do)
+{
+	_cleanup_close_ int fd = -1;
+	struct nt_guard g = { 0 };
+	struct nt_err err = { 0 };
+
+	ck_assert_msg(nt_listen_open("0.0.0.0:0", false, &fd, &g, &err) == 0, "%s", err.msg);
+	ck_assert_str_eq(g.listen, "0.0.0.0");
 }
 END_TEST
 
@@ -141,11 +152,11 @@ START_TEST(busy_port_is_named)
 	struct nt_err err = { 0 };
 	int second = -1;
 
-	ck_assert_int_eq(nt_listen_open("localhost:0", &fd, &g, &err), 0);
+	ck_assert_int_eq(nt_listen_open("localhost:0", true, &fd, &g, &err), 0);
 	ck_assert_uint_ne(g.port, 0);
 	ck_assert_str_eq(g.listen, "127.0.0.1");
 	nt_buf_printf(&text, "127.0.0.1:%u", g.port);
-	ck_assert_int_eq(nt_listen_open(text.p, &second, &g, &err), -EADDRINUSE);
+	ck_assert_int_eq(nt_listen_open(text.p, true, &second, &g, &err), -EADDRINUSE);
 	ck_assert_msg(strstr(err.msg, text.p) && strstr(err.msg, "another process"), "%s", err.msg);
 }
 END_TEST
@@ -231,6 +242,7 @@ int main(void)
 	tcase_add_test(tc, no_token_is_no_access);
 	tcase_add_loop_test(tc, listening_elsewhere_is_refused, 0, NT_ARRAY_LEN(listens));
 	tcase_add_test(tc, busy_port_is_named);
+	tcase_add_test(tc, with_tls_any_address_will_do);
 	tcase_add_test(tc, percentiles_are_upper_bounds);
 	tcase_add_test(tc, one_measurement_is_every_percentile);
 	tcase_add_loop_test(tc, time_is_written, 0, NT_ARRAY_LEN(json_times));

@@ -157,6 +157,34 @@ START_TEST(batch_waits_in_vain_once)
 }
 END_TEST
 
+/* Nothing of it is stored or noted, and the same batch by the right one is new. */
+START_TEST(batch_of_another_node_is_refused)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	struct nt_ingest_sender sender = { .node = NT_SLICE_LIT("other"), .has_clock = true };
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome = NT_STORE_DUPLICATE;
+	int64_t offset;
+
+	ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
+	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), &sender, &outcome,
+					      &err),
+			 -EPERM);
+	ck_assert_msg(strstr(err.msg, "by an agent on node other"), "%s", err.msg);
+	ck_assert_uint_eq(nt_ingest_stats(i).foreign, 1);
+	ck_assert_uint_eq(nt_ingest_stats(i).failed, 0);
+	ck_assert(!nt_ingest_clock(i, batch.node, &offset));
+	sender.node = batch.node;
+	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), &sender, &outcome,
+					      &err),
+			 0);
+	ck_assert_int_eq(outcome, NT_STORE_APPENDED);
+	nt_ingest_free(i);
+}
+END_TEST
+
 /* The clock is of the batch's node; of a batch that is refused nothing is noted. */
 START_TEST(clocks_are_noted_by_node)
 {
@@ -165,16 +193,18 @@ START_TEST(clocks_are_noted_by_node)
 	struct nt_batch batch = store_batch("s", 1, &r, 1);
 	struct nt_ingest *i = new_ingest();
 	enum nt_store_outcome outcome;
+	struct nt_ingest_sender sender = { .has_clock = true, .clock_offset_us = 7 };
 	int64_t offset = 1;
 
 	ck_assert(!nt_ingest_clock(i, batch.node, &offset));
 	ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
-	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len - 1), 7, &outcome,
-					      &err),
+	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len - 1), &sender,
+					      &outcome, &err),
 			 -EBADMSG);
 	ck_assert(!nt_ingest_clock(i, batch.node, &offset));
 	for (int64_t told = -700000; told <= 700000; told += 700000) {
-		ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), told,
+		sender.clock_offset_us = told;
+		ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), &sender,
 						      &outcome, &err),
 				 0);
 		ck_assert(nt_ingest_clock(i, batch.node, &offset));
@@ -376,6 +406,7 @@ int main(void)
 	tcase_add_test(tc, batch_waits_in_vain_once);
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
 	tcase_add_test(tc, clocks_are_noted_by_node);
+	tcase_add_test(tc, batch_of_another_node_is_refused);
 	tcase_add_test(tc, nodes_are_bounded);
 	tcase_add_test(tc, a_node_has_its_share);
 	tcase_add_test(tc, shares_do_not_overflow);

@@ -9,13 +9,15 @@ next `fault_count` uploads).
 import http.server
 import json
 import os
+import ssl
 import subprocess
 import threading
 import time
 
 
 class Sink:
-    def __init__(self, folder, batchdump, token=None):
+    def __init__(self, folder, batchdump, token=None, tls=None):
+        """tls: certificate and key, files in PEM; None: plain HTTP."""
         self.folder, self.batchdump, self.token = folder, batchdump, token
         self.fault, self.fault_count = None, 0
         self.seen, self.uploads, self.duplicates, self.bad = {}, 0, 0, []
@@ -34,7 +36,13 @@ class Sink:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.server.handle_error = lambda *_: None  # a client that goes in the middle
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            # The handshake belongs to the connection's own thread.
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def post(self, h):

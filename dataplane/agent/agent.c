@@ -164,6 +164,7 @@ void nt_agent_free(struct nt_agent *a)
 	nt_arena_done(&a->scratch);
 	nt_buf_done(&a->gaps);
 	nt_hostaddrs_done(&a->hostaddrs);
+	nt_ends_done(&a->ends);
 	nt_buf_done(&a->part);
 	nt_clocklog_close(&a->clocklog);
 	free(a->counters);

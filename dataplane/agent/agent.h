@@ -11,6 +11,7 @@
 
 #include "dataplane/agent/account.h"
 #include "dataplane/agent/clocklog.h"
+#include "dataplane/agent/ends.h"
 #include "dataplane/agent/failed.h"
 #include "dataplane/agent/hostaddrs.h"
 #include "dataplane/agent/keep.h"
@@ -88,6 +89,7 @@ struct nt_agent {
 	uint32_t rows_now; /* pod_rows, less when the spool is more than half full */
 	struct nt_buf gaps; /* struct nt_batch_gap, of the open interval */
 	struct nt_hostaddrs hostaddrs;
+	struct nt_ends ends;
 	struct nt_timebase timebase;
 	struct nt_clocklog clocklog;
 	struct nt_arena scratch; /* of one transaction */

@@ -100,6 +100,7 @@ static void take_message(struct nt_agent *a, struct nt_agent_pod *pod, const str
 	if (flow.side == NT_SIDE_CLIENT)
 		mark = (struct nt_pair_mark){ .verdict = e->verdict,
 					      .policy_slot = e->policy_slot };
+	nt_ends_message(a, pod, &flow, &msg, (int64_t)e->time_ns);
 	nt_pair_marked(a->pair, &flow, &msg, &mark, (int64_t)e->time_ns);
 }
 
@@ -161,6 +162,8 @@ void nt_agent_event(struct nt_agent *a, struct nt_slice sample)
 		return;
 	}
 	flush_before(a, (int64_t)s.event.time_ns);
+	if ((int64_t)s.event.time_ns > a->ends.now_ns)
+		a->ends.now_ns = (int64_t)s.event.time_ns;
 	if (!a->first_event_ns)
 		a->first_event_ns = (int64_t)s.event.time_ns;
 	pod = nt_podtable_get(&a->pods, s.event.ep_id);
@@ -193,6 +196,7 @@ void nt_agent_second(struct nt_agent *a)
 
 void nt_agent_drained(struct nt_agent *a, int64_t boot_ns)
 {
+	a->ends.now_ns = boot_ns;
 	nt_streams_expire(a->streams, boot_ns);
 	nt_pair_expire(a->pair, boot_ns);
 }
@@ -289,6 +293,7 @@ struct arrival {
 	const struct nt_identity *who;
 	struct nt_time_base time;
 	struct nt_slice policy;
+	struct nt_verdict_of_death death;
 };
 
 /* NULL without memory. */
@@ -300,6 +305,8 @@ static struct nt_record *make_record(struct nt_agent *a, const struct arrival *m
 				     nt_aggregate_arena(a->rows), r) < 0)
 		return NULL;
 	r->policy = m->policy;
+	r->died = m->death.died;
+	r->died_reason = nt_slice_str(m->death.reason);
 	return r;
 }
 
@@ -313,7 +320,9 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct
 	enum nt_side side = flow->side == NT_SIDE_SERVER ? NT_SIDE_SERVER : NT_SIDE_CLIENT;
 	uint64_t client = client_of(a, flow), id;
 	bool may_add = nt_rowshare_allows(&pod->rowshare, side, NT_FOLD_NONE, client, a->rows_now);
-	bool taken = nt_aggregate_take(a->rows, m->txn, m->who, &m->time, m->policy);
+	/* A lookup has no place for where it died. */
+	bool taken =
+		!m->death.died && nt_aggregate_take(a->rows, m->txn, m->who, &m->time, m->policy);
 	struct nt_record *r = taken ? NULL : make_record(a, m);
 
 	if (!taken && !r)
@@ -337,6 +346,7 @@ static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const stru
 		.time = nt_timebase_at(&a->timebase,
 				       txn->reply ? txn->reply_ns : txn->query->last_ns),
 		.policy = policy_of(a, &txn->query->mark),
+		.death = nt_ends_died(a, pod, txn),
 	};
 	uint64_t id = place(a, pod, &m);
 

@@ -151,6 +151,8 @@ void nt_agent_pod_owe(struct nt_agent_pod *pod, enum nt_reason reason, int error
 	if (last_us > owed->last_us)
 		owed->last_us = last_us;
 	owed->count += count;
+	if (last_us > pod->owed_us)
+		pod->owed_us = last_us;
 	pod->unlogged += count;
 }
 

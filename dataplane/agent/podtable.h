@@ -50,6 +50,12 @@ struct nt_agent_pod {
 	bool known; /* false: the pinned map had no such pod */
 	bool resolver; /* role of this interval's rows */
 	bool answered; /* it answered a query: a resolver when the interval ends */
+	bool asked; /* as a DNS server: its own lookups are remembered (ends.h) */
+	int64_t lookup_ns; /* CLOCK_BOOTTIME of the latest of these */
+	int64_t owed_us; /* the latest packet that was stated as lost; 0: none */
+	/* What the kernel lost of it, as ends.c saw it last, and when it was more than before. */
+	uint64_t loss_sum;
+	int64_t loss_looked_ns, loss_ns; /* CLOCK_BOOTTIME; 0: never */
 	bool gone; /* detached, and every packet of it is covered */
 	uint64_t gone_seq; /* the batch that says so; the entry stays until it is acknowledged */
 	bool forgotten; /* the pinned maps do not have it any more */

@@ -35,6 +35,7 @@ static int on_message(void *ctx, const struct nt_stream_message *m)
 		a->stats.replies++;
 	else
 		a->stats.queries++;
+	nt_ends_message(a, nt_podtable_find(&a->pods, m->flow->owner), m->flow, &msg, m->time_ns);
 	nt_pair_marked(a->pair, m->flow, &msg, &none, m->time_ns);
 	return 0;
 }

@@ -37,6 +37,16 @@ enum nt_scope {
 	NT_SCOPE_SEARCH = 4,
 };
 
+/* Where a lookup that nobody answered ended. */
+enum nt_died {
+	NT_DIED_NONE = 0, /* answered, or nothing is said */
+	NT_DIED_BEFORE = 1, /* before the server */
+	NT_DIED_SERVER = 2, /* in the server */
+	NT_DIED_UPSTREAM = 3, /* the server's own lookup was not answered */
+	NT_DIED_RETURN = 4, /* the server answered */
+	NT_DIED_UNKNOWN = 5, /* died_reason says why */
+};
+
 struct nt_label {
 	struct nt_slice key, value;
 };
@@ -127,6 +137,8 @@ struct nt_record {
 	struct nt_slice policy;
 	bool late;
 	uint64_t late_of;
+	enum nt_died died;
+	struct nt_slice died_reason;
 	struct nt_slice reason; /* UNLOGGED: why; else empty (RECORD.md lists the words) */
 	struct nt_slice error; /* type LOG with a packet that would not parse: what was wrong */
 

@@ -70,6 +70,11 @@ static const struct nt_enum_value verdict_values[] = {
 	{ NT_VERDICT_UNJUDGEABLE, "unjudgeable" },
 	{ 0, NULL },
 };
+static const struct nt_enum_value died_values[] = {
+	{ NT_DIED_BEFORE, "before_server" }, { NT_DIED_SERVER, "server" },
+	{ NT_DIED_UPSTREAM, "upstream" },    { NT_DIED_RETURN, "return" },
+	{ NT_DIED_UNKNOWN, "unknown" },	     { 0, NULL },
+};
 static const struct nt_enum_value flag_values[] = {
 	{ NT_DNS_AA, "AA" }, { NT_DNS_TC, "TC" }, { NT_DNS_RD, "RD" }, { NT_DNS_RA, "RA" },
 	{ NT_DNS_AD, "AD" }, { NT_DNS_CD, "CD" }, { 0, NULL },

@@ -446,6 +446,8 @@ static const struct {
 	{ "policy", 52, NT_MERGE_KEY },
 	{ "late", 53, NT_MERGE_KEY },
 	{ "late_of", 54, NT_MERGE_KEY },
+	{ "died", 64, NT_MERGE_KEY },
+	{ "died_reason", 65, NT_MERGE_KEY },
 	{ "reason", 55, NT_MERGE_KEY },
 	{ "error", 56, NT_MERGE_KEY },
 	{ "folded", 57, NT_MERGE_SUM },

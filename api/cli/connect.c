@@ -15,7 +15,7 @@
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 /* Longer than a query may take in the store. */
 #define ANSWER_NS (30 * NT_NS_PER_S)
-#define SERVICE "https:nametap-controller:8053"
+#define SERVICE "https:nametap-controller:https"
 
 /* --- which way -------------------------------------------------------------------------------- */
 

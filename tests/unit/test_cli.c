@@ -428,7 +428,7 @@ START_TEST(kubeconfig_is_found_where_kubectl_finds_it)
 	snprintf(list, sizeof(list), "%s/none:%s:", folder, one);
 	setenv("KUBECONFIG", list, 1);
 	ck_assert_msg(nt_connect_open(&o, &c, &err) == 0, "%s", err.msg);
-	ck_assert_str_eq(c.prefix, "/api/v1/namespaces/dns/services/https:nametap-controller:8053/"
+	ck_assert_str_eq(c.prefix, "/api/v1/namespaces/dns/services/https:nametap-controller:https/"
 				   "proxy");
 	ck_assert_ptr_nonnull(strstr(c.where, "https://one.example:6443"));
 	nt_connect_close(&c);

@@ -126,14 +126,12 @@ int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
 		  struct nt_err *err) NT_MUSTCHECK;
 
 /* The ledger of tapped addresses (sqlite_ends.c); all within the append's transaction. They decide
- * again about the rows that a change concerns: of an endpoint, a further address of one, a gap of
- * one that began at from_us, the end of one. */
+ * again about the rows that a change concerns: of an endpoint, a further address of one, the end of
+ * one. */
 int nt_sqlite_ends_endpoint(struct nt_store *s, struct nt_slice node,
 			    const struct nt_batch_endpoint *e, struct nt_err *err) NT_MUSTCHECK;
 int nt_sqlite_ends_address(struct nt_store *s, struct nt_slice node,
 			   const struct nt_batch_address *a, struct nt_err *err) NT_MUSTCHECK;
-int nt_sqlite_ends_gap(struct nt_store *s, struct nt_slice node, uint64_t ep_id, int64_t from_us,
-		       struct nt_err *err) NT_MUSTCHECK;
 int nt_sqlite_ends_closed(struct nt_store *s, struct nt_slice node, uint64_t ep_id,
 			  int64_t until_us, struct nt_err *err) NT_MUSTCHECK;
 /* Is it of a server's side, of a client that was tapped at that time? */

@@ -10,13 +10,10 @@
 #include "lib/record/codec.h"
 #include "lib/record/columns.h"
 
-/* An endpoint of that address was tapped at some time between start and end: it was attached, and
- * no gap covers all of it. */
+/* An endpoint of that address was attached at some time between start and end. */
 #define IS_TAPPED(ip, start, end)                                                      \
 	"EXISTS (SELECT 1 FROM addresses a WHERE a.ip = " ip " AND a.since_us <= " end \
-	" AND (a.until_us = 0 OR a.until_us >= " start                                 \
-	") AND NOT EXISTS (SELECT 1 FROM gaps g WHERE g.node = a.node AND"             \
-	" g.ep_id = a.ep_id AND g.from_us <= " start " AND (g.to_us = 0 OR g.to_us >= " end ")))"
+	" AND (a.until_us = 0 OR a.until_us >= " start "))"
 
 static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
@@ -349,7 +346,7 @@ static int upsert_gap(struct nt_store *s, const struct nt_batch *b, const struct
 	nt_sqlite_bind_text(stmt, 5, gap->reason);
 	r = nt_sqlite_run(s, stmt, "write a gap", err);
 	(void)sqlite3_clear_bindings(stmt);
-	return r == 0 ? nt_sqlite_ends_gap(s, b->node, gap->ep_id, gap->from_us, err) : r;
+	return r;
 }
 
 static int update_spool(struct nt_store *s, const struct nt_batch *b, int64_t now_us,

@@ -103,8 +103,8 @@ static int list(struct nt_store *s, struct nt_slice node, uint64_t ep_id, struct
 	return r;
 }
 
-int nt_sqlite_ends_gap(struct nt_store *s, struct nt_slice node, uint64_t ep_id, int64_t from_us,
-		       struct nt_err *err)
+static int decide_all(struct nt_store *s, struct nt_slice node, uint64_t ep_id, int64_t from_us,
+		      struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf ips = { 0 };
 	int r = list(s, node, ep_id, &ips, err);
@@ -127,8 +127,7 @@ int nt_sqlite_ends_closed(struct nt_store *s, struct nt_slice node, uint64_t ep_
 	(void)sqlite3_bind_int64(stmt, 3, until_us);
 	r = nt_sqlite_run(s, stmt, "close an endpoint's addresses", err);
 	(void)sqlite3_clear_bindings(stmt);
-	return r == 0 && sqlite3_changes(s->db) ? nt_sqlite_ends_gap(s, node, ep_id, until_us, err)
-						: r;
+	return r == 0 && sqlite3_changes(s->db) ? decide_all(s, node, ep_id, until_us, err) : r;
 }
 
 int nt_sqlite_ends_is_folded(struct nt_store *s, const struct nt_record *rec, bool *ret_folded,

@@ -134,16 +134,15 @@ static void gap(uint64_t seq, int64_t from_us, int64_t to_us)
 	append(&batch, NT_STORE_APPENDED);
 }
 
-/* A row that lies in a gap is the only word of its lookups. */
-START_TEST(a_gap_is_not_tapped)
+/* A gap begins rather too early, and may only mean that it is not sure: what the client's side has
+ * must not come twice. */
+START_TEST(a_gap_changes_nothing)
 {
 	tell(1, 5, T0_US, 0);
 	ck_assert(serve(1, T0_US + 10 * S));
 	gap(2, T0_US + 5 * S, 0);
-	check_server_rows(10);
-	ck_assert(!serve(2, T0_US + 20 * S));
-	gap(3, T0_US + 5 * S, T0_US + 15 * S);
-	check_server_rows(10);
+	check_server_rows(0);
+	ck_assert(serve(2, T0_US + 20 * S));
 }
 END_TEST
 
@@ -223,7 +222,7 @@ int main(void)
 	tcase_add_test(tc, the_news_comes_after_the_row);
 	tcase_add_test(tc, only_while_it_is_tapped);
 	tcase_add_test(tc, what_ended_stays_ended);
-	tcase_add_test(tc, a_gap_is_not_tapped);
+	tcase_add_test(tc, a_gap_changes_nothing);
 	tcase_add_test(tc, addresses_of_the_host);
 	tcase_add_test(tc, a_batch_that_comes_again);
 	tcase_add_test(tc, the_clients_side_stays);

@@ -328,8 +328,10 @@ bench-store: ## the store's figures
 soak: deps ## hours under load (root); SOAK_SECONDS=N, an hour by default
 	$(Q)$(MAKE) --no-print-directory binaries $(BUILD)/tests/helpers/dnsload
 	$(Q)PROGRAM_SECONDS=864000 V=1 $(run_tests) soak tests/soak/soak
-image: ## container images
-	$(call not_yet,it comes with the cluster issue)
+image: deps ## container images as tars in build/image; IMAGE_PREFIX, IMAGE_TAG, IMAGE_BASE
+	$(Q)tests/house/deps image
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries
+	$(Q)manifests/image/build $(BUILD)
 
 clean: ## remove build/ and node_modules
 	$(Q)rm -rf $(BUILD) api/web/node_modules

@@ -177,7 +177,7 @@ static void look_at_kind(struct doctor *d, const json_t *kind, int64_t *count)
 		&d->f,
 		json_is_true(json_object_get(kind, "synced")) ? NT_LEVEL_WARN : NT_LEVEL_FAIL,
 		"objects",
-		"see the controller's log and its rules (manifests/rbac.yaml); names of workloads "
+		"see the controller's log and its rules (manifests/base); names of workloads "
 		"and services may be missing or old",
 		"%.*s: not up to date since %s: %.*s", NT_SLICE_ARG(name),
 		age(d->now_us - time_at(kind, "since"), text), NT_SLICE_ARG(error));

@@ -76,6 +76,7 @@ static int leave(const struct nt_options *o, struct nt_err *err)
 					.state_dir = o->state_dir,
 					.spool = o->spool,
 					.cni_cache = o->users_cache,
+					.purge = o->purge,
 					.has_lock = true };
 	int r = nt_uninstall(&u, say, err);
 

@@ -55,6 +55,8 @@ const char nt_options_usage[] =
 	"                        has one; none: not used)\n"
 	"  --daemonset NAMESPACE/NAME  our own: SIGTERM uninstalls when the API says that it is\n"
 	"                        gone (default: never)\n"
+	"  --purge               that uninstall takes the spool, too: what was not shipped is\n"
+	"                        lost (default: it stays)\n"
 	"  --install-record FILE what was installed (default " NT_INSTALL_RECORD_DEFAULT ")\n"
 	"  --host-root DIR       the host's root, as this container sees it (default /)\n"
 	"  --install             put the plugin into the CNI chain and keep it there (default: "
@@ -93,6 +95,7 @@ enum option_code {
 	OPT_CGROUP_ROOT,
 	OPT_KUBECONFIG,
 	OPT_DAEMONSET,
+	OPT_PURGE,
 	OPT_INSTALL_RECORD,
 	OPT_HOST_ROOT,
 	OPT_INSTALL,
@@ -131,6 +134,7 @@ static const struct option longopts[] = {
 	{ "cgroup-root", required_argument, NULL, OPT_CGROUP_ROOT },
 	{ "kubeconfig", required_argument, NULL, OPT_KUBECONFIG },
 	{ "daemonset", required_argument, NULL, OPT_DAEMONSET },
+	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "install-record", required_argument, NULL, OPT_INSTALL_RECORD },
 	{ "host-root", required_argument, NULL, OPT_HOST_ROOT },
 	{ "install", no_argument, NULL, OPT_INSTALL },
@@ -322,6 +326,9 @@ static int take(int code, const char *value, struct nt_options *o, struct nt_err
 	case OPT_DAEMONSET:
 		o->daemonset = value;
 		return check_name("daemonset", value, err);
+	case OPT_PURGE:
+		o->purge = true;
+		return 0;
 	case OPT_INSTALL_RECORD:
 		o->install_record = value;
 		return 0;

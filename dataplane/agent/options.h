@@ -24,6 +24,7 @@ struct nt_options {
 	const char *install_record, *host_root; /* for install and uninstall */
 	const char *kubeconfig; /* NULL: the pod's service account, if it has one; "none" */
 	const char *daemonset; /* namespace/name; NULL: SIGTERM takes nothing off */
+	bool purge; /* with the rest SIGTERM takes the spool, too */
 	bool host_network;
 	enum nt_host_mode host_mode; /* 0: the best that the kernel has */
 	int64_t flush_ns, timeout_ns, ship_timeout_ns;

@@ -86,7 +86,7 @@ static void tell_api(struct nt_doctor *d, const char *server, const struct call 
 				c->answer.status == 401
 					? "the service account's token is not accepted: "
 					  "is the account there?"
-					: "see manifests/rbac.yaml",
+					: "see manifests/base",
 				"%s", c->answer.error.msg);
 }
 

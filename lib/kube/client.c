@@ -103,7 +103,7 @@ static void explain_status(const struct nt_kube_call *c, int status, struct nt_e
 	if (status == 401)
 		todo = "; the token is not, or no longer, accepted";
 	else if (status == 403)
-		todo = "; give that user the rule (manifests/rbac.yaml)";
+		todo = "; give that user the rule (manifests/base)";
 	nt_err_set(err, EREMOTEIO, "%s %.200s: %d %.200s%s", c->method, c->path, status,
 		   said.message, todo);
 }

@@ -82,9 +82,10 @@ START_TEST(values)
 			       "--spool-max 3M --token-file /t --node n --flush 0 --timeout 250ms "
 			       "--cluster-domain k8s.test --objects /o --node-resolv-conf /r "
 			       "--listen [::1]:9 --hook clsact --log-level debug --cni-cache /c "
-			       "--cgroup-root /g --host-network beacon --ca-file /a"),
+			       "--cgroup-root /g --host-network beacon --ca-file /a --purge"),
 			 NT_OPTIONS_RUN);
 	ck_assert_str_eq(o.ca_file, "/a");
+	ck_assert(o.purge);
 	ck_assert_str_eq(o.pin_root, "/p");
 	ck_assert_str_eq(o.state_dir, "/s");
 	ck_assert_str_eq(o.spool, "/q");

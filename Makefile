@@ -209,10 +209,11 @@ bpf-test: $(BPF_TESTS) $(OTHER_BUILD) ## BPF programs on built packets (root)
 golden: $(BUILD)/nametapctl $(HELPERS) ## pcap in, text out; verdicts against an oracle
 	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
 
-# They load the machine, or count how often others get the CPU.
+# Those load the machine, or count how often others get the CPU; this one waits for three minutes, so it starts first.
 NETNS_ALONE := test_fair test_storm
+NETNS_LONG := tests/netns/test_uninstall
 netns-test: binaries other-binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)
-	$(Q)JOBS=2 ALONE="$(NETNS_ALONE)" $(run_tests) netns $(wildcard tests/netns/test_*)
+	$(Q)JOBS=2 ALONE="$(NETNS_ALONE)" $(run_tests) netns $(NETNS_LONG) $(filter-out $(NETNS_LONG),$(wildcard tests/netns/test_*))
 
 web-test: binaries ## the page in headless Chromium
 	$(Q)$(run_tests) web $(wildcard tests/web/test_*)

@@ -399,10 +399,10 @@ static void done(struct daemon *d)
 	nt_adopt_free(d->adopt);
 	nt_hostpods_free(d->hostpods);
 	nt_export_free(d->export);
-	nt_kubeaccess_close(d->kube);
 	nt_ring_close(d->ring);
 	nt_agent_free(d->agent);
 	nt_enforcer_free(d->enforcer);
+	nt_kubeaccess_close(d->kube);
 	nt_loop_free(d->loop);
 }
 
@@ -415,7 +415,10 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 	if (r == 0)
 		r = nt_loop_signals(d->loop, signals, on_signal, d, err);
 	if (r == 0)
-		r = nt_enforcer_new(o, taps, d->loop, &d->clock, &d->enforcer, err);
+		r = nt_kubeaccess_open(o, d->loop, &d->clock, &d->kube, err);
+	if (r == 0)
+		r = nt_enforcer_new(o, nt_kubeaccess_client(d->kube), taps, d->loop, &d->clock,
+				    &d->enforcer, err);
 	if (r == 0)
 		r = open_agent(d, o, taps, err);
 	if (r == 0)
@@ -424,8 +427,6 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 		r = open_host_network(d, o, taps, err);
 	if (r == 0 && o->installs)
 		r = nt_watcher_start(&o->install, d->loop, &d->watcher, err);
-	if (r == 0)
-		r = nt_kubeaccess_open(o, d->loop, &d->clock, &d->kube, err);
 	if (r == 0)
 		r = open_outside(d, o, taps, err);
 	return r == 0 ? start_timers(d, o, err) : r;

@@ -4,12 +4,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/agent/source.h"
 #include "lib/base/log.h"
 
+/* Pods of a node and the cluster's policies, far from what one has. */
+#define OBJECTS_MAX 20000
+#define OBJECTS_BYTES_MAX ((size_t)32 << 20)
+/* An API that starts, or has no DNSPolicy, needs half as long to be known as such. */
+#define UNREAD_US (60 * (int64_t)1000000)
+
+static const char *const kinds[] = { "Pod", "DNSPolicy", NULL };
+
 struct nt_enforcer {
 	const struct nt_options *options;
+	struct nt_kube *kube; /* NULL: no API */
 	struct nt_loop *loop;
 	struct nt_clock *clock;
 	struct nt_tapsource source;
@@ -18,13 +28,44 @@ struct nt_enforcer {
 	struct nt_rules *rules;
 	struct nt_asksock *asksock;
 	uint64_t problems_generation;
+	bool said_unread[sizeof(kinds) / sizeof(*kinds)], said_left_out;
 };
+
+/* A kind of the API, once each time that it cannot be read for long. */
+static void log_state(void *ctx, const struct nt_objects_state *s)
+{
+	struct nt_enforcer *e = ctx;
+	size_t i = 0;
+
+	while (kinds[i] && strcmp(kinds[i], s->kind) != 0)
+		i++;
+	if (s->synced && e->said_unread[i]) {
+		nt_log_info("%ss are read from the Kubernetes API again", s->kind);
+		e->said_unread[i] = false;
+	} else if (!s->synced && !e->said_unread[i] &&
+		   nt_clock_real(e->clock) / 1000 - s->since_us >= UNREAD_US) {
+		nt_log_warn(
+			"%ss cannot be read from the Kubernetes API: %s; what is in force stays "
+			"so",
+			s->kind, s->error);
+		e->said_unread[i] = true;
+	}
+	if (s->left_out && !e->said_left_out) {
+		nt_log_error("%llu %ss of the Kubernetes API are left out: there are too many",
+			     (unsigned long long)s->left_out, s->kind);
+		e->said_left_out = true;
+	}
+}
 
 /* Each new list of problems once. */
 static void log_problems(struct nt_enforcer *e)
 {
 	const struct nt_objects_problem *p;
 
+	if (!e->options->objects) {
+		nt_objects_states(e->objects, log_state, e);
+		return;
+	}
 	if (e->problems_generation == nt_objects_generation(e->objects))
 		return;
 	e->problems_generation = nt_objects_generation(e->objects);
@@ -53,7 +94,19 @@ static void on_ask(void *ctx, uint64_t ep_id, struct nt_answer *ret_answer)
 	}
 	*ret_answer = (struct nt_answer){ .version = NT_ASK_VERSION, .status = NT_ANSWER_FAILED };
 	snprintf(ret_answer->msg, sizeof(ret_answer->msg),
-		 "the agent runs without --objects and knows no policies");
+		 "the agent has neither the Kubernetes API nor --objects and knows no policies");
+}
+
+static int open_objects(struct nt_enforcer *e, struct nt_err *err)
+{
+	const struct nt_objects_kube_config config = { .kinds = kinds,
+						       .node = e->options->node,
+						       .objects_max = OBJECTS_MAX,
+						       .bytes_max = OBJECTS_BYTES_MAX };
+
+	return e->options->objects
+		       ? nt_objects_open_dir(e->options->objects, &e->objects, err)
+		       : nt_objects_open_kube(e->kube, e->loop, &config, &e->objects, err);
 }
 
 static int open_rules(struct nt_enforcer *e, struct nt_taps *taps, struct nt_err *err)
@@ -70,13 +123,14 @@ static int open_rules(struct nt_enforcer *e, struct nt_taps *taps, struct nt_err
 	e->source = nt_source_of_taps(taps);
 	r = nt_sink_of_taps(taps, &e->sink, err);
 	if (r == 0)
-		r = nt_objects_open_dir(e->options->objects, &e->objects, err);
+		r = open_objects(e, err);
 	config.objects = e->objects;
 	return r < 0 ? r : nt_rules_new(&config, &e->rules, err);
 }
 
-int nt_enforcer_new(const struct nt_options *options, struct nt_taps *taps, struct nt_loop *loop,
-		    struct nt_clock *clock, struct nt_enforcer **ret_enforcer, struct nt_err *err)
+int nt_enforcer_new(const struct nt_options *options, struct nt_kube *kube, struct nt_taps *taps,
+		    struct nt_loop *loop, struct nt_clock *clock, struct nt_enforcer **ret_enforcer,
+		    struct nt_err *err)
 {
 	struct nt_enforcer *e = calloc(1, sizeof(*e));
 	int r = 0;
@@ -84,9 +138,10 @@ int nt_enforcer_new(const struct nt_options *options, struct nt_taps *taps, stru
 	if (!e)
 		return nt_err_set(err, ENOMEM, "no memory for policies");
 	e->options = options;
+	e->kube = kube;
 	e->loop = loop;
 	e->clock = clock;
-	if (options->objects)
+	if (options->objects || kube)
 		r = open_rules(e, taps, err);
 	if (r < 0) {
 		nt_enforcer_free(e);
@@ -127,8 +182,10 @@ int nt_enforcer_start(struct nt_enforcer *e, struct nt_err *err)
 
 void nt_enforcer_reconcile(struct nt_enforcer *e)
 {
-	if (e->rules)
-		nt_rules_reconcile(e->rules);
+	if (!e->rules)
+		return;
+	nt_rules_reconcile(e->rules);
+	log_problems(e);
 }
 
 struct nt_slice nt_enforcer_policy_name(void *ctx, uint32_t slot)

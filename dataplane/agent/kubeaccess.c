@@ -23,8 +23,8 @@ static int open_all(struct nt_kubeaccess *a, const struct nt_options *o, struct 
 	int r = nt_kube_config_find(o->kubeconfig, &config, err);
 
 	if (r == 0 && err->msg[0])
-		nt_log_info("no Kubernetes API: %s; no Events are posted, and the end of this "
-			    "agent takes nothing off",
+		nt_log_info("no Kubernetes API: %s; no Events are posted, no objects are read "
+			    "from it, and the end of this agent takes nothing off",
 			    err->msg);
 	if (r <= 0)
 		return r;
@@ -100,6 +100,11 @@ void nt_kubeaccess_ask(struct nt_kubeaccess *a, nt_leave_fn *fn, void *ctx)
 		nt_leave_ask(a->leave, fn, ctx);
 	else
 		fn(ctx, false);
+}
+
+struct nt_kube *nt_kubeaccess_client(const struct nt_kubeaccess *a)
+{
+	return a->kube;
 }
 
 const struct nt_podevents *nt_kubeaccess_events(const struct nt_kubeaccess *a)

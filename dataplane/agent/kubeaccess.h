@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the agent has the Kubernetes API for: Events of pods that are not tapped (podevents.h),
- * whom it takes for the controller (trust.h), and whether its end is nametap's (leave.h). Without
- * an API neither is done, which is said once in the log; nothing else depends on it. Belongs to the
- * loop's thread.
+ * whom it takes for the controller (trust.h), whether its end is nametap's (leave.h), and the
+ * objects (enforcer.h). Without an API none of it is done, which is said once in the log; nothing
+ * else depends on it. Belongs to the loop's thread.
  */
 #pragma once
 
@@ -30,5 +30,7 @@ void nt_kubeaccess_distrust(struct nt_kubeaccess *a);
 void nt_kubeaccess_look(struct nt_kubeaccess *a, const struct nt_failed *failed);
 /* SIGTERM has come; fn is called with false, perhaps from within, where nobody can say. */
 void nt_kubeaccess_ask(struct nt_kubeaccess *a, nt_leave_fn *fn, void *ctx);
+/* Borrowed; NULL: no API. */
+struct nt_kube *nt_kubeaccess_client(const struct nt_kubeaccess *a);
 /* NULL: no API. */
 const struct nt_podevents *nt_kubeaccess_events(const struct nt_kubeaccess *a);

@@ -15,7 +15,7 @@ struct nt_options {
 	const char *cluster_domain_source; /* where it is from, for people */
 	const char *ca_file, *ca_configmap; /* one of them or none; NULL */
 	const char *listen; /* NULL: no /metrics */
-	const char *objects; /* folder of manifests; NULL: no policies, and none is touched */
+	const char *objects; /* folder of manifests; NULL: those of the API, if there is one */
 	const char *node_resolv_conf;
 	const char *cni_cache; /* the runtime's; NULL: not looked at for adoption */
 	const char *users_cache; /* the same, for an uninstall; never NULL */

@@ -297,6 +297,8 @@ void nt_rules_reconcile(struct nt_rules *r)
 	struct nt_err err;
 	int e;
 
+	if (!nt_objects_have_synced(r->config.objects))
+		return;
 	load_policies(r);
 	read_resolv_conf(r);
 	nt_slottable_begin(&r->slots);
@@ -335,6 +337,11 @@ void nt_rules_enforce(struct nt_rules *r, uint64_t ep_id, struct nt_answer *ret_
 
 	*ret_answer = (struct nt_answer){ .version = NT_ASK_VERSION };
 	(void)nt_rules_poll(r);
+	if (!nt_objects_have_synced(r->config.objects)) {
+		answer(ret_answer, NT_ANSWER_UNKNOWN,
+		       "the agent has not yet read pods and policies from the Kubernetes API");
+		return;
+	}
 	load_policies(r);
 	e = r->config.source->pod_get(r->config.source->ctx, ep_id, &pod);
 	if (e < 0 || pod.version != NT_ABI_VERSION || pod.state != NT_POD_ATTACHED) {

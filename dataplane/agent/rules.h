@@ -40,9 +40,11 @@ void nt_rules_free(struct nt_rules *r);
 
 /* Polls the objects; when they changed, all endpoints are put right. True when they changed. */
 bool nt_rules_poll(struct nt_rules *r);
-/* Puts all endpoints right, and removes slots that nobody has referred to for 2 s. Logs. */
+/* Puts all endpoints right, and removes slots that nobody has referred to for 2 s. Logs. Until the
+ * objects have been read whole nothing is touched: what is in force stays. */
 void nt_rules_reconcile(struct nt_rules *r);
-/* The plugin's question: polls the objects, puts this pod's policies in force, answers. */
+/* The plugin's question: polls the objects, puts this pod's policies in force, answers. Until the
+ * objects have been read whole the answer is NT_ANSWER_UNKNOWN, and nothing is touched. */
 void nt_rules_enforce(struct nt_rules *r, uint64_t ep_id, struct nt_answer *ret_answer);
 
 /* "namespace/name" of a slot, also of one removed lately; empty when it is not known. ctx: struct

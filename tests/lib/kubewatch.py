@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists and watches of a Kubernetes API on loopback, of objects that the test puts and deletes, in plain HTTP and in the
 test's own process. As kube-apiserver says it, as far as it goes: one resourceVersion for all, paged lists, chunks, bookmarks
-never. missing: paths that are 404, as on a cluster without them; refused: paths that are 403; held: paths whose lists
+never, and of field selectors a node's pods. missing: paths that are 404, as on a cluster without them; refused: paths that are 403; held: paths whose lists
 have no answer until the path is taken out."""
 import http.server
 import json
@@ -16,6 +16,11 @@ PATHS = {
     "GlobalAlert": "/apis/nametap.io/v1alpha1/globalalerts",
 }
 BETA_SLICES = "/apis/discovery.k8s.io/v1beta1/endpointslices"
+
+
+def is_selected(o, query):
+    node = query.get("fieldSelector", "").removeprefix("spec.nodeName=")
+    return not node or o.get("spec", {}).get("nodeName") == node
 
 
 class Cluster:
@@ -85,17 +90,18 @@ class Cluster:
     def _list(self, path, query):
         with self.change:
             self.change.wait_for(lambda: path not in self.held or self.ended)
-            items = [o for (p, _, _), o in sorted(self.objects.items()) if p == path]
+            items = [o for (p, _, _), o in sorted(self.objects.items()) if p == path and is_selected(o, query)]
             first, limit = int(query.get("continue", "0")), int(query.get("limit", len(items) or 1))
             meta = {"resourceVersion": str(self.version)}
             if first + limit < len(items):
                 meta["continue"] = str(first + limit)
             return {"kind": "List", "apiVersion": "v1", "metadata": meta, "items": items[first:first + limit]}
 
-    def _next(self, path, after, until):
+    def _next(self, path, query, after, until):
         """The first change of path after that version; None when there is none in time."""
         with self.change:
-            find = lambda: next((e for e in self.events if e[1] == path and e[0] > after), None)
+            find = lambda: next((e for e in self.events
+                                 if e[1] == path and e[0] > after and is_selected(e[3], query)), None)
             self.change.wait_for(lambda: find() or self.ended, max(0, until - time.monotonic()))
             return None if self.ended else find()
 
@@ -121,7 +127,7 @@ class Cluster:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                while event := cluster._next(path, after, until):
+                while event := cluster._next(path, query, after, until):
                     after = event[0]
                     line = json.dumps({"type": event[2], "object": event[3]}).encode() + b"\n"
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))

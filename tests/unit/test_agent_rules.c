@@ -14,6 +14,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/policy/suffix.h"
+#include "tests/unit/kube_server.h"
 #include "tests/unit/suite.h"
 
 #define PODS 4
@@ -500,6 +501,73 @@ START_TEST(unreadable_over_a_restart)
 }
 END_TEST
 
+static void answer_pods_only(void *ctx, struct server_conn *c, const char *path)
+{
+	(void)ctx;
+	if (strncmp(path, "/api/v1/pods?limit", 18) == 0)
+		server_reply(c, 200, "",
+			     NT_SLICE_LIT("{\"kind\":\"PodList\",\"apiVersion\":\"v1\","
+					  "\"metadata\":{\"resourceVersion\":\"7\"},"
+					  "\"items\":[]}"));
+}
+
+static void stop_when_pods_are_read(void *ctx, const struct nt_objects_state *state)
+{
+	if (strcmp(state->kind, "Pod") == 0 && state->synced)
+		nt_loop_stop(ctx);
+}
+
+static void on_kube_objects(void *ctx, int fd, uint32_t events)
+{
+	(void)fd, (void)events;
+	(void)nt_rules_poll(rules);
+	nt_objects_states(objects, stop_when_pods_are_read, ctx);
+}
+
+/* The API has said which pods there are, but not which policies. */
+START_TEST(half_read_over_a_restart)
+{
+	static const char *const kinds[] = { "Pod", "DNSPolicy", NULL };
+	const struct nt_objects_kube_config config = { .kinds = kinds, .node = "n1" };
+	struct nt_endpoint before;
+	struct server server;
+	struct nt_loop *loop;
+	struct nt_kube *kube;
+	struct nt_answer a;
+
+	policy("p", "{}", "Enforce", "'example.com'");
+	ck_assert(nt_rules_poll(rules));
+	before = kernel.endpoints[0];
+	nt_rules_free(rules);
+	nt_objects_free(objects);
+	ck_assert_int_eq(nt_loop_new(&loop, &err), 0);
+	server_start(&server, loop, answer_pods_only, NULL);
+	kube = server_client(&server);
+	ck_assert_int_eq(nt_objects_open_kube(kube, loop, &config, &objects, &err), 0);
+	kernel.writes = kernel.removes = 0;
+	start();
+	ck_assert_int_eq(nt_loop_watch(loop, nt_objects_fd(objects), EPOLLIN, on_kube_objects, loop,
+				       &err),
+			 0);
+	ck_assert_int_eq(nt_loop_run(loop, &err), 0);
+	ck_assert(!nt_objects_have_synced(objects));
+	pass(5000);
+	nt_rules_enforce(rules, 100, &a);
+	ck_assert_uint_eq(a.status, NT_ANSWER_UNKNOWN);
+	ck_assert_mem_eq(&kernel.endpoints[0], &before, sizeof(before));
+	ck_assert_uint_eq(kernel.writes + kernel.removes, 0);
+	nt_loop_unwatch(loop, nt_objects_fd(objects));
+	nt_rules_free(rules);
+	nt_objects_free(objects);
+	nt_kube_close(kube);
+	server_stop(&server);
+	nt_loop_free(loop);
+	ck_assert_int_eq(nt_objects_open_dir(dir, &objects, &err), 0);
+	start();
+	ck_assert_mem_eq(&kernel.endpoints[0], &before, sizeof(before));
+}
+END_TEST
+
 START_TEST(restart_writes_nothing)
 {
 	policy("p", "{}", "Enforce", "'example.com'");
@@ -593,6 +661,7 @@ int main(void)
 	tcase_add_test(tc, back_again);
 	tcase_add_test(tc, refused_keeps_the_last_good_form);
 	tcase_add_test(tc, unreadable_over_a_restart);
+	tcase_add_test(tc, half_read_over_a_restart);
 	tcase_add_test(tc, restart_writes_nothing);
 	tcase_add_test(tc, repaired);
 	tcase_add_test(tc, more_than_there_is_room_for);

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 
 #include "lib/dns/message.h"
+#include "lib/record/expand.h"
+
+_Static_assert(sizeof(((struct nt_pod *)0)->searches) <= NT_BASE_SEARCHES_MAX,
+	       "whoever reads our batches refuses a longer list");
 
 /* Errors are few (enum nt_dns_error and ours), reasons too: a pod never owes more kinds. */
 #define OWED_MAX 64

@@ -39,7 +39,7 @@ int nt_base_from_wire(struct nt_slice wire, struct nt_arena *arena, struct nt_ba
 
 	while (ok && nt_wire_next(&c, &t)) {
 		if (t.number == BASE_SEARCHES)
-			ok = nt_wire_get_str(&t, &searches);
+			ok = nt_wire_get_str(&t, &searches) && searches.len <= NT_BASE_SEARCHES_MAX;
 		else if (t.number == BASE_RECORD)
 			ok = t.type == NT_WIRE_BYTES && (record = t.bytes, true);
 	}

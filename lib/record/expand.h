@@ -9,6 +9,10 @@
 
 struct nt_names;
 
+/* Octets of a base's search list: it is walked for each row (struct nt_pod of dataplane/abi.h has
+ * room for no longer one). */
+#define NT_BASE_SEARCHES_MAX 512
+
 /* What rows have in common; a table of these stands before the rows. */
 struct nt_base {
 	struct nt_record record; /* the ends: node, client, servers */

@@ -383,6 +383,28 @@ START_TEST(test_bad_rows)
 }
 END_TEST
 
+/* Of outside origin too; it is walked for each row. */
+START_TEST(test_search_list_is_bounded)
+{
+	char list[NT_BASE_SEARCHES_MAX + 1];
+	struct nt_err err = { 0 };
+	struct nt_base ends;
+
+	memset(list, 'a', sizeof(list));
+	for (size_t over = 0; over < 2; over++) {
+		_cleanup_buf_ struct nt_buf wire = { 0 };
+		size_t len = NT_BASE_SEARCHES_MAX + over;
+
+		nt_base_wire((struct nt_slice){ 0 }, nt_slice_mem(list, len), &wire);
+		ck_assert_int_eq(nt_base_from_wire(nt_slice_mem(wire.p, wire.len), &arena, &ends,
+						   &err),
+				 over ? -EBADMSG : 0);
+		ck_assert(over || strlen(ends.searches) == len);
+	}
+	ck_assert_ptr_nonnull(strstr(err.msg, "base: field 2"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lookup");
@@ -397,6 +419,7 @@ int main(void)
 	tcase_add_test(t, test_what_takes_a_record);
 	tcase_add_test(t, test_in_a_batch);
 	tcase_add_loop_test(t, test_bad_rows, 0, 8);
+	tcase_add_test(t, test_search_list_is_bounded);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

@@ -6,9 +6,6 @@
 #include "lib/record/unroll.h"
 #include "lib/record/wire.h"
 
-/* Members of one list: a DNS message of 65,535 octets cannot hold more records than this. */
-enum { LIST_MAX = 8192 };
-
 /* --- out -------------------------------------------------------------------------------------- */
 
 /* Everything is written into room that was reserved once: how much it takes at most is counted
@@ -504,9 +501,9 @@ static int make_lists(const struct nt_fields *fields, struct nt_slice wire, stru
 
 	while (nt_wire_next(&c, &t))
 		if (t.number < NT_ARRAY_LEN(counts) && t.type == NT_WIRE_BYTES &&
-		    ++counts[t.number] > LIST_MAX)
+		    ++counts[t.number] > NT_RECORD_LIST_MAX)
 			return nt_err_set(err, EBADMSG, "record: more than %d times field %u",
-					  LIST_MAX, (unsigned)t.number);
+					  NT_RECORD_LIST_MAX, (unsigned)t.number);
 	if (c.bad)
 		return nt_err_set(err, EBADMSG, "record: broken at octet %zu of %zu", c.at, c.len);
 	for (size_t i = 0; i < fields->len; i++) {

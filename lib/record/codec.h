@@ -8,6 +8,10 @@
 #include "lib/base/buf.h"
 #include "lib/record/record.h"
 
+/* Members of one list: a DNS message of 65,535 octets cannot hold more records than this. What is
+ * longer is refused by all that read records, so that nothing is stored that cannot be read. */
+#define NT_RECORD_LIST_MAX 8192
+
 /* Appends one JSON object, no newline. Fields that do not apply are left out; latency_mean is made
  * from sum and count. */
 void nt_record_json(const struct nt_record *r, struct nt_buf *out);

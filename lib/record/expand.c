@@ -104,7 +104,7 @@ static size_t take_count(struct nt_cursor *c)
 {
 	uint64_t v = nt_wire_read_varint(c);
 
-	if (!v || v > nt_cursor_left(c))
+	if (!v || v > nt_cursor_left(c) || v > NT_RECORD_LIST_MAX)
 		nt_cursor_fail(c);
 	return c->bad ? 0 : v;
 }
@@ -156,6 +156,8 @@ static int get_answers(struct nt_slice octets, struct nt_arena *arena, struct nt
 	int result = 0;
 
 	r->rrsets_len = count_sets(c);
+	if (r->rrsets_len > NT_RECORD_LIST_MAX)
+		return bad("row", NT_ROW_ANSWERS, err);
 	r->rrsets = nt_arena_zalloc(arena, r->rrsets_len * sizeof(*r->rrsets));
 	if (!r->rrsets)
 		return no_memory(err);

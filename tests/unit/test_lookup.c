@@ -12,6 +12,7 @@
 #include "lib/record/batch.h"
 #include "lib/record/codec.h"
 #include "lib/record/expand.h"
+#include "lib/record/wire.h"
 #include "tests/unit/dns_build.h"
 #include "tests/unit/suite.h"
 
@@ -383,6 +384,50 @@ START_TEST(test_bad_rows)
 }
 END_TEST
 
+/* A row with so many sets of so many data each. */
+static int read_sets(size_t sets, size_t data, struct nt_record *ret_record, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf octets = { 0 }, wire = { 0 }, one = { 0 };
+	const struct nt_base ends = { .searches = "" };
+	const struct nt_row_reader reader = { .bases = &ends, .bases_len = 1 };
+	struct nt_one figures = { .kind = NT_TXN_ANSWERED, .queries = 1, .latency_ns = -1 };
+
+	for (size_t i = 0; i < sets; i++) {
+		nt_buf_add(&octets, "\0\x10\1", 3); /* TXT IN of the question's name */
+		nt_buf_wrote(&octets,
+			     nt_wire_at_varint(nt_buf_reserve(&octets, NT_WIRE_VARINT_MAX), data));
+		for (size_t k = 0; k < data; k++)
+			nt_buf_add(&octets, "\1\0", 2);
+	}
+	nt_buf_add(&wire, "\x08\x01\x12\x01\0", 5);
+	nt_wire_put_str(&wire, NT_ROW_ANSWERS, nt_slice_mem(octets.p, octets.len));
+	nt_buf_wrote(&one, nt_one_at(nt_buf_reserve(&one, NT_ONE_WIRE_MAX), &figures));
+	nt_wire_put_str(&wire, NT_ROW_ONE, nt_slice_mem(one.p, one.len));
+	return nt_row_from_wire(&reader, nt_arena_copy(&arena, nt_slice_mem(wire.p, wire.len)),
+				&arena, ret_record, err);
+}
+
+/* A row that was taken can be stored, and then read for ever. */
+START_TEST(test_lists_are_bounded)
+{
+	static const size_t most = NT_RECORD_LIST_MAX;
+	const size_t shapes[][2] = { { most, 1 }, { 1, most } };
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_record r, again;
+	struct nt_err err = { 0 };
+
+	ck_assert_msg(read_sets(shapes[_i][0], shapes[_i][1], &r, &err) == 0, "%s", err.msg);
+	ck_assert_uint_eq(r.rrsets_len, shapes[_i][0]);
+	nt_record_wire(&r, &wire);
+	ck_assert_msg(nt_record_from_wire(nt_slice_mem(wire.p, wire.len), &arena, &again, &err) ==
+			      0,
+		      "%s", err.msg);
+	ck_assert_int_eq(read_sets(shapes[_i][0] + (_i == 0), shapes[_i][1] + (_i == 1), &r, &err),
+			 -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(err.msg, "row: field 6"));
+}
+END_TEST
+
 /* Of outside origin too; it is walked for each row. */
 START_TEST(test_search_list_is_bounded)
 {
@@ -419,6 +464,7 @@ int main(void)
 	tcase_add_test(t, test_what_takes_a_record);
 	tcase_add_test(t, test_in_a_batch);
 	tcase_add_loop_test(t, test_bad_rows, 0, 8);
+	tcase_add_loop_test(t, test_lists_are_bounded, 0, 2);
 	tcase_add_test(t, test_search_list_is_bounded);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);

@@ -293,19 +293,34 @@ static void note_if_cut(const struct coverage *c)
 			     nt_number_at(c->answer.json, "failed"));
 }
 
+/* Ages are of the controller's clock, which the end of a range that it answers for is. */
+static int64_t controller_now_us(struct coverage *c)
+{
+	const struct nt_ask_param last_second[] = { { "from", "now-1s" }, { 0 } };
+	struct nt_clock clock = nt_clock_system();
+	struct nt_ask_answer answer = { 0 };
+	struct nt_err err;
+	int64_t us;
+
+	if (nt_ask(&c->connect, "/api/v1/summary", last_second, &answer, &err) < 0 ||
+	    nt_parse_time_us(nt_text_at(json_object_get(answer.json, "range"), "to"), &us) < 0)
+		us = nt_clock_real(&clock) / NT_NS_PER_US;
+	json_decref(answer.json);
+	return us;
+}
+
 static int run(struct coverage *c, struct nt_err *err)
 {
-	struct nt_clock clock = nt_clock_system();
 	int r = nt_ask(&c->connect, "/api/v1/coverage", NULL, &c->answer, err);
 
 	if (r < 0)
 		return r;
-	c->now_us = nt_clock_real(&clock) / NT_NS_PER_US;
 	note_if_cut(c);
 	if (c->o.output == NT_OUTPUT_JSON) {
 		nt_text_json(&c->out, c->answer.json);
 		nt_buf_putc(&c->out, '\n');
 	} else {
+		c->now_us = controller_now_us(c);
 		print_nodes(c);
 		print_pods(c, c->o.output == NT_OUTPUT_WIDE);
 		print_gaps(c);

@@ -18,6 +18,8 @@
 /* An agent sends something each half a minute, also when it has nothing to tell. */
 #define SILENT_US (120 * 1000000LL)
 #define CLOCK_OFF_US 500000
+/* So long after its last batch a node may be one that left the cluster. */
+#define REMOVED_US (24 * 3600 * 1000000LL)
 /* Of each kind of fault so many are named one by one. */
 #define NAMED_MAX 10
 /* A list of pods, or what a node's doctor says. */
@@ -52,13 +54,15 @@ struct doctor {
 	struct nt_connect connect;
 	struct nt_findings f;
 	struct nt_ask_answer coverage, summary;
-	int64_t now_us;
+	json_t *cluster; /* the API's list of nodes; NULL: it cannot be read */
+	int64_t now_us; /* the controller's, where it says it */
 };
 
 static void doctor_done(struct doctor *d)
 {
 	json_decref(d->coverage.json);
 	json_decref(d->summary.json);
+	json_decref(d->cluster);
 	nt_findings_done(&d->f);
 	nt_connect_close(&d->connect);
 }
@@ -157,7 +161,7 @@ static bool look_at_controller(struct doctor *d)
 		return true;
 	}
 	after_us = now_us();
-	d->now_us = after_us;
+	d->now_us = time_at(json_object_get(d->summary.json, "range"), "to") ?: after_us;
 	look_at_our_clock(d, before_us, after_us);
 	look_at_newest(d);
 	return true;
@@ -238,6 +242,28 @@ static void look_at_node_clock(struct doctor *d, const json_t *node, const char 
 			json_number_value(offset) < 0 ? "behind" : "ahead of");
 }
 
+static bool is_in_cluster(const struct doctor *d, struct nt_slice name)
+{
+	const json_t *node;
+	size_t i;
+
+	json_array_foreach(json_object_get(d->cluster, "items"), i, node) if (nt_slice_eq(
+		nt_text_at(json_object_get(node, "metadata"), "name"), name)) return true;
+	return false;
+}
+
+static void add_perhaps_removed(struct doctor *d, struct nt_slice name, int64_t silent_us)
+{
+	char what[80], todo[512], text[16] = "";
+
+	snprintf(todo, sizeof(todo),
+		 "kubectl get node %.*s: if it was removed, nothing is to be done; else see its "
+		 "agent's pod and log",
+		 NT_SLICE_ARG(name));
+	nt_findings_add(&d->f, NT_LEVEL_WARN, label("node", name, what), todo,
+			"its agent has sent nothing for %s: a removed node?", age(silent_us, text));
+}
+
 static void look_at_node(struct doctor *d, const json_t *node)
 {
 	int64_t silent_us = d->now_us - time_at(node, "last_seen");
@@ -245,6 +271,10 @@ static void look_at_node(struct doctor *d, const json_t *node)
 	size_t before = d->f.fails + d->f.warns;
 	char what[80], text[16] = "";
 
+	if (silent_us > REMOVED_US && !d->cluster) {
+		add_perhaps_removed(d, nt_text_at(node, "node"), silent_us);
+		return;
+	}
 	(void)label("node", nt_text_at(node, "node"), what);
 	if (silent_us > SILENT_US)
 		nt_findings_add(
@@ -272,15 +302,22 @@ static void look_at_node(struct doctor *d, const json_t *node)
 static void look_at_nodes(struct doctor *d)
 {
 	const json_t *nodes = json_object_get(d->coverage.json, "nodes"), *node;
-	size_t i, n = 0;
+	size_t i, n = 0, removed = 0;
 
 	json_array_foreach((json_t *)(uintptr_t)nodes, i, node)
 	{
 		if (!is_wanted(d, node))
 			continue;
-		look_at_node(d, node);
 		n++;
+		if (d->cluster && !is_in_cluster(d, nt_text_at(node, "node")))
+			removed++;
+		else
+			look_at_node(d, node);
 	}
+	if (removed)
+		nt_findings_add(&d->f, NT_LEVEL_OK, "nodes", "",
+				"%zu with rows in the log are not in the cluster any more",
+				removed);
 	if (!n)
 		nt_findings_add(&d->f, NT_LEVEL_FAIL, "nodes", node_doctor,
 				"%s%s has ever sent a batch",
@@ -298,24 +335,39 @@ static bool has_agent(const struct doctor *d, struct nt_slice name)
 	return false;
 }
 
+/* A list that is cut says of no node that it is not there. */
+static void read_cluster(struct doctor *d)
+{
+	struct nt_err err = { 0 };
+	int r = nt_ask_kube(&d->connect, "/api/v1/nodes?limit=5000", &d->cluster, &err);
+
+	if (r < 0 && r != -EOPNOTSUPP)
+		nt_findings_add(&d->f, NT_LEVEL_WARN, "cluster",
+				"ask for the verb list on nodes; it is only used for this look",
+				"nodes without an agent, and removed ones, cannot be told: %s",
+				err.msg);
+	if (r == 0 && (!json_array_size(json_object_get(d->cluster, "items")) ||
+		       nt_text_at(json_object_get(d->cluster, "metadata"), "continue").len)) {
+		nt_findings_add(&d->f, NT_LEVEL_WARN, "cluster", "compare with kubectl get nodes",
+				"its list of nodes is not whole: nodes without an agent, and "
+				"removed ones, cannot be told");
+		r = -ENODATA;
+	}
+	if (r < 0) {
+		json_decref(d->cluster);
+		d->cluster = NULL;
+	}
+}
+
 /* The cluster's own list: a node whose agent never came is in no report of ours. */
 static void look_at_cluster(struct doctor *d)
 {
-	json_auto_t *list = NULL;
-	struct nt_err err = { 0 };
 	const json_t *node;
 	size_t i, n = 0, missing = 0;
-	int r = nt_ask_kube(&d->connect, "/api/v1/nodes?limit=5000", &list, &err);
 
-	if (r == -EOPNOTSUPP || d->o.node)
+	if (!d->cluster || d->o.node)
 		return;
-	if (r < 0) {
-		nt_findings_add(&d->f, NT_LEVEL_WARN, "cluster",
-				"ask for the verb list on nodes; it is only used for this look",
-				"nodes without an agent cannot be told: %s", err.msg);
-		return;
-	}
-	json_array_foreach(json_object_get(list, "items"), i, node)
+	json_array_foreach(json_object_get(d->cluster, "items"), i, node)
 	{
 		struct nt_slice name = nt_text_at(json_object_get(node, "metadata"), "name");
 
@@ -451,11 +503,25 @@ static void look_at_loss(struct doctor *d)
 
 /* --- the agents' own doctor ------------------------------------------------------------------- */
 
-/* What a node's doctor said, without what is well. */
-static bool take_findings(struct doctor *d, const char *node, struct nt_buf *text)
+/* The object that kubectl printed, between lines that it or the program there wrote to stderr. */
+static json_t *json_of(const struct nt_buf *text)
 {
-	const char *at = text->len ? strchr(text->p, '{') : NULL;
-	json_auto_t *root = at ? json_loads(at, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+	const char *at = text->len ? text->p : NULL;
+	json_t *root = NULL;
+
+	while (at && !root) {
+		if (*at == '{')
+			root = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+	return root;
+}
+
+/* What a node's doctor said, without what is well. */
+static bool take_findings(struct doctor *d, const char *node, const struct nt_buf *text)
+{
+	json_auto_t *root = json_of(text);
 	const json_t *list = json_object_get(root, "findings"), *one;
 	size_t i, bad = 0;
 
@@ -523,7 +589,7 @@ static void look_at_agents(struct doctor *d)
 	size_t i;
 	int r = nt_kubectl_run(&k, list, KUBECTL_NS, &text, &err);
 
-	root = r == 0 && text.len ? json_loads(text.p, 0, NULL) : NULL;
+	root = r == 0 ? json_of(&text) : NULL;
 	if (!root) {
 		nt_findings_add(
 			&d->f, NT_LEVEL_FAIL, "nodes",
@@ -547,6 +613,7 @@ static int run(struct doctor *d)
 	d->now_us = now_us();
 	if (look_at_controller(d)) {
 		look_at_objects(d);
+		read_cluster(d);
 		look_at_nodes(d);
 		look_at_cluster(d);
 		look_at_pods(d);

@@ -105,17 +105,29 @@ static bool go_on(struct logs *l)
 	return next.len > 0;
 }
 
+/* The number of the log's last row, which what follows goes by. */
+static int read_position(const struct logs *l, int64_t *ret, struct nt_err *err)
+{
+	if (nt_parse_i64(nt_text_at(l->answer.json, "position"), ret) == 0)
+		return 0;
+	return nt_err_set(err, EPROTO,
+			  "the controller is older than this program: it does not say the log's "
+			  "position, which -f needs; use the nametapctl of its release");
+}
+
 /* The first answer says what "now" is, for all pages, and what follows later. */
-static void keep_start(struct logs *l)
+static int keep_start(struct logs *l, struct nt_err *err)
 {
 	const json_t *range = json_object_get(l->answer.json, "range");
 
 	if (l->started)
-		return;
+		return 0;
+	if (l->o.follow && read_position(l, &l->position, err) < 0)
+		return -EPROTO;
 	l->started = true;
-	l->position = number(nt_text_at(l->answer.json, "position"));
 	snprintf(l->from, sizeof(l->from), "%.*s", NT_SLICE_ARG(nt_text_at(range, "from")));
 	snprintf(l->to, sizeof(l->to), "%.*s", NT_SLICE_ARG(nt_text_at(range, "to")));
+	return 0;
 }
 
 /* --- a row ------------------------------------------------------------------------------------ */
@@ -163,9 +175,10 @@ static int print_tail(struct logs *l, uint64_t tail, struct nt_err *err)
 		uint64_t left = tail - json_array_size(kept);
 
 		r = ask(l, "newest", left > PAGE_ROWS ? PAGE_ROWS : left ? left : 1, err);
+		if (r == 0)
+			r = keep_start(l, err);
 		if (r < 0)
 			return r;
-		keep_start(l);
 		if (left && json_array_extend(kept, (json_t *)(uintptr_t)rows_of(l)) < 0)
 			return nt_err_set(err, ENOMEM, "no memory for %" PRIu64 " rows", tail);
 	} while (go_on(l) && json_array_size(kept) < tail);
@@ -183,9 +196,10 @@ static int print_all(struct logs *l, struct nt_err *err)
 
 	do {
 		r = ask(l, "oldest", PAGE_ROWS, err);
+		if (r == 0)
+			r = keep_start(l, err);
 		if (r < 0)
 			return r;
-		keep_start(l);
 		json_array_foreach((json_t *)(uintptr_t)rows_of(l), i, row) if (is_there(l, row))
 			put_row(l, row);
 		r = write_rows(l, err);
@@ -236,15 +250,18 @@ static int put_page(struct logs *l, struct nt_err *err)
 	return write_rows(l, err);
 }
 
-/* The store is another one than that whose numbers we have. */
-static bool is_new_log(struct logs *l)
+/* 1: the store is another one than that whose numbers we have. */
+static int is_new_log(struct logs *l, struct nt_err *err)
 {
-	if (number(nt_text_at(l->answer.json, "position")) >= number(nt_slice_str(l->cursor)))
-		return false;
+	int64_t position;
+	int r = read_position(l, &position, err);
+
+	if (r < 0 || position >= number(nt_slice_str(l->cursor)))
+		return r;
 	nt_verb_note("the controller's log was begun anew (is its volume there?); going on with "
 		     "its first row");
 	snprintf(l->cursor, sizeof(l->cursor), "0");
-	return true;
+	return 1;
 }
 
 static void wait_for_controller(struct logs *l, const struct nt_err *why)
@@ -276,9 +293,11 @@ static int follow(struct logs *l, struct nt_err *err)
 		if (l->away)
 			nt_verb_note("the controller answers again");
 		l->away = false;
-		if (is_new_log(l))
+		r = is_new_log(l, err);
+		if (r > 0)
 			continue;
-		r = put_page(l, err);
+		if (r == 0)
+			r = put_page(l, err);
 		if (r < 0)
 			return r;
 		(void)go_on(l);

@@ -247,8 +247,10 @@ static bool is_in_cluster(const struct doctor *d, struct nt_slice name)
 	const json_t *node;
 	size_t i;
 
-	json_array_foreach(json_object_get(d->cluster, "items"), i, node) if (nt_slice_eq(
-		nt_text_at(json_object_get(node, "metadata"), "name"), name)) return true;
+	json_array_foreach(
+		json_object_get(d->cluster, "items"), i,
+		node) if (nt_slice_eq(nt_text_at(json_object_get(node, "metadata"), "name"),
+				      name)) return true;
 	return false;
 }
 

@@ -126,6 +126,8 @@ void nt_agent_drained(struct nt_agent *a, int64_t boot_ns);
 
 /* How a pod is tapped, or was not (keep.h): goes into the next batch. */
 void nt_agent_tapped(struct nt_agent *a, const struct nt_keep_news *news);
+/* A gap that a batch told which will not be stored: into the next one. */
+void nt_agent_gap_again(struct nt_agent *a, const struct nt_batch_gap *told);
 
 /*
  * Closes the interval into a batch on disk; writes nothing when there is nothing new. drained: the

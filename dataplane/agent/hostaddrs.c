@@ -95,6 +95,38 @@ void nt_hostaddrs_look(struct nt_hostaddrs *h, uint64_t ep_id, int64_t since_us,
 		nt_hostaddrs_done(h);
 }
 
+static struct nt_batch_address *find_news(struct nt_hostaddrs *h, const struct nt_batch_address *a)
+{
+	struct nt_batch_address *news = (struct nt_batch_address *)h->news.p;
+
+	for (size_t i = 0; i < h->news.len / sizeof(*news); i++)
+		if (news[i].ep_id == a->ep_id && news[i].since_us == a->since_us &&
+		    nt_addr_eq(&news[i].ip, &a->ip))
+			return &news[i];
+	return NULL;
+}
+
+void nt_hostaddrs_again(struct nt_hostaddrs *h, const struct nt_batch_address *told, size_t len,
+			int64_t now_us)
+{
+	for (size_t i = 0; i < len; i++) {
+		struct nt_batch_address a = told[i], *known = find_news(h, &a);
+
+		if (!a.until_us && h->ep_id && h->ep_id != a.ep_id)
+			a.until_us = now_us;
+		if (known) {
+			if (a.until_us > known->until_us)
+				known->until_us = a.until_us;
+			continue;
+		}
+		if (h->news.len / sizeof(a) < NT_HOSTADDRS_NEWS_MAX &&
+		    nt_buf_reserve(&h->news, sizeof(a)))
+			nt_buf_add(&h->news, &a, sizeof(a));
+		else
+			h->dropped++;
+	}
+}
+
 void nt_hostaddrs_done(struct nt_hostaddrs *h)
 {
 	nt_buf_done(&h->known);

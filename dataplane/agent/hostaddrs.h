@@ -11,12 +11,15 @@
 
 /* A node has a handful, with a ptp CNI one for all its pods; more are not told. */
 #define NT_HOSTADDRS_MAX 256
+/* News that are told again wait up to this many. */
+#define NT_HOSTADDRS_NEWS_MAX 4096
 
 struct nt_hostaddrs {
 	uint64_t ep_id; /* of the node's endpoint; 0: no look yet */
 	int64_t looked_us; /* CLOCK_REALTIME of the last look */
 	struct nt_buf known; /* struct nt_batch_address */
 	struct nt_buf news; /* the same; the owner empties it when it is on disk */
+	uint64_t dropped; /* not told again: too many, or no memory */
 };
 
 /* The addresses of this process's network namespace but loopback's and link-local ones, each once.
@@ -31,4 +34,8 @@ size_t nt_hostaddrs_read(struct nt_addr *ret_ips, size_t cap);
  */
 void nt_hostaddrs_look(struct nt_hostaddrs *h, uint64_t ep_id, int64_t since_us,
 		       const struct nt_addr *ips, size_t len, int64_t now_us);
+/* What a batch told that will not be stored becomes news again, at now_us. What is there by a
+ * former endpoint of the host, whose end may be told already, ends with now_us. */
+void nt_hostaddrs_again(struct nt_hostaddrs *h, const struct nt_batch_address *told, size_t len,
+			int64_t now_us);
 void nt_hostaddrs_done(struct nt_hostaddrs *h);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The packets of batches that will not be stored become UNLOGGED rows. */
+/* The packets of batches that will not be stored become UNLOGGED rows; what only they tell of taps
+ * and addresses is told again. */
 #include "dataplane/agent/writeoff.h"
 
 #include "dataplane/agent/pipeline.h"
@@ -91,6 +92,14 @@ static int index_endpoints(const struct nt_batch *b, struct nt_idmap *by_id, str
 	return 0;
 }
 
+/* Each of these is told once; the controller takes it as well from a later batch. */
+static void tell_again(struct nt_agent *a, const struct nt_batch *b)
+{
+	for (size_t i = 0; i < b->gaps_len; i++)
+		nt_agent_gap_again(a, &b->gaps[i]);
+	nt_hostaddrs_again(&a->hostaddrs, b->addresses, b->addresses_len, b->created_us);
+}
+
 static int write_off(struct nt_agent *a, const struct nt_batch *b, const struct nt_buf *tallies,
 		     enum nt_reason reason, struct nt_err *err)
 {
@@ -116,6 +125,7 @@ static int write_off(struct nt_agent *a, const struct nt_batch *b, const struct 
 			nt_log_error("%llu packets of a batch cannot be stated, no memory",
 				     (unsigned long long)again.count);
 	}
+	tell_again(a, b);
 	return 0;
 }
 

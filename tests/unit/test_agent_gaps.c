@@ -112,6 +112,62 @@ START_TEST(gap_of_a_pod_that_is_gone)
 }
 END_TEST
 
+/* The batch that told it will not be stored, nor the one that told it again. */
+START_TEST(gap_of_a_refused_batch)
+{
+	ship_gaps();
+	tapped(NT_HOOK_NONE, NT_FAULT_REMOVED, 100, 0);
+	ck_assert_int_eq(flush(), 1);
+	nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
+	ck_assert_int_eq(flush(), 1);
+	nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
+	tapped(NT_HOOK_CLSACT, NT_FAULT_REMOVED, 100, 130);
+	tapped(NT_HOOK_NONE, NT_FAULT_SHADOWED, 150, 0);
+	ck_assert_int_eq(flush(), 1);
+	ship_gaps();
+	ck_assert_str_eq(shipped.gaps,
+			 "100-130 our program was removed by another program;"
+			 "150-0 another program runs before ours and may hide packets;");
+	ck_assert_uint_eq(agent->stats.gaps, 2);
+	flush();
+	ship_gaps();
+	ck_assert_str_eq(shipped.gaps, "");
+}
+END_TEST
+
+/* Of the batch that comes after a refused one. */
+START_TEST(address_of_a_refused_batch)
+{
+	const struct nt_addr ip = { 4, { 10, 0, 0, 1 } };
+	unsigned addresses = 0;
+	uint64_t seq;
+
+	ship_gaps();
+	nt_hostaddrs_look(&agent->hostaddrs, 77, 100, &ip, 1, 200);
+	ck_assert_int_eq(flush(), 1);
+	ck_assert_uint_eq(agent->hostaddrs.news.len, 0);
+	nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
+	ck_assert_int_eq(flush(), 1);
+	while ((seq = nt_spool_head(agent->spool))) {
+		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
+		_cleanup_buf_ struct nt_buf wire = { 0 };
+		struct nt_batch b;
+
+		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
+		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
+				 0);
+		for (size_t i = 0; i < b.addresses_len; i++, addresses++) {
+			ck_assert_uint_eq(b.addresses[i].ep_id, 77);
+			ck_assert(nt_addr_eq(&b.addresses[i].ip, &ip));
+			ck_assert_int_eq(b.addresses[i].since_us, 100);
+			ck_assert_int_eq(b.addresses[i].until_us, 0);
+		}
+		nt_agent_acknowledged(agent, seq);
+	}
+	ck_assert_uint_eq(addresses, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("agent_gaps");
@@ -125,6 +181,8 @@ int main(void)
 	tcase_add_test(tc, gap_in_one_interval);
 	tcase_add_test(tc, gaps_are_bounded);
 	tcase_add_test(tc, gap_of_a_pod_that_is_gone);
+	tcase_add_test(tc, gap_of_a_refused_batch);
+	tcase_add_test(tc, address_of_a_refused_batch);
 	suite_add_tcase(suite, tc);
 	if (!mkdtemp(base))
 		return 1;

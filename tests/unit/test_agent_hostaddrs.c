@@ -58,6 +58,29 @@ START_TEST(taps_of_another_endpoint)
 }
 END_TEST
 
+START_TEST(told_again_once_and_with_the_end)
+{
+	const struct nt_batch_address told[] = {
+		{ 7, a, 100, 0 }, { 7, a, 100, 400 }, { 7, b, 100, 0 }, { 6, a, 50, 0 }
+	};
+
+	look(7, &b, 1, 200);
+	nt_buf_reset(&h.news);
+	nt_hostaddrs_again(&h, told, 4, 900);
+	check_news("7 10.0.0.1 100-400;7 10.0.0.2 100-0;6 10.0.0.1 50-900;");
+}
+END_TEST
+
+START_TEST(what_is_told_again_is_bounded)
+{
+	look(7, &b, 1, 200);
+	for (int64_t i = 1; i <= NT_HOSTADDRS_NEWS_MAX + 5; i++)
+		nt_hostaddrs_again(&h, &(struct nt_batch_address){ 7, a, i, i + 1 }, 1, 900);
+	ck_assert_uint_eq(h.news.len / sizeof(struct nt_batch_address), NT_HOSTADDRS_NEWS_MAX);
+	ck_assert_uint_eq(h.dropped, 6);
+}
+END_TEST
+
 /* This machine has a loopback address at least, which must not be among them. */
 START_TEST(loopback_and_link_local_are_nobodys)
 {
@@ -89,6 +112,8 @@ int main(void)
 	tcase_add_test(tc, first_they_count_from_the_taps_on);
 	tcase_add_test(tc, one_comes_and_goes);
 	tcase_add_test(tc, taps_of_another_endpoint);
+	tcase_add_test(tc, told_again_once_and_with_the_end);
+	tcase_add_test(tc, what_is_told_again_is_bounded);
 	tcase_add_test(tc, loopback_and_link_local_are_nobodys);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -149,7 +149,7 @@ static void note_seen(struct nt_leave *l, enum nt_leave_word word)
 		bool there = word == NT_LEAVE_THERE;
 
 		if (there)
-			nt_log_info("%s is there: once it is gone, the end of this agent takes "
+			nt_log_info("%s is there: after its deletion the end of this agent takes "
 				    "nametap off this node",
 				    l->path);
 		else if (!l->said)

@@ -47,7 +47,7 @@ function compile() {
   const out = join(WORK, "make-batch");
   const lib = (n) => join(BUILD, "lib", `lib_${n}.a`);
   execFileSync("gcc", ["-std=gnu17", "-D_GNU_SOURCE", "-fms-extensions", "-O1", "-I.", "-o", out, "tests/web/make-batch.c", "-Wl,--start-group",
-    lib("record"), lib("dns"), lib("base"), "-Wl,--end-group", "-ljansson", "-ldeflate", "-lm"], { cwd: ROOT, stdio: "pipe" });
+    lib("record"), lib("names"), lib("dns"), lib("base"), "-Wl,--end-group", "-ljansson", "-ldeflate", "-lpsl", "-lm"], { cwd: ROOT, stdio: "pipe" });
   return encoder = out;
 }
 

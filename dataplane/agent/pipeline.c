@@ -321,8 +321,8 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct
 	uint64_t client = client_of(a, flow), id;
 	bool may_add = nt_rowshare_allows(&pod->rowshare, side, NT_FOLD_NONE, client, a->rows_now);
 	/* A lookup has no place for where it died. */
-	bool taken =
-		!m->death.died && nt_aggregate_take(a->rows, m->txn, m->who, &m->time, m->policy);
+	bool taken = !m->death.died &&
+		     nt_aggregate_take(a->rows, m->txn, m->who, &m->time, m->policy, may_add);
 	struct nt_record *r = taken ? NULL : make_record(a, m);
 
 	if (!taken && !r)

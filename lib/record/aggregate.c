@@ -440,37 +440,47 @@ static struct nt_slice make_base(struct nt_aggregate *a, const struct nt_txn *tx
 				   : (struct nt_slice){ 0 };
 }
 
-/* The number of the base of these ends, which is made when it is not there. False: no memory. */
-static bool base_of(struct nt_aggregate *a, const struct nt_txn *txn,
-		    const struct nt_identity *identity, uint32_t *ret_base)
+/* Where the number of the base of these ends is, or goes when there may be a new one. NULL: there
+ * is none, or no memory. */
+static uint32_t *base_slot(struct nt_aggregate *a, const struct base_key *key, bool may_add)
 {
-	struct base_key key = base_key_of(txn, identity);
 	uint32_t *slot;
 
-	if (!grow_bases(a))
-		return false;
-	slot = find_base(a, &key);
-	if (!*slot) {
-		struct nt_slice base = make_base(a, txn, identity);
+	if (may_add ? !grow_bases(a) : !a->bases_len)
+		return NULL;
+	slot = find_base(a, key);
+	return *slot || may_add ? slot : NULL;
+}
 
-		if (!base.p)
-			return false;
-		a->bases[a->bases_len] = base;
-		a->base_keys[a->bases_len] = key;
-		*slot = (uint32_t)++a->bases_len;
-	}
-	*ret_base = *slot - 1;
+/* The next base. False without memory. */
+static bool add_base(struct nt_aggregate *a, const struct nt_txn *txn,
+		     const struct nt_identity *identity, const struct base_key *key, uint32_t *slot)
+{
+	struct nt_slice base = make_base(a, txn, identity);
+
+	if (!base.p)
+		return false;
+	a->bases[a->bases_len] = base;
+	a->base_keys[a->bases_len] = *key;
+	*slot = (uint32_t)++a->bases_len;
 	return true;
 }
 
+/* Ends that have no base have no row. So a base is made with a row only, or their number had no
+ * bound but that of the addresses that a pod may ask. */
 bool nt_aggregate_take(struct nt_aggregate *a, const struct nt_txn *txn,
 		       const struct nt_identity *identity, const struct nt_time_base *time,
-		       struct nt_slice policy)
+		       struct nt_slice policy, bool may_add)
 {
+	struct base_key key = base_key_of(txn, identity);
 	struct nt_lookup *l = &a->lookup;
-	uint32_t base;
+	uint32_t *slot;
 
-	if (!grow(a) || !base_of(a, txn, identity, &base) || !nt_lookup_make(txn, base, policy, l))
+	if (!grow(a))
+		return false;
+	slot = base_slot(a, &key, may_add && a->rows_len < a->max_rows);
+	if (!slot || !nt_lookup_make(txn, *slot ? *slot - 1 : (uint32_t)a->bases_len, policy, l) ||
+	    (!*slot && !add_base(a, txn, identity, &key, slot)))
 		return false;
 	a->lookup_hash = nt_hash(&a->key, 0, nt_slice_mem(l->key, l->key_len));
 	/* Neither is in the cache; while the figures are made they come. */

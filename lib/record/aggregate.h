@@ -117,12 +117,14 @@ uint64_t nt_aggregate_commit(struct nt_aggregate *a, bool may_add);
 /*
  * The same for a transaction that stays in the octets of DNS (lib/record/lookup.h). take: false
  * when it takes a record. Who asked whom goes into a table of its own, of which rows have numbers;
- * what is there for the same identity, version and flow is used again. After a commit that returned
- * 0 the caller may make a record of the transaction instead.
+ * what is there for the same identity, version and flow is used again, and there is a new one only
+ * with a new row. may_add: that of the commit; false, or with max_rows: false also when there is no
+ * row of these ends. After a commit that returned 0 the caller may make a record of the transaction
+ * instead.
  */
 bool nt_aggregate_take(struct nt_aggregate *a, const struct nt_txn *txn,
 		       const struct nt_identity *identity, const struct nt_time_base *time,
-		       struct nt_slice policy);
+		       struct nt_slice policy, bool may_add);
 uint64_t nt_aggregate_commit_taken(struct nt_aggregate *a, bool may_add);
 /* The table: each is the octets of a base (lib/record/README.md). Valid as the rows are. */
 size_t nt_aggregate_bases(const struct nt_aggregate *a, const struct nt_slice **ret_bases);

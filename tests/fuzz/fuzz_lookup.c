@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       .reply_bytes = (uint32_t)size - 1 };
 	if (txn.kind == NT_TXN_UNANSWERED)
 		txn = (struct nt_txn){ .kind = txn.kind, .query = &q };
-	if (nt_aggregate_take(agg, &txn, &pod, &base, (struct nt_slice){ 0 })) {
+	if (nt_aggregate_take(agg, &txn, &pod, &base, (struct nt_slice){ 0 }, true)) {
 		must(nt_aggregate_commit_taken(agg, true) == 7);
 		must(nt_record_from_txn(&txn, &pod, &base, names, &arena, &r) == 0);
 		must(!r.error.len);

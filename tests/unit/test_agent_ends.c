@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an unanswered lookup died, told by the veths of client and server on one node. */
+#include "dataplane/agent/pipeline.h"
 #include "tests/unit/agent_lab.h"
 #include "tests/unit/suite.h"
 
@@ -268,6 +269,38 @@ START_TEST(what_was_forgotten_is_not_known)
 }
 END_TEST
 
+/* A pod that asks new servers without end (T10): what the rows have in common is bounded as they
+ * are. */
+START_TEST(a_flood_of_servers)
+{
+	struct nt_pair_query query = { .flow = { .transport = IPPROTO_UDP,
+						 .client_port = 40000,
+						 .server_port = 53,
+						 .client = { 4, { 10, 0, 0, 0 } },
+						 .server = { .family = 4 } },
+				       .qtype = NT_TYPE_A,
+				       .qclass = 1,
+				       .edns = { .ede = -1 },
+				       .queries = 1 };
+	const struct nt_txn txn = { .kind = NT_TXN_UNANSWERED, .query = &query };
+	const struct nt_slice *bases;
+	struct nt_row *rows;
+
+	stop();
+	config.pod_rows = 2000;
+	start();
+	query.flow.owner = kernel.pods[0].ep_id;
+	ck_assert_int_eq(nt_name_parse(NT_SLICE_LIT("a.test"), &query.qname), 0);
+	for (uint32_t i = 0; i < 100000; i++) {
+		memcpy(query.flow.server.octets, &i, sizeof(i));
+		ck_assert_uint_ne(nt_pipeline_txn(agent, &txn), 0);
+	}
+	ck_assert_uint_eq(nt_aggregate_bases(agent->rows, &bases), 2000);
+	ck_assert_uint_eq(agent->stats.folded, 98000);
+	ck_assert_uint_le(nt_aggregate_rows(agent->rows, &rows), 2000 + 2000 / 8 + 64);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ends");
@@ -294,6 +327,7 @@ int main(void)
 	tcase_add_test(tc, a_pod_that_ends_while_it_waits);
 	tcase_add_test(tc, counts_are_as_ever);
 	tcase_add_test(tc, what_was_forgotten_is_not_known);
+	tcase_add_test(tc, a_flood_of_servers);
 	suite_add_tcase(suite, tc);
 	failed = nt_suite_run(suite);
 	snprintf(command, sizeof(command), "rm -rf %s", base);

@@ -83,7 +83,7 @@ static struct nt_txn answered(void)
 
 static bool take(const struct nt_txn *txn)
 {
-	return nt_aggregate_take(agg, txn, &pod, &base, NT_SLICE_LIT("shop/egress"));
+	return nt_aggregate_take(agg, txn, &pod, &base, NT_SLICE_LIT("shop/egress"), true);
 }
 
 /* Row i as its JSON, read by whoever gets the batch. */
@@ -287,6 +287,37 @@ START_TEST(test_rows_differ_by_their_ends)
 }
 END_TEST
 
+/* As many bases as rows at most, whoever is asked. */
+START_TEST(test_no_base_without_a_row)
+{
+	struct nt_txn txn = { .kind = NT_TXN_UNANSWERED, .query = &query };
+	const struct nt_slice policy = NT_SLICE_LIT("shop/egress"), *bases;
+	size_t bytes;
+
+	ck_assert(!nt_aggregate_take(agg, &txn, &pod, &base, policy, false));
+	ck_assert_uint_eq(nt_aggregate_bases(agg, &bases), 0);
+	query.qname.len = 0; /* it takes a record */
+	ck_assert(!take(&txn));
+	ck_assert_uint_eq(nt_aggregate_bases(agg, &bases), 0);
+	query.qname.len = 13;
+	for (uint32_t i = 0; i < 1000; i++) {
+		memcpy(query.flow.server.octets, &i, sizeof(i));
+		ck_assert(take(&txn));
+		ck_assert_uint_eq(nt_aggregate_commit_taken(agg, true), i + 1);
+	}
+	bytes = nt_aggregate_bytes(agg);
+	for (uint32_t i = 1000; i < 2000; i++) { /* beyond max_rows */
+		memcpy(query.flow.server.octets, &i, sizeof(i));
+		ck_assert(!nt_aggregate_take(agg, &txn, &pod, &base, policy, i % 2));
+	}
+	ck_assert_uint_eq(nt_aggregate_bases(agg, &bases), 1000);
+	ck_assert_uint_eq(nt_aggregate_bytes(agg), bytes);
+	memset(query.flow.server.octets, 0, 4);
+	ck_assert(nt_aggregate_take(agg, &txn, &pod, &base, policy, false));
+	ck_assert_uint_eq(nt_aggregate_commit_taken(agg, false), 1);
+}
+END_TEST
+
 START_TEST(test_what_takes_a_record)
 {
 	struct nt_txn txn;
@@ -461,6 +492,7 @@ int main(void)
 	tcase_add_test(t, test_kinds);
 	tcase_add_test(t, test_merging);
 	tcase_add_test(t, test_rows_differ_by_their_ends);
+	tcase_add_test(t, test_no_base_without_a_row);
 	tcase_add_test(t, test_what_takes_a_record);
 	tcase_add_test(t, test_in_a_batch);
 	tcase_add_loop_test(t, test_bad_rows, 0, 8);

@@ -24,6 +24,7 @@ struct nt_authority {
 	struct nt_cert ca; /* cert.len 0: not read yet */
 	struct nt_cert offered; /* what we ask the API to keep, until it has answered */
 	int64_t pause_ns; /* of the next attempt; 0: the last one went well */
+	bool must_sign; /* the certificate in use is not of this authority */
 	bool warned; /* of its end */
 };
 
@@ -192,17 +193,25 @@ static int sign(struct nt_authority *a, struct nt_err *err)
 	return r;
 }
 
-/* fresh: the authority is another one than before. */
-static void have_authority(struct nt_authority *a, bool fresh)
+/* One that ends with its authority is the longest that there can be. */
+static bool wants_certificate(const struct nt_authority *a)
+{
+	int64_t ends_s = nt_tls_ends_s(a->config.tls);
+
+	return a->must_sign || (ends_s - now_s(a) < NT_CERT_RENEW_S && ends_s < a->ca.ends_s);
+}
+
+/* Published is only an authority whose certificate is in use. */
+static void have_authority(struct nt_authority *a)
 {
 	struct nt_err err = { 0 };
-	int64_t left_s = nt_tls_ends_s(a->config.tls) - now_s(a);
 
 	say_end(a);
-	if ((fresh || left_s < NT_CERT_RENEW_S) && sign(a, &err) < 0) {
+	if (wants_certificate(a) && sign(a, &err) < 0) {
 		failed(a, "signing", err.msg);
 		return;
 	}
+	a->must_sign = false;
 	ask_for(a, "GET", "configmaps", &a->config.configmap, true, NULL, on_configmap);
 }
 
@@ -218,7 +227,8 @@ static void take_authority(struct nt_authority *a, struct nt_cert *ca)
 	a->ca = *ca;
 	*ca = (struct nt_cert){ 0 };
 	a->warned &= !fresh;
-	have_authority(a, fresh);
+	a->must_sign |= fresh;
+	have_authority(a);
 }
 
 static void on_kept(void *ctx, const struct nt_kube_answer *answer)
@@ -237,14 +247,17 @@ static void on_kept(void *ctx, const struct nt_kube_answer *answer)
 	}
 }
 
-/* The one that we have, when somebody deleted the Secret: agents know it. */
+/* The one that we have, when somebody deleted the Secret: agents know it. Another one when its time
+ * is over. */
 static int offer(struct nt_authority *a, struct nt_err *err)
 {
+	int r = -EBADMSG;
+
 	nt_cert_done(&a->offered);
 	if (a->ca.cert.len)
-		return nt_cert_read_authority(slice_of(&a->ca.cert), slice_of(&a->ca.key), now_s(a),
-					      &a->offered, err);
-	return nt_cert_make_authority(now_s(a), &a->offered, err);
+		r = nt_cert_read_authority(slice_of(&a->ca.cert), slice_of(&a->ca.key), now_s(a),
+					   &a->offered, err);
+	return r != -EBADMSG ? r : nt_cert_make_authority(now_s(a), &a->offered, err);
 }
 
 static void create_secret(struct nt_authority *a)

@@ -88,6 +88,45 @@ START_TEST(server_ends_with_its_authority)
 }
 END_TEST
 
+/* The same authority, signed anew without its subjectKeyIdentifier. */
+static void drop_key_id(struct nt_cert *ca)
+{
+	gnutls_datum_t pem = { (unsigned char *)ca->key.p, (unsigned)ca->key.len }, out;
+	gnutls_x509_crt_t crt;
+	gnutls_x509_privkey_t key;
+
+	ck_assert_int_eq(gnutls_x509_privkey_init(&key), 0);
+	ck_assert_int_eq(gnutls_x509_privkey_import2(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0), 0);
+	ck_assert_int_eq(gnutls_x509_crt_init(&crt), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_version(crt, 3), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_serial(crt, "1", 1), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_activation_time(crt, NOW_S), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_expiration_time(crt, ca->ends_s), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_dn(crt, "CN=other", NULL), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_key(crt, key), 0);
+	ck_assert_int_eq(gnutls_x509_crt_set_basic_constraints(crt, 1, 0), 0);
+	ck_assert_int_eq(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
+	ck_assert_int_eq(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &out), 0);
+	nt_buf_done(&ca->cert);
+	ca->cert = (struct nt_buf){ 0 };
+	nt_buf_add(&ca->cert, out.data, out.size);
+	gnutls_free(out.data);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+}
+
+START_TEST(authority_may_have_no_key_id)
+{
+	struct nt_cert ca = new_authority(), server = { 0 };
+
+	drop_key_id(&ca);
+	ck_assert_msg(nt_cert_make_server(&ca, "a", NOW_S, &server, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(server.ends_s, NOW_S + NT_CERT_SERVER_S);
+	nt_cert_done(&server);
+	nt_cert_done(&ca);
+}
+END_TEST
+
 static const char *const bad_names[] = { "a b", "A.test", "a,,b", "x/y", "a\nb" };
 
 START_TEST(bad_name_is_said)
@@ -215,6 +254,7 @@ int main(void)
 
 	tcase_add_test(tc, server_is_of_the_authority_and_has_its_names);
 	tcase_add_test(tc, server_ends_with_its_authority);
+	tcase_add_test(tc, authority_may_have_no_key_id);
 	tcase_add_loop_test(tc, bad_name_is_said, 0, sizeof(bad_names) / sizeof(bad_names[0]));
 	tcase_add_test(tc, authority_is_read_back);
 	tcase_add_test(tc, one_in_use_stays_until_a_good_one_comes);

@@ -155,6 +155,28 @@ bool nt_tokens_pend(struct nt_tokens *t, const struct nt_token_digest *digest)
 	return true;
 }
 
+void nt_tokens_unpend(struct nt_tokens *t, const struct nt_token_digest *digest)
+{
+	struct entry *e = *place(t, digest);
+
+	if (!e)
+		return;
+	e->pending = false;
+	make_room(t, e->good);
+}
+
+bool nt_tokens_former(struct nt_tokens *t, const struct nt_token_digest *digest, int64_t boot_ns,
+		      struct nt_token_verdict *ret_verdict)
+{
+	struct entry *e = *place(t, digest);
+
+	if (!e || boot_ns >= e->grace_ns)
+		return false;
+	*ret_verdict = e->verdict;
+	file_as(t, e, true);
+	return true;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return b && b < a ? b : a;
@@ -179,7 +201,7 @@ bool nt_tokens_settle(struct nt_tokens *t, const struct nt_token_digest *digest,
 		return false;
 	e->pending = false;
 	if (verdict->status == 503 && boot_ns < e->grace_ns) {
-		e->until_ns = earlier(boot_ns + NT_TOKENS_REFUSED_NS, e->grace_ns);
+		e->until_ns = earlier(boot_ns + NT_TOKENS_HELD_NS, e->grace_ns);
 		*verdict = e->verdict;
 		return true;
 	}

@@ -17,6 +17,8 @@
 #define NT_TOKENS_REFUSED_MAX 1000
 /* A pod that is deleted is an agent for so long. */
 #define NT_TOKENS_TTL_NS (60 * NT_NS_PER_S)
+/* A good one whose question failed holds for so long before it is asked again. */
+#define NT_TOKENS_HELD_NS (30 * NT_NS_PER_S)
 /* A mistake that was mended is seen after it. */
 #define NT_TOKENS_REFUSED_NS (5 * NT_NS_PER_S)
 /* Nobody could be asked: asked again after it. */
@@ -53,6 +55,11 @@ enum nt_token_state nt_tokens_find(struct nt_tokens *t, const struct nt_token_di
 				   int64_t boot_ns, struct nt_token_verdict *ret_verdict);
 /* Marks it: whoever asks until nt_tokens_settle finds PENDING. False: no memory. */
 bool nt_tokens_pend(struct nt_tokens *t, const struct nt_token_digest *digest);
+/* Nobody asks any more, and nothing came out: as before nt_tokens_pend. */
+void nt_tokens_unpend(struct nt_tokens *t, const struct nt_token_digest *digest);
+/* True: it was good, its grace lasts, and *ret_verdict is that verdict; pending or not. */
+bool nt_tokens_former(struct nt_tokens *t, const struct nt_token_digest *digest, int64_t boot_ns,
+		      struct nt_token_verdict *ret_verdict);
 /*
  * What came out. expires_ns: the token's end in boot time, 0: none. status 503 is not remembered as
  * a refusal of the token: a good one stays good within its grace, and *verdict becomes that one;

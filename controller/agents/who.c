@@ -44,6 +44,7 @@ struct nt_who {
 	pthread_cond_t settled;
 	struct nt_tokens *tokens;
 	struct ask *first, **last; /* the queue */
+	size_t queued; /* NT_WHO_QUEUE_MAX at most */
 	bool stopping;
 	struct nt_who_stats stats;
 };
@@ -202,6 +203,7 @@ static struct ask *take_first(struct nt_who *w)
 		w->first = a->next;
 		if (!w->first)
 			w->last = &w->first;
+		w->queued--;
 		w->stats.reviews++;
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -263,6 +265,7 @@ static bool enqueue(struct nt_who *w, const struct nt_token_digest *digest, stru
 	a->expires_ns = expires_ns(w, token);
 	*w->last = a;
 	w->last = &a->next;
+	w->queued++;
 	(void)!write(w->event_fd, &one, sizeof(one));
 	return true;
 }
@@ -275,29 +278,88 @@ static struct nt_token_verdict nobody(unsigned status, const char *why)
 	return v;
 }
 
+/* What the loop has not begun; who else waits for the token asks for himself. The lock is held. */
+static void take_out(struct nt_who *w, const struct nt_token_digest *digest)
+{
+	struct ask **at = &w->first, *a;
+
+	while (*at && memcmp(&(*at)->digest, digest, sizeof(*digest)) != 0)
+		at = &(*at)->next;
+	a = *at;
+	if (!a)
+		return;
+	*at = a->next;
+	if (!*at)
+		w->last = at;
+	w->queued--;
+	free_ask(a);
+	nt_tokens_unpend(w->tokens, digest);
+	pthread_cond_broadcast(&w->settled);
+}
+
+/* The former verdict within its grace, else 503. The lock is held. */
+static struct nt_token_verdict without_answer(struct nt_who *w,
+					      const struct nt_token_digest *digest, const char *why)
+{
+	struct nt_token_verdict v;
+
+	if (!nt_tokens_former(w->tokens, digest, nt_clock_boot(w->clock), &v))
+		return nobody(503, why);
+	w->stats.grace++;
+	return v;
+}
+
+/* What the time's end finds. A token that held on stays in the queue: its next upload needs the
+ * answer. The lock is held. */
+static struct nt_token_verdict give_up(struct nt_who *w, const struct nt_token_digest *digest,
+				       bool asked)
+{
+	struct nt_token_verdict v =
+		without_answer(w, digest, "the API server does not say in time whose token it is");
+
+	if (v.status && asked)
+		take_out(w, digest);
+	return v;
+}
+
+/* A token that was good waits for less. The lock is held, but while it waits. */
+static bool wait_until(struct nt_who *w, const struct nt_token_digest *digest,
+		       const struct timespec *start)
+{
+	struct timespec deadline = *start;
+	struct nt_token_verdict v;
+	bool known = nt_tokens_former(w->tokens, digest, nt_clock_boot(w->clock), &v);
+
+	deadline.tv_sec += known ? NT_WHO_PATIENCE_S : NT_WHO_WAIT_S;
+	return pthread_cond_timedwait(&w->settled, &w->lock, &deadline) != ETIMEDOUT;
+}
+
 /* The lock is held, but while it waits. */
 static struct nt_token_verdict wait_for(struct nt_who *w, const struct nt_token_digest *digest,
 					struct nt_slice token)
 {
 	struct nt_token_verdict v;
-	struct timespec deadline;
+	struct timespec start;
 	bool asked = false;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += NT_WHO_WAIT_S;
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (!w->stopping) {
 		enum nt_token_state state =
 			nt_tokens_find(w->tokens, digest, nt_clock_boot(w->clock), &v);
 
 		if (state == NT_TOKEN_GOOD || state == NT_TOKEN_REFUSED)
 			return v;
+		if (state == NT_TOKEN_UNKNOWN && w->queued >= NT_WHO_QUEUE_MAX) {
+			w->stats.full++;
+			return without_answer(w, digest, "too many tokens wait to be checked");
+		}
 		if (state == NT_TOKEN_UNKNOWN) {
 			if (asked || !enqueue(w, digest, token))
 				return nobody(503, "no memory to check the token");
 			asked = true;
 		}
-		if (pthread_cond_timedwait(&w->settled, &w->lock, &deadline) == ETIMEDOUT)
-			return nobody(503, "the API server does not say in time whose token it is");
+		if (!wait_until(w, digest, &start))
+			return give_up(w, digest, asked);
 	}
 	return nobody(503, "the controller ends");
 }

@@ -16,11 +16,16 @@ struct nt_who;
 
 /* A call to the API and its retry of a connection. */
 #define NT_WHO_WAIT_S 15
+/* For a token that was good and whose grace lasts: its former verdict comes then. */
+#define NT_WHO_PATIENCE_S 1
+/* Tokens that wait to be asked about, of 16 KiB at most; more get 503 at once. */
+#define NT_WHO_QUEUE_MAX 256
 
 struct nt_who_stats {
 	uint64_t reviews; /* sent */
 	uint64_t good, refused, away; /* what came out of them */
-	uint64_t grace; /* of away: a token held on */
+	uint64_t grace; /* times that a token held on: its question failed, hung or found no room */
+	uint64_t full; /* times that the queue had no room */
 	uint64_t known; /* tokens in the cache */
 };
 

@@ -214,11 +214,11 @@ START_TEST(refused_one_for_five_seconds)
 }
 END_TEST
 
-/* Ten minutes from the last time that the API server accepted it, by pieces of five seconds. */
+/* Ten minutes from the last time that the API server accepted it, by pieces of thirty seconds. */
 START_TEST(known_one_holds_while_nobody_can_be_asked)
 {
 	settle(1, 0, 100 * S, 0);
-	for (int64_t now = 160 * S; now < 700 * S; now += 5 * S) {
+	for (int64_t now = 160 * S; now < 700 * S; now += 30 * S) {
 		ck_assert_int_eq(find(1, now), NT_TOKEN_UNKNOWN);
 		settle(1, 503, now, 0);
 		ck_assert_int_eq(find(1, now), NT_TOKEN_GOOD);
@@ -242,6 +242,43 @@ START_TEST(grace_ends_with_the_token_and_with_a_refusal)
 	settle(2, 401, 160 * S, 0);
 	settle(2, 503, 170 * S, 0);
 	ck_assert_int_eq(find(2, 170 * S), NT_TOKEN_REFUSED);
+}
+END_TEST
+
+/* Asked again, and the API server hangs: what was good can be given meanwhile. */
+START_TEST(former_verdict_while_it_is_asked)
+{
+	struct nt_token_digest good = digest(1), refused = digest(2), stranger = digest(3);
+	struct nt_token_verdict v = { .status = 999 };
+
+	settle(1, 0, 100 * S, 0);
+	settle(2, 401, 100 * S, 0);
+	ck_assert(nt_tokens_pend(tokens, &good));
+	ck_assert(nt_tokens_pend(tokens, &refused));
+	ck_assert(nt_tokens_pend(tokens, &stranger));
+	ck_assert(!nt_tokens_former(tokens, &refused, 170 * S, &v));
+	ck_assert(!nt_tokens_former(tokens, &stranger, 170 * S, &v));
+	ck_assert(!nt_tokens_former(tokens, &good, 700 * S, &v));
+	ck_assert_uint_eq(v.status, 999);
+	ck_assert(nt_tokens_former(tokens, &good, 699 * S, &v));
+	ck_assert_uint_eq(v.status, 0);
+	ck_assert_str_eq(v.node, "n1");
+	ck_assert_int_eq(find(1, 170 * S), NT_TOKEN_PENDING);
+}
+END_TEST
+
+START_TEST(given_up_is_as_before)
+{
+	struct nt_token_digest good = digest(1), stranger = digest(3);
+
+	settle(1, 0, 100 * S, 0);
+	ck_assert(nt_tokens_pend(tokens, &good));
+	ck_assert(nt_tokens_pend(tokens, &stranger));
+	nt_tokens_unpend(tokens, &good);
+	nt_tokens_unpend(tokens, &stranger);
+	ck_assert_int_eq(find(1, 159 * S), NT_TOKEN_GOOD);
+	ck_assert_int_eq(find(1, 160 * S), NT_TOKEN_UNKNOWN);
+	ck_assert_int_eq(find(3, 100 * S), NT_TOKEN_UNKNOWN);
 }
 END_TEST
 
@@ -315,6 +352,8 @@ int main(void)
 	tcase_add_test(cache, refused_one_for_five_seconds);
 	tcase_add_test(cache, known_one_holds_while_nobody_can_be_asked);
 	tcase_add_test(cache, grace_ends_with_the_token_and_with_a_refusal);
+	tcase_add_test(cache, former_verdict_while_it_is_asked);
+	tcase_add_test(cache, given_up_is_as_before);
 	tcase_add_test(cache, strangers_push_out_nobody);
 	suite_add_tcase(suite, cache);
 	return nt_suite_run(suite);

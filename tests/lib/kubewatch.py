@@ -28,7 +28,7 @@ class Cluster:
         self.change = threading.Condition()  # covers all below
         self.version, self.objects, self.events = 1, {}, []  # events: (version, path, type, object)
         self.missing, self.refused, self.held, self.requests = {BETA_SLICES}, set(), set(), []
-        self.ended = False
+        self.ended, self.agent_node = False, "n1"
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -132,6 +132,17 @@ class Cluster:
                     line = json.dumps({"type": event[2], "object": event[3]}).encode() + b"\n"
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
                 self.wfile.write(b"0\r\n\r\n")
+
+            def do_POST(self):
+                """TokenReview: whoever has a token is the agent of cluster.agent_node."""
+                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if not self.path.endswith("/tokenreviews"):
+                    self.refuse(404, "NotFound")
+                    return
+                said = {f"authentication.kubernetes.io/{k}": [v] for k, v in
+                        {"pod-name": "agent", "pod-uid": "uid-agent", "node-name": cluster.agent_node}.items()}
+                user = {"username": "system:serviceaccount:nametap:nametap-agent", "uid": "u", "groups": [], "extra": said}
+                self.answer(201, dict(review, status={"authenticated": True, "user": user, "audiences": review["spec"]["audiences"]}))
 
             def do_GET(self):
                 url = urllib.parse.urlsplit(self.path)

@@ -84,6 +84,25 @@ static void on_hour(void *ctx)
 		nt_log_info("%llu rows were older than the retention", (unsigned long long)rows);
 }
 
+/* Agents find a controller that was away within the time after which they count as silent. */
+static void on_minute(void *ctx)
+{
+	struct nt_clock clock = nt_clock_system();
+	struct controller *c = ctx;
+	struct nt_err err = { 0 };
+	uint64_t nodes = 0;
+
+	if (nt_clock_boot(&clock) - c->started_ns < NT_BATCH_SILENT_US * NT_NS_PER_US)
+		return;
+	if (nt_store_note_silent(c->parts.store,
+				 nt_clock_real(&clock) / NT_NS_PER_US - NT_BATCH_SILENT_US, &nodes,
+				 &err) < 0)
+		nt_log_error("silent nodes count as tapped for another minute: %s", err.msg);
+	else if (nodes)
+		nt_log_info("%llu nodes have fallen silent: their pods count as untapped",
+			    (unsigned long long)nodes);
+}
+
 static void on_second(void *ctx)
 {
 	struct nt_clock clock = nt_clock_system();
@@ -128,6 +147,7 @@ static int start(struct controller *c, struct nt_err *err)
 	config.ingest = c->parts.ingest;
 	r = nt_http_start(&config, &c->http, err);
 	if (r == 0 && (!nt_loop_timer_new(c->loop, 3600 * NT_NS_PER_S, on_hour, c, err) ||
+		       !nt_loop_timer_new(c->loop, 60 * NT_NS_PER_S, on_minute, c, err) ||
 		       !nt_loop_timer_new(c->loop, NT_NS_PER_S, on_second, c, err)))
 		r = -err->code;
 	return r;

@@ -14,9 +14,8 @@
 #include "lib/base/finding.h"
 #include "lib/base/parse.h"
 #include "lib/record/advice.h"
+#include "lib/record/batch.h"
 
-/* An agent sends something each half a minute, also when it has nothing to tell. */
-#define SILENT_US (120 * 1000000LL)
 #define CLOCK_OFF_US 500000
 /* So long after its last batch a node may be one that left the cluster. */
 #define REMOVED_US (24 * 3600 * 1000000LL)
@@ -278,7 +277,7 @@ static void look_at_node(struct doctor *d, const json_t *node)
 		return;
 	}
 	(void)label("node", nt_text_at(node, "node"), what);
-	if (silent_us > SILENT_US)
+	if (silent_us > NT_BATCH_SILENT_US)
 		nt_findings_add(
 			&d->f, NT_LEVEL_FAIL, what, node_doctor,
 			"its agent has sent nothing for %s: ended, stuck, or it does not reach the "

@@ -14,7 +14,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 7
+#define NT_SQLITE_LAYOUT 8
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -45,12 +45,21 @@ enum nt_sqlite_write {
 	NT_WRITE_REDECIDE = 18,
 	NT_WRITE_EXPIRE_FOLDED = 19,
 	NT_WRITE_EXPIRE_ADDRESSES = 20,
-	NT_WRITE_MAX = 21,
+	NT_WRITE_ADDRESS_END = 21,
+	NT_WRITE_ADDRESSES_OPEN = 22, /* of a node */
+	NT_WRITE_SILENT = 23, /* one more node of which nothing came for long */
+	NT_WRITE_HEARD = 24,
+	NT_WRITE_MAX = 25,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
  * it. The other values are those of enum nt_record_type. */
 #define NT_SQLITE_FOLDED 2
+/* addresses.until_us of an address that is there; INT64_MAX, as SQL has to have it. */
+#define NT_SQLITE_FOREVER 9223372036854775807
+/* Nodes' clocks that differ by less are not told as wrong (controller/ingest/nodes.h), so a server
+ * may have seen a lookup so long before its client was tapped. */
+#define NT_SQLITE_SLACK_US 500000
 
 struct nt_store {
 	char *path; /* of the database file */
@@ -126,14 +135,15 @@ int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
 		  struct nt_err *err) NT_MUSTCHECK;
 
 /* The ledger of tapped addresses (sqlite_ends.c); all within the append's transaction. They decide
- * again about the rows that a change concerns: of an endpoint, a further address of one, the end of
- * one. */
+ * again about the rows that a change concerns: of an endpoint, a further address of one, a gap of
+ * one (the rows that began after from_us), a node that had been silent. */
 int nt_sqlite_ends_endpoint(struct nt_store *s, struct nt_slice node,
 			    const struct nt_batch_endpoint *e, struct nt_err *err) NT_MUSTCHECK;
 int nt_sqlite_ends_address(struct nt_store *s, struct nt_slice node,
 			   const struct nt_batch_address *a, struct nt_err *err) NT_MUSTCHECK;
-int nt_sqlite_ends_closed(struct nt_store *s, struct nt_slice node, uint64_t ep_id,
-			  int64_t until_us, struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_ends_decide(struct nt_store *s, struct nt_slice node, uint64_t ep_id, int64_t from_us,
+			  struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_ends_heard(struct nt_store *s, struct nt_slice node, struct nt_err *err) NT_MUSTCHECK;
 /* Is it of a server's side, of a client that was tapped at that time? */
 int nt_sqlite_ends_is_folded(struct nt_store *s, const struct nt_record *rec, bool *ret_folded,
 			     struct nt_err *err) NT_MUSTCHECK;

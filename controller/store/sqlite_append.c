@@ -10,10 +10,24 @@
 #include "lib/record/codec.h"
 #include "lib/record/columns.h"
 
-/* An endpoint of that address was attached at some time between start and end. */
-#define IS_TAPPED(ip, start, end)                                                      \
-	"EXISTS (SELECT 1 FROM addresses a WHERE a.ip = " ip " AND a.since_us <= " end \
-	" AND (a.until_us = 0 OR a.until_us >= " start "))"
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x)
+#define SLACK TEXT_OF(NT_SQLITE_SLACK_US)
+#define FOREVER TEXT_OF(NT_SQLITE_FOREVER)
+
+/* Was somebody of that address tapped when a lookup began? Attached by then and not ended; of a
+ * node that has not fallen silent before; and not in a gap that is sure. The index gives those that
+ * ended later, the soonest first: few of the thousands that may have had the address one after the
+ * other.
+ */
+#define IS_TAPPED(ip, start)                                                                   \
+	"EXISTS (SELECT 1 FROM addresses a INDEXED BY addresses_until WHERE a.ip = " ip        \
+	" AND a.until_us >= " start " AND a.since_us <= " start " + " SLACK                    \
+	" AND NOT (a.until_us = " FOREVER " AND EXISTS (SELECT 1 FROM silent n"                \
+	" WHERE n.node = a.node AND n.since_us < " start "))"                                  \
+	" AND (SELECT g.sure_us <= " start " AND (g.to_us = 0 OR g.to_us > " start " + " SLACK \
+	") FROM gaps g WHERE g.node = a.node AND g.ep_id = a.ep_id AND g.from_us <= " start    \
+	" ORDER BY g.from_us DESC LIMIT 1) IS NOT TRUE)"
 
 static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
@@ -52,29 +66,39 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		" THEN excluded.seq > endpoints.seq"
 		" ELSE excluded.created_us >= endpoints.created_us END",
 	/* One that ended stays ended, also when the batch that only knew its beginning comes later.
-	 */
-	[NT_WRITE_GAP] = "INSERT INTO gaps (node, ep_id, from_us, to_us, reason)"
-			 " VALUES (?1, ?2, ?3, ?4, ?5)"
+	 * Sure from the batch on that tells of a tap that is missing still. */
+	[NT_WRITE_GAP] = "INSERT INTO gaps (node, ep_id, from_us, to_us, reason, sure_us)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ?6 FROM endpoints e"
+			 " WHERE e.node = ?1 AND e.ep_id = ?2 AND e.state = ?7 AND e.hook = ?8"
+			 " AND ?4 = 0))"
 			 " ON CONFLICT (node, ep_id, from_us) DO UPDATE SET"
-			 " to_us = max(to_us, excluded.to_us), reason = excluded.reason",
+			 " to_us = max(to_us, excluded.to_us), reason = excluded.reason,"
+			 " sure_us = ifnull(sure_us, excluded.sure_us)",
 	[NT_WRITE_EXPIRE_GAPS] =
 		"DELETE FROM gaps WHERE (to_us <> 0 AND to_us < ?1) OR NOT EXISTS (SELECT 1"
 		" FROM endpoints e WHERE e.node = gaps.node AND e.ep_id = gaps.ep_id)",
-	/* What ended stays ended, whichever batch comes last. */
-	[NT_WRITE_ADDRESS] = "INSERT INTO addresses (ip, node, ep_id, since_us, until_us)"
-			     " VALUES (?1, ?2, ?3, ?4, ?5)"
-			     " ON CONFLICT (ip, node, ep_id, since_us) DO UPDATE SET"
-			     " until_us = excluded.until_us WHERE excluded.until_us > until_us",
+	[NT_WRITE_ADDRESS] = "INSERT OR IGNORE INTO addresses (ip, node, ep_id, since_us, until_us)"
+			     " VALUES (?1, ?2, ?3, ?4, ?5)",
+	[NT_WRITE_ADDRESS_END] = "UPDATE addresses SET until_us = ?4 WHERE ip = ?1 AND node = ?2"
+				 " AND ep_id = ?3 AND since_us <= ?4 AND until_us = " FOREVER,
 	[NT_WRITE_ADDRESSES_OF] = "SELECT DISTINCT ip FROM addresses INDEXED BY addresses_endpoint"
 				  " WHERE node = ?1 AND ep_id = ?2",
+	[NT_WRITE_ADDRESSES_OPEN] =
+		"SELECT DISTINCT ip FROM addresses INDEXED BY addresses_endpoint"
+		" WHERE node = ?1 AND until_us = " FOREVER,
 	[NT_WRITE_ADDRESSES_CLOSE] =
 		"UPDATE addresses INDEXED BY addresses_endpoint SET until_us = ?3"
-		" WHERE node = ?1 AND ep_id = ?2 AND until_us = 0",
-	[NT_WRITE_IS_TAPPED] = "SELECT 1 WHERE " IS_TAPPED("?1", "?2", "?3"),
+		" WHERE node = ?1 AND ep_id = ?2 AND until_us = " FOREVER,
+	[NT_WRITE_SILENT] = "INSERT INTO silent (node, since_us)"
+			    " SELECT node, max(last_seen_us) AS last FROM spools"
+			    " WHERE node NOT IN (SELECT node FROM silent)"
+			    " GROUP BY node HAVING last < ?1 LIMIT 1 RETURNING node, since_us",
+	[NT_WRITE_HEARD] = "DELETE FROM silent WHERE node = ?1 RETURNING node, since_us",
+	[NT_WRITE_IS_TAPPED] = "SELECT 1 WHERE " IS_TAPPED("?1", "?2"),
 	[NT_WRITE_REDECIDE] =
 		"UPDATE rows INDEXED BY rows_server SET nt_type = 2 - nt_type"
 		" WHERE nt_side = 1 AND client_ip = ?1 AND nt_start >= ?2 AND nt_type <> 1"
-		" AND (nt_type = 2) <> " IS_TAPPED("client_ip", "nt_start", "end_time"),
+		" AND (nt_type = 2) <> " IS_TAPPED("client_ip", "nt_start"),
 	[NT_WRITE_EXPIRE_FOLDED] =
 		"DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
 		" INDEXED BY rows_folded WHERE nt_type = 2 AND nt_start < ?1 LIMIT ?2)",
@@ -90,8 +114,9 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_EXPIRE] = "DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
 			    " INDEXED BY rows_start WHERE nt_start < ?1 ORDER BY nt_start"
 			    " LIMIT ?2)",
-	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE state <> ?1 AND"
-				      " max(since_us, until_us, created_us) < ?2",
+	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE (state <> ?1 AND"
+				      " max(since_us, until_us, created_us) < ?2)"
+				      " OR node IN (SELECT node FROM silent WHERE since_us < ?2)",
 	[NT_WRITE_EVENT_NEW] =
 		"INSERT INTO events (rule, grp, summary, query, metric, condition, severity,"
 		" threshold, value, peak, first_seen_us, last_seen_us, from_us, resolved_us)"
@@ -344,8 +369,13 @@ static int upsert_gap(struct nt_store *s, const struct nt_batch *b, const struct
 	(void)sqlite3_bind_int64(stmt, 3, gap->from_us);
 	(void)sqlite3_bind_int64(stmt, 4, gap->to_us);
 	nt_sqlite_bind_text(stmt, 5, gap->reason);
+	(void)sqlite3_bind_int64(stmt, 6, b->created_us);
+	(void)sqlite3_bind_int64(stmt, 7, NT_ENDPOINT_TAPPED);
+	(void)sqlite3_bind_int64(stmt, 8, NT_ENDPOINT_HOOK_NONE);
 	r = nt_sqlite_run(s, stmt, "write a gap", err);
 	(void)sqlite3_clear_bindings(stmt);
+	if (r == 0)
+		r = nt_sqlite_ends_decide(s, b->node, gap->ep_id, gap->to_us ?: b->created_us, err);
 	return r;
 }
 
@@ -373,6 +403,7 @@ static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now
 	if (r < 0 || !*ret_new)
 		return r;
 	/* Who is tapped goes before the rows, which are decided by it. */
+	r = nt_sqlite_ends_heard(s, b->node, err);
 	for (size_t i = 0; i < b->endpoints_len && r == 0; i++)
 		r = upsert_endpoint(s, b, &b->endpoints[i], err);
 	for (size_t i = 0; i < b->addresses_len && r == 0; i++)

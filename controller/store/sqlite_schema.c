@@ -114,9 +114,18 @@ static const char layout_7[] =
 	"CREATE INDEX rows_server ON rows (client_ip, nt_start) WHERE nt_side = 1;"
 	"CREATE INDEX rows_folded ON rows (nt_start) WHERE nt_type = 2;";
 
+/* An address that is there has an end that never comes, so that one search finds it; nodes of which
+ * nothing comes any more, since when; and from when on it is sure that a tap is missing. */
+static const char layout_8[] =
+	"UPDATE addresses SET until_us = 9223372036854775807 WHERE until_us = 0;"
+	"CREATE INDEX addresses_until ON addresses (ip, until_us, since_us);"
+	"CREATE TABLE silent (node TEXT NOT NULL PRIMARY KEY, since_us INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"ALTER TABLE gaps ADD COLUMN sure_us INTEGER;";
+
 /* What each layout adds to the one before; [0] is made by create(). */
 static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3, layout_4,
-							  layout_5, layout_6, layout_7 };
+							  layout_5, layout_6, layout_7, layout_8 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

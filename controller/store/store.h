@@ -43,6 +43,11 @@ void nt_store_close(struct nt_store *s);
 int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
 		    enum nt_store_outcome *ret_outcome, struct nt_err *err) NT_MUSTCHECK;
 struct nt_store_stats nt_store_stats(struct nt_store *s);
+/* Nodes whose last batch came before before_us (CLOCK_REALTIME) count as untapped from that moment
+ * on, until a new batch of theirs comes. How many more there are. For who has been there to take
+ * batches since before_us. */
+int nt_store_note_silent(struct nt_store *s, int64_t before_us, uint64_t *ret_nodes,
+			 struct nt_err *err) NT_MUSTCHECK;
 /* Removes rows older than before_us and their batches' ledger entries are kept. */
 int nt_store_expire(struct nt_store *s, int64_t before_us, uint64_t *ret_rows,
 		    struct nt_err *err) NT_MUSTCHECK;

@@ -15,6 +15,10 @@
 /* A batch above this is refused by both sides: it bounds the controller's memory per upload. */
 #define NT_BATCH_BYTES_MAX (64u << 20)
 
+/* An agent sends a batch each half a minute, also when it has nothing to tell; one of which nothing
+ * has come for so long is silent. */
+#define NT_BATCH_SILENT_US (120 * 1000000LL)
+
 /* Header of an upload: the sender's CLOCK_REALTIME in us since 1970 when it began to send. */
 #define NT_CLOCK_HEADER "Nametap-Clock"
 

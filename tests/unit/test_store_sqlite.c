@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the SQLite store does for an answer, in steps of its virtual machine: these do not depend on
+ * the machine, and rise with what is looked at.
+ */
+#include "controller/store/sqlite.h"
+#include "tests/unit/store_fixture.h"
+
+#define S 1000000LL
+#define LATER_OWNERS 2400
+
+static int steps_of(enum nt_sqlite_write which)
+{
+	sqlite3_stmt *stmt;
+
+	ck_assert_int_eq(nt_sqlite_write(store, which, &stmt, &err), 0);
+	return sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+}
+
+/* An address that so many pods had, one after the other, ten seconds each. */
+static void have_owners(size_t len)
+{
+	static struct nt_batch_endpoint owners[LATER_OWNERS];
+	struct nt_batch batch = store_batch("client", 1, NULL, 0);
+	struct nt_record r = store_record(1, T0_US, "a.test");
+
+	for (size_t i = 0; i < len; i++)
+		owners[i] = (struct nt_batch_endpoint){
+			.ep_id = i + 1,
+			.state = i + 1 < len ? NT_ENDPOINT_GONE : NT_ENDPOINT_TAPPED,
+			.ips = { r.client_ip },
+			.ips_len = 1,
+			.since_us = T0_US + (int64_t)i * 10 * S,
+			.until_us = i + 1 < len ? T0_US + (int64_t)i * 10 * S + 9 * S : 0,
+		};
+	batch.endpoints = owners;
+	batch.endpoints_len = len;
+	append(&batch, NT_STORE_APPENDED);
+}
+
+/* The row of a server's side, of its client there. */
+static bool serve(uint64_t seq, int64_t at_us)
+{
+	struct nt_record r = store_record(seq, at_us, "a.test");
+	struct nt_batch batch = store_batch("server", seq, &r, 1);
+	bool folded = false;
+
+	r.side = NT_SIDE_SERVER;
+	batch.ret_folded = &folded;
+	append(&batch, NT_STORE_APPENDED);
+	return folded;
+}
+
+START_TEST(former_owners_of_an_address_cost_nothing)
+{
+	const int64_t last_us = T0_US + (LATER_OWNERS - 1) * 10 * S;
+	int alone, at_end, at_begin, of_nobody;
+
+	have_owners(1);
+	ck_assert(serve(1, T0_US + S));
+	alone = steps_of(NT_WRITE_IS_TAPPED);
+	close_store();
+	store_mkdir(folder);
+	open_store();
+	have_owners(LATER_OWNERS);
+	ck_assert(serve(1, last_us + S));
+	at_end = steps_of(NT_WRITE_IS_TAPPED);
+	ck_assert(serve(2, T0_US + S));
+	at_begin = steps_of(NT_WRITE_IS_TAPPED);
+	ck_assert(!serve(3, last_us - S / 2 - 1));
+	of_nobody = steps_of(NT_WRITE_IS_TAPPED);
+	ck_assert_int_le(at_end, alone + 5);
+	ck_assert_int_le(at_begin, alone + 5);
+	ck_assert_int_le(of_nobody, 2 * alone);
+}
+END_TEST
+
+/* Who lived for long, and served for long, is not looked at from the beginning when he ends. */
+START_TEST(an_end_looks_at_what_comes_after_it)
+{
+	struct nt_batch_endpoint e = { .ep_id = 1, .state = NT_ENDPOINT_TAPPED, .ips_len = 1 };
+	struct nt_record rows[500];
+	struct nt_batch batch = store_batch("server", 1, rows, 500);
+	int few;
+
+	for (size_t i = 0; i < 500; i++) {
+		rows[i] = store_record(i + 1, T0_US + (int64_t)i * S, "a.test");
+		rows[i].side = NT_SIDE_SERVER;
+	}
+	append(&batch, NT_STORE_APPENDED);
+	e.ips[0] = rows[0].client_ip;
+	e.since_us = T0_US;
+	batch = store_batch("client", 1, NULL, 0);
+	batch.endpoints = &e;
+	batch.endpoints_len = 1;
+	append(&batch, NT_STORE_APPENDED);
+	few = steps_of(NT_WRITE_REDECIDE) / 10;
+	e.state = NT_ENDPOINT_GONE;
+	e.until_us = T0_US + 499 * S;
+	batch.seq++;
+	append(&batch, NT_STORE_APPENDED);
+	ck_assert_int_lt(steps_of(NT_WRITE_REDECIDE), few);
+}
+END_TEST
+
+/* A file of the layout before: what was there is there still, and ends as the others do. */
+START_TEST(a_ledger_of_layout_7_goes_on)
+{
+	have_owners(1);
+	ck_assert_int_eq(nt_sqlite_exec(store->db, store->path,
+					"UPDATE addresses SET until_us = 0;"
+					"DROP INDEX addresses_until; DROP TABLE silent;"
+					"ALTER TABLE gaps DROP COLUMN sure_us;"
+					"PRAGMA user_version = 7",
+					&err),
+			 0);
+	close_store();
+	open_store();
+	ck_assert(serve(1, T0_US + 60 * S));
+	ck_assert(!serve(2, T0_US - S));
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("sqlite");
+
+	tcase_add_test(tc, former_owners_of_an_address_cost_nothing);
+	tcase_add_test(tc, an_end_looks_at_what_comes_after_it);
+	tcase_add_test(tc, a_ledger_of_layout_7_goes_on);
+	return store_run("store_sqlite", tc);
+}

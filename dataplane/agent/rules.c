@@ -22,6 +22,13 @@ struct nt_rules {
 	struct nt_rules_stats stats;
 };
 
+/* Whom it is decided about. */
+struct subject {
+	const struct nt_pod *pod;
+	const struct nt_object *object; /* NULL: not known, or no longer */
+	const struct nt_endpoint *in_force;
+};
+
 /* What one endpoint should have. */
 struct wanted {
 	uint32_t slots[NT_POLICY_SLOTS];
@@ -110,15 +117,33 @@ static const struct nt_object *object_of(const struct nt_rules *r, const struct 
 	return o && nt_object_has_uid(o, nt_slice_str(pod->uid)) ? o : NULL;
 }
 
-static bool selects(const struct nt_agent_policy *p, const struct nt_pod *pod,
-		    const struct nt_object *object, struct wanted *w)
+/* The policy, in whatever form, is in force for the pod. */
+static bool has_policy(const struct nt_rules *r, const struct nt_endpoint *in_force,
+		       const struct nt_agent_policy *p)
 {
-	if (!object && !nt_policy_selects_all(p->good)) {
-		w->unknown = true;
-		return false;
+	for (size_t i = 0; i < in_force->slots_len && i < NT_POLICY_SLOTS; i++) {
+		const struct nt_slotentry *e =
+			nt_slottable_find(&r->slots, in_force->slots[i] & ~(uint32_t)NT_SLOT_AUDIT);
+
+		if (e && strcmp(e->value.namespace_, p->namespace_) == 0 &&
+		    strcmp(e->value.name, p->name) == 0)
+			return true;
 	}
-	return nt_policy_selects(p->good, nt_slice_str(pod->namespace_),
-				 object ? object->labels : NULL, object ? object->labels_len : 0);
+	return false;
+}
+
+/* Pods that are deleted by force run on for a while without their object. Whoever may delete pods
+ * must not free them of their policies thereby. */
+static bool selects(const struct nt_rules *r, const struct nt_agent_policy *p,
+		    const struct subject *s, struct wanted *w)
+{
+	if (s->object)
+		return nt_policy_selects(p->good, nt_slice_str(s->pod->namespace_),
+					 s->object->labels, s->object->labels_len);
+	if (nt_policy_selects_all(p->good) || has_policy(r, s->in_force, p))
+		return true;
+	w->unknown = true;
+	return false;
 }
 
 static void want(struct wanted *w, uint32_t slot)
@@ -146,9 +171,11 @@ static void mark_kept(struct nt_rules *r)
 	}
 }
 
-static void want_kept(const struct nt_rules *r, const struct nt_pod *pod, enum nt_policy_mode mode,
-		      const struct nt_endpoint *in_force, struct wanted *w)
+static void want_kept(const struct nt_rules *r, const struct subject *s, enum nt_policy_mode mode,
+		      struct wanted *w)
 {
+	const struct nt_endpoint *in_force = s->in_force;
+
 	for (size_t i = 0; i < in_force->slots_len && i < NT_POLICY_SLOTS; i++) {
 		const struct nt_slotentry *e =
 			nt_slottable_find(&r->slots, in_force->slots[i] & ~(uint32_t)NT_SLOT_AUDIT);
@@ -160,7 +187,7 @@ static void want_kept(const struct nt_rules *r, const struct nt_pod *pod, enum n
 	for (size_t i = 0; i < r->slots.len; i++) {
 		const struct nt_slotentry *e = &r->slots.entries[i];
 
-		if (e->kept && !e->removed && strcmp(e->value.namespace_, pod->namespace_) == 0)
+		if (e->kept && !e->removed && strcmp(e->value.namespace_, s->pod->namespace_) == 0)
 			w->unknown = true;
 	}
 }
@@ -171,19 +198,17 @@ static void load_policies(struct nt_rules *r)
 	mark_kept(r); /* problems come and go without a change of the objects */
 }
 
-static int want_mode(struct nt_rules *r, const struct nt_pod *pod, enum nt_policy_mode mode,
-		     const struct nt_endpoint *in_force, struct wanted *w, struct nt_err *err)
+static int want_mode(struct nt_rules *r, const struct subject *s, enum nt_policy_mode mode,
+		     struct wanted *w, struct nt_err *err)
 {
-	const struct nt_object *object = object_of(r, pod);
-
 	for (size_t i = 0; i < r->policies.len; i++) {
 		struct nt_agent_policy *p = r->policies.items[i];
 		uint32_t slot;
 		int e;
 
-		if (strcmp(p->namespace_, pod->namespace_) != 0)
+		if (strcmp(p->namespace_, s->pod->namespace_) != 0)
 			continue;
-		if (!p->good || nt_policy_mode(p->good) != mode || !selects(p, pod, object, w))
+		if (!p->good || nt_policy_mode(p->good) != mode || !selects(r, p, s, w))
 			continue;
 		if (w->selected >= NT_POLICY_SLOTS) {
 			w->selected++;
@@ -194,17 +219,18 @@ static int want_mode(struct nt_rules *r, const struct nt_pod *pod, enum nt_polic
 			return e;
 		want(w, mode == NT_POLICY_AUDIT ? slot | NT_SLOT_AUDIT : slot);
 	}
-	want_kept(r, pod, mode, in_force, w);
+	want_kept(r, s, mode, w);
 	return 0;
 }
 
 static int decide(struct nt_rules *r, const struct nt_pod *pod, const struct nt_endpoint *in_force,
 		  struct wanted *w, struct nt_err *err)
 {
-	int e = want_mode(r, pod, NT_POLICY_ENFORCE, in_force, w, err);
+	const struct subject s = { pod, object_of(r, pod), in_force };
+	int e = want_mode(r, &s, NT_POLICY_ENFORCE, w, err);
 
 	if (e == 0)
-		e = want_mode(r, pod, NT_POLICY_AUDIT, in_force, w, err);
+		e = want_mode(r, &s, NT_POLICY_AUDIT, w, err);
 	if (e == 0 && w->len)
 		set_scope(r, pod, &w->scope);
 	return e;

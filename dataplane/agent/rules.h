@@ -5,8 +5,10 @@
  * compared with what it should have, and written only where it differs, so that a restart changes
  * nothing. Nothing is removed at the end: rules stay in force without an agent. Not thread-safe.
  *
- * A pod whose Pod object is not known gets the policies that take every pod of its namespace. Of
- * more than NT_POLICY_SLOTS policies the Enforce ones come first, then by name.
+ * A pod whose Pod object is not known gets the policies that take every pod of its namespace, and
+ * keeps those that it has (in their newest form) until they are gone: its object may be deleted
+ * while its containers still run. Of more than NT_POLICY_SLOTS policies the Enforce ones come
+ * first, then by name.
  */
 #pragma once
 

@@ -368,6 +368,42 @@ START_TEST(without_a_pod_object)
 }
 END_TEST
 
+/* Deleted by force, or replaced by a successor of its name, while its containers run: policies that
+ * selected it by labels left it at the next look. What is said of the policy still counts. */
+START_TEST(object_gone_while_it_runs)
+{
+	pod_object("web", "u-web", "{app: web}");
+	policy("p", "{matchLabels: {app: web}}", "Enforce", "'example.com'");
+	policy("q", "{matchLabels: {app: web}}", "Audit", "'example.com'");
+	policy("r", "{matchLabels: {app: api}}", "Enforce", "'example.com'");
+	ck_assert(nt_rules_poll(rules));
+	ck_assert_str_eq(in_force(0), "p q?");
+	kernel.writes = 0;
+	drop("pod-web.yaml");
+	ck_assert(nt_rules_poll(rules));
+	pass(5000);
+	nt_rules_free(rules); /* also for an agent that never saw the object */
+	start();
+	pass(5000);
+	ck_assert_str_eq(in_force(0), "p q?");
+	ck_assert_uint_eq(kernel.writes + kernel.removes, 0);
+	policy("p", "{matchLabels: {app: web}}", "Enforce", "'example.org'");
+	policy("q", "{matchLabels: {app: web}}", "Enforce", "'example.com'");
+	ck_assert(nt_rules_poll(rules)); /* in their newest form */
+	ck_assert_str_eq(in_force(0), "p q");
+	ck_assert_uint_eq(kernel.publishes, 4);
+	pod_object("web", "u-successor", "{app: other}");
+	ck_assert(nt_rules_poll(rules));
+	ck_assert_str_eq(in_force(0), "p q");
+	drop("p.yaml");
+	ck_assert(nt_rules_poll(rules));
+	ck_assert_str_eq(in_force(0), "q");
+	pod_object("web", "u-web", "{app: other}"); /* it is the API's word again */
+	ck_assert(nt_rules_poll(rules));
+	ck_assert_str_eq(in_force(0), "");
+}
+END_TEST
+
 /* CNI has the hash of its configuration for a UID, its mirror pod another one and the hash in an
  * annotation (T18): policies with selectors did not reach it. */
 START_TEST(a_static_pod)
@@ -656,6 +692,7 @@ int main(void)
 	tcase_add_test(tc, by_labels);
 	tcase_add_test(tc, scope_is_what_the_node_has_too);
 	tcase_add_test(tc, without_a_pod_object);
+	tcase_add_test(tc, object_gone_while_it_runs);
 	tcase_add_test(tc, a_static_pod);
 	tcase_add_test(tc, change_and_removal);
 	tcase_add_test(tc, back_again);

@@ -128,7 +128,7 @@ static void look_at_addresses(struct nt_agent *a, int64_t now_us)
 {
 	struct nt_addr ips[NT_HOSTADDRS_MAX];
 	const struct nt_agent_pod *pod;
-	size_t at = 0, len;
+	size_t at = 0, len, left_out = a->hostaddrs.left_out;
 
 	if (!a->source.addresses ||
 	    (a->hostaddrs.ep_id && now_us - a->hostaddrs.looked_us < ADDRESSES_US &&
@@ -137,11 +137,17 @@ static void look_at_addresses(struct nt_agent *a, int64_t now_us)
 	while ((pod = nt_podtable_next(&a->pods, &at)))
 		if (is_host(pod))
 			break;
-	if (!pod)
+	if (!pod) { /* a former agent told some, and this one does not tap the host's network */
+		nt_hostaddrs_look(&a->hostaddrs, a->hostaddrs.ep_id, 0, ips, 0, now_us);
 		return;
+	}
 	len = a->source.addresses(a->source.ctx, ips, NT_ARRAY_LEN(ips));
 	nt_hostaddrs_look(&a->hostaddrs, pod->pod.ep_id,
 			  (int64_t)(pod->pod.attach_real_ns / NT_NS_PER_US), ips, len, now_us);
+	if (a->hostaddrs.left_out && !left_out)
+		nt_log_warn("the host's network has %zu addresses, of which %d are told: what a "
+			    "DNS server's pod hears from another one of them is a row, too",
+			    len, NT_HOSTADDRS_MAX);
 }
 
 static int settle(struct nt_agent *a, int64_t now_us, struct nt_err *err)

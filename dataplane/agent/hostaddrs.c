@@ -6,12 +6,18 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+/* Of kube-proxy in its mode ipvs, and of kube-router; the names are fixed in both. */
+static bool is_of_services(const char *link)
+{
+	return strcmp(link, "kube-ipvs0") == 0 || strcmp(link, "kube-dummy-if") == 0;
+}
+
 static bool address_of(const struct ifaddrs *i, struct nt_addr *ret)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)i->ifa_addr;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)i->ifa_addr;
 
-	if (!i->ifa_addr || (i->ifa_flags & IFF_LOOPBACK))
+	if (!i->ifa_addr || (i->ifa_flags & IFF_LOOPBACK) || is_of_services(i->ifa_name))
 		return false;
 	if (i->ifa_addr->sa_family == AF_INET)
 		*ret = nt_addr_from(4, (const uint8_t *)&v4->sin_addr);
@@ -33,13 +39,18 @@ static bool has(const struct nt_addr *ips, size_t len, const struct nt_addr *ip)
 size_t nt_hostaddrs_read(struct nt_addr *ret_ips, size_t cap)
 {
 	struct ifaddrs *all = NULL;
+	struct nt_addr ip;
 	size_t len = 0;
 
 	if (getifaddrs(&all) == -1)
 		return 0;
-	for (const struct ifaddrs *i = all; i && len < cap; i = i->ifa_next)
-		if (address_of(i, &ret_ips[len]) && !has(ret_ips, len, &ret_ips[len]))
-			len++;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		if (!address_of(i, &ip) || has(ret_ips, len < cap ? len : cap, &ip))
+			continue;
+		if (len < cap)
+			ret_ips[len] = ip;
+		len++;
+	}
 	freeifaddrs(all);
 	return len;
 }
@@ -75,11 +86,13 @@ void nt_hostaddrs_look(struct nt_hostaddrs *h, uint64_t ep_id, int64_t since_us,
 {
 	bool first = h->ep_id != ep_id;
 
+	h->left_out = len > NT_HOSTADDRS_MAX ? len - NT_HOSTADDRS_MAX : 0;
+	len -= h->left_out;
 	if (first)
 		nt_buf_reset(&h->known);
 	else
 		drop_gone(h, ips, len, now_us);
-	for (size_t i = 0; i < len && i < NT_HOSTADDRS_MAX; i++) {
+	for (size_t i = 0; i < len; i++) {
 		const struct nt_batch_address a = { .ep_id = ep_id,
 						    .ip = ips[i],
 						    .since_us = first ? since_us : h->looked_us };
@@ -92,6 +105,19 @@ void nt_hostaddrs_look(struct nt_hostaddrs *h, uint64_t ep_id, int64_t since_us,
 	h->ep_id = ep_id;
 	h->looked_us = now_us;
 	if (!nt_buf_ok(&h->known) || !nt_buf_ok(&h->news)) /* all of it again */
+		nt_hostaddrs_done(h);
+}
+
+void nt_hostaddrs_restore(struct nt_hostaddrs *h, uint64_t ep_id, int64_t looked_us,
+			  const struct nt_batch_address *known, size_t len)
+{
+	if (len > NT_HOSTADDRS_MAX)
+		len = NT_HOSTADDRS_MAX;
+	nt_buf_add(&h->known, known, len * sizeof(*known));
+	nt_buf_add(&h->news, known, len * sizeof(*known));
+	h->ep_id = ep_id;
+	h->looked_us = looked_us;
+	if (!nt_buf_ok(&h->known) || !nt_buf_ok(&h->news)) /* a first look then */
 		nt_hostaddrs_done(h);
 }
 

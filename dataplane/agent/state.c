@@ -11,7 +11,9 @@
 /* Octets of half-read messages in a spool file; of what is above, the segments are counted. */
 #define STREAM_BYTES_MAX ((size_t)1 << 20)
 
-static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '1' };
+/* Its last octet is the version: 2 has the host's addresses, 1 is read as well. */
+static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '2' };
+#define VERSION_AT (sizeof(magic) - 1)
 
 /* Sizes of the parts tell whether the binary that reads has the layout of the one that wrote. */
 struct state_head {
@@ -23,7 +25,12 @@ struct state_head {
 	int64_t sample_boot_ns, sample_offset_ns; /* of the wall clock */
 	uint64_t tallies_len, pods_len, keys_len, marked_len, queries_len, identities_len;
 	uint64_t streams_len; /* octets */
+	/* From version 2 on. */
+	uint64_t host_ep_id, addresses_len;
+	int64_t addresses_looked_us;
+	uint64_t address_size;
 };
+#define HEAD_1_LEN offsetof(struct state_head, host_ep_id)
 
 /* Queries are written without the octets behind their names, which are most of them: query_size is
  * that of an octet then. Before and behind these: */
@@ -120,6 +127,10 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 		.short_query_size = sizeof(struct nt_pair_query),
 		.identity_size = sizeof(struct nt_pod),
 		.tally_size = sizeof(struct nt_state_tally),
+		.host_ep_id = a->hostaddrs.ep_id,
+		.addresses_len = count_of(&a->hostaddrs.known, sizeof(struct nt_batch_address)),
+		.addresses_looked_us = a->hostaddrs.looked_us,
+		.address_size = sizeof(struct nt_batch_address),
 		.created_boot_ns = a->source.meta.created_boot_ns,
 		.sample_boot_ns = nt_timebase_last(&a->timebase).until_boot_ns,
 		.sample_offset_ns = nt_timebase_last(&a->timebase).real_minus_boot_ns,
@@ -146,6 +157,7 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	nt_buf_add(out, s.parts.marked.p, s.parts.marked.len);
 	nt_buf_add(out, s.parts.queries.p, s.parts.queries.len);
 	nt_buf_add(out, s.parts.identities.p, s.parts.identities.len);
+	nt_buf_add(out, a->hostaddrs.known.p, a->hostaddrs.known.len);
 	nt_buf_add(out, s.parts.streams.p, s.parts.streams.len);
 	if (!nt_buf_ok(&s.parts.tallies) || !nt_buf_ok(&s.parts.pods) ||
 	    !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries) ||
@@ -288,6 +300,20 @@ static void restore_queries(struct nt_agent *a, const struct reader *r, const st
 			lost_waiting(a, q.flow.owner, q.queries, q.flow.transport == IPPROTO_TCP);
 }
 
+/* As of the former agent's last batch. */
+static void restore_addresses(struct nt_agent *a, struct reader r, const struct state_head *h)
+{
+	struct nt_batch_address known[NT_HOSTADDRS_MAX];
+	size_t len = 0;
+
+	if (!h->host_ep_id || h->address_size != sizeof(known[0]))
+		return;
+	while (len < h->addresses_len && len < NT_HOSTADDRS_MAX &&
+	       take(&r, &known[len], sizeof(known[0])))
+		len++;
+	nt_hostaddrs_restore(&a->hostaddrs, h->host_ep_id, h->addresses_looked_us, known, len);
+}
+
 /* What was half read goes on; the segments of what cannot are stated as `agent_restart`. */
 static void restore_streams(struct nt_agent *a, struct nt_slice state, const struct state_head *h)
 {
@@ -320,36 +346,38 @@ static bool is_same_generation(const struct nt_agent *a, const struct state_head
 	       h->created_boot_ns == a->source.meta.created_boot_ns;
 }
 
-static bool head_is_sane(const struct state_head *h, size_t len)
+/* rest: octets behind the head. */
+static bool head_is_sane(const struct state_head *h, size_t rest)
 {
-	const uint64_t counts[] = { h->tallies_len, h->pods_len,       h->keys_len,   h->marked_len,
-				    h->queries_len, h->identities_len, h->streams_len };
-	const uint64_t sizes[] = { h->tally_size,
-				   h->pod_size,
-				   h->key_size,
-				   sizeof(uint64_t),
-				   h->query_size,
-				   h->identity_size,
-				   1 };
-	uint64_t sum = sizeof(*h);
+	const uint64_t parts[][2] = {
+		{ h->tallies_len, h->tally_size },     { h->pods_len, h->pod_size },
+		{ h->keys_len, h->key_size },	       { h->marked_len, sizeof(uint64_t) },
+		{ h->queries_len, h->query_size },     { h->identities_len, h->identity_size },
+		{ h->addresses_len, h->address_size }, { h->streams_len, 1 },
+	};
+	uint64_t sum = 0;
 
-	for (size_t i = 0; i < NT_ARRAY_LEN(counts); i++) {
+	for (size_t i = 0; i < NT_ARRAY_LEN(parts); i++) {
 		/* Neither the product nor the sum can overflow. */
-		if (counts[i] > len || sizes[i] > 65536 || sum > len)
+		if (parts[i][0] > rest || parts[i][1] > 65536 || sum > rest)
 			return false;
-		sum += counts[i] * sizes[i];
+		sum += parts[i][0] * parts[i][1];
 	}
-	return sum == len && memcmp(h->magic, magic, sizeof(magic)) == 0 &&
-	       h->pod_size == sizeof(struct saved_pod) &&
+	return sum == rest && h->pod_size == sizeof(struct saved_pod) &&
 	       h->key_size == sizeof(struct nt_account_saved) &&
 	       h->tally_size == sizeof(struct nt_state_tally);
 }
 
 static bool open_state(struct reader *r, struct state_head *h)
 {
-	size_t len = r->left.len;
-
-	return take(r, h, sizeof(*h)) && head_is_sane(h, len);
+	*h = (struct state_head){ 0 };
+	if (!take(r, h, HEAD_1_LEN) || memcmp(h->magic, magic, VERSION_AT) != 0)
+		return false;
+	if (h->magic[VERSION_AT] == magic[VERSION_AT])
+		(void)take(r, (char *)h + HEAD_1_LEN, sizeof(*h) - HEAD_1_LEN);
+	else if (h->magic[VERSION_AT] != '1')
+		return false;
+	return !r->bad && head_is_sane(h, r->left.len);
 }
 
 int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *err)
@@ -365,7 +393,7 @@ int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *e
 
 int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *err)
 {
-	struct reader r = { .left = state }, identities;
+	struct reader r = { .left = state }, identities, addresses;
 	struct state_head h;
 
 	if (!open_state(&r, &h))
@@ -379,6 +407,8 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 	identities = r;
 	skip(&identities, h.pods_len * h.pod_size + h.keys_len * h.key_size +
 				  h.marked_len * sizeof(uint64_t) + h.queries_len * h.query_size);
+	addresses = identities;
+	skip(&addresses, h.identities_len * h.identity_size);
 	if (h.identity_size == sizeof(struct nt_pod))
 		restore_identities(a, identities, &h);
 	restore_pods(a, &r, &h);
@@ -387,8 +417,10 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 	if (has_queries(&h))
 		restore_queries(a, &r, &h);
 	restore_streams(a, state, &h);
-	if (is_same_generation(a, &h))
+	if (is_same_generation(a, &h)) {
+		restore_addresses(a, addresses, &h);
 		return 0;
+	}
 	nt_log_info("the pins are not those of the last agent: a reboot or a new installation");
 	close_old(a);
 	a->timebase = (struct nt_timebase){ 0 }; /* another boot's clock */

@@ -2,8 +2,8 @@
 /*
  * What an agent must find again after it was killed: per key the numbers that the spool covers and
  * the losses stated, the queries that wait for a reply (their packets are covered, so they must
- * come out as rows), totals per pod. Part of every spool file, local to the node, written
- * and read by the same machine.
+ * come out as rows), totals per pod, the host's addresses. Part of every spool file, local to the
+ * node, written and read by the same machine.
  */
 #pragma once
 

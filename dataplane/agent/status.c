@@ -124,6 +124,16 @@ static void put_tables(struct nt_buf *out, const struct nt_agent *a)
 	    a->stats.write_failures);
 }
 
+static void put_host(struct nt_buf *out, const struct nt_hostaddrs *h)
+{
+	one(out, "nametap_agent_host_addresses", "Addresses of the host's network that are told",
+	    h->known.len / sizeof(struct nt_batch_address));
+	one(out, "nametap_agent_host_addresses_left_out",
+	    "Further ones, for which there is no room", h->left_out);
+	one(out, "nametap_agent_host_addresses_dropped_total",
+	    "Begins and ends of such addresses that no batch tells", h->dropped);
+}
+
 static void put_taps(struct nt_buf *out, struct nt_keeper *keeper)
 {
 	struct nt_keep_stats s = nt_keeper_stats(keeper);
@@ -267,6 +277,7 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 	put_packets(out, source->agent);
 	put_streams(out, source->agent);
 	put_tables(out, source->agent);
+	put_host(out, &source->agent->hostaddrs);
 	put_spool(out, source->agent);
 	if (source->cluster_domain_source)
 		put_domain(out, source->agent->config.cluster_domain,

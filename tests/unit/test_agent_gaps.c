@@ -168,6 +168,73 @@ START_TEST(address_of_a_refused_batch)
 }
 END_TEST
 
+static size_t one_address(void *ctx, struct nt_addr *ret_ips, size_t cap)
+{
+	(void)ctx, (void)cap;
+	ret_ips[0] = (struct nt_addr){ 4, { 10, 0, 0, 1 } };
+	return 1;
+}
+
+/* All addresses of the batches that wait, which are taken. */
+static void ship_addresses(struct nt_buf *out)
+{
+	uint64_t seq;
+
+	while ((seq = nt_spool_head(agent->spool))) {
+		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
+		_cleanup_buf_ struct nt_buf wire = { 0 };
+		struct nt_batch b;
+
+		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
+		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
+				 0);
+		nt_buf_add(out, b.addresses, b.addresses_len * sizeof(b.addresses[0]));
+		nt_agent_acknowledged(agent, seq);
+	}
+}
+
+/* Told by an agent that is killed then, and once more by its successor: with the same times. */
+START_TEST(address_over_a_restart)
+{
+	_cleanup_buf_ struct nt_buf told = { 0 };
+	const struct nt_batch_address *a;
+
+	ship();
+	kernel.pods[0].origin = NT_ORIGIN_NODE;
+	snprintf(kernel.pods[0].container_id, sizeof(kernel.pods[0].container_id), "node");
+	stop();
+	start();
+	agent->source.addresses = one_address;
+	pass(20000);
+	flush();
+	((struct nt_batch_address *)agent->hostaddrs.known.p)->since_us = 4242;
+	pass(31000);
+	agent->source.addresses = NULL;
+	ck_assert_int_eq(flush(), 1); /* its state is what a successor finds */
+	ship_addresses(&told);
+	nt_buf_reset(&told);
+	stop();
+	start();
+	agent->source.addresses = one_address;
+	pass(20000);
+	flush();
+	ship_addresses(&told);
+	a = (const struct nt_batch_address *)told.p;
+	ck_assert_uint_eq(told.len, sizeof(*a));
+	ck_assert_uint_eq(a->ep_id, kernel.pods[0].ep_id);
+	ck_assert_int_eq(a->since_us, 4242);
+	ck_assert_int_eq(a->until_us, 0);
+	detach(0); /* the host's network is not tapped any more */
+	pass(20000);
+	flush();
+	nt_buf_reset(&told);
+	ship_addresses(&told);
+	ck_assert_uint_eq(told.len, sizeof(*a));
+	ck_assert_int_eq(a->since_us, 4242);
+	ck_assert_int_gt(a->until_us, 4242);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("agent_gaps");
@@ -183,6 +250,7 @@ int main(void)
 	tcase_add_test(tc, gap_of_a_pod_that_is_gone);
 	tcase_add_test(tc, gap_of_a_refused_batch);
 	tcase_add_test(tc, address_of_a_refused_batch);
+	tcase_add_test(tc, address_over_a_restart);
 	suite_add_tcase(suite, tc);
 	if (!mkdtemp(base))
 		return 1;

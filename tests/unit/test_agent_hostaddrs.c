@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host network's addresses: what is told, and for which time. */
-#include "dataplane/agent/hostaddrs.h"
+#include "dataplane/agent/hostaddrs.c"
 
 #include <check.h>
 #include <stdlib.h>
@@ -81,6 +81,54 @@ START_TEST(what_is_told_again_is_bounded)
 }
 END_TEST
 
+/* A restarted agent told all of them anew, as if there since the taps were attached. */
+START_TEST(a_successor_goes_on)
+{
+	const struct nt_batch_address told[] = { { 7, a, 100, 0 }, { 7, b, 300, 0 } };
+
+	nt_hostaddrs_restore(&h, 7, 400, told, 2);
+	check_news("7 10.0.0.1 100-0;7 10.0.0.2 300-0;");
+	look(7, (struct nt_addr[]){ a, c }, 2, 500);
+	check_news("7 10.0.0.2 300-500;7 fd01:: 400-0;");
+}
+END_TEST
+
+START_TEST(a_successor_with_other_taps)
+{
+	nt_hostaddrs_restore(&h, 7, 400, &(struct nt_batch_address){ 7, b, 300, 0 }, 1);
+	look(8, &b, 1, 500);
+	check_news("8 10.0.0.2 100-0;");
+}
+END_TEST
+
+START_TEST(more_than_are_told)
+{
+	struct nt_addr ips[NT_HOSTADDRS_MAX] = { 0 };
+
+	for (size_t i = 0; i < NT_HOSTADDRS_MAX; i++)
+		ips[i] = (struct nt_addr){ 4, { 10, 1, (uint8_t)(i >> 8), (uint8_t)i } };
+	look(7, ips, NT_HOSTADDRS_MAX + 44, 200);
+	ck_assert_uint_eq(h.known.len / sizeof(struct nt_batch_address), NT_HOSTADDRS_MAX);
+	ck_assert_uint_eq(h.left_out, 44);
+	look(7, ips, 1, 300);
+	ck_assert_uint_eq(h.left_out, 0);
+}
+END_TEST
+
+/* In ipvs mode a link of kube-proxy's has every Service's address. */
+START_TEST(services_addresses_are_nobodys)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a600001) };
+	struct ifaddrs i = { .ifa_name = (char[]){ "kube-ipvs0" },
+			     .ifa_addr = (struct sockaddr *)&v4 };
+	struct nt_addr ip;
+
+	ck_assert(!address_of(&i, &ip));
+	i.ifa_name = (char[]){ "kube-ipvs1" };
+	ck_assert(address_of(&i, &ip));
+}
+END_TEST
+
 /* This machine has a loopback address at least, which must not be among them. */
 START_TEST(loopback_and_link_local_are_nobodys)
 {
@@ -114,6 +162,10 @@ int main(void)
 	tcase_add_test(tc, taps_of_another_endpoint);
 	tcase_add_test(tc, told_again_once_and_with_the_end);
 	tcase_add_test(tc, what_is_told_again_is_bounded);
+	tcase_add_test(tc, a_successor_goes_on);
+	tcase_add_test(tc, a_successor_with_other_taps);
+	tcase_add_test(tc, more_than_are_told);
+	tcase_add_test(tc, services_addresses_are_nobodys);
 	tcase_add_test(tc, loopback_and_link_local_are_nobodys);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -9,7 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
-#include "lib/objects/objects.h"
+#include "lib/objects/metrics.h"
 
 static bool stop_at_first(void *ctx, const struct nt_store_node *node)
 {
@@ -169,43 +169,10 @@ static void write_enrich_metrics(struct nt_api *api, struct nt_buf *out)
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
 }
 
-struct state_metric {
-	struct nt_buf *out;
-	const char *name;
-	uint64_t (*value)(const struct nt_objects_state *state);
-};
-
-static uint64_t count_of(const struct nt_objects_state *state)
-{
-	return state->count;
-}
-
-static uint64_t synced_of(const struct nt_objects_state *state)
-{
-	return state->synced;
-}
-
-static void write_state(void *ctx, const struct nt_objects_state *state)
-{
-	_cleanup_buf_ struct nt_buf label = { 0 };
-	const struct state_metric *m = ctx;
-
-	nt_metrics_label(&label, "kind", nt_slice_str(state->kind));
-	nt_metrics_sample(m->out, m->name, nt_buf_str(&label), m->value(state));
-}
-
 static void write_object_metrics(void *ctx, const struct nt_objects *objects)
 {
-	struct state_metric counts = { ctx, "nametap_controller_objects", count_of };
-	struct state_metric synced = { ctx, "nametap_controller_objects_synced", synced_of };
-
-	if (!objects)
-		return;
-	nt_metrics_head(ctx, counts.name, "Kubernetes objects that are known.", NT_METRIC_GAUGE);
-	nt_objects_states(objects, write_state, &counts);
-	nt_metrics_head(ctx, synced.name, "1: those are all of their kind, as of a moment ago.",
-			NT_METRIC_GAUGE);
-	nt_objects_states(objects, write_state, &synced);
+	if (objects)
+		nt_objects_metrics(objects, "nametap_controller", ctx);
 }
 
 static void write_store_metrics(struct nt_api *api, struct nt_buf *out)

@@ -342,6 +342,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	status.adopt = d->adopt;
 	status.keeper = d->keeper;
 	status.rules = nt_enforcer_rules(d->enforcer);
+	status.objects = nt_enforcer_objects(d->enforcer);
 	status.kube = d->kube;
 	status.watcher = d->watcher;
 	status.cluster_domain_source = o->cluster_domain_source;

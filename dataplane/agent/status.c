@@ -9,6 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/metrics.h"
 #include "lib/base/parse.h"
+#include "lib/objects/metrics.h"
 
 #define CONNECTIONS_MAX 16
 #define CONNECTION_SECONDS 5u
@@ -290,6 +291,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_taps(out, source->keeper);
 	if (source->rules)
 		put_rules(out, source->rules);
+	if (source->objects)
+		nt_objects_metrics(source->objects, "nametap_agent", out);
 	if (source->adopt)
 		put_adopt(out, source->adopt);
 	if (source->kube && nt_kubeaccess_events(source->kube))

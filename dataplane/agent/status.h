@@ -24,6 +24,7 @@ struct nt_status_source {
 	const struct nt_ring *ring;
 	const struct nt_export *export;
 	const struct nt_rules *rules;
+	const struct nt_objects *objects;
 	const struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
 	const struct nt_kubeaccess *kube;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/objects/metrics.h"
 #include "tests/unit/suite.h"
 
 static char folder[] = "/tmp/nt-objects-XXXXXX"; /* of all tests; made and removed by the parent */
@@ -660,6 +661,20 @@ START_TEST(test_states)
 }
 END_TEST
 
+START_TEST(test_metrics)
+{
+	_cleanup_buf_ struct nt_buf got = { 0 };
+
+	put("a.yaml", POD_X("b", "v") POD_X("a", "v"));
+	open_dir();
+	nt_objects_metrics(objects, "nametap_test", &got);
+	ck_assert_ptr_nonnull(strstr(got.p, "# TYPE nametap_test_objects gauge\n"
+					    "nametap_test_objects{kind=\"Pod\"} 2\n"));
+	ck_assert_ptr_nonnull(strstr(got.p, "nametap_test_objects_synced{kind=\"Pod\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(got.p, "# TYPE nametap_test_objects_lists_total counter\n"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("objects");
@@ -684,6 +699,7 @@ int main(void)
 	tcase_add_loop_test(t, test_addresses, 0, (int)NT_ARRAY_LEN(addresses));
 	tcase_add_test(t, test_listener);
 	tcase_add_test(t, test_states);
+	tcase_add_test(t, test_metrics);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

@@ -9,12 +9,15 @@
 #include "lib/base/log.h"
 #include "lib/http/bearer.h"
 #include "lib/http/multi.h"
+#include "lib/http/problem.h"
 
 #define PATH "/ingest/v1/batches"
 #define PAUSE_MIN_NS (200 * NT_NS_PER_MS)
 #define PAUSE_MAX_NS (5 * NT_NS_PER_S)
 /* Answers are one small JSON object. */
 #define ANSWER_BYTES_MAX 4096
+/* What one batch may be decoded to. */
+#define DECODE_BYTES_MAX ((size_t)512 << 20)
 
 struct nt_export {
 	struct nt_export_config config;
@@ -215,14 +218,60 @@ static void acknowledged(struct nt_export *e)
 	nt_agent_acknowledged(e->agent, e->seq);
 }
 
+/* "status 403: what the controller says". */
+static void explain_status(const struct nt_export *e, long status, char *why, size_t size)
+{
+	char detail[256];
+
+	nt_problem_detail(nt_slice_mem(e->answer.p, e->answer.len), detail, sizeof(detail));
+	snprintf(why, size, "status %ld%s%s", status, detail[0] ? ": " : "", detail);
+}
+
 static void refused(struct nt_export *e, long status)
 {
+	char why[300];
+
 	e->stats.refused++;
-	nt_log_error("controller: batch %llu is refused with status %ld (%.*s); it is set aside",
-		     (unsigned long long)e->seq, status, (int)e->answer.len,
-		     nt_buf_str(&e->answer));
+	explain_status(e, status, why, sizeof(why));
+	nt_log_error("controller: batch %llu is refused, %s; it is set aside",
+		     (unsigned long long)e->seq, why);
 	nt_spool_reject(e->agent->spool, e->seq);
 	e->pause_ns = 0;
+}
+
+/* Was it written when the node had another name? The name, in arena, else empty. */
+static struct nt_slice former_node(const struct nt_export *e, struct nt_arena *arena)
+{
+	struct nt_batch b;
+	struct nt_err err;
+
+	if (nt_batch_decode(nt_slice_mem(e->body.p, e->body.len), arena, &b, &err) < 0 ||
+	    nt_slice_eq(b.node, e->agent->node))
+		return (struct nt_slice){ 0 };
+	return b.node;
+}
+
+/* The controller takes a node's batches from that node's agent only. Those of a name that the node
+ * had before would be refused for ever, and everything behind them would wait. */
+static bool hold_former(struct nt_export *e, long status)
+{
+	_cleanup_arena_ struct nt_arena arena = NT_ARENA(DECODE_BYTES_MAX);
+	struct nt_slice node = former_node(e, &arena);
+	char why[300];
+
+	if (!node.len)
+		return false;
+	explain_status(e, status, why, sizeof(why));
+	if (!nt_spool_stats(e->agent->spool).held)
+		nt_log_error("controller: batch %llu is of node %.*s and is not taken from the "
+			     "agent of %.*s, %s; such batches stay in the spool for an agent with "
+			     "--node %.*s, until their room is needed: then their packets are "
+			     "stated as UNLOGGED",
+			     (unsigned long long)e->seq, NT_SLICE_ARG(node),
+			     NT_SLICE_ARG(e->agent->node), why, NT_SLICE_ARG(node));
+	nt_spool_hold(e->agent->spool, e->seq);
+	e->pause_ns = 0;
+	return true;
 }
 
 static const char *advice(CURLcode code)
@@ -240,18 +289,30 @@ static const char *advice(CURLcode code)
 	}
 }
 
+static const char *advice_for(long status)
+{
+	switch (status) {
+	case 400:
+		return "; it is older than this agent: the controller first";
+	case 401:
+		return "; are --token-file and its audience what the controller asks for?";
+	case 403:
+		return "; is the token of this agent's own pod, and --node that pod's node?";
+	default:
+		return "";
+	}
+}
+
 static void failed(struct nt_export *e, CURLcode code, long status)
 {
-	char why[CURL_ERROR_SIZE + 256];
+	char why[CURL_ERROR_SIZE + 256], said[300];
 
+	explain_status(e, status, said, sizeof(said));
 	if (code != CURLE_OK)
 		snprintf(why, sizeof(why), "%s%s",
 			 e->error[0] ? e->error : curl_easy_strerror(code), advice(code));
 	else
-		snprintf(why, sizeof(why), "status %ld%s", status,
-			 status == 401 || status == 403 ? ", the token is not accepted"
-			 : status == 400 ? ", it is older than this agent: the controller first"
-					 : "");
+		snprintf(why, sizeof(why), "%s%s", said, advice_for(status));
 	if (code == CURLE_PEER_FAILED_VERIFICATION && e->distrust_fn)
 		e->distrust_fn(e->distrust_ctx);
 	log_fault(e, code != CURLE_OK ? -(long)code - 1 : status, why);
@@ -274,6 +335,8 @@ static void finish(void *ctx, CURLcode code)
 		acknowledged(e);
 	else if (code == CURLE_OK && is_too_new(e, status))
 		failed(e, code, status);
+	else if (code == CURLE_OK && status == 403 && hold_former(e, status))
+		nt_log_debug("controller: batch %llu is held", (unsigned long long)e->seq);
 	else if (code == CURLE_OK && (status == 400 || status == 413 || status == 422))
 		refused(e, status);
 	else

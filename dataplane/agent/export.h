@@ -3,6 +3,7 @@
  * Ships the batches of the spool to the controller: POST {url}/ingest/v1/batches, one in flight, in
  * the order of their numbers, by libcurl inside the event loop. Acknowledged (200 or 204, also for
  * a duplicate) ones go; a batch that the controller will never take (400, 413, 422) is set aside;
+ * one of a former name of the node that is refused with 403 is held in the spool (spool.h);
  * anything else is tried again after a pause of 0.2 to 5 s with jitter. The token file is read
  * before every attempt. Not thread-safe.
  */

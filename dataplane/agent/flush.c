@@ -538,11 +538,12 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 /*
  * A new interval, and every pod its share of rows again. While the spool is more than half full the
  * shares shrink with what is free, to a sixteenth: what a long outage leaves room for is not taken
- * by the pods that ask most.
+ * by the pods that ask most. Held batches are older than all others, so they make room first.
  */
 static void renew_shares(struct nt_agent *a)
 {
-	uint64_t most = a->config.spool_max_bytes, used = nt_spool_stats(a->spool).bytes;
+	struct nt_spool_stats spool = nt_spool_stats(a->spool);
+	uint64_t most = a->config.spool_max_bytes, used = spool.bytes - spool.held_bytes;
 	uint64_t left = used < most ? most - used : 0, rows = a->config.pod_rows;
 	struct nt_agent_pod *pod;
 	size_t at = 0;

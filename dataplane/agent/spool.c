@@ -49,6 +49,7 @@ struct file {
 	uint64_t bytes;
 	enum kind kind;
 	bool marked; /* its packets are stated elsewhere */
+	bool held;
 };
 
 struct nt_spool {
@@ -423,7 +424,7 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 uint64_t nt_spool_head(const struct nt_spool *s)
 {
 	for (size_t i = 0; i < s->len; i++)
-		if (s->files[i].kind == WAITING && !s->files[i].marked)
+		if (s->files[i].kind == WAITING && !s->files[i].marked && !s->files[i].held)
 			return s->files[i].seq;
 	return 0;
 }
@@ -492,6 +493,14 @@ void nt_spool_reject(struct nt_spool *s, uint64_t seq)
 	change_kind(s, f, REJECTED);
 }
 
+void nt_spool_hold(struct nt_spool *s, uint64_t seq)
+{
+	struct file *f = find(s, seq);
+
+	if (f)
+		f->held = true;
+}
+
 uint64_t nt_spool_victim(const struct nt_spool *s, uint64_t more_bytes, bool *ret_rejected)
 {
 	uint64_t head = nt_spool_head(s), bytes = s->stats.bytes + more_bytes;
@@ -556,7 +565,12 @@ struct nt_spool_stats nt_spool_stats(const struct nt_spool *s)
 	struct nt_spool_stats stats = s->stats;
 
 	stats.files = 0;
-	for (size_t i = 0; i < s->len; i++)
-		stats.files += s->files[i].kind == WAITING;
+	for (size_t i = 0; i < s->len; i++) {
+		const struct file *f = &s->files[i];
+
+		stats.files += f->kind == WAITING;
+		stats.held += f->held;
+		stats.held_bytes += f->held ? f->bytes : 0;
+	}
 	return stats;
 }

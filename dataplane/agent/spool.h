@@ -13,7 +13,9 @@
  * crash the newest file says exactly which packets are covered. Bounded by max_bytes: the caller
  * asks which batch to drop, states its packets in the next batch and names it there as written off;
  * the file goes when that one is on disk. The batch at the head may have reached the controller
- * without our hearing of it, so it is never the one to be dropped; neither is the newest.
+ * without our hearing of it, so it is never the one to be dropped; neither is the newest. One that
+ * the controller does not take from this agent, but may from another, is held: passed over until
+ * the spool is opened again, and dropped like the others.
  * One process at a time (the folder is locked). Blocks on disk. Not thread-safe.
  */
 #pragma once
@@ -28,8 +30,10 @@ struct nt_spool_config {
 };
 
 struct nt_spool_stats {
-	uint64_t files; /* batches that wait */
+	uint64_t files; /* batches that wait, held ones too */
+	uint64_t held;
 	uint64_t bytes; /* of all files */
+	uint64_t held_bytes; /* of these, of held ones */
 	uint64_t written, acknowledged, dropped, rejected, torn;
 };
 
@@ -52,7 +56,7 @@ uint64_t nt_spool_next(const struct nt_spool *s);
 int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
 		   struct nt_err *err) NT_MUSTCHECK;
 
-/* The oldest batch that waits; 0 when none does. */
+/* The oldest batch that waits and is not held; 0 when there is none. */
 uint64_t nt_spool_head(const struct nt_spool *s);
 /* Reads one batch (or the state beside it) into out; -EBADMSG: torn (set aside, gone from the
  * queue). */
@@ -62,6 +66,7 @@ int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
 			struct nt_err *err) NT_MUSTCHECK;
 void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq);
 void nt_spool_reject(struct nt_spool *s, uint64_t seq);
+void nt_spool_hold(struct nt_spool *s, uint64_t seq);
 
 /* A batch whose packets must be stated as UNLOGGED: first the refused ones, then, while the spool
  * with `more_bytes` would be above its bound, the oldest that may be dropped. 0 when there is none.

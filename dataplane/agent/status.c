@@ -155,6 +155,8 @@ static void put_spool(struct nt_buf *out, const struct nt_agent *a)
 	struct nt_spool_stats s = nt_spool_stats(a->spool);
 
 	one(out, "nametap_agent_spool_batches", "Batches that wait for the controller", s.files);
+	one(out, "nametap_agent_spool_batches_held",
+	    "Of these, of a former name of the node: they are not taken from this agent", s.held);
 	one(out, "nametap_agent_spool_bytes", "Octets of the spool's files", s.bytes);
 	one(out, "nametap_agent_batches_written_total", "Batches written", s.written);
 	one(out, "nametap_agent_batches_acknowledged_total", "Batches that the controller has",

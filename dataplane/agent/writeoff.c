@@ -121,6 +121,7 @@ static int write_off(struct nt_agent *a, const struct nt_batch *b, const struct 
 	for (size_t i = 0; i < b->records_len; i++) {
 		struct nt_record again = b->records[i];
 
+		again.node = a->node; /* which may have had another name */
 		if (nt_writeoff_is(&again) && !nt_agent_add_unlogged(a, &again, 0))
 			nt_log_error("%llu packets of a batch cannot be stated, no memory",
 				     (unsigned long long)again.count);

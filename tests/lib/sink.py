@@ -4,7 +4,8 @@ each body once per (spool, seq), and misbehaves when told to.
 
 sink.fault: None, "500" (stored nowhere), "late500" (stored, then 500: the agent sends it again),
 "hang" (no answer), "401", "old" (knows no batch of this version), "413" (refused for ever; for the
-next `fault_count` uploads).
+next `fault_count` uploads). sink.node: takes batches of this node only, as from an agent whose token says
+so; None: of any.
 """
 import http.server
 import json
@@ -19,7 +20,7 @@ class Sink:
     def __init__(self, folder, batchdump, token=None, tls=None):
         """tls: certificate and key, files in PEM; None: plain HTTP."""
         self.folder, self.batchdump, self.token = folder, batchdump, token
-        self.fault, self.fault_count = None, 0
+        self.fault, self.fault_count, self.node, self.foreign = None, 0, None, 0
         self.seen, self.uploads, self.duplicates, self.bad = {}, 0, 0, []
         self.lock = threading.Lock()
         os.makedirs(folder, exist_ok=True)
@@ -77,20 +78,28 @@ class Sink:
             return 400, {"detail": "batch: version 2 is not known here, only 1"}
         if fault == "413":
             return 413, {"error": "too large"}
-        outcome = self.store(body)
+        lines = self.decode(body)
+        if lines and self.node not in (None, lines[0]["batch"]["node"]):
+            self.foreign += 1
+            return 403, {"detail": f"a batch of node {lines[0]['batch']['node']} by an agent on node {self.node}"}
+        outcome = self.store(lines)
         if fault == "hang":
             return None, None
         return (500 if fault == "late500" else 200), {"outcome": outcome}
 
-    def store(self, body):
+    def decode(self, body):
         path = f"{self.folder}/upload-{self.uploads:06d}"
         with open(path, "wb") as f:
             f.write(body)
         p = subprocess.run([self.batchdump, path], capture_output=True, text=True)
         if p.returncode:
             self.bad.append(p.stderr)
+            return None
+        return [json.loads(l) for l in p.stdout.splitlines()]
+
+    def store(self, lines):
+        if not lines:
             return "bad"
-        lines = [json.loads(l) for l in p.stdout.splitlines()]
         head = lines[0]["batch"]
         key = (head["spool"], head["seq"])
         if key in self.seen:

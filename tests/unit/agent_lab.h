@@ -281,11 +281,13 @@ static void take_record(const struct nt_record *r)
 
 static void take_batch(const struct nt_batch *b)
 {
-	ck_assert(nt_slice_eq(b->node, NT_SLICE_LIT("n1")));
+	ck_assert(nt_slice_eq(b->node, nt_slice_str(config.node)));
 	store.batches++;
 	store.endpoints += b->endpoints_len;
-	for (size_t i = 0; i < b->records_len; i++)
+	for (size_t i = 0; i < b->records_len; i++) {
+		ck_assert(nt_slice_eq(b->records[i].node, b->node));
 		take_record(&b->records[i]);
+	}
 	for (size_t i = 0; i < b->ranges_len; i++)
 		store.ranges += b->ranges[i].to - b->ranges[i].from;
 	for (size_t i = 0; i < b->endpoints_len; i++) {
@@ -426,7 +428,7 @@ static void settle(void)
 #define Q(...) packet((struct packet){ .name = "a", __VA_ARGS__ })
 #define R(...) packet((struct packet){ .name = "a", .reply = true, __VA_ARGS__ })
 
-static void detach(int i)
+static inline void detach(int i)
 {
 	kernel.pods[i].state = NT_POD_DETACHED;
 	kernel.pods[i].detach_boot_ns = (__u64)clock_now.virtual_boot_ns;

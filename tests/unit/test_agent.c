@@ -563,51 +563,6 @@ START_TEST(a_stranger)
 }
 END_TEST
 
-/* Batches are dropped; each packet of theirs is stated, also those stated in a dropped batch. */
-START_TEST(spool_full)
-{
-	config.spool_max_bytes = 4000;
-	stop();
-	start();
-	for (unsigned i = 0; i < 60; i++) {
-		Q(.id = i, .lost = i % 7 == 0);
-		R(.id = i);
-		if (i % 9 == 0)
-			packet((struct packet){ .name = NULL });
-		pass(1000);
-		flush();
-		if (i == 30) {
-			stop();
-			start();
-		}
-	}
-	ck_assert_uint_gt(nt_spool_stats(agent->spool).dropped, 10);
-	ck_assert_uint_lt(nt_spool_stats(agent->spool).bytes, 8000);
-	settle();
-	ck_assert_uint_gt(store.by_reason[NT_REASON_SPOOL_FULL], 50);
-	ck_assert_uint_eq(store.endpoint_logged + store.endpoint_unlogged, store.seen);
-}
-END_TEST
-
-START_TEST(refused_batch)
-{
-	ship();
-	Q();
-	R();
-	packet((struct packet){ .name = NULL });
-	flush();
-	nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
-	stop(); /* before it was stated */
-	start();
-	flush();
-	nt_spool_reject(agent->spool, nt_spool_head(agent->spool)); /* the statement itself */
-	Q(.id = 2);
-	settle();
-	ck_assert_uint_eq(store.by_reason[NT_REASON_REJECTED], 3);
-	ck_assert_uint_eq(store.logged, 1);
-}
-END_TEST
-
 static void limit_files(rlim_t bytes)
 {
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = RLIM_INFINITY };
@@ -758,8 +713,6 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, clock_step);
 	tcase_add_test(tc, drained_an_hour_late);
 	tcase_add_test(tc, a_stranger);
-	tcase_add_test(tc, spool_full);
-	tcase_add_test(tc, refused_batch);
 	tcase_add_test(tc, disk_full_for_a_while);
 	tcase_add_test(tc, disk_full_beyond_memory);
 	tcase_add_test(tc, many_rows_flush_early);

@@ -246,6 +246,26 @@ START_TEST(bound_drops_the_second_oldest)
 }
 END_TEST
 
+START_TEST(held_ones_are_passed_over)
+{
+	bool rejected;
+
+	reopen(1000);
+	for (int i = 0; i < 4; i++)
+		put(100); /* 240 octets each */
+	nt_spool_hold(spool, 1);
+	ck_assert_uint_eq(nt_spool_head(spool), 2);
+	ck_assert_uint_eq(nt_spool_stats(spool).files, 4);
+	ck_assert_uint_eq(nt_spool_stats(spool).held, 1);
+	ck_assert_uint_eq(nt_spool_stats(spool).held_bytes, 240);
+	ck_assert_uint_eq(nt_spool_victim(spool, 0, &rejected), 0);
+	ck_assert_uint_eq(nt_spool_victim(spool, 100, &rejected), 1);
+	reopen(1000);
+	ck_assert_uint_eq(nt_spool_head(spool), 1); /* perhaps it is taken now */
+	ck_assert_uint_eq(nt_spool_stats(spool).held, 0);
+}
+END_TEST
+
 START_TEST(refused_ones_are_stated_once_and_kept)
 {
 	bool rejected = false;
@@ -344,6 +364,7 @@ int main(void)
 	tcase_add_test(tc, uuid_is_made_anew_when_damaged);
 	tcase_add_test(tc, folder_removed_while_running);
 	tcase_add_test(tc, bound_drops_the_second_oldest);
+	tcase_add_test(tc, held_ones_are_passed_over);
 	tcase_add_test(tc, refused_ones_are_stated_once_and_kept);
 	tcase_add_test(tc, refused_newest_keeps_its_state);
 	tcase_add_test(tc, failed_write_changes_nothing);

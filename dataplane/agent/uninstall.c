@@ -137,11 +137,18 @@ static int look_again(struct run *run, struct nt_err *err)
 
 static int remove_binary(struct run *run, struct nt_err *err)
 {
-	int users = look_again(run, err);
 	char line[128];
+	int users = -EAGAIN;
 
-	if (users == 0)
+	for (int i = 0; i < LOOKS && users == -EAGAIN; i++) {
+		int r = look_again(run, err);
+
+		if (r < 0) {
+			nt_takeout_keep(&run->takeout);
+			return r;
+		}
 		users = nt_takeout_binary(&run->takeout, err);
+	}
 	if (users <= 0)
 		return users;
 	snprintf(line, sizeof(line), "the stub stays for %d attachment%s and goes with the last",

@@ -215,6 +215,13 @@ static int check_unused(int fd, struct nt_err *err)
 	return r;
 }
 
+int nt_swap_settled(int fd, const struct stat *seen, struct nt_err *err)
+{
+	int r = check_unused(fd, err);
+
+	return r < 0 ? r : check_unchanged(fd, seen, err);
+}
+
 static int replace(int dir_fd, const char *name, int fd, const struct stat *seen,
 		   struct nt_slice text, struct nt_err *err)
 {

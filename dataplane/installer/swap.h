@@ -20,6 +20,9 @@
  * another one by now, or somebody writes it (err says which): look again. */
 int nt_swap_replace(int dir_fd, const char *name, int fd, const struct stat *seen,
 		    struct nt_slice text, struct nt_err *err) NT_MUSTCHECK;
+/* Was the text that was read of fd all there is of it? seen: as above. 0, or -EAGAIN: somebody has
+ * it open for writing, or has written it since; look again. */
+int nt_swap_settled(int fd, const struct stat *seen, struct nt_err *err) NT_MUSTCHECK;
 /* Puts a file of our own there, new or over the former one. like_fd: whose mode, owner and
  * attributes it gets; -1: mode, and the caller's owner. */
 int nt_swap_put(int dir_fd, const char *name, int like_fd, mode_t mode, struct nt_slice text,

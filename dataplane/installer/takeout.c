@@ -118,6 +118,24 @@ static int change(const struct nt_takeout *t, const struct conf *c, int dir_fd, 
 	return 1;
 }
 
+/* Only what a runtime reads; others keep copies of configurations there. */
+static bool is_read(const char *name)
+{
+	struct nt_slice n = nt_slice_str(name);
+
+	return nt_slice_ends(n, NT_SLICE_LIT(".conf")) || nt_slice_ends(n, NT_SLICE_LIT(".json")) ||
+	       nt_slice_ends(n, NT_SLICE_LIT(".conflist"));
+}
+
+/* A configuration without us that somebody is writing in place may name us when it is whole: then
+ * the plugin must not be gone. */
+static int check_written(const struct conf *c, struct nt_err *err)
+{
+	int r = is_read(c->path) ? nt_swap_settled(c->fd, &c->seen, err) : 0;
+
+	return r < 0 ? nt_err_wrap(err, "%s", c->path) : 0;
+}
+
 /* One file of net.d, whatever its name; links are followed as the host would. A list of nothing but
  * ours is a mistake by hand: no pod ever started with it. */
 static int take_once(const struct nt_takeout *t, const char *path, struct nt_err *err)
@@ -130,8 +148,9 @@ static int take_once(const struct nt_takeout *t, const char *path, struct nt_err
 
 	if (r <= 0)
 		return r;
-	if (nt_conflist_read(nt_slice_mem(c.text.p, c.text.len), &list, NULL) < 0 || !list.ours ||
-	    (list.ours == list.plugins && !list.from[0]))
+	if (nt_conflist_read(nt_slice_mem(c.text.p, c.text.len), &list, NULL) < 0 || !list.ours)
+		return check_written(&c, err);
+	if (list.ours == list.plugins && !list.from[0])
 		return 0;
 	r = nt_hostfs_home(c.fd, &dir_fd, name, sizeof(name), err);
 	if (r < 0)
@@ -394,16 +413,7 @@ static int names_us(const struct nt_takeout *t, const char *path, struct nt_err 
 	if (nt_conflist_read(text, &list, NULL) == 0 && list.ours)
 		return 0;
 	s = nt_jsonspan_init(text);
-	return nt_users_names_us(nt_jsonspan_value(&s));
-}
-
-/* Only what a runtime reads; others keep copies of configurations there. */
-static bool is_read(const char *name)
-{
-	struct nt_slice n = nt_slice_str(name);
-
-	return nt_slice_ends(n, NT_SLICE_LIT(".conf")) || nt_slice_ends(n, NT_SLICE_LIT(".json")) ||
-	       nt_slice_ends(n, NT_SLICE_LIT(".conflist"));
+	return nt_users_names_us(nt_jsonspan_value(&s)) ? 1 : check_written(&c, err);
 }
 
 /* 1, and its path, when there is one that we cannot be taken out of. */
@@ -439,20 +449,28 @@ static int let_stay(const struct nt_takeout *t, int dir_fd, const char *name, co
 	return 1;
 }
 
+void nt_takeout_keep(const struct nt_takeout *t)
+{
+	struct nt_err err;
+
+	(void)!each_binary(t, let_stay, &err);
+}
+
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err)
 {
 	char path[PATH_MAX];
-	int users = 0, r = find_inside(t, path, err);
+	int users, r = find_inside(t, path, err);
 
-	if (r > 0) {
-		r = each_binary(t, let_stay, err);
-		return r < 0 ? r
-			     : nt_err_set(err, EBUSY,
-					  "%s names nametap inside of another plugin (Multus?); "
-					  "the stub stays: take it out there, then uninstall again",
-					  path);
+	if (r > 0)
+		r = nt_err_set(err, EBUSY,
+			       "%s names nametap inside of another plugin (Multus?); the stub "
+			       "stays: take it out there, then uninstall again",
+			       path);
+	if (r < 0) {
+		nt_takeout_keep(t);
+		return r;
 	}
-	users = r < 0 ? r : count_users(t, err);
+	users = count_users(t, err);
 	if (users != 0)
 		return users;
 	r = each_binary(t, remove_one, err);

@@ -25,8 +25,8 @@ struct nt_takeout {
 
 /* All of ours out of net.d: by the record, and by a look at every file there, since others rename
  * them. What remains of a file is octet by octet what it was before us, with its mode and owner.
- * Returns how many files were changed; after an error it goes on with the others, and gives the
- * first one. */
+ * Waits 5 s for whoever writes a configuration in place. Returns how many files were changed; after
+ * an error it goes on with the others, and gives the first one; -EAGAIN: one is still written. */
 int nt_takeout_entries(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK;
 
 /* The stub in place of each plugin of the record that is there (none is made where none is), then
@@ -35,5 +35,10 @@ int nt_takeout_stub(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK
 
 /* The plugin's file, when no attachment needs it. Returns how many attachments do: then the stub
  * stays and takes itself away behind the last one. -ENOENT: there is a host_root and no cache_dir;
- * -EBUSY: a configuration names us where we cannot be taken out. Then the stub stays, too. */
+ * -EBUSY: a configuration names us where we cannot be taken out; -EAGAIN: one is being written and
+ * may name us, look at all of them again. Then the stub stays, too. */
 int nt_takeout_binary(const struct nt_takeout *t, struct nt_err *err) NT_MUSTCHECK;
+
+/* The stub stays behind the last attachment, too, until the next uninstall: something may name it.
+ * What fails here changes nothing. */
+void nt_takeout_keep(const struct nt_takeout *t);

@@ -267,6 +267,41 @@ START_TEST(odd_files)
 }
 END_TEST
 
+/* Without our entry, or no JSON yet, and somebody has it open: the plugin went, and the finished
+ * file named it. */
+START_TEST(written_in_place)
+{
+	_cleanup_buf_ struct nt_buf whole = { 0 };
+	struct nt_install_record record = { 0 };
+	struct nt_takeout t = { .record = &record, .host_root = root, .say = say };
+	struct nt_err err = { 0 };
+	char full[256];
+	int writer;
+
+	make_node(&record);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), 5);
+	ck_assert_int_eq(nt_takeout_stub(&t, &err), 1);
+	ck_assert_int_eq(nt_conflist_add(nt_slice_str(plain), ENTRY, false, &whole, &err), 1);
+	path_of(NET_D "/40-other.conflist", full);
+	writer = open(full, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	ck_assert_int_eq(write(writer, whole.p, whole.len / 2), whole.len / 2);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), -EAGAIN);
+	ck_assert_ptr_nonnull(strstr(err.msg, "40-other.conflist"));
+	ck_assert_int_eq(nt_takeout_binary(&t, &err), -EAGAIN);
+	has(BIN "/nametap", nt_stub_image(), 01711);
+	ck_assert_int_eq(write(writer, whole.p + whole.len / 2, whole.len - whole.len / 2),
+			 whole.len - whole.len / 2);
+	close(writer);
+	ck_assert_int_eq(nt_takeout_entries(&t, &err), 1);
+	has(NET_D "/40-other.conflist", nt_slice_str(plain), 0604);
+	ck_assert_int_eq(nt_takeout_stub(&t, &err), 1);
+	ck_assert_int_eq(nt_takeout_binary(&t, &err), 0);
+	ck_assert(!is_there(BIN "/nametap"));
+	nt_install_record_done(&record);
+	remove_node();
+}
+END_TEST
+
 START_TEST(dry)
 {
 	struct nt_install_record record = { 0 };
@@ -378,6 +413,7 @@ int main(void)
 	tcase_add_test(tc, elsewhere);
 	tcase_add_test(tc, elsewhere_dropin);
 	tcase_add_test(tc, odd_files);
+	tcase_add_test(tc, written_in_place);
 	tcase_add_test(tc, dry);
 	tcase_add_test(tc, users_and_links);
 	tcase_add_test(tc, inside);

@@ -255,10 +255,11 @@ int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 	if (r == -ENOMEM)
 		r = nt_err_set(err, EBADMSG, "more in one batch than fits into %u MiB",
 			       ARENA_MAX >> 20);
-	if (r == 0)
-		r = check(&batch, err);
+	/* First whose it is: nametap-agent doctor asks that with a batch that is none. */
 	if (r == 0)
 		r = check_sender(&batch, sender, err);
+	if (r == 0)
+		r = check(&batch, err);
 	if (r == 0 && !nt_await_synced(&i->await, i->objects))
 		r = nt_err_set(err, EAGAIN, "the Kubernetes objects are still being read");
 	if (r == 0)

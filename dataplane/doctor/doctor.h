@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `nametap-agent doctor`: looks at one node, from where its agent stands, and says what to do.
- * Only reads, but for one upload that is no batch (the controller says whether it takes the token).
+ * Only reads, but for one upload that is stored nowhere (the controller says whether it takes token
+ * and node).
  * Each look adds its findings; none stops the others. Blocks; one thread.
  */
 #pragma once

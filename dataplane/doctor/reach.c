@@ -8,8 +8,10 @@
 #include "dataplane/doctor/doctor.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/http/problem.h"
 #include "lib/kube/client.h"
 #include "lib/kube/name.h"
+#include "lib/record/batch.h"
 
 /* A ConfigMap has 1 MiB at most. */
 #define AUTHORITY_BYTES ((size_t)2 << 20)
@@ -165,22 +167,41 @@ static bool take_authority(struct nt_doctor *d, struct nt_kube_config *config)
 
 /* --- the controller --------------------------------------------------------------------------- */
 
-/* An upload that is no batch: 400 says that the token was looked at, and is taken. */
+/* A batch of this node's with a number that none has: it is stored nowhere. */
+static int put_probe(const struct nt_doctor *d, struct nt_buf *out, struct nt_err *err)
+{
+	const struct nt_batch probe = { .node = nt_slice_str(d->options->node),
+					.spool = NT_SLICE_LIT("doctor"),
+					.seq = UINT64_MAX };
+
+	return nt_batch_encode(&probe, out, err);
+}
+
+/* 400 says that token and node were looked at, and that it is the number that is not taken. */
 static void tell_controller(struct nt_doctor *d, const struct call *c)
 {
 	const char *controller = d->options->controller;
 	int status = c->answer.status;
+	char said[256];
 
+	nt_problem_detail(c->answer.body, said, sizeof(said));
 	if (status == 400 || status == 200 || status == 204)
 		nt_findings_add(&d->findings, NT_LEVEL_OK, "controller", "",
 				"%s answers and takes the token", controller);
-	else if (status == 401 || status == 403)
+	else if (status == 401)
 		nt_findings_add(
 			&d->findings, NT_LEVEL_FAIL, "controller",
 			"the token is not accepted: compare --token-file with the controller's, "
-			"its audience and its pod's node",
-			"%s answers %d%s", controller, status,
+			"and its audience",
+			"%s answers 401%s%s%s", controller, said[0] ? ": " : "", said,
 			d->options->token_file ? "" : " (no --token-file)");
+	else if (status == 403)
+		nt_findings_add(
+			&d->findings, NT_LEVEL_FAIL, "controller",
+			"the token has to be of this agent's own pod, and --node that pod's node: "
+			"in the manifest from the field spec.nodeName",
+			"%s answers 403%s%s (--node %s)", controller, said[0] ? ": " : "", said,
+			d->options->node);
 	else if (status == 0)
 		nt_findings_add(
 			&d->findings, NT_LEVEL_FAIL, "controller",
@@ -200,13 +221,13 @@ static void tell_controller(struct nt_doctor *d, const struct call *c)
 static void look_at_controller(struct nt_doctor *d)
 {
 	const struct nt_options *o = d->options;
-	const struct nt_kube_request request = { .method = "POST",
-						 .path = "/ingest/v1/batches",
-						 .body = NT_SLICE_LIT("doctor"),
-						 .content_type = "application/x-nametap-batch" };
+	struct nt_kube_request request = { .method = "POST",
+					   .path = "/ingest/v1/batches",
+					   .content_type = "application/x-nametap-batch" };
 	_cleanup_kube_config_ struct nt_kube_config config = { .arena = NT_ARENA(AUTHORITY_BYTES),
 							       .origin = "--controller" };
 	_cleanup_(call_done) struct call c = { 0 };
+	_cleanup_buf_ struct nt_buf probe = { 0 };
 	struct nt_err err = { 0 };
 
 	if (!o->controller) {
@@ -219,6 +240,11 @@ static void look_at_controller(struct nt_doctor *d)
 	config.ca_file = o->ca_file;
 	if (!take_authority(d, &config))
 		return;
+	if (put_probe(d, &probe, &err) < 0) {
+		nt_findings_add(&d->findings, NT_LEVEL_FAIL, "controller", "", "%s", err.msg);
+		return;
+	}
+	request.body = nt_slice_mem(probe.p, probe.len);
 	if (call(d, &config, &request, &c, &err) < 0) {
 		nt_findings_add(&d->findings, NT_LEVEL_FAIL, "controller",
 				"the token's file has to be there, with one line", "%s", err.msg);

@@ -82,6 +82,11 @@ static const struct {
 	  false,
 	  { { NT_LEVEL_FAIL, "api", "403" }, { NT_LEVEL_FAIL, "controller", "answers 401" } },
 	  "GET /version" },
+	{ { VERSION_OK, HEAD("403 Forbidden") "\r\n{\"detail\":\"a batch of node n1 by an agent on "
+					      "node n2\"}" },
+	  false,
+	  { { NT_LEVEL_FAIL, "controller", "403: a batch of node n1 by an agent on node n2" } },
+	  "" },
 	{ { VERSION_OK, HEAD("503 Service Unavailable") "\r\n" },
 	  false,
 	  { { NT_LEVEL_WARN, "controller", "answers 503" } },
@@ -128,7 +133,7 @@ static const struct nt_finding *find(const struct nt_doctor *d, enum nt_level le
 START_TEST(answers_become_findings)
 {
 	char folder[] = "/tmp/nametap-doctor-XXXXXX", config[64], text[512], url[64];
-	struct nt_options options = { .kubeconfig = config, .controller = url };
+	struct nt_options options = { .kubeconfig = config, .controller = url, .node = "n1" };
 	struct nt_doctor d = { .options = &options };
 	struct nt_err err;
 

@@ -185,6 +185,28 @@ START_TEST(batch_of_another_node_is_refused)
 }
 END_TEST
 
+/* As nametap-agent doctor sends it. */
+START_TEST(whose_it_is_comes_before_what_it_is)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_batch batch = store_batch("doctor", UINT64_MAX, NULL, 0);
+	struct nt_ingest_sender sender = { .node = NT_SLICE_LIT("other") };
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+
+	ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
+	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), &sender, &outcome,
+					      &err),
+			 -EPERM);
+	sender.node = batch.node;
+	ck_assert_int_eq(nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), &sender, &outcome,
+					      &err),
+			 -EBADMSG);
+	ck_assert_uint_eq(nt_ingest_stats(i).appended, 0);
+	nt_ingest_free(i);
+}
+END_TEST
+
 /* The clock is of the batch's node; of a batch that is refused nothing is noted. */
 START_TEST(clocks_are_noted_by_node)
 {
@@ -407,6 +429,7 @@ int main(void)
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
 	tcase_add_test(tc, clocks_are_noted_by_node);
 	tcase_add_test(tc, batch_of_another_node_is_refused);
+	tcase_add_test(tc, whose_it_is_comes_before_what_it_is);
 	tcase_add_test(tc, nodes_are_bounded);
 	tcase_add_test(tc, a_node_has_its_share);
 	tcase_add_test(tc, shares_do_not_overflow);

@@ -325,6 +325,14 @@ int nt_kube_send(struct nt_kube *k, const struct nt_kube_request *request, nt_ku
 	return 0;
 }
 
+int nt_kube_call_status(const struct nt_kube_call *call)
+{
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
 void nt_kube_cancel(struct nt_kube_call *call)
 {
 	nt_multi_remove(call->kube->multi, call->easy);

@@ -58,6 +58,8 @@ const struct nt_kube_config *nt_kube_config(const struct nt_kube *k);
 int nt_kube_send(struct nt_kube *k, const struct nt_kube_request *request, nt_kube_fn *fn,
 		 void *ctx, struct nt_kube_call **ret_call, struct nt_err *err) NT_MUSTCHECK;
 void nt_kube_cancel(struct nt_kube_call *call);
+/* Of HTTP, as soon as the answer's headers are there; 0 before. */
+int nt_kube_call_status(const struct nt_kube_call *call);
 
 /* For callers without a loop: sends and waits. The body is copied to ret_body (its own bound
  * applies, too), which ret_answer refers to. Only failures to send are errors of this function. */

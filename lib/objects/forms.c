@@ -200,16 +200,19 @@ static uint16_t number_of(const json_t *integer)
 	return n > 0 && n <= UINT16_MAX ? (uint16_t)n : 0;
 }
 
-static size_t fill_ports(struct nt_build *b, const json_t *list, struct nt_object_port *ports)
+/* all: a port without a number is every port, and is kept. */
+static size_t fill_ports(struct nt_build *b, const json_t *list, bool all,
+			 struct nt_object_port *ports)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; ports && i < json_array_size(list); i++) {
 		const json_t *item = json_array_get(list, i);
+		const json_t *port = json_object_get(item, "port");
 		struct nt_object_port *p = &ports[n];
 
-		p->port = number_of(json_object_get(item, "port"));
-		if (!p->port)
+		p->port = number_of(port);
+		if (!p->port && !(all && (!port || json_is_null(port))))
 			continue;
 		p->name = nt_build_text(b, json_object_get(item, "name"));
 		p->target = number_of(json_object_get(item, "targetPort"));
@@ -259,7 +262,7 @@ static void *fill_service(struct nt_build *b, const json_t *root, const struct n
 	s->ips = take_ips(b, json_object_get(spec, "clusterIPs"),
 			  json_object_get(spec, "clusterIP"), NULL, &s->ips_len);
 	p = nt_build_alloc(b, sizeof(*p), json_array_size(ports));
-	s->ports_len = fill_ports(b, ports, p);
+	s->ports_len = fill_ports(b, ports, false, p);
 	s->ports = p;
 	s->external_name = nt_build_text(b, json_object_get(spec, "externalName"));
 	s->headless = is_text(json_object_get(spec, "clusterIP"), "None");
@@ -367,7 +370,7 @@ static void *fill_slice(struct nt_build *b, const json_t *root, const struct nt_
 	s->endpoints_len = fill_slice_endpoints(b, list, e);
 	s->endpoints = e;
 	p = nt_build_alloc(b, sizeof(*p), json_array_size(ports));
-	s->ports_len = fill_ports(b, ports, p);
+	s->ports_len = fill_ports(b, ports, true, p);
 	s->ports = p;
 	return s;
 }
@@ -432,8 +435,8 @@ static void *fill_endpoints(struct nt_build *b, const json_t *root, const struct
 				fill_subset(b, json_object_get(subset, address_lists[k]), k == 0,
 					    e + s->endpoints_len);
 		if (p)
-			s->ports_len +=
-				fill_ports(b, json_object_get(subset, "ports"), p + s->ports_len);
+			s->ports_len += fill_ports(b, json_object_get(subset, "ports"), false,
+						   p + s->ports_len);
 	}
 	return s;
 }

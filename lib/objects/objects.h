@@ -68,7 +68,9 @@ struct nt_object_pod {
 
 struct nt_object_port {
 	struct nt_slice name, target_name; /* of a Service: targetPort when it is a name */
-	uint16_t port, target; /* host byte order; target 0: target_name, or the same as port */
+	/* Host byte order. port 0: every port (EndpointSlice only); target 0: target_name, or the
+	 * same as port. */
+	uint16_t port, target;
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
 };
 

@@ -469,13 +469,23 @@ static void begin(struct nt_reflector *r)
 		nt_loop_timer_set(r->timer, SETTLED_PAUSES * r->config.retry_min_ns);
 }
 
+/* A watch runs for a while. One that nobody has answered yet says nothing: the server hangs, or
+ * what is before it. */
+static void look_at_watch(struct nt_reflector *r)
+{
+	if (nt_kube_call_status(r->call) == 200)
+		settle(r);
+	else
+		nt_loop_timer_set(r->timer, SETTLED_PAUSES * r->config.retry_min_ns);
+}
+
 static void on_timer(void *ctx)
 {
 	struct nt_reflector *r = ctx;
 
 	nt_loop_timer_set(r->timer, 0);
-	if (r->call) { /* a watch that stands */
-		settle(r);
+	if (r->call) {
+		look_at_watch(r);
 	} else if (r->config.queue->len >= QUEUE_MAX) {
 		wait_for(r, r->step, QUEUE_WAIT_NS);
 	} else {

@@ -460,6 +460,11 @@ static const char endpoints[] =
 	"  labels: {kubernetes.io/service-name: second}}\n"
 	"endpoints: [{addresses: [10.9.9.9]}]\n"
 	"ports: [{port: 53, protocol: UDP}]\n"
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+	"metadata: {name: all-ports, namespace: kube-system,\n"
+	"  labels: {kubernetes.io/service-name: wide}}\n"
+	"endpoints: [{addresses: [10.8.8.8]}]\n"
+	"ports: [{name: any}]\n"
 	"---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: plain, namespace: kube-system}\n"
 	"subsets: [{addresses: [{ip: 10.7.7.7}], ports: [{port: 53, protocol: UDP}]}]\n";
 
@@ -477,6 +482,7 @@ static const struct {
 	/* A pod in a Service without a selector, or with a named port. */
 	{ "10.0.0.3", 5353, "own", "kube-system", "kube-system/named" },
 	{ "10.9.9.9", 53, "-", "", "" },
+	{ "10.8.8.8", 5300, "-", "kube-system", "kube-system/wide" },
 	{ "10.7.7.7", 53, "-", "kube-system", "kube-system/plain" },
 };
 

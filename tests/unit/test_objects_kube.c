@@ -30,6 +30,7 @@ static const struct step *steps;
 static size_t steps_len, steps_done;
 static unsigned repeated;
 static bool goes_on; /* from a step that repeats */
+static struct server_conn *unanswered; /* the latest call that is not answered */
 
 /* With a recording: until goes_on. */
 enum { REPEAT = 1 };
@@ -57,8 +58,10 @@ static void answer_step(void *ctx, struct server_conn *c, const char *path)
 	int status;
 
 	(void)ctx;
-	if (steps_done == steps_len)
-		return; /* a call that is never answered */
+	if (steps_done == steps_len) { /* a call that is never answered */
+		unanswered = c;
+		return;
+	}
 	repeated += step->status == REPEAT;
 	if (step->status != REPEAT || goes_on)
 		steps_done++;
@@ -130,6 +133,7 @@ static void open_kube(const struct step *s, size_t len, struct nt_objects_kube_c
 	steps_len = len;
 	steps_done = repeated = 0;
 	goes_on = false;
+	unanswered = NULL;
 	ck_assert_int_eq(nt_loop_new(&loop, &err), 0);
 	server_start(&server, loop, answer_step, NULL);
 	kube = server_client(&server);
@@ -389,6 +393,45 @@ START_TEST(servers)
 }
 END_TEST
 
+static const struct step a_watch_that_hangs[] = {
+	{ LIST, NULL, 200, TWO_PODS },
+	{ WATCH, FORBIDDEN, 0, NULL },
+	{ ASK, FORBIDDEN, 0, NULL },
+	{ ASK, NULL, 200, TWO_PODS },
+};
+
+static bool is_hanging(void)
+{
+	return unanswered;
+}
+
+static unsigned looks;
+
+static bool looked_for_long(void)
+{
+	return ++looks > 300; /* each a millisecond; a watch settles after 20 */
+}
+
+static bool is_synced(void)
+{
+	return state_of().synced;
+}
+
+/* The objects were told to be all, as of a moment ago, because the watch had stood for a while. */
+START_TEST(a_watch_without_an_answer)
+{
+	open_kube(a_watch_that_hangs, NT_ARRAY_LEN(a_watch_that_hangs), fast(pods_only));
+	run_until(is_hanging);
+	looks = 0;
+	run_until(looked_for_long);
+	ck_assert(!is_synced());
+	ck_assert_ptr_nonnull(nt_objects_problem_at(objects, 0));
+	server_stream(unanswered);
+	run_until(is_synced);
+	close_kube();
+}
+END_TEST
+
 /* --- kinds that are not there ----------------------------------------------------------------- */
 
 static const char *const alerts_only[] = { "GlobalAlert", NULL };
@@ -510,6 +553,34 @@ START_TEST(endpoint_slices_of_an_older_server)
 	ck_assert_str_eq(e->endpoints[0].pod_name.p, "web-cff6d99c6-fpqlc");
 	ck_assert_str_eq(e->endpoints[0].node_name.p, "node1");
 	ck_assert(e->endpoints[0].ready);
+	close_kube();
+}
+END_TEST
+
+static const struct step ports_of_slices[] = {
+	{ "/discovery.k8s.io/v1/endpointslices?limit=250", NULL, 200,
+	  "{\"metadata\":{\"resourceVersion\":\"3\"},\"items\":[{\"metadata\":{\"name\":\"dns-1\","
+	  "\"namespace\":\"kube-system\"},\"endpoints\":[{\"addresses\":[\"10.1.0.2\"]}],"
+	  "\"ports\":[{\"port\":53,\"protocol\":\"UDP\"},{\"name\":\"all\"},{\"port\":null},"
+	  "{\"port\":70000},{\"port\":0}]}]}" },
+	{ "/endpointslices?watch=1", NULL, 0, "" },
+};
+
+/* "If this is not specified, ports are not restricted and must be interpreted in the context of the
+ * specific consumer": discovery.k8s.io/v1, EndpointPort. */
+START_TEST(ports_without_a_number_are_all)
+{
+	const struct nt_object_endpoints *e;
+
+	open_kube(ports_of_slices, NT_ARRAY_LEN(ports_of_slices), fast(slices_only));
+	run_until(all_done);
+	e = nt_object_endpoints(nt_objects_at(objects, NT_SLICE_LIT("EndpointSlice"), 0));
+	ck_assert_ptr_nonnull(e);
+	ck_assert_uint_eq(e->ports_len, 3);
+	ck_assert_uint_eq(e->ports[0].port, 53);
+	ck_assert_uint_eq(e->ports[1].port, 0);
+	ck_assert_str_eq(e->ports[1].name.p, "all");
+	ck_assert_uint_eq(e->ports[2].port, 0);
 	close_kube();
 }
 END_TEST
@@ -658,9 +729,11 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, recorded_list_and_watch);
 	tcase_add_loop_test(t, servers, 0, (int)NT_ARRAY_LEN(stories));
+	tcase_add_test(t, a_watch_without_an_answer);
 	tcase_add_test(t, custom_resources);
 	tcase_add_test(t, custom_resources_of_a_server_that_starts);
 	tcase_add_test(t, endpoint_slices_of_an_older_server);
+	tcase_add_test(t, ports_without_a_number_are_all);
 	tcase_add_test(t, endpoints_in_place_of_slices);
 	tcase_add_test(t, more_objects_than_we_take);
 	tcase_add_test(t, pages_that_are_too_large);

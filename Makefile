@@ -323,7 +323,8 @@ install: binaries ## binaries below $(DESTDIR)$(PREFIX); the plugin into $(DESTD
 not_yet = @echo "make $@: not built yet ($(1))" >&2; exit 1
 # E2E="test_podman" for some of them.
 E2E ?= $(notdir $(wildcard tests/e2e/test_*))
-e2e: deps ## in real runtimes: Kubernetes, podman, libcni (root; needs ../shared/cluster)
+e2e: deps ## in real runtimes: Kubernetes, podman, libcni (root; needs ../shared/cluster, or KUBECONFIG and E2E_LOAD_IMAGE)
+	$(Q)tests/house/deps image
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries $(HELPERS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/house/e2e $(addprefix tests/e2e/,$(E2E))
 bench-store: ## the store's figures

@@ -94,19 +94,25 @@ class Cluster:
     """A cluster from `up` to `down`, for a with statement. Inside, the calling thread is in the node's
     network namespace, so that what listens there on 127.0.0.1 can be asked.
 
-    base: ptp or bridge; entries: CHAINED, a text of JSON objects; plugins: files for the node's /opt/cni/bin.
-    folder is the cluster's (conflists in cni/net.d), work one of the test that the node sees, too."""
+    base: ptp or bridge; entries: CHAINED, a text of JSON objects; plugins: files for the node's /opt/cni/bin; makes: folders
+    of the machine that come with the test and go with it. folder is the cluster's (conflists in cni/net.d), work one of the
+    test that the node sees, too."""
 
-    def __init__(self, base="ptp", entries="", plugins=(), **environment):
+    def __init__(self, base="ptp", entries="", plugins=(), makes=(), **environment):
+        self.makes = list(makes)
         self.env = dict(os.environ, BASE=base, CHAINED=entries, PLUGINS=" ".join(plugins), **environment)
         self.mark = self.env[leftovers.MARK] = leftovers.mark()
 
     def __enter__(self):
+        there = [f for f in self.makes if os.path.exists(f)]
+        if there:
+            raise Failed(f"{', '.join(there)}: is nametap in use on this machine? The test would remove that")
         os.environ[leftovers.MARK] = self.mark  # of all that the test starts, too
         self.work = work_folder()
         self.folder = f"{self.work}/cluster"
         # `up` must not outlive the test either: told so, it takes down what it has made so far.
-        self.guard = Guard('sleep 1; for i in $(seq 60); do "$1/down" && break; sleep 1; done; rm -rf "$2"', KIT, self.work)
+        self.guard = Guard('sleep 1; for i in $(seq 60); do "$1/down" && break; sleep 1; done; shift; rm -rf "$@"', KIT,
+                           self.work, *self.makes)
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         self.watch = leftovers.Watch(self.mark)
         try:
@@ -127,6 +133,8 @@ class Cluster:
             print(f"# kept: {self.work}", flush=True)
         else:
             shutil.rmtree(self.work, ignore_errors=True)
+        for f in self.makes:
+            shutil.rmtree(f, ignore_errors=True)
         self.guard.done()
         problems = [] if down.returncode == 0 and "left behind" not in down.stdout else [down.stdout + down.stderr]
         problems += self.left()
@@ -154,11 +162,19 @@ class Cluster:
             raise Failed(f"cannot enter a network namespace: {os.strerror(ctypes.get_errno())}")
         os.close(fd)
 
+    is_kit = True
+    kubectl_words = [f"{KIT}/kubectl"]
+
     def kubectl(self, *argv, **kw):
         return tool("kubectl", *argv, **kw)
 
     def exec(self, *argv, **kw):
         return tool("exec", *argv, **kw)
+
+    def load(self, tar):
+        """An image, under the names that are in it."""
+        with open(tar, "rb") as f:
+            self.exec("ctr", "-n", "k8s.io", "images", "import", "-", stdin=f)
 
     @property
     def conflist(self):

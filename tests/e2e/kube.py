@@ -20,16 +20,30 @@ def chained(*entries):
 
 
 def pod(name, command="exec sleep 100000", namespace=NAMESPACE, restart="Always", **spec):
-    """A pod of one busybox that runs a line of shell; ports: of its container."""
-    container = {"name": "c", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", command], "ports": spec.pop("ports", [])}
+    """A pod of one busybox that runs a line of shell, where $POD is its name; ports: of its container."""
+    container = {"name": "c", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", command], "ports": spec.pop("ports", []),
+                 "env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace, "labels": {"app": name},
                                                             "annotations": spec.pop("annotations", {})},
             "spec": {"terminationGracePeriodSeconds": 1, "restartPolicy": restart, "containers": [container], **spec}}
 
 
-def asks(word):
+def workload(kind, name, command, version="apps/v1", restart="Always", **spec):
+    """What makes pods of that kind; spec: more of its own, beside selector and template."""
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod(name, command, restart=restart)["spec"]}
+    if kind == "CronJob":
+        spec["jobTemplate"] = {"spec": {"template": template}}
+    elif kind == "Job":
+        spec["template"] = template
+    else:
+        spec.update(selector={"matchLabels": labels}, template=template)
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def asks(word, zone=ZONE):
     """A line of shell: one lookup, the first thing that the pod does."""
-    return f"nslookup -type=a {word}.{ZONE}."
+    return f"nslookup -type=a {word}.{zone}."
 
 
 class Kube:

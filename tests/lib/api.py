@@ -10,12 +10,16 @@ PAGE = 1000
 
 
 class Api:
-    def __init__(self, url):
-        self.url = url.rstrip("/")
+    def __init__(self, url, host=None):
+        """host: the server's own name and port, where a tunnel leads there from another one."""
+        self.url, self.headers = url.rstrip("/"), {"Host": host} if host else {}
+
+    def open(self, path, timeout):
+        return urllib.request.urlopen(urllib.request.Request(self.url + path, headers=self.headers), timeout=timeout)
 
     def get(self, path, **parameters):
         text = urllib.parse.urlencode({k: v for k, v in parameters.items() if v is not None})
-        with urllib.request.urlopen(f"{self.url}{path}{'?' + text if text else ''}", timeout=30) as r:
+        with self.open(f"{path}{'?' + text if text else ''}", 30) as r:
             return json.loads(r.read())
 
     def rows(self, **parameters):
@@ -31,7 +35,7 @@ class Api:
 
     def healthy(self):
         try:
-            with urllib.request.urlopen(self.url + "/healthz", timeout=2) as r:
+            with self.open("/healthz", 2) as r:
                 return r.status == 200
         except (OSError, urllib.error.URLError):
             return False

@@ -33,7 +33,7 @@ objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(
 archive_of = $(BUILD)/lib/$(subst /,_,$(1)).a
 archives = $(foreach m,$(1),$(call archive_of,$(m)))
 ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a $(BUILD)/lib/stub.a
-ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -ljansson -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
+ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -lmnl -ljansson -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
 
 BINARIES := $(addprefix $(BUILD)/,nametap nametap-agent nametap-controller nametapctl)
 SKELETONS := $(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard dataplane/bpf/*.bpf.c))
@@ -106,7 +106,7 @@ $(BUILD)/lib/stub.a: dataplane/installer/stub.S $(BUILD)/nametap-stub
 		rm -f $@ && ar rcs $@ $(BUILD)/lib/stub.o
 
 $(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/doctor dataplane/agent dataplane/installer dataplane/taps $(LIB)) $(BUILD)/lib/stub.a
-	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
+	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lmnl -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a
 	$(link) -lmicrohttpd -lgnutls -lsqlite3 -lcurl -ljansson -lyaml -lpsl -lz -ldeflate -lpthread -lm

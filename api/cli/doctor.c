@@ -241,6 +241,19 @@ static void look_at_node_clock(struct doctor *d, const json_t *node, const char 
 			json_number_value(offset) < 0 ? "behind" : "ahead of");
 }
 
+/* Null: an older agent, or none has come since the controller started. */
+static void look_at_conntrack(struct doctor *d, const json_t *node, const char *what)
+{
+	struct nt_slice conntrack = nt_text_at(node, "conntrack");
+
+	if (conntrack.len && !is(conntrack, "on"))
+		nt_findings_add(&d->f, NT_LEVEL_WARN, what,
+				"nametap-agent doctor there; without kube-proxy (Cilium) it is as "
+				"it is",
+				"which pod is asked behind a Service is not known: %.*s",
+				NT_SLICE_ARG(conntrack));
+}
+
 static bool is_in_cluster(const struct doctor *d, struct nt_slice name)
 {
 	const json_t *node;
@@ -284,6 +297,7 @@ static void look_at_node(struct doctor *d, const json_t *node)
 			"controller",
 			age(silent_us, text));
 	look_at_node_clock(d, node, what);
+	look_at_conntrack(d, node, what);
 	if (nt_number_at(node, "missing_batches"))
 		nt_findings_add(
 			&d->f, NT_LEVEL_WARN, what,

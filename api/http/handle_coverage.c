@@ -162,6 +162,18 @@ static void write_clock(struct nt_json *j, struct nt_ingest *ingest, struct nt_s
 	nt_json_bool(j, offset_us > NT_NODES_CLOCK_OFF_US || offset_us < -NT_NODES_CLOCK_OFF_US);
 }
 
+static void write_conntrack(struct nt_json *j, struct nt_ingest *ingest, struct nt_slice node)
+{
+	char text[160];
+
+	nt_ingest_conntrack(ingest, node, text);
+	nt_json_key(j, "conntrack");
+	if (text[0])
+		nt_json_str(j, nt_slice_str(text));
+	else
+		nt_json_null(j);
+}
+
 struct nodes {
 	struct nt_json *j;
 	struct nt_ingest *ingest;
@@ -179,6 +191,7 @@ static bool add_node(void *ctx, const struct nt_store_node *node)
 	nt_json_key_u64(j, "last_seq", node->last_seq);
 	nt_json_key_u64(j, "missing_batches", node->missing_batches);
 	write_clock(j, nodes->ingest, node->node);
+	write_conntrack(j, nodes->ingest, node->node);
 	nt_json_close(j, '}');
 	return true;
 }

@@ -3,6 +3,7 @@
 #include "controller/ingest/ingest.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "controller/enrich/enrich.h"
 #include "controller/ingest/await.h"
@@ -208,6 +209,9 @@ static int check_node(struct nt_ingest *i, const struct nt_batch *b,
 		node->has_clock = true;
 		node->clock_offset_us = sender->clock_offset_us;
 	}
+	if (node)
+		snprintf(node->conntrack, sizeof(node->conntrack), "%.*s",
+			 NT_SLICE_ARG(b->conntrack));
 	if (node && i->rows_per_second)
 		may = nt_node_take_rows(node, b->records_len, i->rows_per_second,
 					nt_clock_boot(i->clock));
@@ -229,6 +233,16 @@ bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice name, int64_t *ret_off
 		*ret_offset_us = node->clock_offset_us;
 	pthread_mutex_unlock(&i->stats_lock);
 	return known;
+}
+
+void nt_ingest_conntrack(struct nt_ingest *i, struct nt_slice name, char ret_text[160])
+{
+	const struct nt_node *node;
+
+	pthread_mutex_lock(&i->stats_lock);
+	node = nt_nodes_find(&i->nodes, name);
+	snprintf(ret_text, sizeof(node->conntrack), "%s", node ? node->conntrack : "");
+	pthread_mutex_unlock(&i->stats_lock);
 }
 
 static int append(struct nt_ingest *i, struct nt_batch *b, struct nt_arena *arena,

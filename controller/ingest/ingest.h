@@ -52,6 +52,8 @@ int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 void nt_ingest_limit(struct nt_ingest *i, uint32_t rows_per_second, struct nt_clock *clock);
 /* False: the node's agent has not sent anything since the start. */
 bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice node, int64_t *ret_offset_us);
+/* Whether connection tracking of that node tells backends (lib/record/batch.h); "": not known. */
+void nt_ingest_conntrack(struct nt_ingest *i, struct nt_slice node, char ret_text[160]);
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
 
 /* Takes in what changed in the objects; for the loop that watches their descriptor. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of each node that sends batches: how far its clock is from ours (T39), and how many
- * rows it may still send (T10).
+ * What is known of each node that sends batches: how far its clock is from ours (T39), how many
+ * rows it may still send (T10), and whether its kernel tells the pod behind a Service.
  *
  * The clock is what its agent said when it sent a batch; for coverage alone: times of records stay
  * as the agents wrote them. The way of the request counts as a part of the difference, so it is
@@ -25,6 +25,7 @@
 struct nt_node {
 	char name[254];
 	bool has_clock, has_rows;
+	char conntrack[160]; /* of its latest batch (lib/record/batch.h); "": not known */
 	int64_t clock_offset_us; /* the node's less ours */
 	int64_t rows; /* it may send; below 0 after a large batch */
 	int64_t rows_boot_ns; /* when that was so */

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dataplane/agent/account.h"
+#include "dataplane/agent/backends.h"
 #include "dataplane/agent/clocklog.h"
 #include "dataplane/agent/ends.h"
 #include "dataplane/agent/failed.h"
@@ -52,6 +53,11 @@ struct nt_agent_config {
 	/* The policy of a slot as "namespace/name", empty when it is not known; NULL: no names. */
 	struct nt_slice (*policy_name)(void *ctx, uint32_t slot);
 	void *policy_ctx;
+	/* nt_conntrack_find and nt_conntrack_why_not; NULL: nobody knows. */
+	bool (*backend)(void *ctx, const struct nt_flow *flow, int64_t at_ns,
+			struct nt_backend *ret_backend);
+	const char *(*why_no_backend)(void *ctx);
+	void *backend_ctx;
 	/* Bounds; 0: the defaults above. */
 	uint32_t flush_rows, hold_rows;
 	uint32_t pod_rows; /* rows of a pod and interval before names are folded (rowshare.h) */

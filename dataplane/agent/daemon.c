@@ -9,6 +9,7 @@
 
 #include "dataplane/agent/adopt.h"
 #include "dataplane/agent/agent.h"
+#include "dataplane/agent/conntrack.h"
 #include "dataplane/agent/enforcer.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/hostpods.h"
@@ -47,6 +48,7 @@ struct daemon {
 	struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
 	struct nt_hostpods *hostpods; /* NULL: the host's network is not tapped */
+	struct nt_conntrack *conntrack;
 	struct nt_kubeaccess *kube;
 	struct nt_watcher *watcher; /* NULL: the plugin is installed by others */
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
@@ -81,8 +83,10 @@ static bool drain_once(struct daemon *d)
 {
 	int64_t now = nt_clock_boot(&d->clock);
 	bool empty;
-	int events = nt_ring_drain(d->ring, &empty);
+	int events;
 
+	nt_conntrack_read(d->conntrack);
+	events = nt_ring_drain(d->ring, &empty);
 	if (empty)
 		nt_agent_drained(d->agent, now);
 	set_pace(d, events);
@@ -117,6 +121,7 @@ static void look(struct daemon *d)
 
 	d->look_soon = false;
 	nt_loop_timer_set(d->look_timer, LOOK_NS);
+	nt_conntrack_look(d->conntrack);
 	nt_adopt_look(d->adopt);
 	if (d->hostpods)
 		nt_hostpods_look(d->hostpods);
@@ -258,6 +263,27 @@ static void on_signal(void *ctx, int signal_number)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static bool backend_of(void *ctx, const struct nt_flow *flow, int64_t at_ns,
+		       struct nt_backend *ret_backend)
+{
+	return nt_conntrack_find(ctx, flow, at_ns, ret_backend);
+}
+
+static const char *why_no_backend(void *ctx)
+{
+	return nt_conntrack_why_not(ctx);
+}
+
+/* Before the agent: what its first lookups are asked of is known, then. */
+static int open_conntrack(struct daemon *d, const struct nt_tapsource *source, struct nt_err *err)
+{
+	int r = nt_conntrack_new(source->meta.ports, NT_PORTS_MAX, &d->clock, &d->conntrack, err);
+
+	if (r == 0)
+		nt_conntrack_look(d->conntrack);
+	return r;
+}
+
 static int open_agent(struct daemon *d, const struct nt_options *o, struct nt_taps *taps,
 		      struct nt_err *err)
 {
@@ -274,11 +300,15 @@ static int open_agent(struct daemon *d, const struct nt_options *o, struct nt_ta
 		.pod_rows = o->pod_rows,
 		.policy_name = nt_enforcer_policy_name,
 		.policy_ctx = d->enforcer,
+		.backend = backend_of,
+		.why_no_backend = why_no_backend,
 	};
 	struct nt_tapsource source = nt_source_of_taps(taps);
+	int r = open_conntrack(d, &source, err);
 
+	config.backend_ctx = d->conntrack;
 	snprintf(failed, sizeof(failed), "%s/failed", o->state_dir);
-	return nt_agent_new(&config, &source, &d->clock, &d->agent, err);
+	return r < 0 ? r : nt_agent_new(&config, &source, &d->clock, &d->agent, err);
 }
 
 /* The former agent's taps were in place when it wrote its last batch; without one nobody knows. */
@@ -345,6 +375,7 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	status.objects = nt_enforcer_objects(d->enforcer);
 	status.kube = d->kube;
 	status.watcher = d->watcher;
+	status.conntrack = d->conntrack;
 	status.cluster_domain_source = o->cluster_domain_source;
 	return nt_status_open(o->listen, &status, d->loop, &d->status, err);
 }
@@ -402,6 +433,7 @@ static void done(struct daemon *d)
 	nt_export_free(d->export);
 	nt_ring_close(d->ring);
 	nt_agent_free(d->agent);
+	nt_conntrack_free(d->conntrack);
 	nt_enforcer_free(d->enforcer);
 	nt_kubeaccess_close(d->kube);
 	nt_loop_free(d->loop);

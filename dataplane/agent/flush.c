@@ -448,6 +448,16 @@ static int put_rows(struct nt_agent *a, bool light, struct nt_buf *out, struct n
 	return 0;
 }
 
+static struct nt_slice conntrack_of(const struct nt_agent *a)
+{
+	const char *why_not =
+		a->config.why_no_backend ? a->config.why_no_backend(a->config.backend_ctx) : "";
+
+	if (!a->config.why_no_backend)
+		return (struct nt_slice){ 0 };
+	return nt_slice_str(why_not[0] ? why_not : NT_CONNTRACK_ON);
+}
+
 static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct nt_err *err)
 {
 	struct nt_batch batch = {
@@ -456,6 +466,7 @@ static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct n
 		.seq = nt_spool_next(a->spool),
 		.created_us = nt_clock_real(a->clock) / NT_NS_PER_US,
 		.cluster_domain = nt_slice_str(a->config.cluster_domain),
+		.conntrack = conntrack_of(a),
 		.ranges = (const struct nt_batch_range *)p->ranges.p,
 		.ranges_len = p->ranges.len / sizeof(struct nt_batch_range),
 		.endpoints = (const struct nt_batch_endpoint *)p->endpoints.p,

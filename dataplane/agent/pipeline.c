@@ -338,10 +338,39 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct
 	return id;
 }
 
+/* A transaction with the backend as the one that was asked, and the Service as the one that
+ * answers, or would have: as a socket of the host has it (T15). */
+struct translated {
+	struct nt_txn txn;
+	struct nt_pair_query query;
+	struct nt_flow front;
+};
+
+/* The same transaction where no backend is known. What a policy stopped went nowhere. */
+static const struct nt_txn *translate(const struct nt_agent *a, const struct nt_txn *txn,
+				      struct translated *t)
+{
+	const struct nt_pair_query *q = txn->query;
+	struct nt_backend backend;
+
+	if (!a->config.backend || q->flow.side != NT_SIDE_CLIENT || q->flow.cookie ||
+	    q->mark.verdict == NT_VERDICT_DENY || q->mark.verdict == NT_VERDICT_UNJUDGEABLE ||
+	    !a->config.backend(a->config.backend_ctx, &q->flow,
+			       txn->reply ? txn->reply_ns : q->last_ns, &backend))
+		return txn;
+	*t = (struct translated){ .txn = *txn, .query = *q, .front = q->flow };
+	t->query.flow.server = backend.ip;
+	t->query.flow.server_port = backend.port;
+	t->txn.query = &t->query;
+	t->txn.reply_flow = &t->front;
+	return &t->txn;
+}
+
 static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_txn *txn)
 {
+	struct translated translated;
 	const struct arrival m = {
-		.txn = txn,
+		.txn = translate(a, txn, &translated),
 		.who = identity_of(a, pod, &txn->query->flow),
 		.time = nt_timebase_at(&a->timebase,
 				       txn->reply ? txn->reply_ns : txn->query->last_ns),

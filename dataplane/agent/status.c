@@ -263,6 +263,28 @@ static void put_install(struct nt_buf *out, const struct nt_watcher *watcher)
 	    "Times that another program undid our entry again and again", s.fights);
 }
 
+static void put_conntrack(struct nt_buf *out, const struct nt_conntrack *conntrack)
+{
+	struct nt_conntrack_stats s = nt_conntrack_stats(conntrack);
+
+	one(out, "nametap_agent_conntrack_up",
+	    "Whether connection tracking tells which backend of a Service is asked",
+	    !nt_conntrack_why_not(conntrack)[0]);
+	one(out, "nametap_agent_conntrack_flows_total", "DNS flows that it told of",
+	    s.backends.flows);
+	one(out, "nametap_agent_conntrack_flows_translated_total", "Of these, to a backend",
+	    s.backends.translated);
+	one(out, "nametap_agent_conntrack_messages_bad_total", "Messages that were none of a flow",
+	    s.backends.bad);
+	one(out, "nametap_agent_conntrack_overruns_total",
+	    "Times that messages were lost and all flows forgotten", s.overruns);
+	one(out, "nametap_agent_conntrack_asked_total", "Flows from before that it was asked for",
+	    s.asked);
+	one(out, "nametap_agent_conntrack_found_total",
+	    "Lookups of pods behind a Service with their backend", s.found);
+	one(out, "nametap_agent_conntrack_missed_total", "The same without it", s.missed);
+}
+
 /* As an _info metric has it: the value says nothing. */
 static void put_domain(struct nt_buf *out, const char *domain, const char *source)
 {
@@ -301,6 +323,8 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 		put_events(out, nt_kubeaccess_events(source->kube));
 	if (source->watcher)
 		put_install(out, source->watcher);
+	if (source->conntrack)
+		put_conntrack(out, source->conntrack);
 }
 
 /* --- the port --------------------------------------------------------------------------------- */

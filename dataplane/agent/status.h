@@ -8,6 +8,7 @@
 
 #include "dataplane/agent/adopt.h"
 #include "dataplane/agent/agent.h"
+#include "dataplane/agent/conntrack.h"
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/keeper.h"
 #include "dataplane/agent/kubeaccess.h"
@@ -29,6 +30,7 @@ struct nt_status_source {
 	struct nt_keeper *keeper;
 	const struct nt_kubeaccess *kube;
 	const struct nt_watcher *watcher;
+	const struct nt_conntrack *conntrack;
 	const char *cluster_domain_source; /* NULL: not shown */
 };
 

@@ -18,7 +18,7 @@ struct nt_doctor {
 	struct nt_findings findings;
 };
 
-/* Version of the kernel, kinds of programs and maps, bpffs, cgroup2. */
+/* Version of the kernel, kinds of programs and maps, bpffs, cgroup2, connection tracking. */
 void nt_doctor_kernel(struct nt_doctor *d);
 /* Pins, the programs on each pod's link, what the kernel could not pass on, search domains. */
 void nt_doctor_taps(struct nt_doctor *d);

@@ -10,6 +10,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "dataplane/agent/conntrack.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/parse.h"
 
@@ -125,10 +126,28 @@ static void look_at_cgroup(struct nt_doctor *d)
 				"%s is no cgroup2", root);
 }
 
+static void look_at_conntrack(struct nt_doctor *d)
+{
+	struct nt_err err = { 0 };
+	int r = nt_conntrack_check(&err);
+
+	if (r == 0)
+		nt_findings_add(&d->findings, NT_LEVEL_OK, "conntrack", "",
+				"connection tracking tells which pod is asked behind a Service");
+	else
+		nt_findings_add(&d->findings, NT_LEVEL_WARN, "conntrack",
+				r == -ENODATA ? "sysctl net.netfilter.nf_conntrack_events=2"
+				: r == -EPERM ? "run it as the agent runs: with CAP_NET_ADMIN"
+					      : "modprobe nf_conntrack_netlink; a cluster without "
+						"kube-proxy (Cilium) has no use for it",
+				"which pod is asked behind a Service is not known: %s", err.msg);
+}
+
 void nt_doctor_kernel(struct nt_doctor *d)
 {
 	look_at_version(d);
 	look_at_features(d);
 	look_at_bpffs(d);
 	look_at_cgroup(d);
+	look_at_conntrack(d);
 }

@@ -67,7 +67,9 @@ struct nt_txn {
 	enum nt_txn_kind kind;
 	const struct nt_pair_query *query;
 	const struct nt_dns_msg *reply; /* NULL when unanswered */
-	const struct nt_flow *reply_flow; /* its server may be another one; NULL when unanswered */
+	/* Its server may be another one than the query's, a Service before its backend. NULL: as in
+	 * query; the table's own when unanswered. */
+	const struct nt_flow *reply_flow;
 	int64_t reply_ns; /* CLOCK_BOOTTIME; 0 when unanswered */
 	uint32_t reply_bytes;
 };

@@ -27,6 +27,7 @@ enum {
 	BASE = 10,
 	ROW = NT_BATCH_ROW,
 	CLUSTER_DOMAIN = 12,
+	CONNTRACK = 13,
 };
 enum { ADDRESS_EP_ID = 1, ADDRESS_IP = 2, ADDRESS_SINCE = 3, ADDRESS_UNTIL = 4 };
 enum { GAP_EP_ID = 1, GAP_FROM = 2, GAP_TO = 3, GAP_REASON = 4 };
@@ -139,6 +140,7 @@ void nt_batch_begin(const struct nt_batch *b, struct nt_buf *out)
 	nt_wire_put_str(out, SPOOL, b->spool);
 	nt_wire_put_uint(out, SEQ, b->seq);
 	nt_wire_put_uint(out, CREATED, (uint64_t)b->created_us);
+	nt_wire_put_str(out, CONNTRACK, b->conntrack);
 	if (b->bases_len)
 		nt_wire_put_str(out, CLUSTER_DOMAIN, b->cluster_domain);
 	for (size_t i = 0; i < b->bases_len; i++)
@@ -543,6 +545,9 @@ static int get_batch(struct nt_slice body, struct nt_arena *arena, struct lists 
 			break;
 		case CLUSTER_DOMAIN:
 			ok = nt_wire_get_str(&t, &b->cluster_domain);
+			break;
+		case CONNTRACK:
+			ok = nt_wire_get_str(&t, &b->conntrack);
 			break;
 		case RECORD:
 		case ROW:

@@ -18,6 +18,8 @@
 /* An agent sends a batch each half a minute, also when it has nothing to tell; one of which nothing
  * has come for so long is silent. */
 #define NT_BATCH_SILENT_US (120 * 1000000LL)
+/* What `conntrack` of a batch says when all is well. */
+#define NT_CONNTRACK_ON "on"
 
 /* Header of an upload: the sender's CLOCK_REALTIME in us since 1970 when it began to send. */
 #define NT_CLOCK_HEADER "Nametap-Clock"
@@ -108,6 +110,9 @@ struct nt_batch {
 	const struct nt_slice *bases;
 	size_t bases_len;
 	struct nt_slice cluster_domain;
+	/* NT_CONNTRACK_ON: the kernel's connection tracking tells which pod is asked behind a
+	 * Service. Else why not. Empty: an agent that does not know of this. */
+	struct nt_slice conntrack;
 	const struct nt_record *records;
 	size_t records_len;
 	const struct nt_batch_range *ranges;

@@ -249,8 +249,8 @@ static void put_server(const struct nt_flow *flow, struct nt_server *server)
 		nt_addr_is_private(&flow->server) ? NT_SLICE_LIT("pvt") : NT_SLICE_LIT("pub");
 }
 
-/* Behind kube-proxy a socket of the host sees the Service answer and the backend being asked (T15):
- * both are the servers, in this order. */
+/* Behind kube-proxy a socket of the host sees the Service answer and the backend being asked (T15),
+ * and of a pod's lookups the agent may know it: both are the servers, in this order. */
 static bool has_backend(const struct nt_txn *txn)
 {
 	const struct nt_flow *q = &txn->query->flow, *r = txn->reply_flow;

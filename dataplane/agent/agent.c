@@ -9,6 +9,7 @@
 #include "dataplane/agent/pipeline.h"
 #include "dataplane/agent/state.h"
 #include "dataplane/agent/tcp.h"
+#include "dataplane/agent/writeoff.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
@@ -79,6 +80,7 @@ static int restore(struct nt_agent *a, enum nt_reason *ret_reason, struct nt_err
 	*ret_reason = r < 0 ? NT_REASON_SPOOL_LOST : NT_REASON_AGENT_RESTART;
 	if (r < 0)
 		nt_log_error("spool: %s; which packets it covers is not known", err->msg);
+	nt_writeoff_restore(a);
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct nt_export {
 	struct curl_slist *headers;
 	struct nt_timer *pause_timer; /* when the next attempt is due */
 	struct nt_buf body, answer;
+	uint64_t body_seq; /* whose octets body has, for all attempts; 0: nobody's */
 	char error[CURL_ERROR_SIZE];
 	uint64_t seq; /* in flight; 0 none */
 	int64_t pause_ns; /* before the next attempt; 0: the last one went well */
@@ -120,9 +121,24 @@ static void set_options(struct nt_export *e)
 	set_trust(e);
 }
 
+/* Kept for the next attempts: its file may be gone by then, and its outcome is not known. */
+static int read_body(struct nt_export *e, uint64_t seq, struct nt_err *err)
+{
+	int r;
+
+	if (e->body_seq == seq)
+		return 0;
+	e->body_seq = 0;
+	r = nt_spool_read(e->agent->spool, seq, &e->body, err);
+	if (r == 0)
+		e->body_seq = seq;
+	nt_spool_send(e->agent->spool, e->body_seq);
+	return r;
+}
+
 static int attempt(struct nt_export *e, uint64_t seq, struct nt_err *err)
 {
-	int r = nt_spool_read(e->agent->spool, seq, &e->body, err);
+	int r = read_body(e, seq, err);
 
 	if (r < 0)
 		return r;
@@ -176,7 +192,7 @@ void nt_export_kick(struct nt_export *e)
 
 		if (r == -EBADMSG || r == -ENOENT) {
 			if (nt_spool_head(e->agent->spool) != seq) {
-				nt_log_error("spool: %s; batch %llu is set aside", err.msg,
+				nt_log_error("spool: %s; batch %llu is lost", err.msg,
 					     (unsigned long long)seq);
 				continue;
 			}
@@ -342,7 +358,6 @@ static void finish(void *ctx, CURLcode code)
 	else
 		failed(e, code, status);
 	e->seq = 0;
-	nt_buf_reset(&e->body);
 	nt_export_kick(e);
 }
 

@@ -210,7 +210,9 @@ static void finish_row(struct nt_agent_pod *pod, struct nt_row *row)
 	row->resolver = pod->answered;
 	if (row->type == NT_RECORD_LOG)
 		pod->rows_logged += row->transport == IPPROTO_TCP ? 0 : nt_row_packets(row);
-	else if (!row->written_off)
+	else if (row->written_off)
+		pod->rows_written_off += row->tally->count;
+	else
 		pod->rows_unlogged += row->tally->count;
 }
 
@@ -222,7 +224,7 @@ static void finish_rows(struct nt_agent *a, struct nt_row *rows, size_t len, boo
 	size_t pod_at = 0;
 
 	while ((pod = nt_podtable_next(&a->pods, &pod_at))) {
-		pod->rows_logged = pod->rows_unlogged = 0;
+		pod->rows_logged = pod->rows_unlogged = pod->rows_written_off = 0;
 		pod->rows_stream =
 			pod->stream > pod->stored_stream ? pod->stream - pod->stored_stream : 0;
 	}
@@ -345,6 +347,7 @@ static void commit(struct nt_agent *a, size_t rows)
 	size_t at = 0, gone = 0;
 
 	nt_account_commit(a->account);
+	nt_writeoff_note(a, a->interval_from_us, nt_clock_real(a->clock) / NT_NS_PER_US);
 	while ((pod = nt_podtable_next(&a->pods, &at))) {
 		pod->resolver = pod->shipped_resolver = pod->answered;
 		pod->shipped = true;
@@ -509,26 +512,20 @@ static int write_batch(struct nt_agent *a, struct parts *p, struct nt_err *err)
 {
 	int r = encode(a, p, err);
 
-	if (r == 0)
-		r = nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
-				   nt_slice_mem(p->state.p, p->state.len), err);
-	if (r == -ESTALE) { /* a new folder: another UUID, another number */
-		nt_log_error("spool: %s; what waited in it is lost", err->msg);
-		r = encode(a, p, err);
-		if (r == 0)
-			r = nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
-					   nt_slice_mem(p->state.p, p->state.len), err);
-	}
-	return r;
+	if (r < 0)
+		return r;
+	return nt_spool_write(a->spool, nt_slice_mem(p->wire.p, p->wire.len),
+			      nt_slice_mem(p->state.p, p->state.len), err);
 }
 
-static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
+static int flush_once(struct nt_agent *a, bool clock_step, struct nt_err *err)
 {
 	_cleanup_(parts_done) struct parts p = { 0 };
 	struct nt_row *rows;
 	size_t len;
 	int r;
 
+	nt_writeoff_lost(a);
 	state_owed(a);
 	nt_writeoff_run(a, nt_agent_row_bytes(a)); /* on the wire it is less */
 	nt_aggregate_estimate(a->rows);
@@ -544,6 +541,17 @@ static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
 		return r;
 	commit(a, len);
 	return 1;
+}
+
+static int flush(struct nt_agent *a, bool clock_step, struct nt_err *err)
+{
+	int r = flush_once(a, clock_step, err);
+
+	if (r != -ESTALE)
+		return r;
+	/* A new folder: another UUID; and what waited in the old one is owed. */
+	nt_log_error("spool: %s", err->msg);
+	return flush_once(a, clock_step, err);
 }
 
 /*

@@ -66,9 +66,9 @@ struct nt_agent_pod {
 	uint64_t stream; /* TCP segments that were read, or wait for the rest of a message */
 	struct nt_linkstats link; /* at the last flush; stays when the link is gone */
 	bool link_read;
-	/* Packets in the rows of the batch that is being written: LOG, and UNLOGGED ones of the
-	 * pod's own (not those of a batch that was written off). */
-	uint64_t rows_logged, rows_unlogged;
+	/* Packets in the rows of the batch that is being written: LOG, UNLOGGED ones of the pod's
+	 * own, and those of batches that were written off. */
+	uint64_t rows_logged, rows_unlogged, rows_written_off;
 	struct nt_rowshare rowshare; /* of the open interval */
 	uint64_t rows_stream; /* of TCP: by how much `stream` grew; its rows hold messages */
 	uint64_t stored_stream; /* `stream` of the last batch on disk */

@@ -50,6 +50,7 @@ struct file {
 	enum kind kind;
 	bool marked; /* its packets are stated elsewhere */
 	bool held;
+	struct nt_buf note; /* the caller's, for when it is lost */
 };
 
 struct nt_spool {
@@ -61,6 +62,8 @@ struct nt_spool {
 	uint64_t next;
 	struct file *files; /* by seq, ascending */
 	size_t len, cap;
+	uint64_t sending; /* the caller has it in memory; 0: none */
+	struct nt_buf lost; /* notes that were not taken yet */
 	struct nt_spool_stats stats;
 };
 
@@ -133,6 +136,7 @@ static void drop(struct nt_spool *s, struct file *f)
 {
 	(void)unlinkat(s->dir_fd, name_of(f->seq, f->kind).text, 0);
 	s->stats.bytes -= f->bytes;
+	nt_buf_done(&f->note);
 	memmove(f, f + 1, (size_t)(s->files + s->len - (f + 1)) * sizeof(*f));
 	s->len--;
 }
@@ -142,6 +146,14 @@ static void change_kind(struct nt_spool *s, struct file *f, enum kind kind)
 	(void)renameat(s->dir_fd, name_of(f->seq, f->kind).text, s->dir_fd,
 		       name_of(f->seq, kind).text);
 	f->kind = kind;
+}
+
+/* What only it had is not to be had any more. */
+static void lose(struct nt_spool *s, struct file *f)
+{
+	if (!f->marked && (f->kind == WAITING || f->kind == REJECTED))
+		nt_buf_add(&s->lost, f->note.p, f->note.len);
+	nt_buf_done(&f->note);
 }
 
 /* The newest file that holds a state; NULL when there is none. */
@@ -264,6 +276,42 @@ static int open_folder(struct nt_spool *s, struct nt_err *err)
 	return r < 0 ? r : scan(s, err);
 }
 
+/* A file that was there when the folder went: there again (somebody put a copy back), being sent,
+ * or lost. */
+static void find_again(struct nt_spool *s, struct file *old)
+{
+	struct file *f = find(s, old->seq);
+	bool sending = old->kind == WAITING && !old->marked && !old->held && old->seq == s->sending;
+
+	old->bytes = 0;
+	if (f && f->kind == old->kind) {
+		f->marked = old->marked;
+		f->held = old->held;
+		f->note = old->note;
+	} else if (sending && append(s, *old)) {
+		qsort(s->files, s->len, sizeof(*s->files), compare_files);
+	} else {
+		lose(s, old);
+	}
+}
+
+/* The folder was removed. Numbers go on, because uploads and gone pods are known by them. */
+static int reopen(struct nt_spool *s, struct nt_err *err)
+{
+	_cleanup_free_ struct file *old = NT_TAKE_PTR(s->files);
+	size_t len = s->len;
+	uint64_t next = s->next;
+	int r;
+
+	s->len = s->cap = 0;
+	r = open_folder(s, err);
+	for (size_t i = 0; i < len; i++)
+		find_again(s, &old[i]);
+	if (s->next < next)
+		s->next = next;
+	return r;
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static uint32_t crc_of(const struct file_head *h, struct nt_slice batch, struct nt_slice state)
@@ -307,6 +355,7 @@ static void keep(struct nt_buf *out, struct nt_slice part)
 
 static void set_aside(struct nt_spool *s, struct file *f)
 {
+	lose(s, f);
 	change_kind(s, f, TORN);
 	s->stats.torn++;
 }
@@ -336,7 +385,10 @@ void nt_spool_close(struct nt_spool *s)
 	if (!s)
 		return;
 	nt_closep(&s->dir_fd);
+	for (size_t i = 0; i < s->len; i++)
+		nt_buf_done(&s->files[i].note);
 	free(s->files);
+	nt_buf_done(&s->lost);
 	free(s->path);
 	free(s);
 }
@@ -401,7 +453,7 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 	int r;
 
 	if (folder_is_gone(s)) {
-		r = open_folder(s, err);
+		r = reopen(s, err);
 		return r < 0 ? r : nt_err_set(err, ESTALE, "%s was removed", s->path);
 	}
 	memcpy(h.magic, magic, sizeof(magic));
@@ -421,12 +473,18 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-uint64_t nt_spool_head(const struct nt_spool *s)
+uint64_t nt_spool_after(const struct nt_spool *s, uint64_t seq)
 {
 	for (size_t i = 0; i < s->len; i++)
-		if (s->files[i].kind == WAITING && !s->files[i].marked && !s->files[i].held)
+		if (s->files[i].seq > seq && s->files[i].kind == WAITING && !s->files[i].marked &&
+		    !s->files[i].held)
 			return s->files[i].seq;
 	return 0;
+}
+
+uint64_t nt_spool_head(const struct nt_spool *s)
+{
+	return nt_spool_after(s, 0);
 }
 
 static int read_part(struct nt_spool *s, uint64_t seq, bool want_state, struct nt_buf *out,
@@ -441,10 +499,14 @@ static int read_part(struct nt_spool *s, uint64_t seq, bool want_state, struct n
 				  (unsigned long long)seq);
 	nt_buf_reset(out);
 	r = read_file(s, f, out, &batch, &state, err);
-	if (r == 0)
+	if (r == 0) {
 		keep(out, want_state ? state : batch);
-	else if (r == -EBADMSG || r == -ENOENT)
+	} else if (r == -EBADMSG) {
 		set_aside(s, f);
+	} else if (r == -ENOENT) {
+		lose(s, f);
+		drop(s, f);
+	}
 	return r;
 }
 
@@ -469,6 +531,28 @@ void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq)
 		change_kind(s, f, DONE);
 	else
 		drop(s, f);
+}
+
+bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice note)
+{
+	struct file *f = find(s, seq);
+
+	if (!f)
+		return true;
+	nt_buf_reset(&f->note);
+	nt_buf_add(&f->note, note.p, note.len);
+	return nt_buf_ok(&f->note);
+}
+
+void nt_spool_send(struct nt_spool *s, uint64_t seq)
+{
+	s->sending = seq;
+}
+
+void nt_spool_take_lost(struct nt_spool *s, struct nt_buf *out)
+{
+	nt_buf_add(out, s->lost.p, s->lost.len);
+	nt_buf_reset(&s->lost);
 }
 
 static void drop_old_rejected(struct nt_spool *s)

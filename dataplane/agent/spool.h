@@ -16,6 +16,8 @@
  * without our hearing of it, so it is never the one to be dropped; neither is the newest. One that
  * the controller does not take from this agent, but may from another, is held: passed over until
  * the spool is opened again, and dropped like the others.
+ * Files that somebody else removes are lost, and so is what only they had: of each batch the caller
+ * leaves a note here, in memory, and gets the notes of lost ones back.
  * One process at a time (the folder is locked). Blocks on disk. Not thread-safe.
  */
 #pragma once
@@ -51,15 +53,17 @@ int nt_spool_state(struct nt_spool *s, struct nt_buf *out, struct nt_err *err) N
 uint64_t nt_spool_next(const struct nt_spool *s);
 
 /* Stores batch number nt_spool_next(s). On failure (-ENOSPC ...) nothing has changed. When the
- * folder was removed under us it is made again with a fresh UUID and -ESTALE is returned: the
- * caller encodes again. */
+ * folder was removed under us it is made again with a fresh UUID, numbers go on, and -ESTALE is
+ * returned: the caller encodes again. */
 int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
 		   struct nt_err *err) NT_MUSTCHECK;
 
 /* The oldest batch that waits and is not held; 0 when there is none. */
 uint64_t nt_spool_head(const struct nt_spool *s);
-/* Reads one batch (or the state beside it) into out; -EBADMSG: torn (set aside, gone from the
- * queue). */
+/* The oldest that waits behind that one; 0 when none does. */
+uint64_t nt_spool_after(const struct nt_spool *s, uint64_t seq);
+/* Reads one batch (or the state beside it) into out; -EBADMSG: torn (set aside), -ENOENT: its file
+ * was removed; in both cases it is lost, and gone from the queue. */
 int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
 		  struct nt_err *err) NT_MUSTCHECK;
 int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
@@ -67,6 +71,13 @@ int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
 void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq);
 void nt_spool_reject(struct nt_spool *s, uint64_t seq);
 void nt_spool_hold(struct nt_spool *s, uint64_t seq);
+
+/* What the caller wants back when that batch is lost; copied. False: no memory. */
+bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice note) NT_MUSTCHECK;
+/* The caller has the octets of that batch and ships them: it is not lost with its file. 0: none. */
+void nt_spool_send(struct nt_spool *s, uint64_t seq);
+/* Appends the notes of batches that were lost since the last call. */
+void nt_spool_take_lost(struct nt_spool *s, struct nt_buf *out);
 
 /* A batch whose packets must be stated as UNLOGGED: first the refused ones, then, while the spool
  * with `more_bytes` would be above its bound, the oldest that may be dropped. 0 when there is none.

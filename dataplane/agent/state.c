@@ -81,6 +81,14 @@ static void save_query(void *ctx, const struct nt_pair_query *q)
 	(void)nt_idmap_set(sums, q->flow.owner, (void *)(packets + q->queries));
 }
 
+struct nt_state_tally nt_state_tally_of(const struct nt_agent_pod *pod)
+{
+	return (struct nt_state_tally){ .ep_id = pod->pod.ep_id,
+					.logged = pod->rows_logged,
+					.unlogged = pod->rows_unlogged,
+					.stream = pod->rows_stream };
+}
+
 static void save_pods(struct saving *s)
 {
 	struct nt_agent_pod *pod;
@@ -96,11 +104,7 @@ static void save_pods(struct saving *s)
 			.waiting_tcp = (uintptr_t)nt_idmap_find(&s->waiting_tcp, pod->pod.ep_id),
 			.resolver = pod->resolver || pod->answered,
 		};
-
-		struct nt_state_tally tally = { .ep_id = pod->pod.ep_id,
-						.logged = pod->rows_logged,
-						.unlogged = pod->rows_unlogged,
-						.stream = pod->rows_stream };
+		struct nt_state_tally tally = nt_state_tally_of(pod);
 
 		if (tally.logged || tally.unlogged || tally.stream)
 			nt_buf_add(&s->parts.tallies, &tally, sizeof(tally));

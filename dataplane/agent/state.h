@@ -26,5 +26,7 @@ struct nt_state_tally {
 	uint64_t unlogged; /* packets in UNLOGGED rows, without those of batches written off */
 	uint64_t stream; /* TCP segments that were read, or wait, for the first time */
 };
+/* Of the batch that is being written. */
+struct nt_state_tally nt_state_tally_of(const struct nt_agent_pod *pod);
 /* Appends the tallies of a state as struct nt_state_tally. */
 int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;

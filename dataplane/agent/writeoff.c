@@ -11,6 +11,12 @@
 #define DECODE_BYTES_MAX ((size_t)512 << 20)
 #define SAY_EACH_NS (60 * NT_NS_PER_S)
 
+/* In the spool's notes. */
+struct note {
+	struct nt_state_tally tally;
+	int64_t first_us, last_us;
+};
+
 /* Packets of one endpoint in the rows of the batch. */
 struct loss {
 	const struct nt_batch_endpoint *endpoint;
@@ -184,4 +190,94 @@ void nt_writeoff_run(struct nt_agent *a, uint64_t more_bytes)
 				     err.msg);
 		nt_spool_mark(a->spool, seq);
 	}
+}
+
+/* --- batches that are lost with their files --------------------------------------------------- */
+
+static void note_batch(struct nt_agent *a, uint64_t seq, const struct nt_buf *notes)
+{
+	if (!nt_buf_ok(notes) || !nt_spool_note(a->spool, seq, nt_slice_mem(notes->p, notes->len)))
+		nt_log_warn("no memory to note what batch %llu holds", (unsigned long long)seq);
+}
+
+void nt_writeoff_note(struct nt_agent *a, int64_t first_us, int64_t last_us)
+{
+	_cleanup_buf_ struct nt_buf notes = { 0 };
+	const struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	while ((pod = nt_podtable_next(&a->pods, &at))) {
+		struct note n = { .tally = nt_state_tally_of(pod),
+				  .first_us = first_us,
+				  .last_us = last_us };
+
+		n.tally.unlogged += pod->rows_written_off;
+		if (n.tally.logged || n.tally.unlogged || n.tally.stream)
+			nt_buf_add(&notes, &n, sizeof(n));
+	}
+	note_batch(a, nt_spool_next(a->spool) - 1, &notes);
+}
+
+/* When its packets were, only the batch says; here it is when we came. */
+static void note_former(struct nt_agent *a, uint64_t seq)
+{
+	_cleanup_buf_ struct nt_buf state = { 0 }, tallies = { 0 }, notes = { 0 };
+	struct note n = { .first_us = a->start_us, .last_us = a->start_us };
+	struct nt_err err;
+	int r = nt_spool_read_state(a->spool, seq, &state, &err);
+
+	if (r == 0)
+		r = nt_state_tallies(nt_slice_mem(state.p, state.len), &tallies, &err);
+	if (r < 0) {
+		nt_log_warn("spool: %s", err.msg);
+		return;
+	}
+	for (size_t at = 0; at + sizeof(n.tally) <= tallies.len; at += sizeof(n.tally)) {
+		memcpy(&n.tally, tallies.p + at, sizeof(n.tally));
+		nt_buf_add(&notes, &n, sizeof(n));
+	}
+	note_batch(a, seq, &notes);
+}
+
+void nt_writeoff_restore(struct nt_agent *a)
+{
+	uint64_t seq = 0;
+
+	while ((seq = nt_spool_after(a->spool, seq)))
+		note_former(a, seq);
+}
+
+/* The pod owes what the batch would have told; its totals have been told nowhere. */
+static void owe_again(struct nt_agent *a, struct nt_agent_pod *pod, const struct note *n)
+{
+	uint64_t packets = n->tally.logged + n->tally.stream + n->tally.unlogged, none = 0;
+
+	move(&pod->logged, &none, n->tally.logged);
+	move(&pod->stream, &none, n->tally.stream);
+	move(&pod->stored_stream, &none, n->tally.stream);
+	move(&pod->unlogged, &none, n->tally.unlogged);
+	pod->shipped = false;
+	nt_agent_pod_owe(pod, NT_REASON_SPOOL_LOST, 0, packets, n->first_us, n->last_us);
+	a->stats.lost[NT_REASON_SPOOL_LOST] += packets;
+}
+
+void nt_writeoff_lost(struct nt_agent *a)
+{
+	_cleanup_buf_ struct nt_buf notes = { 0 };
+	uint64_t packets = 0;
+	struct note n;
+
+	nt_spool_take_lost(a->spool, &notes);
+	for (size_t at = 0; at + sizeof(n) <= notes.len; at += sizeof(n)) {
+		struct nt_agent_pod *pod;
+
+		memcpy(&n, notes.p + at, sizeof(n));
+		pod = nt_podtable_get(&a->pods, n.tally.ep_id);
+		if (pod)
+			owe_again(a, pod, &n);
+		packets += n.tally.logged + n.tally.stream + n.tally.unlogged;
+	}
+	if (packets)
+		nt_log_error("spool: what was removed had %llu packets: stated as UNLOGGED",
+			     (unsigned long long)packets);
 }

@@ -203,22 +203,6 @@ START_TEST(too_much_for_one_batch)
 }
 END_TEST
 
-START_TEST(lost_spool)
-{
-	char command[160];
-
-	Q();
-	flush();
-	stop();
-	snprintf(command, sizeof(command), "rm -rf %s", spool_path);
-	ck_assert_int_eq(system(command), 0);
-	start();
-	Q(.id = 2);
-	settle();
-	ck_assert_uint_eq(store.by_reason[NT_REASON_SPOOL_LOST], 1);
-}
-END_TEST
-
 /* Written by another binary whose layout is not ours. */
 START_TEST(state_of_another_layout)
 {
@@ -696,7 +680,6 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, flushed_while_it_is_being_attached);
 	tcase_add_test(tc, two_agents);
 	tcase_add_test(tc, too_much_for_one_batch);
-	tcase_add_test(tc, lost_spool);
 	tcase_add_test(tc, state_of_another_layout);
 	tcase_add_test(tc, after_a_reboot);
 	tcase_add_test(tc, ring_full);

@@ -210,9 +210,90 @@ START_TEST(folder_removed_while_running)
 	ck_assert_int_eq(nt_spool_write(spool, NT_SLICE_LIT("b"), NT_SLICE_LIT("s"), &err),
 			 -ESTALE);
 	ck_assert_str_ne(nt_spool_uuid(spool), uuid);
-	ck_assert_uint_eq(nt_spool_next(spool), 1);
+	ck_assert_uint_eq(nt_spool_head(spool), 0);
+	ck_assert_uint_eq(nt_spool_next(spool), 2);
 	put(1);
-	ck_assert(is_there("00000000000000000001.batch"));
+	ck_assert(is_there("00000000000000000002.batch"));
+}
+END_TEST
+
+static void note(uint64_t seq, const char *text)
+{
+	ck_assert(nt_spool_note(spool, seq, nt_slice_str(text)));
+}
+
+static void lost_are(const char *wanted)
+{
+	_cleanup_buf_ struct nt_buf lost = { 0 };
+
+	nt_spool_take_lost(spool, &lost);
+	ck_assert_str_eq(nt_buf_str(&lost), wanted);
+}
+
+static void remove_file(const char *name)
+{
+	char file[160];
+
+	snprintf(file, sizeof(file), "%s/%s", path, name);
+	ck_assert_int_eq(unlink(file), 0);
+}
+
+START_TEST(notes_of_lost_batches)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+
+	for (size_t i = 1; i <= 5; i++)
+		put(i);
+	note(1, "a");
+	note(2, "b");
+	note(3, "c");
+	note(4, "d");
+	nt_spool_acknowledge(spool, 1);
+	lost_are("");
+	remove_file("00000000000000000002.batch");
+	ck_assert_int_eq(nt_spool_read(spool, 2, &out, &err), -ENOENT);
+	ck_assert_uint_eq(nt_spool_head(spool), 3);
+	lost_are("b");
+	lost_are("");
+	damage("00000000000000000004.batch", 50);
+	ck_assert_int_eq(nt_spool_read(spool, 4, &out, &err), -EBADMSG);
+	lost_are("d");
+	nt_spool_mark(spool, 3); /* its packets are stated elsewhere */
+	remove_file("00000000000000000003.batch");
+	ck_assert_int_eq(nt_spool_read(spool, 3, &out, &err), -ENOENT);
+	lost_are("");
+}
+END_TEST
+
+/* The one that is being sent is not lost with its folder, nor what somebody puts back. */
+START_TEST(folder_removed_with_notes)
+{
+	char command[640];
+
+	for (size_t i = 1; i <= 4; i++)
+		put(i);
+	note(1, "a");
+	note(2, "b");
+	note(3, "c");
+	note(4, "d");
+	nt_spool_send(spool, 1);
+	nt_spool_reject(spool, 4);
+	snprintf(command, sizeof(command),
+		 "cp -a %s %s.copy && rm -rf %s && mkdir %s && cp -a %s.copy/*3.batch %s", path,
+		 path, path, path, path, path);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(nt_spool_write(spool, NT_SLICE_LIT("b"), NT_SLICE_LIT("s"), &err),
+			 -ESTALE);
+	lost_are("bd");
+	ck_assert_uint_eq(nt_spool_head(spool), 1);
+	ck_assert_uint_eq(nt_spool_after(spool, 1), 3);
+	ck_assert_uint_eq(nt_spool_next(spool), 5);
+	put(5);
+	nt_spool_acknowledge(spool, 1);
+	nt_spool_acknowledge(spool, 3);
+	ck_assert_uint_eq(nt_spool_head(spool), 5);
+	ck_assert_uint_eq(nt_spool_stats(spool).bytes, 40 + 2 * 5);
+	lost_are("");
 }
 END_TEST
 
@@ -363,6 +444,8 @@ int main(void)
 	tcase_add_test(tc, any_damage_is_seen);
 	tcase_add_test(tc, uuid_is_made_anew_when_damaged);
 	tcase_add_test(tc, folder_removed_while_running);
+	tcase_add_test(tc, notes_of_lost_batches);
+	tcase_add_test(tc, folder_removed_with_notes);
 	tcase_add_test(tc, bound_drops_the_second_oldest);
 	tcase_add_test(tc, held_ones_are_passed_over);
 	tcase_add_test(tc, refused_ones_are_stated_once_and_kept);

@@ -21,12 +21,13 @@ static const struct nt_verb verb = {
 	.about = "Prints for each node how many of its pods are tapped, what its agent last said, "
 		 "and "
 		 "what of the last\n"
-		 "hour is missing in the log and why; then each pod that is not tapped, with the "
-		 "reason.",
+		 "hour is missing in the log and why; then each pod that is not tapped, and each "
+		 "DNS server of which\n"
+		 "one end is seen only, with the reason.",
 	.more = "PODS: tapped of all that are there; excluded ones are not among them. CLOCK: how "
 		"far "
 		"the node's is ahead\n"
-		"of the controller's. wide prints each pod. json is /api/v1/coverage.\n"
+		"of the controller's. wide prints each pod and server. json is /api/v1/coverage.\n"
 		"Exit code: 0; 1 when it could not be asked (nametapctl doctor judges); 2 for "
 		"mistakes.\n",
 };
@@ -276,6 +277,37 @@ static void print_gaps(struct coverage *c)
 	nt_table_flush(&t, &c->out);
 }
 
+/* DNS servers of which one end is seen only; all of them with wide. */
+static void print_servers(struct coverage *c, bool all)
+{
+	static const struct nt_column columns[] = {
+		{ "DNS SERVER", false }, { "POD", false }, { "SERVICE", false },
+		{ "ENDS", false },	 { "WHY", false },
+	};
+	_cleanup_table_ struct nt_table t;
+	const json_t *server;
+	size_t i;
+
+	nt_table_init(&t, columns, NT_ARRAY_LEN(columns), c->o.colour);
+	t.headless = c->o.no_headers;
+	json_array_foreach(json_object_get(c->answer.json, "servers"), i, server)
+	{
+		struct nt_slice ends = nt_text_at(server, "ends");
+
+		if (!all && is(ends, "both"))
+			continue;
+		nt_table_cell(&t, nt_text_at(server, "ip"));
+		put_pod_name(&t, server);
+		nt_table_cell(&t, nt_text_at(server, "service"));
+		nt_table_cell(&t, ends);
+		nt_table_cell(&t, nt_text_at(server, "detail"));
+	}
+	if (!t.cells.len)
+		return;
+	nt_buf_putc(&c->out, '\n');
+	nt_table_flush(&t, &c->out);
+}
+
 /* The API lists so many endpoints and counts all of them. */
 static void note_if_cut(const struct coverage *c)
 {
@@ -324,6 +356,8 @@ static int run(struct coverage *c, struct nt_err *err)
 		print_nodes(c);
 		print_pods(c, c->o.output == NT_OUTPUT_WIDE);
 		print_gaps(c);
+		if (!c->o.node && !c->o.namespaces_len)
+			print_servers(c, c->o.output == NT_OUTPUT_WIDE);
 	}
 	return nt_verb_write(&c->out, err);
 }

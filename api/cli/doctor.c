@@ -482,6 +482,63 @@ static void look_at_gaps(struct doctor *d)
 				"and %zu more", n - NAMED_MAX);
 }
 
+/* --- DNS servers ------------------------------------------------------------------------------ */
+
+/* What somebody can do about it; "": it is as it is. */
+static const char *todo_of(struct nt_slice reason)
+{
+	if (is(reason, "not_tapped") || is(reason, "not_seen"))
+		return "see pods above, and nametap-agent doctor on its node";
+	if (is(reason, "backend_unknown"))
+		return "see conntrack of the nodes, and nametap-agent doctor there";
+	if (is(reason, "clients_not_tapped"))
+		return "see pods above: who asks it is not tapped";
+	return "";
+}
+
+static void look_at_server(struct doctor *d, const json_t *server)
+{
+	struct nt_slice reason = nt_text_at(server, "reason");
+	const char *todo = todo_of(reason);
+	char what[80], pod[256];
+
+	nt_findings_add(&d->f, todo[0] ? NT_LEVEL_WARN : NT_LEVEL_OK,
+			label("dns server", nt_text_at(server, "ip"), what), todo,
+			"only the %s's end of its lookups is seen (%.*s%s%s): %.*s",
+			is(nt_text_at(server, "ends"), "client") ? "client" : "server",
+			NT_SLICE_ARG(reason), nt_text_at(server, "name").len ? ", " : "",
+			pod_of(server, pod), NT_SLICE_ARG(nt_text_at(server, "detail")));
+}
+
+/* Hop times and where a lookup died need both ends. */
+static void look_at_servers(struct doctor *d)
+{
+	const json_t *server;
+	size_t i, n = 0, both = 0;
+
+	if (d->o.node)
+		return;
+	json_array_foreach(json_object_get(d->coverage.json, "servers"), i, server)
+	{
+		if (is(nt_text_at(server, "ends"), "both"))
+			both++;
+		else if (n++ < NAMED_MAX)
+			look_at_server(d, server);
+	}
+	if (n > NAMED_MAX)
+		nt_findings_add(&d->f, NT_LEVEL_OK, "dns servers", "nametapctl coverage lists them",
+				"and %zu more", n - NAMED_MAX);
+	if (both)
+		nt_findings_add(&d->f, NT_LEVEL_OK, "dns servers", "",
+				"%zu of %zu are seen at both ends", both, both + n);
+	else if (n)
+		nt_findings_add(&d->f, NT_LEVEL_WARN, "dns servers",
+				"the lines above say why, for each",
+				"none of %zu is seen at both ends: hop times, and where a lookup "
+				"died, cannot be told",
+				n);
+}
+
 /* --- loss ------------------------------------------------------------------------------------- */
 
 static void look_at_loss(struct doctor *d)
@@ -633,6 +690,7 @@ static int run(struct doctor *d)
 		look_at_cluster(d);
 		look_at_pods(d);
 		look_at_gaps(d);
+		look_at_servers(d);
 		look_at_loss(d);
 	}
 	if (d->o.nodes)

@@ -4,6 +4,7 @@
 
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/nodes.h"
+#include "controller/servers/servers.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/objects.h"
 
@@ -196,6 +197,48 @@ static bool add_node(void *ctx, const struct nt_store_node *node)
 	return true;
 }
 
+/* --- DNS servers ------------------------------------------------------------------------------ */
+
+static void write_server(struct nt_json *j, const struct nt_servers_found *f)
+{
+	char text[NT_ADDR_TEXT_MAX];
+
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "ip", nt_slice_str(nt_addr_format(&f->ip, text)));
+	nt_json_key_u64(j, "port", f->port);
+	nt_json_key_str(j, "namespace", nt_slice_str(f->namespace_));
+	nt_json_key_str(j, "name", nt_slice_str(f->name));
+	nt_json_key_str(j, "service", nt_slice_str(f->service));
+	nt_json_key_str(j, "node", nt_slice_str(f->node));
+	nt_json_key_str(j, "ends", nt_slice_str(nt_ends_name(f->verdict.ends)));
+	nt_json_key_str(j, "reason", nt_slice_str(nt_ends_reason_name(f->verdict.reason)));
+	nt_json_key_str(j, "detail", nt_slice_str(f->detail));
+	nt_json_key_time_or_null(j, "asked", f->asked_us);
+	nt_json_key_time_or_null(j, "seen", f->seen_us);
+	nt_json_close(j, '}');
+}
+
+static int write_servers(struct nt_api *api, struct nt_store_reader *reader, struct nt_json *j,
+			 struct nt_err *err)
+{
+	_cleanup_free_ struct nt_servers_found *found = NULL;
+	uint64_t over;
+	size_t len;
+	int r = nt_ingest_servers(api->ingest, nt_now_us(), &found, &len, &over);
+
+	if (r < 0)
+		return nt_err_set(err, -r, "no memory for the DNS servers");
+	r = nt_servers_judge(found, len, reader, err);
+	nt_json_key(j, "servers");
+	nt_json_open(j, '[');
+	for (size_t i = 0; i < len && r == 0; i++)
+		write_server(j, &found[i]);
+	nt_json_close(j, ']');
+	return r;
+}
+
+/* --- objects ---------------------------------------------------------------------------------- */
+
 static void add_problem(void *ctx, const struct nt_objects_problem *problem)
 {
 	struct nt_json *j = ctx;
@@ -266,6 +309,8 @@ static int write_coverage(struct nt_api *api, struct nt_store_reader *reader, vo
 	if (r == 0)
 		r = nt_store_nodes(reader, add_node, &nodes, err);
 	nt_json_close(&j, ']');
+	if (r == 0)
+		r = write_servers(api, reader, &j, err);
 	nt_ingest_objects(api->ingest, write_objects, &j);
 	nt_json_key(&j, "problems");
 	nt_json_open(&j, '[');

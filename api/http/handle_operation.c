@@ -5,6 +5,7 @@
 #include "api/http/json.h"
 #include "controller/agents/who.h"
 #include "controller/ingest/ingest.h"
+#include "controller/servers/servers.h"
 #include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -175,6 +176,53 @@ static void write_object_metrics(void *ctx, const struct nt_objects *objects)
 		nt_objects_metrics(objects, "nametap_controller", ctx);
 }
 
+/* One series for each way in which servers of now are seen. */
+static void write_judged(const struct nt_servers_found *found, size_t len, struct nt_buf *out)
+{
+	const char *name = "nametap_controller_dns_servers";
+	uint64_t counts[NT_ENDS_REASONS] = { 0 };
+
+	for (size_t i = 0; i < len; i++)
+		counts[found[i].verdict.reason]++;
+	nt_metrics_head(out, name,
+			"DNS servers of the last hour by the ends of their lookups that are seen, "
+			"and why not both.",
+			NT_METRIC_GAUGE);
+	for (enum nt_ends_reason r = 0; r < NT_ENDS_REASONS; r++) {
+		_cleanup_buf_ struct nt_buf labels = { 0 };
+		enum nt_ends ends = r == NT_ENDS_REASON_NONE	      ? NT_ENDS_BOTH
+				    : r == NT_ENDS_CLIENTS_NOT_TAPPED ? NT_ENDS_SERVER
+								      : NT_ENDS_CLIENT;
+
+		nt_metrics_label(&labels, "ends", nt_slice_str(nt_ends_name(ends)));
+		nt_metrics_label(&labels, "reason", nt_slice_str(nt_ends_reason_name(r)));
+		nt_metrics_sample(out, name, nt_buf_str(&labels), counts[r]);
+	}
+}
+
+static void write_server_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	_cleanup_free_ struct nt_servers_found *found = NULL;
+	struct nt_store_reader *reader = NULL;
+	struct nt_err err = { 0 };
+	uint64_t over = 0;
+	size_t len = 0;
+	int r = nt_ingest_servers(api->ingest, nt_now_us(), &found, &len, &over);
+
+	if (r == 0)
+		r = nt_readers_take(&api->readers, &reader, &err);
+	if (r == 0)
+		r = nt_servers_judge(found, len, reader, &err);
+	nt_readers_give(&api->readers, reader);
+	if (r == 0)
+		write_judged(found, len, out);
+	write_metrics(out,
+		      &(struct metric){ "nametap_controller_dns_servers_over_total",
+					"Rows whose server found no room among the DNS servers.",
+					NT_METRIC_COUNTER, over },
+		      1);
+}
+
 static void write_store_metrics(struct nt_api *api, struct nt_buf *out)
 {
 	struct nt_store_stats s = nt_store_stats(api->store);
@@ -260,6 +308,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_alert_metrics(api, &reply->body);
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);
 	write_enrich_metrics(api, &reply->body);
+	write_server_metrics(api, &reply->body);
 	write_http_metrics(&api->counters, &reply->body);
 	write_agent_metrics(api, &reply->body);
 }

@@ -8,6 +8,7 @@
 #include "controller/enrich/enrich.h"
 #include "controller/ingest/await.h"
 #include "controller/ingest/nodes.h"
+#include "controller/servers/servers.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/objects/objects.h"
@@ -30,6 +31,7 @@ struct nt_ingest {
 	struct nt_alerts *alerts;
 	struct nt_objects *objects;
 	struct nt_await await;
+	struct nt_servers servers;
 	pthread_mutex_t stats_lock; /* covers all below; taken last */
 	struct nt_ingest_stats stats;
 	struct nt_nodes nodes;
@@ -50,6 +52,10 @@ int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_
 	pthread_mutex_init(&i->lock, NULL);
 	pthread_mutex_init(&i->stats_lock, NULL);
 	nt_await_init(&i->await);
+	if (nt_servers_init(&i->servers) < 0) {
+		nt_ingest_free(i);
+		return nt_err_set(err, ENOMEM, "no memory for DNS servers");
+	}
 	*ret_ingest = i;
 	return 0;
 }
@@ -61,6 +67,7 @@ void nt_ingest_free(struct nt_ingest *i)
 	pthread_mutex_destroy(&i->lock);
 	pthread_mutex_destroy(&i->stats_lock);
 	nt_await_done(&i->await);
+	nt_servers_done(&i->servers);
 	nt_nodes_done(&i->nodes);
 	free(i);
 }
@@ -281,6 +288,8 @@ int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 	if (r == 0)
 		r = append(i, &batch, &arena, &outcome, err);
 	count(i, &batch, wire.len, r, outcome);
+	for (size_t k = 0; r == 0 && outcome == NT_STORE_APPENDED && k < batch.records_len; k++)
+		nt_servers_take(&i->servers, &batch.records[k]);
 	if (r == 0 && i->alerts && outcome == NT_STORE_APPENDED)
 		nt_alerts_records(i->alerts, batch.records, rows_first(&batch));
 	pthread_mutex_unlock(&i->lock);
@@ -352,6 +361,18 @@ void nt_ingest_objects(struct nt_ingest *i, nt_ingest_objects_fn *fn, void *ctx)
 	pthread_mutex_lock(&i->lock);
 	fn(ctx, i->objects);
 	pthread_mutex_unlock(&i->lock);
+}
+
+int nt_ingest_servers(struct nt_ingest *i, int64_t now_us, struct nt_servers_found **ret_found,
+		      size_t *ret_len, uint64_t *ret_over)
+{
+	int r;
+
+	pthread_mutex_lock(&i->lock);
+	r = nt_servers_list(&i->servers, i->objects, now_us, ret_found, ret_len);
+	*ret_over = i->servers.over;
+	pthread_mutex_unlock(&i->lock);
+	return r;
 }
 
 void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx)

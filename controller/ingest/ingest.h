@@ -72,6 +72,10 @@ struct nt_ingest_enriched nt_ingest_enriched(struct nt_ingest *i);
 /* The objects as they are now, NULL when there are none; the lock is held. */
 typedef void nt_ingest_objects_fn(void *ctx, const struct nt_objects *objects);
 void nt_ingest_objects(struct nt_ingest *i, nt_ingest_objects_fn *fn, void *ctx);
+struct nt_servers_found;
+/* nt_servers_list under the lock; *ret_over: rows whose server found no room. */
+int nt_ingest_servers(struct nt_ingest *i, int64_t now_us, struct nt_servers_found **ret_found,
+		      size_t *ret_len, uint64_t *ret_over) NT_MUSTCHECK;
 /* Objects that could not be taken, each borrowed for the call; the objects' lock is held. */
 struct nt_objects_problem;
 typedef void nt_ingest_problem_fn(void *ctx, const struct nt_objects_problem *problem);

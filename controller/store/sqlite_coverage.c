@@ -137,3 +137,26 @@ int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx, s
 	}
 	return result;
 }
+
+int nt_store_on_host(struct nt_store_reader *r, const struct nt_addr *ip, bool *ret_on_host,
+		     struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	char text[NT_ADDR_TEXT_MAX];
+	int result = begin(r,
+			   "SELECT 1 FROM addresses a JOIN endpoints e ON e.node = a.node"
+			   " AND e.ep_id = a.ep_id WHERE a.ip = ? AND a.until_us = ?"
+			   " AND e.origin = ? LIMIT 1",
+			   &stmt, err);
+
+	if (result < 0)
+		return result;
+	nt_sqlite_bind_text(stmt, 1, nt_slice_str(nt_addr_format(ip, text)));
+	(void)sqlite3_bind_int64(stmt, 2, NT_SQLITE_FOREVER);
+	(void)sqlite3_bind_int(stmt, 3, NT_ENDPOINT_NODE);
+	result = nt_sqlite_step(r, stmt, err);
+	if (result < 0)
+		return result;
+	*ret_on_host = result > 0;
+	return 0;
+}

@@ -150,6 +150,10 @@ typedef bool nt_store_node_fn(void *ctx, const struct nt_store_node *node);
 int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
 
+/* Is it an address of a node's network now, as its agent told? */
+int nt_store_on_host(struct nt_store_reader *r, const struct nt_addr *ip, bool *ret_on_host,
+		     struct nt_err *err) NT_MUSTCHECK;
+
 /* --- alert events (controller/alerts) --- */
 
 /* One firing of a rule for a group: open until its condition ends. Borrowed strings. */

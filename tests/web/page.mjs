@@ -349,6 +349,8 @@ async function theme(colorScheme) {
     `a gap in coverage is told with its times, ${colorScheme}: ${gap}`);
   const excluded = await page.locator("#coverage-excluded li").allTextContents();
   same(excluded, ["dev/left-alone on node-1: namespace dev is excluded"], `a pod that is left alone is told apart, ${colorScheme}`);
+  const oneEnded = await page.locator("#coverage-servers li").allTextContents();
+  same(oneEnded, ["10.96.0.10: whose address it is cannot be said: Service or Node objects are not there"], `a DNS server of which one end is seen is named, ${colorScheme}`);
   await page.screenshot({ path: join(SHOTS, `coverage-1280-${colorScheme}.png`) });
   await accessible(page, `coverage open, ${colorScheme}`, ".sheet");
   await page.setViewportSize({ width: 320, height: 700 });

@@ -128,6 +128,7 @@ function Endpoints(): JSX.Element {
   const adopted = c.endpoints.filter((e) => e.state === "tapped" && e.origin === "adopted");
   const lossy = c.endpoints.filter((e) => e.state !== "failed" && e.state !== "excluded" && e.unlogged > 0);
   const dropped = c.endpoints.filter((e) => e.before_tap > 0);
+  const oneEnded = c.servers.filter((s) => s.ends !== "both");
   return (
     <>
       <p>{exact(c.tapped)} pods tapped, {exact(c.failed)} not tapped, {c.excluded > 0 && `${exact(c.excluded)} excluded, `}{exact(c.gone)} gone.</p>
@@ -144,6 +145,9 @@ function Endpoints(): JSX.Element {
         <ul>{lossy.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} />: {exact(e.unlogged)} of {exact(e.seen)} packets seen</li>)}</ul></>}
       {dropped.length > 0 && <><h3>Dropped before the tap</h3>
         <ul>{dropped.slice(0, 100).map((e) => <li key={e.node + e.namespace + e.name}><Name value={podName(e)} />: {exact(e.before_tap)} packets dropped before the tap (any protocol)</li>)}</ul></>}
+      {oneEnded.length > 0 && <><h3>DNS servers seen at one end</h3>
+        <ul id="coverage-servers">{oneEnded.slice(0, 20).map((s) => <li key={s.ip + s.port}>
+          <Name value={s.ip} />{s.name && <> (<Name value={podName(s)} />)</>}: {s.detail}</li>)}</ul></>}
       <h3>Nodes</h3>
       <ul>{c.nodes.map((n) => <li key={n.node}><TermLink term={`node = "${n.node}"`}><Name value={n.node} /></TermLink>: last
         heard {clock(n.last_seen, 0)} UTC{n.missing_batches > 0 && `, ${exact(n.missing_batches)} batches missing`}{n.clock_off && n.clock_offset !== null && `, ⚠ clock is ${exact(Math.abs(n.clock_offset))} ms ${n.clock_offset > 0 ? "ahead" : "behind"}`}</li>)}</ul>

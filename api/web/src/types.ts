@@ -84,9 +84,15 @@ export interface Gap {
   node: string; namespace: string; name: string; uid: string; host_ifname: string;
   from: string; to: string | null; reason: string;
 }
+/** A DNS server, and which ends of its lookups are seen. */
+export interface SeenServer {
+  ip: string; port: number; namespace: string; name: string; service: string;
+  ends: "both" | "client" | "server"; detail: string;
+}
 export interface Coverage {
   tapped: number; failed: number; excluded: number; gone: number;
   nodes: { node: string; last_seen: string; missing_batches: number; clock_offset: number | null; clock_off: boolean }[];
+  servers: SeenServer[];
   endpoints: Endpoint[];
   gaps: Gap[];
   problems: { path: string; line: number; message: string }[];

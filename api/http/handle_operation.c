@@ -97,6 +97,12 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 		{ "nametap_controller_records_folded_total",
 		  "Of these, of a server's side whose client is tapped: no rows of the log.",
 		  NT_METRIC_COUNTER, s.folded },
+		{ "nametap_controller_records_foreign_total",
+		  "Records of pods that run on another node than their sender: left out.",
+		  NT_METRIC_COUNTER, s.foreign_records },
+		{ "nametap_controller_endpoints_foreign_total",
+		  "Endpoints of such pods: left out of coverage.", NT_METRIC_COUNTER,
+		  s.foreign_endpoints },
 		{ "nametap_controller_unlogged_packets_total",
 		  "Packets that agents reported as seen and not logged in detail.",
 		  NT_METRIC_COUNTER, s.unlogged_packets },
@@ -140,9 +146,8 @@ static void write_enrich_metrics(struct nt_api *api, struct nt_buf *out)
 {
 	struct nt_ingest_enriched s = nt_ingest_enriched(api->ingest);
 	const struct labelled rows[] = {
-		{ "there", s.enrich.rows_there },
-		{ "gone", s.enrich.rows_gone },
-		{ "other", s.enrich.rows_other },
+		{ "there", s.enrich.rows_there },     { "gone", s.enrich.rows_gone },
+		{ "other", s.enrich.rows_other },     { "elsewhere", s.enrich.rows_elsewhere },
 		{ "unknown", s.enrich.rows_unknown },
 	};
 	const struct metric metrics[] = {
@@ -165,7 +170,7 @@ static void write_enrich_metrics(struct nt_api *api, struct nt_buf *out)
 
 	write_labelled(out, "nametap_controller_client_rows_total",
 		       "Rows of pods by what objects say of the pod: there, gone, only another of "
-		       "that name, unknown.",
+		       "that name, only such a one on another node, unknown.",
 		       "pod", rows, NT_ARRAY_LEN(rows));
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
 }

@@ -147,25 +147,43 @@ static int set_uid(struct nt_arena *arena, const struct nt_object *o, struct nt_
 	return 0;
 }
 
+static struct nt_enrich_identity client_of(const struct nt_record *r)
+{
+	return (struct nt_enrich_identity){ r->client_namespace, r->client_name, r->client_uid,
+					    r->node };
+}
+
 static struct nt_enrich_pod *find_client(const struct nt_enrich *e, const struct nt_record *r)
 {
-	return nt_enrich_index_pod(&e->index, r->client_namespace, r->client_name, r->client_uid,
-				   r->start_us);
+	const struct nt_enrich_identity who = client_of(r);
+
+	return nt_enrich_index_pod(&e->index, &who, r->start_us);
+}
+
+static void count_stranger(struct nt_enrich *e, const struct nt_record *r)
+{
+	struct nt_enrich_identity who = client_of(r);
+
+	if (nt_enrich_index_any_pod(&e->index, &who)) {
+		e->stats.rows_other++;
+		return;
+	}
+	who.node = (struct nt_slice){ 0 };
+	if (nt_enrich_index_any_pod(&e->index, &who))
+		e->stats.rows_elsewhere++;
+	else
+		e->stats.rows_unknown++;
 }
 
 static void count_client(struct nt_enrich *e, const struct nt_record *r,
 			 const struct nt_enrich_pod *pod)
 {
-	struct nt_enrich_stats *s = &e->stats;
-
-	if (pod && nt_enrich_pod_is_gone(pod))
-		s->rows_gone++;
-	else if (pod)
-		s->rows_there++;
-	else if (nt_enrich_index_any_pod(&e->index, r->client_namespace, r->client_name))
-		s->rows_other++;
+	if (!pod)
+		count_stranger(e, r);
+	else if (nt_enrich_pod_is_gone(pod))
+		e->stats.rows_gone++;
 	else
-		s->rows_unknown++;
+		e->stats.rows_there++;
 }
 
 static int enrich_client(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)
@@ -185,13 +203,35 @@ static int enrich_client(struct nt_enrich *e, struct nt_arena *arena, struct nt_
 	return result == 0 ? set_uid(arena, pod->object, &r->client_uid) : result;
 }
 
-int nt_enrich_endpoint(struct nt_enrich *e, struct nt_arena *arena,
+static struct nt_enrich_identity endpoint_of(struct nt_slice node,
+					     const struct nt_batch_endpoint *endpoint)
+{
+	return (struct nt_enrich_identity){ endpoint->namespace_, endpoint->name, endpoint->uid,
+					    node };
+}
+
+int nt_enrich_endpoint(struct nt_enrich *e, struct nt_arena *arena, struct nt_slice node,
 		       struct nt_batch_endpoint *endpoint)
 {
-	const struct nt_enrich_pod *pod = nt_enrich_index_pod(
-		&e->index, endpoint->namespace_, endpoint->name, endpoint->uid, endpoint->since_us);
+	const struct nt_enrich_identity who = endpoint_of(node, endpoint);
+	const struct nt_enrich_pod *pod = nt_enrich_index_pod(&e->index, &who, endpoint->since_us);
 
 	return pod ? set_uid(arena, pod->object, &endpoint->uid) : 0;
+}
+
+struct nt_slice nt_enrich_record_elsewhere(const struct nt_enrich *e, const struct nt_record *r)
+{
+	const struct nt_enrich_identity who = client_of(r);
+
+	return nt_enrich_index_other_node(&e->index, &who);
+}
+
+struct nt_slice nt_enrich_endpoint_elsewhere(const struct nt_enrich *e, struct nt_slice node,
+					     const struct nt_batch_endpoint *endpoint)
+{
+	const struct nt_enrich_identity who = endpoint_of(node, endpoint);
+
+	return nt_enrich_index_other_node(&e->index, &who);
 }
 
 bool nt_enrich_awaits(const struct nt_enrich *e, const struct nt_record *r)
@@ -279,15 +319,17 @@ static bool may_have_address(const struct nt_object *pod, const struct nt_addr *
 }
 
 /* The pod whose veth saw the query is the server; the agent knows its name from CNI ADD. */
-static int enrich_by_name(struct nt_enrich *e, struct nt_arena *arena, int64_t at_us,
+static int enrich_by_name(struct nt_enrich *e, struct nt_arena *arena, const struct nt_record *r,
 			  struct nt_server *server)
 {
-	struct nt_enrich_pod *pod = nt_enrich_index_pod(&e->index, server->namespace_, server->name,
-							(struct nt_slice){ 0 }, at_us);
+	const struct nt_enrich_identity who = { .namespace_ = server->namespace_,
+						.name = server->name,
+						.node = r->node };
+	struct nt_enrich_pod *pod = nt_enrich_index_pod(&e->index, &who, r->start_us);
 
 	if (!pod || !may_have_address(pod->object, &server->ip))
 		return 0;
-	return set_server_pod(arena, pod->object, service_of(e, pod, server, at_us), server);
+	return set_server_pod(arena, pod->object, service_of(e, pod, server, r->start_us), server);
 }
 
 int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r)
@@ -300,7 +342,7 @@ int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_reco
 		struct nt_server *server = &r->servers[i];
 		bool named = r->side == NT_SIDE_SERVER && server->name.len &&
 			     !nt_slice_eq(server->name, NT_SLICE_LIT("-"));
-		int one = named ? enrich_by_name(e, arena, r->start_us, server)
+		int one = named ? enrich_by_name(e, arena, r, server)
 				: enrich_by_address(e, arena, r->start_us, server);
 
 		result = one < 0 ? one : result;

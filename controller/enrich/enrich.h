@@ -17,8 +17,9 @@ struct nt_enrich;
 
 struct nt_enrich_stats {
 	/* Rows of side=client with a client's name, by what is known of the pod: its object, the
-	 * object of one that is gone, another pod of that name only, nothing. */
-	uint64_t rows_there, rows_gone, rows_other, rows_unknown;
+	 * object of one that is gone, another pod of that name only, such a one on another node
+	 * only, nothing. */
+	uint64_t rows_there, rows_gone, rows_other, rows_elsewhere, rows_unknown;
 	uint64_t pods, gone; /* now */
 	uint64_t gone_early; /* pods that went and were forgotten for want of room */
 	uint64_t lost; /* objects without a place in the index for want of memory */
@@ -40,9 +41,19 @@ void nt_enrich_free(struct nt_enrich *e);
  * All of it is copied into arena. 0, or -ENOMEM with a record that is whole but not fully enriched.
  */
 int nt_enrich_record(struct nt_enrich *e, struct nt_arena *arena, struct nt_record *r) NT_MUSTCHECK;
-/* uid of a static pod, as of a record. */
-int nt_enrich_endpoint(struct nt_enrich *e, struct nt_arena *arena,
+/* uid of a static pod, as of a record. node: of the batch. */
+int nt_enrich_endpoint(struct nt_enrich *e, struct nt_arena *arena, struct nt_slice node,
 		       struct nt_batch_endpoint *endpoint) NT_MUSTCHECK;
+/*
+ * The node that runs the row's client, or the endpoint's pod, when objects prove that it is another
+ * one than the row's; else empty. Proof is the pod's own metadata.uid, which no other pod ever has,
+ * and spec.nodeName, which never changes. None is a name, which the next pod may have elsewhere
+ * before the last rows come; nor the hash of a static pod, which two nodes may have in common.
+ * Borrowed from the objects.
+ */
+struct nt_slice nt_enrich_record_elsewhere(const struct nt_enrich *e, const struct nt_record *r);
+struct nt_slice nt_enrich_endpoint_elsewhere(const struct nt_enrich *e, struct nt_slice node,
+					     const struct nt_batch_endpoint *endpoint);
 /* Is the row's client a pod with a UID of which there has been no object? It may come yet. */
 bool nt_enrich_awaits(const struct nt_enrich *e, const struct nt_record *r);
 struct nt_enrich_stats nt_enrich_stats(const struct nt_enrich *e);

@@ -233,19 +233,34 @@ static bool was_there(const struct nt_enrich_pod *pod, int64_t at_us)
 	return nt_enrich_since_us(pod->object) <= at_us && at_us < pod->until_us;
 }
 
+static struct nt_slice node_of(const struct nt_enrich_pod *pod)
+{
+	const struct nt_object_pod *detail = nt_object_pod(pod->object);
+
+	return detail ? detail->node_name : (struct nt_slice){ 0 };
+}
+
+/* A pod runs where its object says for as long as there is the pod; one that waits for a node is
+ * nowhere. */
+static bool is_on_other_node(const struct nt_enrich_pod *pod, struct nt_slice node)
+{
+	struct nt_slice its = node_of(pod);
+
+	return node.len && its.len && !nt_slice_eq(its, node);
+}
+
 struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
-					  struct nt_slice namespace_, struct nt_slice name,
-					  struct nt_slice uid, int64_t at_us)
+					  const struct nt_enrich_identity *who, int64_t at_us)
 {
 	struct nt_enrich_pod *pod = NULL, *found = NULL;
 	size_t there = 0;
 
-	while ((pod = nt_enrich_pods_next(&x->pods, pod, namespace_, name))) {
-		bool both = uid.len && pod->object->uid.len;
+	while ((pod = nt_enrich_pods_next(&x->pods, pod, who->namespace_, who->name))) {
+		bool both = who->uid.len && pod->object->uid.len;
 
-		if (both && nt_object_has_uid(pod->object, uid))
+		if (both && nt_object_has_uid(pod->object, who->uid))
 			return pod;
-		if (both || !was_there(pod, at_us))
+		if (both || !was_there(pod, at_us) || is_on_other_node(pod, who->node))
 			continue;
 		found = pod;
 		there++;
@@ -253,10 +268,26 @@ struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
 	return there == 1 ? found : NULL;
 }
 
-bool nt_enrich_index_any_pod(const struct nt_enrich_index *x, struct nt_slice namespace_,
-			     struct nt_slice name)
+bool nt_enrich_index_any_pod(const struct nt_enrich_index *x, const struct nt_enrich_identity *who)
 {
-	return nt_enrich_pods_next(&x->pods, NULL, namespace_, name) != NULL;
+	struct nt_enrich_pod *pod = NULL;
+
+	while ((pod = nt_enrich_pods_next(&x->pods, pod, who->namespace_, who->name)))
+		if (!is_on_other_node(pod, who->node))
+			return true;
+	return false;
+}
+
+struct nt_slice nt_enrich_index_other_node(const struct nt_enrich_index *x,
+					   const struct nt_enrich_identity *who)
+{
+	struct nt_enrich_pod *pod = NULL;
+
+	while (who->uid.len &&
+	       (pod = nt_enrich_pods_next(&x->pods, pod, who->namespace_, who->name)))
+		if (nt_slice_eq(pod->object->uid, who->uid) && is_on_other_node(pod, who->node))
+			return node_of(pod);
+	return (struct nt_slice){ 0 };
 }
 
 static bool had_address(const struct nt_enrich_address *a, int64_t at_us)
@@ -296,12 +327,14 @@ static struct nt_enrich_pod *target_of(const struct nt_enrich_index *x,
 	const struct nt_enrich_slice *slice = a->owner;
 	const struct nt_object_endpoints *detail = nt_object_endpoints(slice->object);
 	const struct nt_object_endpoint *endpoint = &detail->endpoints[a->index];
+	const struct nt_enrich_identity who = { .namespace_ = slice->object->namespace_,
+						.name = endpoint->pod_name,
+						.uid = endpoint->pod_uid };
 	struct nt_enrich_pod *pod;
 
-	if (!endpoint->pod_name.len)
+	if (!who.name.len)
 		return NULL;
-	pod = nt_enrich_index_pod(x, slice->object->namespace_, endpoint->pod_name,
-				  endpoint->pod_uid, at_us);
+	pod = nt_enrich_index_pod(x, &who, at_us);
 	return pod && was_there(pod, at_us) ? pod : NULL;
 }
 

@@ -24,14 +24,20 @@ void nt_enrich_index_done(struct nt_enrich_index *x);
 void nt_enrich_index_change(struct nt_enrich_index *x, const struct nt_object *before,
 			    const struct nt_object *after, int64_t now_us);
 
-/* Which pod of that name it was: by its UID, else the only one there was at that time. NULL: none,
- * or it is not certain. */
+/* Whom somebody names, and on which node; empty is not known. */
+struct nt_enrich_identity {
+	struct nt_slice namespace_, name, uid, node;
+};
+
+/* Which pod of that name it was: by its UID, else the only one there was at that time and not on
+ * another node. NULL: none, or it is not certain. */
 struct nt_enrich_pod *nt_enrich_index_pod(const struct nt_enrich_index *x,
-					  struct nt_slice namespace_, struct nt_slice name,
-					  struct nt_slice uid, int64_t at_us);
-/* Is there, or was there, any pod of that name? */
-bool nt_enrich_index_any_pod(const struct nt_enrich_index *x, struct nt_slice namespace_,
-			     struct nt_slice name);
+					  const struct nt_enrich_identity *who, int64_t at_us);
+/* Is there, or was there, any pod of that name, on that node as far as is known? */
+bool nt_enrich_index_any_pod(const struct nt_enrich_index *x, const struct nt_enrich_identity *who);
+/* The node of the pod with that very metadata.uid, when it is another one; else empty. */
+struct nt_slice nt_enrich_index_other_node(const struct nt_enrich_index *x,
+					   const struct nt_enrich_identity *who);
 
 /* Whose address it was at that time: one of the two, or none when several had it. */
 struct nt_enrich_at {

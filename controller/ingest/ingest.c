@@ -7,10 +7,12 @@
 
 #include "controller/enrich/enrich.h"
 #include "controller/ingest/await.h"
+#include "controller/ingest/foreign.h"
 #include "controller/ingest/nodes.h"
 #include "controller/servers/servers.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/objects/objects.h"
 
 /* Decoded records take several times their octets; a batch that does not fit here has more records
@@ -138,14 +140,46 @@ static void enrich(struct nt_ingest *i, const struct nt_batch *b, struct nt_aren
 	struct nt_record *records = (struct nt_record *)(uintptr_t)b->records;
 	struct nt_batch_endpoint *endpoints = (struct nt_batch_endpoint *)(uintptr_t)b->endpoints;
 
-	if (!i->enrich)
-		return;
-	nt_await_pods(&i->await, &i->lock, i->enrich, b);
 	/* A record for which there was no memory is whole, only with less beside it. */
 	for (size_t k = 0; k < b->records_len; k++)
 		(void)!nt_enrich_record(i->enrich, arena, &records[k]);
 	for (size_t k = 0; k < b->endpoints_len; k++)
-		(void)!nt_enrich_endpoint(i->enrich, arena, &endpoints[k]);
+		(void)!nt_enrich_endpoint(i->enrich, arena, b->node, &endpoints[k]);
+}
+
+/* The log has it once for each node; the counters always. */
+static void note_foreign(struct nt_ingest *i, struct nt_slice name, const struct nt_foreign *f)
+{
+	struct nt_node *node;
+	bool say;
+
+	pthread_mutex_lock(&i->stats_lock);
+	i->stats.foreign_records += f->records;
+	i->stats.foreign_endpoints += f->endpoints;
+	node = nt_nodes_get(&i->nodes, name);
+	say = node && !node->said_foreign;
+	if (node)
+		node->said_foreign = true;
+	pthread_mutex_unlock(&i->stats_lock);
+	if (say)
+		nt_log_warn(
+			"node %.*s sends rows of pod %.*s/%.*s (%.*s), which runs on node %.*s: "
+			"they are refused; find out who has the token of its agent",
+			NT_SLICE_ARG(name), NT_SLICE_ARG(f->namespace_), NT_SLICE_ARG(f->name),
+			NT_SLICE_ARG(f->uid), NT_SLICE_ARG(f->node));
+}
+
+/* A sender that is bound to no node (the shared token) may say anything. */
+static void drop_foreign(struct nt_ingest *i, struct nt_batch *b,
+			 const struct nt_ingest_sender *sender)
+{
+	struct nt_foreign f;
+
+	if (!sender->node.len)
+		return;
+	f = nt_foreign_drop(i->enrich, b);
+	if (f.records + f.endpoints)
+		note_foreign(i, b->node, &f);
 }
 
 /* The rows of the log, in front; the store has said which records are none. */
@@ -252,13 +286,17 @@ void nt_ingest_conntrack(struct nt_ingest *i, struct nt_slice name, char ret_tex
 	pthread_mutex_unlock(&i->stats_lock);
 }
 
-static int append(struct nt_ingest *i, struct nt_batch *b, struct nt_arena *arena,
-		  enum nt_store_outcome *ret_outcome, struct nt_err *err)
+static int append(struct nt_ingest *i, struct nt_batch *b, const struct nt_ingest_sender *sender,
+		  struct nt_arena *arena, enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
 	b->ret_folded = nt_arena_zalloc(arena, b->records_len + 1);
 	if (!b->ret_folded)
 		return nt_err_set(err, ENOMEM, "no memory for a batch");
-	enrich(i, b, arena);
+	if (i->enrich) {
+		nt_await_pods(&i->await, &i->lock, i->enrich, b);
+		drop_foreign(i, b, sender);
+		enrich(i, b, arena);
+	}
 	return nt_store_append(i->store, b, ret_outcome, err);
 }
 
@@ -286,7 +324,7 @@ int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 	if (r == 0)
 		r = check_node(i, &batch, sender, err);
 	if (r == 0)
-		r = append(i, &batch, &arena, &outcome, err);
+		r = append(i, &batch, sender, &arena, &outcome, err);
 	count(i, &batch, wire.len, r, outcome);
 	for (size_t k = 0; r == 0 && outcome == NT_STORE_APPENDED && k < batch.records_len; k++)
 		nt_servers_take(&i->servers, &batch.records[k]);

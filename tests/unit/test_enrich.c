@@ -407,7 +407,7 @@ START_TEST(test_static_pod)
 					      .uid = NT_SLICE_LIT("hash") };
 	struct nt_record r = client_row("shop", "etcd-n1", "hash");
 
-	ck_assert_int_eq(nt_enrich_endpoint(enrich, &arena, &endpoint), 0);
+	ck_assert_int_eq(nt_enrich_endpoint(enrich, &arena, NT_SLICE_LIT("n1"), &endpoint), 0);
 	expect(endpoint.uid, "hash");
 	change(60, POD("etcd-n1", "mirror",
 		       ", annotations: {kubernetes.io/config.hash: hash}" OWNER("Node", "n1")));
@@ -415,7 +415,7 @@ START_TEST(test_static_pod)
 	expect(r.client_workload_kind, "StaticPod");
 	expect(r.client_workload_name, "etcd");
 	expect(r.client_uid, "mirror");
-	ck_assert_int_eq(nt_enrich_endpoint(enrich, &arena, &endpoint), 0);
+	ck_assert_int_eq(nt_enrich_endpoint(enrich, &arena, NT_SLICE_LIT("n1"), &endpoint), 0);
 	expect(endpoint.uid, "mirror");
 }
 END_TEST
@@ -548,6 +548,86 @@ START_TEST(test_full_arena_is_told)
 }
 END_TEST
 
+/* --- pods of other nodes ---------------------------------------------------------------------- */
+
+static const char on_nodes[] =
+	"apiVersion: v1\nkind: Pod\n"
+	"metadata: {name: db-0, namespace: shop, uid: u-far}\nspec: {nodeName: n2}\n"
+	"---\napiVersion: v1\nkind: Pod\n"
+	"metadata: {name: near, namespace: shop, uid: u-near}\nspec: {nodeName: n1}\n"
+	"---\napiVersion: v1\nkind: Pod\n"
+	"metadata: {name: waits, namespace: shop, uid: u-waits}\n"
+	"---\napiVersion: v1\nkind: Pod\n"
+	"metadata: {name: static, namespace: shop, uid: u-mirror,\n"
+	"  annotations: {kubernetes.io/config.hash: hash}}\nspec: {nodeName: n2}\n";
+
+/* What node n1 says, and which node objects prove to be the pod's. */
+static const struct elsewhere {
+	const char *name, *uid, *node;
+} elsewheres[] = {
+	{ "db-0", "u-far", "n2" },
+	{ "near", "u-near", "" },
+	{ "waits", "u-waits", "" },
+	/* db-0 was here before and its rows are late; or it was adopted without a UID. */
+	{ "db-0", "u-before", "" },
+	{ "db-0", "", "" },
+	/* The hash of a configuration that both nodes may have; and what only one has. */
+	{ "static", "hash", "" },
+	{ "static", "u-mirror", "n2" },
+	{ "other", "u-far", "" },
+	{ "", "", "" },
+};
+
+START_TEST(test_only_a_uid_proves_another_node)
+{
+	const struct elsewhere *c = &elsewheres[_i];
+	struct nt_record r = client_row("shop", c->name, c->uid);
+	struct nt_batch_endpoint endpoint = { .namespace_ = r.client_namespace,
+					      .name = r.client_name,
+					      .uid = r.client_uid };
+
+	change(60, on_nodes);
+	r.node = NT_SLICE_LIT("n1");
+	expect(nt_enrich_record_elsewhere(enrich, &r), c->node);
+	expect(nt_enrich_endpoint_elsewhere(enrich, r.node, &endpoint), c->node);
+	r.node = NT_SLICE_LIT("n2");
+	if (c->node[0])
+		expect(nt_enrich_record_elsewhere(enrich, &r), "");
+}
+END_TEST
+
+/* Rows that only have the name of a pod of another node get nothing of that pod. */
+START_TEST(test_a_name_of_another_node_adds_nothing)
+{
+	struct nt_record r = client_row("shop", "db-0", "");
+
+	change(60, on_nodes);
+	r.start_us = SEVEN + 60 * SECOND;
+	r.node = NT_SLICE_LIT("n1");
+	ck_assert_int_eq(nt_enrich_record(enrich, &arena, &r), 0);
+	ck_assert_uint_eq(r.client_workload_kind.len, 0);
+	ck_assert_uint_eq(nt_enrich_stats(enrich).rows_elsewhere, 1);
+	r.node = NT_SLICE_LIT("n2");
+	ck_assert_int_eq(nt_enrich_record(enrich, &arena, &r), 0);
+	expect(r.client_workload_kind, "Pod");
+	ck_assert_uint_eq(nt_enrich_stats(enrich).rows_elsewhere, 1);
+}
+END_TEST
+
+/* The pod went and another one of its name came here: its late rows are not this node's still. */
+START_TEST(test_a_pod_that_went_was_where_it_was)
+{
+	struct nt_record r = client_row("shop", "db-0", "u-far");
+
+	change(60, on_nodes);
+	change(70, POD("db-0", "u-new", "}\nspec: {nodeName: n1}\n"));
+	r.node = NT_SLICE_LIT("n1");
+	expect(nt_enrich_record_elsewhere(enrich, &r), "n2");
+	r.node = NT_SLICE_LIT("n2");
+	expect(nt_enrich_record_elsewhere(enrich, &r), "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("enrich");
@@ -566,6 +646,10 @@ int main(void)
 	tcase_add_test(t, test_owner_comes_late);
 	tcase_add_test(t, test_static_pod);
 	tcase_add_loop_test(t, test_endpoints, 0, (int)NT_ARRAY_LEN(listed));
+	tcase_add_loop_test(t, test_only_a_uid_proves_another_node, 0,
+			    (int)NT_ARRAY_LEN(elsewheres));
+	tcase_add_test(t, test_a_name_of_another_node_adds_nothing);
+	tcase_add_test(t, test_a_pod_that_went_was_where_it_was);
 	tcase_add_test(t, test_many_change);
 	tcase_add_test(t, test_full_arena_is_told);
 	suite_add_tcase(s, t);

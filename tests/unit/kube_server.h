@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server of HTTP/1.1 in the loop of the test that asks it: what it answers to each GET is a
+ * A server of HTTP/1.1 in the loop of the test that asks it: what it answers to each request is a
  * function's. Plain text on loopback; nothing of it blocks, and nothing runs beside the test.
  */
 #pragma once
@@ -22,6 +22,9 @@ struct server_conn {
 	struct server_conn *next;
 	int fd;
 	struct nt_buf in, out;
+	char method[8]; /* of the request that is being answered */
+	struct nt_buf request; /* all of it */
+	struct nt_slice body; /* of it */
 	bool streams; /* chunks follow */
 	bool closes; /* once out is written */
 	void *tag; /* of the handler; malloc, freed with the connection */
@@ -51,6 +54,7 @@ static inline void server_drop(struct server_conn *c)
 	close(c->fd);
 	free(c->tag);
 	nt_buf_done(&c->in);
+	nt_buf_done(&c->request);
 	nt_buf_done(&c->out);
 	free(c);
 }
@@ -106,16 +110,33 @@ static inline void server_cut(struct server_conn *c)
 	server_flush(c);
 }
 
+/* Octets of the request that is at the front; 0: it is not all there. */
+static inline size_t server_request_len(struct server_conn *c)
+{
+	const char *end = c->in.len ? strstr(c->in.p, "\r\n\r\n") : NULL, *length;
+	size_t head, body = 0;
+
+	if (!end)
+		return 0;
+	head = (size_t)(end + 4 - c->in.p);
+	length = strstr(c->in.p, "Content-Length: ");
+	if (length && length < end)
+		ck_assert_int_eq(sscanf(length, "Content-Length: %zu", &body), 1);
+	return c->in.len >= head + body ? head + body : 0;
+}
+
 static inline void server_take_requests(struct server_conn *c)
 {
-	char *end, path[8192];
+	char path[8192];
+	size_t used;
 
-	while (c->in.len && (end = strstr(c->in.p, "\r\n\r\n"))) {
-		size_t used = (size_t)(end + 4 - c->in.p);
-
-		ck_assert_int_eq(sscanf(c->in.p, "GET %8191s HTTP/1.1", path), 1);
+	while ((used = server_request_len(c))) {
+		nt_buf_reset(&c->request);
+		nt_buf_add(&c->request, c->in.p, used);
 		memmove(c->in.p, c->in.p + used, c->in.len - used + 1);
 		c->in.len -= used;
+		ck_assert_int_eq(sscanf(c->request.p, "%7s %8191s HTTP/1.1", c->method, path), 2);
+		c->body = nt_slice_str(strstr(c->request.p, "\r\n\r\n") + 4);
 		c->server->requests++;
 		c->server->fn(c->server->ctx, c, path);
 	}

@@ -261,9 +261,12 @@ static int set_headers(struct nt_kube_call *c, const struct nt_kube_request *req
 		       struct nt_err *err)
 {
 	const struct nt_kube_config *config = &c->kube->config;
-	char type[128];
-	int r = nt_header_add(&c->headers, "Accept: application/json", err);
+	char type[128], accept[128];
+	int r;
 
+	snprintf(accept, sizeof(accept), "Accept: %.100s",
+		 request->accept ? request->accept : "application/json");
+	r = nt_header_add(&c->headers, accept, err);
 	snprintf(type, sizeof(type), "Content-Type: %.100s",
 		 request->content_type ? request->content_type : "application/json");
 	if (r == 0 && request->body.p)

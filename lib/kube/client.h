@@ -39,6 +39,7 @@ struct nt_kube_request {
 	const char *path; /* "/api/v1/..." with its query, escaped */
 	struct nt_slice body; /* borrowed for the call of nt_kube_send */
 	const char *content_type; /* of the body; NULL: application/json */
+	const char *accept; /* NULL: application/json */
 	int64_t timeout_ns; /* of the whole call; 0: NT_KUBE_TIMEOUT_NS, -1: none */
 	int64_t silence_ns; /* no octet for so long ends the call, whole seconds; 0: no matter */
 	size_t max_bytes; /* of the body; 0: NT_KUBE_BODY_BYTES */

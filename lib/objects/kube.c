@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/objects/page.h"
 #include "lib/objects/reflector.h"
 
 enum {
@@ -57,6 +58,13 @@ static void add_problems(const struct kube *k, size_t i, struct nt_objects *o)
 
 	if (!s->state.synced)
 		nt_objects_add_problem(o, s->resource->path, 0, s->error);
+	if (s->state.too_large) {
+		snprintf(msg, sizeof(msg), "%llu %ss above %zu MiB are left out: %.150s%s",
+			 (unsigned long long)s->state.too_large, s->resource->object_kind,
+			 NT_PAGE_BYTES_MAX >> 20, s->state.too_large_name,
+			 s->state.too_large > 1 ? " and others" : "");
+		nt_objects_add_problem(o, s->resource->path, 0, msg);
+	}
 	if (!s->state.left_out)
 		return;
 	snprintf(msg, sizeof(msg),

@@ -19,7 +19,7 @@ static uint64_t synced_of(const struct nt_objects_state *state)
 
 static uint64_t left_out_of(const struct nt_objects_state *state)
 {
-	return state->left_out;
+	return state->left_out + state->too_large;
 }
 
 static uint64_t lists_of(const struct nt_objects_state *state)
@@ -50,7 +50,8 @@ static const struct figure {
 	{ "objects", "Kubernetes objects that are known.", NT_METRIC_GAUGE, count_of },
 	{ "objects_synced", "1: those are all of their kind, as of a moment ago.", NT_METRIC_GAUGE,
 	  synced_of },
-	{ "objects_left_out", "Kubernetes objects for which there is no room.", NT_METRIC_GAUGE,
+	{ "objects_left_out",
+	  "Kubernetes objects that are too large or for which there is no room.", NT_METRIC_GAUGE,
 	  left_out_of },
 	{ "objects_lists_total",
 	  "Lists begun, all pages of one together; but for the first: relists.", NT_METRIC_COUNTER,

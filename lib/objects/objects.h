@@ -221,6 +221,8 @@ struct nt_objects_state {
 	uint64_t failures; /* lists and watches that ended otherwise than they should */
 	uint64_t refused; /* objects without a name and the like */
 	uint64_t left_out; /* objects beyond the bounds, of the latest list and since */
+	uint64_t too_large; /* of the latest list: objects above 4 MiB, which are left out, too */
+	char too_large_name[320]; /* the first of them, with its namespace */
 };
 struct nt_objects_origin {
 	const char *type; /* "directory" or "api" */

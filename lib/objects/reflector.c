@@ -27,7 +27,11 @@ enum step {
 	STEP_PAGE = 1, /* the next one */
 	STEP_ASK = 2,
 	STEP_WATCH = 3,
+	STEP_NAME = 4, /* of the object that is too large for a page of its own */
 };
+
+/* Every server from 1.15 on gives this of any kind. */
+#define METADATA_ALONE "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 struct nt_reflector {
 	struct nt_reflector_config config;
@@ -36,7 +40,7 @@ struct nt_reflector {
 	struct nt_timer *timer;
 	enum step step; /* that runs, or that the timer begins */
 	char version[NT_RESOURCE_VERSION_MAX];
-	char *next; /* page */
+	char *next; /* page; NULL: the first */
 	char *node; /* config.node; NULL: all */
 	size_t page_len;
 	unsigned failures; /* in a row */
@@ -168,7 +172,7 @@ static void take_404(struct nt_reflector *r, const struct nt_kube_answer *a)
 /* An answer that is none, or not the one. */
 static void take_refusal(struct nt_reflector *r, const struct nt_kube_answer *a)
 {
-	enum step again = r->step == STEP_PAGE || r->step == STEP_LIST ? STEP_LIST : STEP_ASK;
+	enum step again = r->step == STEP_ASK || r->step == STEP_WATCH ? STEP_ASK : STEP_LIST;
 
 	if (a->status == 404) {
 		take_404(r, a);
@@ -192,9 +196,9 @@ static int take_page(struct nt_reflector *r, struct nt_page *page)
 	const char *kind = r->resource->object_kind;
 	int e = 0;
 
-	if (r->step == STEP_LIST) {
+	if (!r->next) {
 		/* The first page's version is that of all: the list is of one moment. */
-		r->state.left_out = r->state.refused = 0;
+		r->state.left_out = r->state.refused = r->state.too_large = 0;
 		memcpy(r->version, page->resource_version, sizeof(r->version));
 		e = put(r, NT_CHANGE_BEGIN, kind, NULL);
 	}
@@ -219,15 +223,43 @@ static void list_is_whole(struct nt_reflector *r)
 	wait_for(r, STEP_WATCH, 0);
 }
 
+/* What there is of the page is the head of one object: not to be put. */
+static int take_name(struct nt_reflector *r, struct nt_page *page, struct nt_err *err)
+{
+	bool first = !r->next;
+	size_t len = page->len;
+	char name[sizeof(r->state.too_large_name)] = "";
+	int e;
+
+	if (len > 1) /* asked for was one */
+		return nt_err_set(err, EBADMSG, "more objects than were asked for, too large ones");
+	if (len) {
+		const struct nt_object *o = &page->items[0]->object;
+
+		snprintf(name, sizeof(name), "%.*s%s%.*s", NT_SLICE_ARG(o->namespace_),
+			 o->namespace_.len ? "/" : "", NT_SLICE_ARG(o->name));
+	}
+	for (; page->len; page->len--)
+		nt_compact_unref(page->items[page->len - 1]);
+	e = take_page(r, page);
+	if (len && (first || !r->state.too_large))
+		memcpy(r->state.too_large_name, name, sizeof(name));
+	r->state.too_large += len;
+	r->page_len = r->config.page_len;
+	return e < 0 ? nt_err_set(err, ENOMEM, "no memory for a page") : 0;
+}
+
 static void on_page(struct nt_reflector *r, const struct nt_kube_answer *a)
 {
 	struct nt_page page = { 0 };
 	struct nt_err err = { 0 };
 	int e;
 
-	if (a->error.code == EFBIG && r->page_len > 1) {
-		r->page_len /= 2;
-		wait_for(r, STEP_LIST, 0);
+	if (a->error.code == EFBIG && r->step != STEP_NAME) {
+		enum step smaller = r->page_len > 1 ? r->step : STEP_NAME;
+
+		r->page_len = r->page_len > 1 ? r->page_len / 2 : 1;
+		wait_for(r, smaller, 0);
 		return;
 	}
 	if (a->status != 200) {
@@ -235,7 +267,9 @@ static void on_page(struct nt_reflector *r, const struct nt_kube_answer *a)
 		return;
 	}
 	e = nt_page_parse(a->body, r->resource, r->config.intern, &page, &err);
-	if (e == 0 && take_page(r, &page) < 0)
+	if (e == 0 && r->step == STEP_NAME)
+		e = take_name(r, &page, &err);
+	else if (e == 0 && take_page(r, &page) < 0)
 		e = nt_err_set(&err, ENOMEM, "no memory for a page");
 	if (e < 0) {
 		nt_err_wrap(&err, "GET %s", r->resource->path);
@@ -427,7 +461,7 @@ static void write_path(const struct nt_reflector *r, struct nt_buf *path)
 		nt_buf_puts(path, "&fieldSelector=spec.nodeName%3D");
 		add_escaped(path, r->node);
 	}
-	if (r->step == STEP_PAGE) {
+	if (r->next && (r->step == STEP_PAGE || r->step == STEP_NAME)) {
 		nt_buf_puts(path, "&continue=");
 		add_escaped(path, r->next);
 	}
@@ -448,6 +482,8 @@ static int send(struct nt_reflector *r, struct nt_err *err)
 		request.timeout_ns = r->config.watch_s * NT_NS_PER_S + WATCH_GRACE_NS;
 		request.data_fn = on_octets;
 	}
+	if (r->step == STEP_NAME)
+		request.accept = METADATA_ALONE;
 	return nt_kube_send(r->config.kube, &request, on_answer, r, &r->call, err);
 }
 
@@ -455,7 +491,11 @@ static void begin(struct nt_reflector *r)
 {
 	struct nt_err err;
 
-	r->state.lists += r->step == STEP_LIST;
+	if (r->step == STEP_LIST) {
+		r->state.lists++;
+		free(r->next);
+		r->next = NULL;
+	}
 	if (r->step == STEP_LIST && r->page_len > r->config.page_len && !r->failures)
 		r->page_len = r->config.page_len;
 	if (r->step == STEP_WATCH) {

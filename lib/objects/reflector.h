@@ -7,6 +7,8 @@
  *   a watch that fails, or in which nothing was said -> ask (a list of one object): is the server
  *       there, and is it not older than we are? -> watch, or list
  *   410, in whatever form it comes -> list
+ *   a page that is too large -> the same with fewer objects; one object that is -> its metadata
+ *       alone, for its name and where the list goes on behind it
  *
  * Whatever fails is done again after a pause that doubles, with jitter; only a watch that has stood
  * for a while makes it short again, so that no answer of a server leads to a busy loop.

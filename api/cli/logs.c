@@ -70,6 +70,18 @@ static int64_t number(struct nt_slice s)
 
 /* --- one page --------------------------------------------------------------------------------- */
 
+/* The rest of the page is printed. */
+static void note_unreadable(const struct logs *l)
+{
+	const json_t *unreadable = json_object_get(l->answer.json, "unreadable");
+	const json_t *first = json_array_get(unreadable, 0);
+	struct nt_slice row = nt_text_at(first, "row"), reason = nt_text_at(first, "reason");
+
+	if (first)
+		nt_verb_note("%zu rows of the store cannot be read; row %.*s: %.*s",
+			     json_array_size(unreadable), NT_SLICE_ARG(row), NT_SLICE_ARG(reason));
+}
+
 static int ask(struct logs *l, const char *order, uint64_t limit, struct nt_err *err)
 {
 	char text[24];
@@ -85,10 +97,14 @@ static int ask(struct logs *l, const char *order, uint64_t limit, struct nt_err 
 		{ "cursor", l->cursor[0] ? l->cursor : NULL },
 		{ 0 },
 	};
+	int r;
 
 	snprintf(text, sizeof(text), "%" PRIu64, limit);
 	json_decref(l->answer.json);
-	return nt_ask(&l->connect, "/api/v1/logs", params, &l->answer, err);
+	r = nt_ask(&l->connect, "/api/v1/logs", params, &l->answer, err);
+	if (r == 0)
+		note_unreadable(l);
+	return r;
 }
 
 static const json_t *rows_of(const struct logs *l)

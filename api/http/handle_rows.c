@@ -7,26 +7,49 @@
 
 #include "api/http/figures.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/log.h"
 #include "lib/base/parse.h"
 #include "lib/record/codec.h"
 
 struct rows {
 	struct nt_json *j;
 	int64_t last; /* the highest row number given */
+	struct nt_buf unreadable; /* elements of that list */
+	uint64_t unreadable_len;
 };
 
-static bool add_row(void *ctx, int64_t row_id, const struct nt_record *record)
+static void write_number(struct nt_json *j, const char *key, int64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	nt_json_key_str(j, key, nt_slice_str(text));
+}
+
+static bool add_unreadable(struct rows *rows, int64_t row_id, const char *why)
+{
+	struct nt_json j = NT_JSON(&rows->unreadable);
+
+	if (rows->unreadable_len++)
+		nt_buf_putc(&rows->unreadable, ',');
+	nt_json_open(&j, '{');
+	write_number(&j, "row", row_id);
+	nt_json_key_str(&j, "reason", nt_slice_str(why));
+	nt_json_close(&j, '}');
+	return nt_buf_ok(&rows->unreadable);
+}
+
+static bool add_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
 {
 	struct rows *rows = ctx;
 	struct nt_json *j = rows->j;
-	char row[24];
 
 	if (row_id > rows->last)
 		rows->last = row_id;
-
-	snprintf(row, sizeof(row), "%" PRId64, row_id);
+	if (!record)
+		return add_unreadable(rows, row_id, why);
 	nt_json_open(j, '{');
-	nt_json_key_str(j, "row", nt_slice_str(row));
+	write_number(j, "row", row_id);
 	nt_json_key(j, "record");
 	nt_json_value(j);
 	nt_record_json(record, j->out);
@@ -41,12 +64,23 @@ struct logs_params {
 	int64_t cursor;
 };
 
-static void write_number(struct nt_json *j, const char *key, int64_t number)
+/* The list, after that of the rows. Somebody who reads the log has the number and the reason; the
+ * log of this process has the first one, the counter all times that one was met. */
+static void write_unreadable(struct nt_api *api, struct rows *rows)
 {
-	char text[24];
+	struct nt_json *j = rows->j;
 
-	snprintf(text, sizeof(text), "%" PRId64, number);
-	nt_json_key_str(j, key, nt_slice_str(text));
+	nt_json_key(j, "unreadable");
+	nt_json_open(j, '[');
+	if (rows->unreadable_len) {
+		nt_json_value(j);
+		nt_buf_add(j->out, rows->unreadable.p, rows->unreadable.len);
+	}
+	nt_json_close(j, ']');
+	if (rows->unreadable_len &&
+	    !atomic_fetch_add(&api->counters.rows_unreadable, rows->unreadable_len))
+		nt_log_warn("rows of the store cannot be read and are left out of answers: %.*s",
+			    (int)rows->unreadable.len, rows->unreadable.p);
 }
 
 /* Rows are numbered in the order in which they are stored: what a page by arrival has seen all of
@@ -67,7 +101,6 @@ static int write_logs(struct nt_api *api, struct nt_store_reader *reader, void *
 	int64_t next = 0, position = 0;
 	int r;
 
-	(void)api;
 	r = nt_store_position(reader, &position, err);
 	if (r < 0)
 		return r;
@@ -79,6 +112,8 @@ static int write_logs(struct nt_api *api, struct nt_store_reader *reader, void *
 	r = nt_store_rows(reader, &lp->figures.range, (enum nt_store_order)lp->order, lp->limit,
 			  lp->cursor, add_row, &rows, &next, err);
 	nt_json_close(&j, ']');
+	write_unreadable(api, &rows);
+	nt_buf_done(&rows.unreadable);
 	if (lp->order == NT_STORE_ARRIVAL)
 		next = arrived(&rows, position, next);
 	if (next || lp->order == NT_STORE_ARRIVAL) {

@@ -22,6 +22,7 @@ struct nt_http_counters {
 	atomic_uint_fast64_t refused_host, refused_origin, refused_token, refused_body;
 	atomic_uint_fast64_t refused_node, refused_batch, unchecked_token, refused_tls;
 	atomic_uint_fast64_t connections, slow_closed, asset_requests;
+	atomic_uint_fast64_t rows_unreadable; /* times that one was to be given */
 };
 
 struct nt_api {

@@ -347,12 +347,14 @@ static int load_events(struct nt_alerts *a, struct entry *e, struct nt_err *err)
 	return r;
 }
 
-static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record)
+static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
 {
 	struct nt_alerts *a = ctx;
 
 	(void)row_id;
-	for (size_t i = 0; i < a->entries_len; i++)
+	(void)why;
+	a->stats.rows_unreadable += !record;
+	for (size_t i = 0; record && i < a->entries_len; i++)
 		if (a->entries[i]->rule && !a->entries[i]->built)
 			add_record(a, a->entries[i], record);
 	return true;

@@ -24,6 +24,7 @@ struct nt_alerts_stats {
 	uint64_t rules, rules_refused, groups; /* now */
 	uint64_t groups_over; /* times that a row or an event found no room within the bounds */
 	uint64_t evaluations, events_opened, events_resolved;
+	uint64_t rows_unreadable; /* of the store, when figures were made: in none */
 	uint64_t late_rows; /* whose window was closed; and those too old, or ahead, to count */
 };
 

@@ -35,6 +35,7 @@ static int add_cursor(struct nt_store_reader *r, enum nt_store_order order, int6
 	return 0;
 }
 
+/* One that cannot be read is given as such: the others are there. */
 static int give_row(struct nt_store_reader *r, sqlite3_stmt *stmt, struct nt_arena *arena,
 		    nt_store_row_fn *fn, void *ctx, bool *ret_more, struct nt_err *err)
 {
@@ -42,13 +43,19 @@ static int give_row(struct nt_store_reader *r, sqlite3_stmt *stmt, struct nt_are
 	struct nt_slice wire =
 		nt_slice_mem(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
 	struct nt_record record;
+	int result;
 
 	nt_arena_reset(arena);
-	if (nt_record_from_wire(wire, arena, &record, err) < 0)
+	result = nt_record_from_wire(wire, arena, &record, err);
+	if (result == -EBADMSG) {
+		*ret_more = fn(ctx, row, NULL, err->msg);
+		return 0;
+	}
+	if (result < 0)
 		return nt_err_wrap(err, "%s: row %lld", r->path, (long long)row);
 	record.batch_spool = nt_sqlite_column_text(stmt, 2);
 	record.batch_seq = (uint64_t)sqlite3_column_int64(stmt, 3);
-	*ret_more = fn(ctx, row, &record);
+	*ret_more = fn(ctx, row, &record, NULL);
 	return 0;
 }
 

@@ -114,9 +114,11 @@ enum nt_store_order {
 };
 
 /* Rows, page by page. cursor: 0 for the first page, else what the last call returned; *ret_cursor
- * is 0 at the end. The record is borrowed for the call. row_id: the row number, above 0. -ENOENT:
- * the cursor's row is gone; -ETIMEDOUT: given up. */
-typedef bool nt_store_row_fn(void *ctx, int64_t row_id, const struct nt_record *record);
+ * is 0 at the end. The record is borrowed for the call; NULL: the row is there and its record
+ * cannot be read, why is the reason then (a damaged file, a newer build's record). row_id: the row
+ * number, above 0. -ENOENT: the cursor's row is gone; -ETIMEDOUT: given up. */
+typedef bool nt_store_row_fn(void *ctx, int64_t row_id, const struct nt_record *record,
+			     const char *why);
 int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range,
 		  enum nt_store_order order, uint32_t limit, int64_t cursor, nt_store_row_fn *fn,
 		  void *ctx, int64_t *ret_cursor, struct nt_err *err) NT_MUSTCHECK;

@@ -96,10 +96,11 @@ struct page {
 	size_t stop_at;
 };
 
-static bool keep_row(void *ctx, int64_t row_id, const struct nt_record *record)
+static bool keep_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
 {
 	struct page *p = ctx;
 
+	ck_assert_msg(record != NULL, "%s", why);
 	ck_assert_uint_lt(p->len, 64);
 	p->ids[p->len] = row_id;
 	snprintf(p->names[p->len++], 64, "%.*s", NT_SLICE_ARG(record->qname));
@@ -185,11 +186,12 @@ START_TEST(unknown_cursor_is_an_error)
 }
 END_TEST
 
-static bool compare_row(void *ctx, int64_t row_id, const struct nt_record *record)
+static bool compare_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
 {
 	_cleanup_buf_ struct nt_buf expected = { 0 }, found = { 0 };
 
 	(void)row_id;
+	ck_assert_msg(record != NULL, "%s", why);
 	nt_record_json(ctx, &expected);
 	nt_record_json(record, &found);
 	ck_assert_str_eq(nt_buf_str(&found), nt_buf_str(&expected));

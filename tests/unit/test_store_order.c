@@ -8,10 +8,11 @@ struct page {
 	size_t len;
 };
 
-static bool keep_row(void *ctx, int64_t row_id, const struct nt_record *record)
+static bool keep_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
 {
 	struct page *p = ctx;
 
+	ck_assert_msg(record != NULL, "%s", why);
 	ck_assert_uint_lt(p->len, 64);
 	p->ids[p->len] = row_id;
 	snprintf(p->names[p->len++], 64, "%.*s", NT_SLICE_ARG(record->qname));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the SQLite store does for an answer, in steps of its virtual machine: these do not depend on
- * the machine, and rise with what is looked at.
+ * Of the SQLite store alone: former layouts, rows that are damaged, and what an answer costs, in
+ * steps of SQLite's virtual machine: these do not depend on the machine, and rise with what is
+ * looked at.
  */
 #include "controller/store/sqlite.h"
 #include "tests/unit/store_fixture.h"
@@ -121,6 +122,51 @@ START_TEST(a_ledger_of_layout_7_goes_on)
 }
 END_TEST
 
+struct found {
+	int64_t rows[8], unreadable;
+	size_t len;
+};
+
+static bool find_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
+{
+	struct found *f = ctx;
+
+	ck_assert_uint_lt(f->len, NT_ARRAY_LEN(f->rows));
+	f->rows[f->len++] = row_id;
+	ck_assert_int_eq(record == NULL, why != NULL);
+	if (!record)
+		f->unreadable = row_id;
+	return true;
+}
+
+/* It is named, and the page goes on; the next one begins where it should. */
+START_TEST(a_row_that_cannot_be_read_is_one_row)
+{
+	struct nt_store_range range = everything();
+	struct nt_record r[5];
+	struct found f = { 0 };
+	int64_t cursor = 0;
+
+	for (size_t i = 0; i < 5; i++)
+		r[i] = store_record(i + 1, T0_US + (int64_t)i, "a.test");
+	append_records(1, r, 5);
+	ck_assert_int_eq(nt_sqlite_exec(store->db, store->path,
+					"UPDATE rows SET nt_record = x'ffff' WHERE nt_row = 3",
+					&err),
+			 0);
+	do {
+		ck_assert_msg(nt_store_rows(reader, &range, NT_STORE_OLDEST, _i, cursor, find_row,
+					    &f, &cursor, &err) == 0,
+			      "%s", err.msg);
+	} while (cursor);
+	ck_assert_uint_eq(f.len, 5);
+	for (size_t i = 0; i < 5; i++)
+		ck_assert_int_eq(f.rows[i], i + 1);
+	ck_assert_int_eq(f.unreadable, 3);
+	ck_assert_uint_eq(total(&range).count, 5);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("sqlite");
@@ -128,5 +174,6 @@ int main(void)
 	tcase_add_test(tc, former_owners_of_an_address_cost_nothing);
 	tcase_add_test(tc, an_end_looks_at_what_comes_after_it);
 	tcase_add_test(tc, a_ledger_of_layout_7_goes_on);
+	tcase_add_loop_test(tc, a_row_that_cannot_be_read_is_one_row, 1, 7);
 	return store_run("store_sqlite", tc);
 }

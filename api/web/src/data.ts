@@ -182,7 +182,7 @@ export async function loadMore(): Promise<void> {
     });
     if (logs.data.value !== have) return; // the question changed meanwhile
     const known = new Set(have.rows.map((r: Row) => r.row));
-    logs.data.value = { ...next, rows: [...have.rows, ...next.rows.filter((r) => !known.has(r.row))] };
+    logs.data.value = { ...next, rows: [...have.rows, ...next.rows.filter((r) => !known.has(r.row))], unreadable: [...have.unreadable, ...next.unreadable] };
   } finally {
     holds.value--;
   }

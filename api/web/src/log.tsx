@@ -120,6 +120,8 @@ function More({ logs }: { logs: Logs }): JSX.Element {
         ? <button type="button" id="load-more" disabled={loading.value} onClick={() => void more()}>{loading.value ? "Loading…" : `Load ${d.PAGE_ROWS} more`}</button>
         : <span class="none">End of the range: all {exact(logs.rows.length)} rows are shown.</span>}
       {problem.value && <span role="alert" class="problem">{problem.value}</span>}
+      {logs.unreadable.length > 0 && <span role="alert" class="problem" id="unreadable">{exact(logs.unreadable.length)} stored rows
+        cannot be read: {logs.unreadable.slice(0, 3).map((u) => `row ${u.row} (${visible(u.reason)})`).join(", ")}{logs.unreadable.length > 3 ? ", …" : ""}</span>}
     </div>
   );
 }

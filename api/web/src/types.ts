@@ -59,7 +59,7 @@ export interface LogRecord {
   [field: string]: unknown;
 }
 export interface Row { row: string; record: LogRecord }
-export interface Logs { range: Range; position: string; rows: Row[]; next_cursor: string | null }
+export interface Logs { range: Range; position: string; rows: Row[]; unreadable: { row: string; reason: string }[]; next_cursor: string | null }
 
 export interface Field {
   name: string; type: string; unit: string; description: string; groupable: boolean;

@@ -317,7 +317,7 @@ static uint64_t streamed(void)
 }
 
 /* Takes all that waits, and whose file somebody has left there. */
-static void ship(void)
+static void ship_to(void (*fn)(const struct nt_batch *batch))
 {
 	uint64_t seq;
 
@@ -334,9 +334,14 @@ static void ship(void)
 				      0,
 			      "%s", err.msg);
 		ck_assert_uint_eq(b.seq, seq);
-		take_batch(&b);
+		fn(&b);
 		nt_agent_acknowledged(agent, seq);
 	}
+}
+
+static void ship(void)
+{
+	ship_to(take_batch);
 }
 
 /* --- the agent -------------------------------------------------------------------------------- */

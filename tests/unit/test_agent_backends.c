@@ -319,25 +319,18 @@ static void note_servers(const struct nt_record *r)
 		 (unsigned long long)r->count);
 }
 
+static void note(const struct nt_batch *b)
+{
+	for (size_t i = 0; i < b->records_len; i++)
+		if (b->records[i].type == NT_RECORD_LOG)
+			note_servers(&b->records[i]);
+}
+
 static void check_servers(const char *expected)
 {
-	uint64_t seq;
-
 	flush();
 	found[0] = '\0';
-	while ((seq = nt_spool_head(agent->spool))) {
-		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
-		_cleanup_buf_ struct nt_buf wire = { 0 };
-		struct nt_batch b;
-
-		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
-		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
-				 0);
-		for (size_t i = 0; i < b.records_len; i++)
-			if (b.records[i].type == NT_RECORD_LOG)
-				note_servers(&b.records[i]);
-		nt_agent_acknowledged(agent, seq);
-	}
+	ship_to(note);
 	ck_assert_str_eq(found, expected);
 }
 

@@ -74,37 +74,29 @@ static void is_told(const char *name)
 
 static char found[256];
 
-static void note(const struct nt_record *r)
+static void note(const struct nt_batch *b)
 {
-	if (r->side == NT_SIDE_CLIENT && nt_slice_eq(r->client_name, NT_SLICE_LIT("web-0")))
-		snprintf(found + strlen(found), sizeof(found) - strlen(found), "%d %.*s;", r->died,
-			 NT_SLICE_ARG(r->died_reason));
+	for (size_t i = 0; i < b->records_len; i++) {
+		const struct nt_record *r = &b->records[i];
+
+		if (r->type == NT_RECORD_LOG && r->side == NT_SIDE_CLIENT &&
+		    nt_slice_eq(r->client_name, NT_SLICE_LIT("web-0")))
+			snprintf(found + strlen(found), sizeof(found) - strlen(found), "%d %.*s;",
+				 r->died, NT_SLICE_ARG(r->died_reason));
+	}
 }
 
 /* The time-out passes and all is shipped; what the client's rows say. */
 static void check_died(enum nt_died died, const char *reason)
 {
 	char expected[64];
-	uint64_t seq;
 
 	pass(3000);
 	flush(); /* losses are known */
 	pass(3000);
 	flush();
 	found[0] = '\0';
-	while ((seq = nt_spool_head(agent->spool))) {
-		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
-		_cleanup_buf_ struct nt_buf wire = { 0 };
-		struct nt_batch b;
-
-		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
-		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
-				 0);
-		for (size_t i = 0; i < b.records_len; i++)
-			if (b.records[i].type == NT_RECORD_LOG)
-				note(&b.records[i]);
-		nt_agent_acknowledged(agent, seq);
-	}
+	ship_to(note);
 	snprintf(expected, sizeof(expected), "%d %s;", died, reason);
 	ck_assert_str_eq(found, expected);
 }

@@ -10,31 +10,24 @@ static struct {
 	char gaps[1024];
 } shipped;
 
+static void note(const struct nt_batch *b)
+{
+	shipped.batches++;
+	for (size_t i = 0; i < b->endpoints_len; i++)
+		shipped.hook = b->endpoints[i].hook;
+	for (size_t i = 0; i < b->gaps_len; i++) {
+		size_t len = strlen(shipped.gaps);
+
+		snprintf(shipped.gaps + len, sizeof(shipped.gaps) - len, "%lld-%lld %.*s;",
+			 (long long)b->gaps[i].from_us, (long long)b->gaps[i].to_us,
+			 NT_SLICE_ARG(b->gaps[i].reason));
+	}
+}
+
 static void ship_gaps(void)
 {
-	uint64_t seq;
-
 	memset(&shipped, 0, sizeof(shipped));
-	while ((seq = nt_spool_head(agent->spool))) {
-		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
-		_cleanup_buf_ struct nt_buf wire = { 0 };
-		struct nt_batch b;
-
-		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
-		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
-				 0);
-		shipped.batches++;
-		for (size_t i = 0; i < b.endpoints_len; i++)
-			shipped.hook = b.endpoints[i].hook;
-		for (size_t i = 0; i < b.gaps_len; i++) {
-			size_t len = strlen(shipped.gaps);
-
-			snprintf(shipped.gaps + len, sizeof(shipped.gaps) - len, "%lld-%lld %.*s;",
-				 (long long)b.gaps[i].from_us, (long long)b.gaps[i].to_us,
-				 NT_SLICE_ARG(b.gaps[i].reason));
-		}
-		nt_agent_acknowledged(agent, seq);
-	}
+	ship_to(note);
 }
 
 static void tapped(enum nt_hook hook, enum nt_hook_fault fault, int64_t from_us, int64_t to_us)

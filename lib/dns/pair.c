@@ -115,14 +115,24 @@ void nt_pair_free(struct nt_pair *p)
 
 /* --- entries -------------------------------------------------------------------------------- */
 
+/* At the client's own socket. */
+static bool is_client_socket(const struct nt_flow *flow)
+{
+	return flow->cookie && !flow->side;
+}
+
 /* What a query and its reply have in common. */
 static struct nt_flow key_of(const struct nt_flow *flow)
 {
 	struct nt_flow key = *flow;
 
-	if (key.cookie) {
-		key.server = (struct nt_addr){ 0 };
-		key.server_port = 0;
+	if (!key.cookie)
+		return key;
+	key.server = (struct nt_addr){ 0 };
+	key.server_port = 0;
+	if (is_client_socket(flow)) {
+		key.client = (struct nt_addr){ 0 };
+		key.client_port = 0;
 	}
 	return key;
 }
@@ -401,6 +411,15 @@ static void take_query(struct nt_pair *p, const struct arrival *m)
 	report_alone(p, m);
 }
 
+/* The query may have gone out under another address, the reply comes to the socket's own. */
+static void take_own_address(struct nt_flow *query, const struct nt_flow *reply)
+{
+	if (!is_client_socket(query))
+		return;
+	query->client = reply->client;
+	query->client_port = reply->client_port;
+}
+
 static void take_reply(struct nt_pair *p, const struct arrival *m)
 {
 	struct question q = question_of(m);
@@ -410,6 +429,8 @@ static void take_reply(struct nt_pair *p, const struct arrival *m)
 		report_alone(p, m);
 		return;
 	}
+	if (!e->reported)
+		take_own_address(&e->q.flow, m->flow);
 	report(p, e->reported ? NT_TXN_LATE : NT_TXN_ANSWERED, &e->q, m->flow, m->msg, m->now_ns);
 	forget(p, e);
 }

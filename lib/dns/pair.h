@@ -19,7 +19,9 @@
 /*
  * The flow, seen from the client: the query went from client to server. With a cookie the server is
  * no part of what is paired: at a socket of the host behind kube-proxy the query goes out to the
- * backend and the reply comes in from the Service (T15).
+ * backend and the reply comes in from the Service (T15). Nor is the client, where it is the
+ * socket's owner: a masqueraded query leaves under another address and port, the reply comes to
+ * the socket's own, which the transaction then has.
  */
 struct nt_flow {
 	uint64_t owner; /* ep_id; 0 in decode */

@@ -310,6 +310,50 @@ START_TEST(test_cookie_is_key)
 }
 END_TEST
 
+static uint64_t note_clients(void *ctx, const struct nt_txn *t)
+{
+	struct nt_buf *out = ctx;
+
+	nt_buf_printf(out, "%d %u.%u\n", t->kind, t->query->flow.client.octets[3],
+		      t->query->flow.client_port);
+	return 1;
+}
+
+/* kube-proxy masquerades what a node's process sends to a Service: out it goes under another
+ * address and port, and each lookup was there twice, unanswered and unpaired. */
+START_TEST(test_masqueraded_query)
+{
+	struct nt_pair_config config = { .timeout_ns = 5 * NT_NS_PER_S };
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	struct nt_pair *pair = nt_pair_new(&config, note_clients, &out, NULL);
+	struct nt_dns_msg q = message('q', 1, "a"), r = message('r', 1, "a");
+	struct nt_flow own = { .owner = 1,
+			       .cookie = 9,
+			       .transport = IPPROTO_UDP,
+			       .client_port = 5000,
+			       .server_port = 53,
+			       .client = { 4, { 10, 9, 1, 1 } },
+			       .server = { 4, { 10, 96, 0, 10 } } };
+	struct nt_flow out_there = own;
+
+	out_there.client = (struct nt_addr){ 4, { 10, 9, 1, 2 } };
+	out_there.client_port = 6000;
+	nt_pair_message(pair, &out_there, &q, 0);
+	nt_pair_message(pair, &own, &r, 1);
+	/* Late: as the row that it corrects. */
+	nt_pair_message(pair, &out_there, &q, 2);
+	nt_pair_expire(pair, 6 * NT_NS_PER_S);
+	nt_pair_message(pair, &own, &r, 7 * NT_NS_PER_S);
+	/* A server's socket has many clients. */
+	own.side = out_there.side = 1;
+	nt_pair_message(pair, &out_there, &q, 8 * NT_NS_PER_S);
+	nt_pair_message(pair, &own, &r, 8 * NT_NS_PER_S + 1);
+	nt_pair_flush(pair, 0);
+	nt_pair_free(pair);
+	ck_assert_str_eq(nt_buf_str(&out), "0 1.5000\n1 2.6000\n3 2.6000\n2 1.5000\n1 2.6000\n");
+}
+END_TEST
+
 /* More at a time than the table begins with, some of them late: each reply finds its query. */
 START_TEST(test_table_grows)
 {
@@ -479,6 +523,7 @@ int main(void)
 	tcase_add_loop_test(t, test_story, 0, (int)NT_ARRAY_LEN(stories));
 	tcase_add_test(t, test_flow_is_key);
 	tcase_add_test(t, test_cookie_is_key);
+	tcase_add_test(t, test_masqueraded_query);
 	tcase_add_test(t, test_table_grows);
 	tcase_add_test(t, test_flood);
 	tcase_add_test(t, test_many_floods);

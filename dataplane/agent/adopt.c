@@ -15,6 +15,7 @@
 #include "dataplane/taps/hostlink.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 
 /* What a look needs of an attached pod, or of one that the cache told of. */
@@ -37,6 +38,15 @@ struct noted {
 	uint64_t look;
 };
 
+/* How much later than DEL the API may first hear that a pod ran at all. */
+#define ENDED_NS (60 * NT_NS_PER_S)
+
+/* A pod that was tapped and is over, while the API may still call it running. */
+struct ended {
+	char uid[sizeof(((struct nt_pod *)0)->uid)];
+	int64_t told_ns; /* CLOCK_BOOTTIME: when a record or an object told of it */
+};
+
 struct nt_adopt {
 	struct nt_adopt_config config;
 	struct nt_netnses nets;
@@ -47,6 +57,8 @@ struct nt_adopt {
 		left_alone; /* struct nt_pod of notes; read when the first pod of the list asks */
 	bool left_alone_known;
 	struct nt_buf noted; /* struct noted: what this agent has noted as not tapped */
+	struct nt_buf ended; /* struct ended */
+	int64_t now_ns; /* of this look */
 	struct timespec cache_mtime;
 	uint64_t objects_generation;
 	bool dirty; /* something is left to be tried again */
@@ -80,6 +92,7 @@ void nt_adopt_free(struct nt_adopt *a)
 	nt_buf_done(&a->places);
 	nt_buf_done(&a->left_alone);
 	nt_buf_done(&a->noted);
+	nt_buf_done(&a->ended);
 	free(a);
 }
 
@@ -90,11 +103,46 @@ struct nt_adopt_stats nt_adopt_stats(const struct nt_adopt *a)
 
 /* --- records that are there ------------------------------------------------------------------- */
 
-static bool note_tapped(void *ctx, const struct nt_pod *pod)
+static bool is_ended(struct nt_adopt *a, struct nt_slice uid)
+{
+	struct ended *all = (struct ended *)a->ended.p;
+
+	for (size_t i = 0; i < a->ended.len / sizeof(*all); i++) {
+		if (!nt_slice_eq(uid, nt_slice_str(all[i].uid)))
+			continue;
+		all[i].told_ns = a->now_ns;
+		return true;
+	}
+	return false;
+}
+
+static void note_ended(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	struct ended e = { .told_ns = a->now_ns };
+
+	memcpy(e.uid, pod->uid, sizeof(e.uid));
+	if (pod->uid[0] && !is_ended(a, nt_slice_str(pod->uid)))
+		nt_buf_add(&a->ended, &e, sizeof(e));
+}
+
+static void drop_old_ended(struct nt_adopt *a)
+{
+	struct ended *all = (struct ended *)a->ended.p;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->ended.len / sizeof(*all); i++)
+		if (a->now_ns - all[i].told_ns < ENDED_NS)
+			all[kept++] = all[i];
+	a->ended.len = kept * sizeof(*all);
+}
+
+static bool note_record(void *ctx, const struct nt_pod *pod)
 {
 	struct tapped t = { .ep_id = pod->ep_id, .ino = pod->netns_ino, .dev = pod->netns_dev };
 	struct nt_adopt *a = ctx;
 
+	if (pod->state == NT_POD_DETACHED)
+		note_ended(a, pod);
 	if (pod->state != NT_POD_ATTACHED || pod->origin == NT_ORIGIN_NODE)
 		return true;
 	memcpy(t.ips, pod->ips, sizeof(t.ips));
@@ -131,6 +179,13 @@ static const struct nt_object *object_of(const struct nt_adopt *a, const struct 
 			       nt_slice_str(pod->namespace_), nt_slice_str(pod->name));
 }
 
+/* Runtimes say /var/run, which on a host is /run; a container may have only that of the host. */
+static const char *within_reach(const char *netns)
+{
+	return strncmp(netns, "/var/run/", strlen("/var/run/")) == 0 ? netns + strlen("/var")
+								     : netns;
+}
+
 /* The runtime's word, else the pod's own file, else what the object lets one compute. */
 static void find_dns(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
 {
@@ -141,7 +196,7 @@ static void find_dns(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
 
 	if (pod->dns != NT_DNS_UNKNOWN)
 		return;
-	if (nt_hostlink_netns(netns, &ino, &dev, &err) == 0)
+	if (nt_hostlink_netns(within_reach(netns), &ino, &dev, &err) == 0)
 		n = nt_netnses_find(&a->nets, ino, dev);
 	if (n && n->pid && nt_resolvconf_of_process(a->config.proc, n->pid, pod, &err) == 0 &&
 	    pod->dns != NT_DNS_UNKNOWN)
@@ -224,7 +279,7 @@ static bool adopt(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
 	int r;
 
 	find_dns(a, netns, pod);
-	r = nt_taps_adopt(a->config.taps, netns, pod, &err);
+	r = nt_taps_adopt(a->config.taps, within_reach(netns), pod, &err);
 	if (r < 0) {
 		cannot(a, pod, netns, err.msg);
 		return false;
@@ -255,7 +310,7 @@ static void on_entry(void *ctx, const struct nt_cnicache_entry *entry)
 	struct nt_err err;
 	__u64 ino, dev;
 
-	if (nt_hostlink_netns(entry->netns, &ino, &dev, &err) < 0) {
+	if (nt_hostlink_netns(within_reach(entry->netns), &ino, &dev, &err) < 0) {
 		nt_failure_drop(a->config.state_dir, &pod); /* the sandbox is gone */
 		return;
 	}
@@ -414,6 +469,14 @@ static bool is_left_alone(struct nt_adopt *a, const struct nt_pod *pod)
 	return false;
 }
 
+/* DEL comes before the kubelet says so to the API. */
+static bool has_ended(struct nt_adopt *a, const struct nt_object *object)
+{
+	struct nt_slice hash = nt_object_pod(object)->static_hash;
+
+	return is_ended(a, object->uid) || (hash.len && is_ended(a, hash));
+}
+
 static void on_object(struct nt_adopt *a, const struct nt_object *object)
 {
 	const struct place *place;
@@ -428,6 +491,8 @@ static void on_object(struct nt_adopt *a, const struct nt_object *object)
 		return;
 	find_places(a);
 	place = only_place(a, &pod, &err);
+	if (!place && has_ended(a, object))
+		return;
 	r = place ? check_route(place, &pod, &err) : -ENOENT;
 	if (r < 0) {
 		cannot(a, &pod, NULL, err.msg);
@@ -489,6 +554,7 @@ static void drop_old_notes(struct nt_adopt *a, bool is_whole)
 
 void nt_adopt_look(struct nt_adopt *a)
 {
+	struct nt_clock clock = nt_clock_system();
 	struct nt_err err;
 	bool is_whole;
 	int r;
@@ -496,9 +562,10 @@ void nt_adopt_look(struct nt_adopt *a)
 	nt_buf_reset(&a->tapped);
 	nt_buf_reset(&a->places);
 	a->places_known = a->left_alone_known = false;
+	a->now_ns = nt_clock_boot(&clock);
 	r = nt_netnses_read(&a->nets, a->config.proc, a->config.named_netns, &err);
 	if (r == 0)
-		r = nt_taps_pods(a->config.taps, note_tapped, a, &err);
+		r = nt_taps_pods(a->config.taps, note_record, a, &err);
 	if (r < 0) {
 		nt_log_warn("look for pods: %s", err.msg);
 		return;
@@ -514,5 +581,6 @@ void nt_adopt_look(struct nt_adopt *a)
 	is_whole = look_at_cache(a);
 	look_at_list(a);
 	drop_old_notes(a, is_whole);
+	drop_old_ended(a);
 	a->dirty |= !is_whole;
 }

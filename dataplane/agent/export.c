@@ -14,6 +14,9 @@
 #define PATH "/ingest/v1/batches"
 #define PAUSE_MIN_NS (200 * NT_NS_PER_MS)
 #define PAUSE_MAX_NS (5 * NT_NS_PER_S)
+/* kube-proxy may have sent us to a pod that is gone, and does so for as long as this connection is
+ * tried. */
+#define CONNECT_MS 5000L
 /* Answers are one small JSON object. */
 #define ANSWER_BYTES_MAX 4096
 /* What one batch may be decoded to. */
@@ -117,6 +120,7 @@ static void set_options(struct nt_export *e)
 	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "nametap-agent");
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(e->config.timeout_ns / NT_NS_PER_MS));
 	set_trust(e);
 }

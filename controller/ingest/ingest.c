@@ -26,6 +26,9 @@
 struct nt_ingest {
 	struct nt_store *store;
 	struct nt_enrich *enrich;
+	/* One batch is decoded while another one is stored; held until it has `lock`, so that no
+	 * more than these two are in memory, and those that wait for pods. Taken first. */
+	pthread_mutex_t decode_lock;
 	/* One batch at a time. Covers objects and enrich, too: an enriched record points into the
 	 * index until it is stored. And alerts: what a tick reads from the store it must not get
 	 * once more as a batch. */
@@ -51,6 +54,7 @@ int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_
 	i->store = store;
 	i->objects = objects;
 	i->enrich = enrich;
+	pthread_mutex_init(&i->decode_lock, NULL);
 	pthread_mutex_init(&i->lock, NULL);
 	pthread_mutex_init(&i->stats_lock, NULL);
 	nt_await_init(&i->await);
@@ -66,6 +70,7 @@ void nt_ingest_free(struct nt_ingest *i)
 {
 	if (!i)
 		return;
+	pthread_mutex_destroy(&i->decode_lock);
 	pthread_mutex_destroy(&i->lock);
 	pthread_mutex_destroy(&i->stats_lock);
 	nt_await_done(&i->await);
@@ -300,6 +305,40 @@ static int append(struct nt_ingest *i, struct nt_batch *b, const struct nt_inges
 	return nt_store_append(i->store, b, ret_outcome, err);
 }
 
+/* What the batch itself and its sender give. */
+static int decode(struct nt_slice wire, const struct nt_ingest_sender *sender,
+		  struct nt_arena *arena, struct nt_batch *ret_batch, struct nt_err *err)
+{
+	int r = nt_batch_decode(wire, arena, ret_batch, err);
+
+	if (r == -ENOMEM)
+		r = nt_err_set(err, EBADMSG, "more in one batch than fits into %u MiB",
+			       ARENA_MAX >> 20);
+	/* First whose it is: nametap-agent doctor asks that with a batch that is none. */
+	if (r == 0)
+		r = check_sender(ret_batch, sender, err);
+	return r == 0 ? check(ret_batch, err) : r;
+}
+
+/* The lock is held, but while it waits for pods. */
+static int take(struct nt_ingest *i, struct nt_batch *b, const struct nt_ingest_sender *sender,
+		struct nt_arena *arena, enum nt_store_outcome *ret_outcome, struct nt_err *err)
+{
+	int r = 0;
+
+	if (!nt_await_synced(&i->await, i->objects))
+		r = nt_err_set(err, EAGAIN, "the Kubernetes objects are still being read");
+	if (r == 0)
+		r = check_node(i, b, sender, err);
+	if (r == 0)
+		r = append(i, b, sender, arena, ret_outcome, err);
+	if (r < 0 || *ret_outcome != NT_STORE_APPENDED)
+		return r;
+	for (size_t k = 0; k < b->records_len; k++)
+		nt_servers_take(&i->servers, &b->records[k]);
+	return 0;
+}
+
 int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 			 const struct nt_ingest_sender *sender, enum nt_store_outcome *ret_outcome,
 			 struct nt_err *err)
@@ -309,25 +348,17 @@ int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 	struct nt_batch batch = { 0 };
 	int r;
 
-	pthread_mutex_lock(&i->lock);
-	r = nt_batch_decode(wire, &arena, &batch, err);
-	if (r == -ENOMEM)
-		r = nt_err_set(err, EBADMSG, "more in one batch than fits into %u MiB",
-			       ARENA_MAX >> 20);
-	/* First whose it is: nametap-agent doctor asks that with a batch that is none. */
+	pthread_mutex_lock(&i->decode_lock);
+	r = decode(wire, sender, &arena, &batch, err);
 	if (r == 0)
-		r = check_sender(&batch, sender, err);
-	if (r == 0)
-		r = check(&batch, err);
-	if (r == 0 && !nt_await_synced(&i->await, i->objects))
-		r = nt_err_set(err, EAGAIN, "the Kubernetes objects are still being read");
-	if (r == 0)
-		r = check_node(i, &batch, sender, err);
-	if (r == 0)
-		r = append(i, &batch, sender, &arena, &outcome, err);
+		pthread_mutex_lock(&i->lock);
+	pthread_mutex_unlock(&i->decode_lock);
+	if (r < 0) {
+		count(i, &batch, wire.len, r, outcome);
+		return r;
+	}
+	r = take(i, &batch, sender, &arena, &outcome, err);
 	count(i, &batch, wire.len, r, outcome);
-	for (size_t k = 0; r == 0 && outcome == NT_STORE_APPENDED && k < batch.records_len; k++)
-		nt_servers_take(&i->servers, &batch.records[k]);
 	if (r == 0 && i->alerts && outcome == NT_STORE_APPENDED)
 		nt_alerts_records(i->alerts, batch.records, rows_first(&batch));
 	pthread_mutex_unlock(&i->lock);

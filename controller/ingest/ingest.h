@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From an agent's octets to rows: decode, check, enrich with what the Kubernetes objects say,
- * append to the store exactly once. Any thread may call; one batch is worked on at a time, which
- * bounds the memory. What needs the objects or sees the batches in order (enriching, alerts) is
- * reached through here, under the one lock. Store, objects and alerts outlive it.
+ * append to the store exactly once. Any thread may call; one batch is decoded while another one is
+ * stored, which bounds the memory. What needs the objects or sees the batches in order (enriching,
+ * alerts) is reached through here, under the one lock. Store, objects and alerts outlive it.
  */
 #pragma once
 

@@ -497,6 +497,35 @@ START_TEST(torn_octets_are_refused)
 }
 END_TEST
 
+/* What is no batch is refused while one is being stored: nobody waits for it, and it for nobody. */
+static void *send_nonsense(void *ctx)
+{
+	struct nt_err mine;
+	enum nt_store_outcome outcome;
+
+	ck_assert_int_eq(nt_ingest_batch(ctx, NT_SLICE_LIT("no batch"), &outcome, &mine), -EBADMSG);
+	return NULL;
+}
+
+static void while_it_is_held(void *ctx, const struct nt_objects *none)
+{
+	pthread_t thread;
+
+	(void)none;
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_nonsense, ctx), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+START_TEST(decoding_does_not_wait_for_the_store)
+{
+	struct nt_ingest *i = new_ingest();
+
+	nt_ingest_objects(i, while_it_is_held, i);
+	ck_assert_uint_eq(nt_ingest_stats(i).refused, 1);
+	nt_ingest_free(i);
+}
+END_TEST
+
 START_TEST(token_is_made_once_and_private)
 {
 	_cleanup_buf_ struct nt_buf first = { 0 }, second = { 0 };
@@ -545,6 +574,7 @@ int main(void)
 	tcase_add_test(tc, a_node_has_its_share);
 	tcase_add_test(tc, shares_do_not_overflow);
 	tcase_add_test(tc, torn_octets_are_refused);
+	tcase_add_test(tc, decoding_does_not_wait_for_the_store);
 	tcase_add_test(tc, token_is_made_once_and_private);
 	tcase_add_test(tc, short_token_is_refused);
 	return store_run("ingest", tc);

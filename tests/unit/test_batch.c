@@ -69,6 +69,7 @@ static struct nt_batch a_batch(void)
 				  .spool = NT_SLICE_LIT("8c6f2f5e-0000-4000-8000-000000000001"),
 				  .seq = 12,
 				  .created_us = 1795414324118000,
+				  .conntrack = NT_SLICE_LIT(NT_CONNTRACK_ON),
 				  .records = records,
 				  .records_len = RECORDS,
 				  .ranges = ranges,
@@ -115,6 +116,7 @@ START_TEST(test_round_trip)
 		      "%s", err.msg);
 	ck_assert(nt_slice_eq(back.node, b.node) && nt_slice_eq(back.spool, b.spool));
 	ck_assert(back.seq == b.seq && back.created_us == b.created_us);
+	ck_assert(nt_slice_eq(back.conntrack, b.conntrack));
 	ck_assert(back.records_len == RECORDS && back.ranges_len == 2 && back.endpoints_len == 2);
 	for (size_t i = 0; i < RECORDS; i++) {
 		nt_buf_reset(&one);

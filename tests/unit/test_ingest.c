@@ -317,6 +317,36 @@ START_TEST(a_sender_without_a_node_may_say_anything)
 END_TEST
 
 /* The clock is of the batch's node; of a batch that is refused nothing is noted. */
+/* Of the latest batch; whatever it says is cut to what there is room for. */
+START_TEST(conntrack_is_noted_by_node)
+{
+	char longer[400], text[160];
+	const char *const said[] = { "no permission", longer, NT_CONNTRACK_ON, "" };
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	struct nt_batch batch = store_batch("s", 1, &r, 1);
+	struct nt_ingest *i = new_ingest();
+	enum nt_store_outcome outcome;
+
+	memset(longer, 'x', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	nt_ingest_conntrack(i, batch.node, text);
+	ck_assert_str_eq(text, "");
+	for (size_t k = 0; k < NT_ARRAY_LEN(said); k++) {
+		_cleanup_buf_ struct nt_buf wire = { 0 };
+
+		batch.conntrack = nt_slice_str(said[k]);
+		batch.seq = k + 1;
+		ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
+		ck_assert_int_eq(nt_ingest_batch(i, nt_slice_mem(wire.p, wire.len), &outcome, &err),
+				 0);
+		nt_ingest_conntrack(i, batch.node, text);
+		ck_assert_uint_eq(strlen(text), strlen(said[k]) < 159 ? strlen(said[k]) : 159);
+		ck_assert(strncmp(text, said[k], strlen(text)) == 0);
+	}
+	nt_ingest_free(i);
+}
+END_TEST
+
 START_TEST(clocks_are_noted_by_node)
 {
 	_cleanup_buf_ struct nt_buf wire = { 0 };
@@ -566,6 +596,7 @@ int main(void)
 	tcase_add_test(tc, batch_waits_in_vain_once);
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
 	tcase_add_test(tc, clocks_are_noted_by_node);
+	tcase_add_test(tc, conntrack_is_noted_by_node);
 	tcase_add_test(tc, batch_of_another_node_is_refused);
 	tcase_add_test(tc, whose_it_is_comes_before_what_it_is);
 	tcase_add_test(tc, rows_of_another_nodes_pod_are_left_out);

@@ -203,7 +203,8 @@ static void write_judged(const struct nt_servers_found *found, size_t len, struc
 								      : NT_ENDS_CLIENT;
 
 		nt_metrics_label(&labels, "ends", nt_slice_str(nt_ends_name(ends)));
-		nt_metrics_label(&labels, "reason", nt_slice_str(nt_ends_reason_name(r)));
+		nt_metrics_label(&labels, "reason",
+				 r ? nt_slice_str(nt_ends_reason_name(r)) : NT_SLICE_LIT("none"));
 		nt_metrics_sample(out, name, nt_buf_str(&labels), counts[r]);
 	}
 }

@@ -102,7 +102,9 @@ static int check_record(const struct nt_record *rec, struct nt_slice node, size_
 		rec->count,	    rec->queries,	 rec->replies,	      rec->unanswered,
 		rec->retries,	    rec->truncated,	 rec->bytes_out,      rec->bytes_in,
 		rec->latency_count, rec->latency_min_ns, rec->latency_max_ns, rec->latency_sum_ns,
+		rec->hop_count,
 	};
+	const int64_t hops[] = { rec->hop_network_ns, rec->hop_server_ns, rec->hop_upstream_ns };
 
 	if (!nt_slice_eq(rec->node, node))
 		return nt_err_set(err, EBADMSG, "record %zu is of node %.*s, the batch of %.*s",
@@ -112,6 +114,9 @@ static int check_record(const struct nt_record *rec, struct nt_slice node, size_
 	for (size_t i = 0; i < NT_ARRAY_LEN(figures); i++)
 		if (figures[i] > FIGURE_MAX)
 			return nt_err_set(err, EBADMSG, "record %zu: a figure above 2^53", number);
+	for (size_t i = 0; i < NT_ARRAY_LEN(hops); i++)
+		if (hops[i] > (int64_t)FIGURE_MAX)
+			return nt_err_set(err, EBADMSG, "record %zu: a hop above 2^53", number);
 	return 0;
 }
 
@@ -357,6 +362,8 @@ int nt_ingest_batch_from(struct nt_ingest *i, struct nt_slice wire,
 		count(i, &batch, wire.len, r, outcome);
 		return r;
 	}
+	if (sender->has_clock)
+		batch.clock_offset_us = sender->clock_offset_us;
 	r = take(i, &batch, sender, &arena, &outcome, err);
 	count(i, &batch, wire.len, r, outcome);
 	if (r == 0 && i->alerts && outcome == NT_STORE_APPENDED)

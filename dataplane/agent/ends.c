@@ -111,13 +111,18 @@ static void by_server(struct nt_ends *e, struct nt_agent_pod *pod, const struct 
 
 	if (msg->flags & NT_DNS_QR) {
 		s = find(e->own, hash);
+		pod->told_ns = time_ns;
 		if (s)
 			s->reply_ns = time_ns;
 		return;
 	}
+	pod->lookup_ns = time_ns;
 	s = put(e->own, hash);
-	s->query_ns = pod->lookup_ns = time_ns;
-	s->server = flow->owner;
+	/* Else it is another try. */
+	if (s->reply_ns >= s->query_ns || time_ns - s->query_ns > DEFAULT_TIMEOUT_NS) {
+		s->before_ns = s->query_ns;
+		s->query_ns = time_ns;
+	}
 }
 
 void nt_ends_message(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_flow *flow,
@@ -134,19 +139,25 @@ void nt_ends_message(struct nt_agent *a, struct nt_agent_pod *pod, const struct 
 	at_server(&a->ends, flow, msg, time_ns);
 }
 
-/* The server saw it at s->query_ns and has not answered: was it waiting itself? */
-static struct nt_verdict_of_death inside(struct nt_agent *a, const struct nt_ends_seen *s,
-					 const struct nt_agent_pod *server,
-					 const struct nt_pair_query *q)
+static const struct nt_ends_seen *own_lookup(const struct nt_ends *e,
+					     const struct nt_agent_pod *server,
+					     const struct nt_pair_query *q)
 {
-	uint64_t hash = hash_question(&a->ends, s->server, q->qtype, q->qclass, &q->qname);
-	const struct nt_ends_seen *own = find(a->ends.own, hash);
+	uint64_t hash = hash_question(e, server->pod.ep_id, q->qtype, q->qclass, &q->qname);
+
+	return find(e->own, hash);
+}
+
+/* The server saw it then and has not answered: was it waiting itself? */
+static struct nt_verdict_of_death inside(const struct nt_ends *e, const struct nt_agent_pod *server,
+					 const struct nt_pair_query *q, int64_t asked_ns)
+{
+	const struct nt_ends_seen *own = own_lookup(e, server, q);
 
 	/* Its latest one may be from before, for another client that asks the same. */
-	if (own && own->reply_ns < own->query_ns &&
-	    own->query_ns >= s->query_ns - DEFAULT_TIMEOUT_NS)
+	if (own && own->reply_ns < own->query_ns && own->query_ns >= asked_ns - DEFAULT_TIMEOUT_NS)
 		return (struct nt_verdict_of_death){ NT_DIED_UPSTREAM, "" };
-	if ((own && own->query_ns >= s->query_ns) || server->lookup_ns < s->query_ns)
+	if ((own && own->query_ns >= asked_ns) || server->lookup_ns < asked_ns)
 		return (struct nt_verdict_of_death){ NT_DIED_SERVER, "" };
 	return (struct nt_verdict_of_death){ NT_DIED_UNKNOWN, "server_asked_others" };
 }
@@ -187,11 +198,15 @@ struct nt_verdict_of_death nt_ends_died(struct nt_agent *a, struct nt_agent_pod 
 	struct nt_agent_pod *server;
 	const struct nt_ends_seen *s;
 
-	if (!a->ends.own || txn->kind != NT_TXN_UNANSWERED || q->flow.side != NT_SIDE_CLIENT ||
-	    q->mark.verdict == NT_VERDICT_DENY || q->mark.verdict == NT_VERDICT_UNJUDGEABLE)
+	if (!a->ends.own || txn->kind != NT_TXN_UNANSWERED || q->mark.verdict == NT_VERDICT_DENY ||
+	    q->mark.verdict == NT_VERDICT_UNJUDGEABLE)
 		return (struct nt_verdict_of_death){ NT_DIED_NONE, "" };
 	if (a->ends.now_ns - q->last_ns < timeout_ns)
 		return (struct nt_verdict_of_death){ NT_DIED_UNKNOWN, "given_up_early" };
+	if (q->flow.side == NT_SIDE_SERVER)
+		return lost_packets(a, pod, q->first_ns)
+			       ? (struct nt_verdict_of_death){ NT_DIED_UNKNOWN, "packets_lost" }
+			       : inside(&a->ends, pod, q, q->first_ns);
 	s = find(a->ends.asked,
 		 hash_lookup(&a->ends, &q->flow, q->id, q->qtype, q->qclass, &q->qname));
 	server = s ? nt_podtable_find(&a->pods, s->server) : NULL;
@@ -201,5 +216,29 @@ struct nt_verdict_of_death nt_ends_died(struct nt_agent *a, struct nt_agent_pod 
 		return (struct nt_verdict_of_death){ NT_DIED_UNKNOWN, "packets_lost" };
 	if (s->reply_ns)
 		return (struct nt_verdict_of_death){ NT_DIED_RETURN, "" };
-	return inside(a, s, server, q);
+	return inside(&a->ends, server, q, s->query_ns);
+}
+
+int64_t nt_ends_upstream(struct nt_agent *a, const struct nt_agent_pod *pod,
+			 const struct nt_txn *txn)
+{
+	const struct nt_pair_query *q = txn->query;
+	int64_t from_ns = q->first_ns, to_ns = txn->reply_ns;
+	const struct nt_ends_seen *own;
+
+	if (txn->kind != NT_TXN_ANSWERED || q->flow.side != NT_SIDE_SERVER || !a->ends.own)
+		return -1;
+	if (pod->lookup_ns < from_ns && pod->told_ns < from_ns)
+		return 0;
+	own = own_lookup(&a->ends, pod, q);
+	if (own && own->before_ns >= from_ns)
+		return -1;
+	if (own && own->query_ns > from_ns)
+		from_ns = own->query_ns;
+	if (own && own->reply_ns >= own->query_ns && own->reply_ns < to_ns)
+		to_ns = own->reply_ns;
+	if (own && own->query_ns < txn->reply_ns && to_ns > from_ns &&
+	    txn->reply_ns - own->query_ns < DEFAULT_TIMEOUT_NS)
+		return to_ns - from_ns;
+	return pod->lookup_ns < q->first_ns ? 0 : -1;
 }

@@ -23,9 +23,13 @@ struct nt_agent_pod;
 
 struct nt_ends_seen {
 	uint64_t hash; /* 0: free */
-	uint64_t server; /* ep_id */
-	int64_t query_ns,
-		reply_ns; /* CLOCK_BOOTTIME; 0: none. Of a server's own lookups the latest */
+	union {
+		uint64_t server; /* of `asked`: ep_id */
+		int64_t before_ns; /* of `own`: the lookup before the latest, as query_ns */
+	};
+	/* CLOCK_BOOTTIME; 0: none. Of a server's own lookups the latest: its first try, and the
+	 * latest reply. */
+	int64_t query_ns, reply_ns;
 };
 
 struct nt_ends {
@@ -44,7 +48,12 @@ void nt_ends_done(struct nt_ends *e);
 /* A message that was parsed, of that pod's veth. */
 void nt_ends_message(struct nt_agent *a, struct nt_agent_pod *pod, const struct nt_flow *flow,
 		     const struct nt_dns_msg *msg, int64_t time_ns);
-/* Of a transaction of the pod; NT_DIED_NONE unless it is a client's, unanswered, not stopped by a
- * policy, and this node has a server that was asked. */
+/* Of a transaction of the pod, a client or the server itself; NT_DIED_NONE unless it is unanswered,
+ * not stopped by a policy, and this node has a server that was asked. */
 struct nt_verdict_of_death nt_ends_died(struct nt_agent *a, struct nt_agent_pod *pod,
 					const struct nt_txn *txn);
+/* Of a lookup that the pod as a server answered: how long it waited for its own lookup of the same
+ * question meanwhile, 0 when it asked nobody. Negative: not known, since it asked others, or more
+ * than once. */
+int64_t nt_ends_upstream(struct nt_agent *a, const struct nt_agent_pod *pod,
+			 const struct nt_txn *txn);

@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/dns/part.h"
 #include "lib/record/fold.h"
+#include "lib/record/lookup.h"
 
 static bool is_in(const __u16 ports[NT_PORTS_MAX], uint16_t port)
 {
@@ -294,6 +295,7 @@ struct arrival {
 	struct nt_time_base time;
 	struct nt_slice policy;
 	struct nt_verdict_of_death death;
+	int64_t upstream_ns; /* of a server's latency; negative: not known */
 };
 
 /* NULL without memory. */
@@ -307,6 +309,7 @@ static struct nt_record *make_record(struct nt_agent *a, const struct arrival *m
 	r->policy = m->policy;
 	r->died = m->death.died;
 	r->died_reason = nt_slice_str(m->death.reason);
+	nt_tally_set_hops(&r->tally, m->upstream_ns);
 	return r;
 }
 
@@ -327,6 +330,8 @@ static uint64_t place(struct nt_agent *a, struct nt_agent_pod *pod, const struct
 
 	if (!taken && !r)
 		return 0;
+	if (taken && m->upstream_ns >= 0)
+		nt_aggregate_take_upstream(a->rows, m->upstream_ns);
 	id = taken ? nt_aggregate_commit_taken(a->rows, may_add)
 		   : nt_aggregate_commit(a->rows, may_add);
 	if (!id && !may_add) {
@@ -376,6 +381,7 @@ static uint64_t add_row(struct nt_agent *a, struct nt_agent_pod *pod, const stru
 				       txn->reply ? txn->reply_ns : txn->query->last_ns),
 		.policy = policy_of(a, &txn->query->mark),
 		.death = nt_ends_died(a, pod, txn),
+		.upstream_ns = nt_ends_upstream(a, pod, txn),
 	};
 	uint64_t id = place(a, pod, &m);
 

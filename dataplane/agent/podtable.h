@@ -51,7 +51,7 @@ struct nt_agent_pod {
 	bool resolver; /* role of this interval's rows */
 	bool answered; /* it answered a query: a resolver when the interval ends */
 	bool asked; /* as a DNS server: its own lookups are remembered (ends.h) */
-	int64_t lookup_ns; /* CLOCK_BOOTTIME of the latest of these */
+	int64_t lookup_ns, told_ns; /* CLOCK_BOOTTIME of the latest of these, and of a reply */
 	int64_t owed_us; /* the latest packet that was stated as lost; 0: none */
 	/* What the kernel lost of it, as ends.c saw it last, and when it was more than before. */
 	uint64_t loss_sum;

@@ -138,7 +138,6 @@ NT_UNROLL uint64_t merged_uint(const struct nt_field *f, uint64_t a, uint64_t b)
 	case NT_MERGE_FIRST:
 		return signed_less ? b : a;
 	case NT_MERGE_LAST:
-	case NT_MERGE_MAX_SIGNED:
 		return signed_less ? a : b;
 	case NT_MERGE_SUM:
 		return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
@@ -159,6 +158,7 @@ NT_UNROLL void merge_field(const struct nt_field *f, struct nt_tally *into,
 	switch (f->merge) {
 	case NT_MERGE_NONE:
 	case NT_MERGE_LATENCY_MIN: /* merge_latency_min */
+	case NT_MERGE_HOP: /* merge_hops */
 		break;
 	case NT_MERGE_UNION:
 		merge_options(into, from);
@@ -180,9 +180,34 @@ static void merge_latency_min(struct nt_tally *into, const struct nt_tally *from
 		into->latency_min_ns = from->latency_min_ns;
 }
 
+static int64_t merged_hop(int64_t a, bool a_counts, int64_t b, bool b_counts)
+{
+	int64_t sum;
+
+	if ((a < 0 && a_counts) || (b < 0 && b_counts))
+		return -1;
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	/* On the wire it is plus one. */
+	return __builtin_add_overflow(a, b, &sum) || sum == INT64_MAX ? INT64_MAX - 1 : sum;
+}
+
+/* Before the counts are summed, too: one divisor is for all three. */
+static void merge_hops(struct nt_tally *into, const struct nt_tally *from)
+{
+	bool a = into->hop_count, b = from->hop_count;
+
+	if (!a && !b)
+		return;
+	into->hop_network_ns = merged_hop(into->hop_network_ns, a, from->hop_network_ns, b);
+	into->hop_server_ns = merged_hop(into->hop_server_ns, a, from->hop_server_ns, b);
+	into->hop_upstream_ns = merged_hop(into->hop_upstream_ns, a, from->hop_upstream_ns, b);
+}
+
 static void merge_tally(struct nt_tally *into, const struct nt_tally *from)
 {
 	merge_latency_min(into, from);
+	merge_hops(into, from);
 #define NT_RECORD_FIELD(...) NT_UNROLLED(nt_record, merge_field(&field, into, from), __VA_ARGS__)
 #include "lib/record/fields.def"
 }
@@ -532,6 +557,14 @@ static bool merge_lookup(struct nt_aggregate *a, struct nt_row *into, const stru
 	for (size_t i = 0; i < into->ttls_len; i++)
 		merge_ttl(&into->ttls[i], l->ttls[i].min, l->ttls[i].max);
 	return true;
+}
+
+void nt_aggregate_take_upstream(struct nt_aggregate *a, int64_t upstream_ns)
+{
+	if (a->lookup.has_one)
+		a->lookup.one.upstream_ns = upstream_ns;
+	else
+		nt_tally_set_hops(&a->lookup.tally, upstream_ns);
 }
 
 uint64_t nt_aggregate_commit_taken(struct nt_aggregate *a, bool may_add)

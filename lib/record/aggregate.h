@@ -55,6 +55,7 @@ struct nt_one {
 	int64_t start_us; /* CLOCK_REALTIME */
 	uint64_t span_us; /* to its end */
 	int64_t latency_ns; /* negative: none */
+	int64_t upstream_ns; /* of it; negative: not known */
 	uint32_t queries; /* packets */
 	uint32_t bytes_out, bytes_in;
 	uint16_t flags, edns_udp_size;
@@ -125,6 +126,8 @@ uint64_t nt_aggregate_commit(struct nt_aggregate *a, bool may_add);
 bool nt_aggregate_take(struct nt_aggregate *a, const struct nt_txn *txn,
 		       const struct nt_identity *identity, const struct nt_time_base *time,
 		       struct nt_slice policy, bool may_add);
+/* Of what was taken: how long the server waited for its own lookup. */
+void nt_aggregate_take_upstream(struct nt_aggregate *a, int64_t upstream_ns);
 uint64_t nt_aggregate_commit_taken(struct nt_aggregate *a, bool may_add);
 /* The table: each is the octets of a base (lib/record/README.md). Valid as the rows are. */
 size_t nt_aggregate_bases(const struct nt_aggregate *a, const struct nt_slice **ret_bases);

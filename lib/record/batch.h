@@ -126,6 +126,8 @@ struct nt_batch {
 	/* Not on the wire: records_len flags that a store sets when it appends, NULL: nobody asks.
 	 * True: the record is of a server's side and its client is tapped, so it is no row. */
 	bool *ret_folded;
+	/* Not on the wire either: the node's clock less that of who took it; 0: not known. */
+	int64_t clock_offset_us;
 };
 
 int nt_batch_encode(const struct nt_batch *b, struct nt_buf *out, struct nt_err *err) NT_MUSTCHECK;

@@ -63,6 +63,17 @@ static void set_latency(int64_t ns, struct nt_tally *t)
 	t->latency_histogram[bucket] = 1;
 }
 
+void nt_tally_set_hops(struct nt_tally *t, int64_t upstream_ns)
+{
+	int64_t latency_ns = (int64_t)t->latency_sum_ns;
+
+	if (upstream_ns < 0 || t->latency_count != 1)
+		return;
+	t->hop_count = 1;
+	t->hop_upstream_ns = upstream_ns < latency_ns ? upstream_ns : latency_ns;
+	t->hop_server_ns = latency_ns - t->hop_upstream_ns;
+}
+
 static void add_option(struct nt_tally *t, uint16_t option)
 {
 	size_t at = 0;
@@ -128,7 +139,9 @@ bool nt_one_from_txn(const struct nt_txn *txn, const struct nt_time_base *time,
 	const struct nt_dns_msg *reply = txn->reply;
 	bool paired = txn->kind == NT_TXN_ANSWERED || txn->kind == NT_TXN_UNANSWERED;
 	int64_t first_ns = paired ? q->first_ns : txn->reply_ns, last_ns = first_ns;
-	struct nt_one o = { .kind = (uint8_t)txn->kind, .clock_step = time->clock_step };
+	struct nt_one o = { .kind = (uint8_t)txn->kind,
+			    .upstream_ns = -1,
+			    .clock_step = time->clock_step };
 
 	if (paired)
 		last_ns = txn->reply_ns > q->last_ns ? txn->reply_ns : q->last_ns;
@@ -176,6 +189,7 @@ void nt_one_tally(const struct nt_one *o, struct nt_tally *ret_tally)
 		.clock_step = o->clock_step,
 	};
 	set_latency(o->latency_ns, ret_tally);
+	nt_tally_set_hops(ret_tally, o->upstream_ns);
 }
 
 static int set_reply(const struct nt_txn *txn, struct nt_arena *arena, struct nt_record *r)

@@ -108,6 +108,8 @@ struct nt_column_value nt_field_scalar(const struct nt_field *f, const void *bas
 						 .i = (int64_t)nt_field_uint(f, base) };
 	case NT_FIELD_MEAN:
 		return int_value(mean_of(r));
+	case NT_FIELD_HOP:
+		return int_value(nt_field_uint(f, base) / r->hop_count);
 	case NT_FIELD_STR:
 		return (struct nt_column_value){ .kind = NT_COLUMN_TEXT,
 						 .text = nt_field_str(f, base) };

@@ -17,7 +17,7 @@ enum nt_field_kind {
 	NT_FIELD_UINT = 3, /* unsigned of any size */
 	NT_FIELD_NS = 4, /* uint64_t, missing when latency_count is 0 */
 	NT_FIELD_MEAN = 5, /* member is the sum */
-	NT_FIELD_HOP = 6, /* int64_t ns, -1 is missing */
+	NT_FIELD_HOP = 6, /* member is the sum over hop_count, int64_t ns; -1 is missing */
 	NT_FIELD_BOOL = 7,
 	NT_FIELD_STR = 8, /* empty is missing */
 	NT_FIELD_ADDR = 9,
@@ -43,7 +43,7 @@ enum nt_field_merge {
 	NT_MERGE_SUM = 5,
 	NT_MERGE_MIN = 6,
 	NT_MERGE_MAX = 7,
-	NT_MERGE_MAX_SIGNED = 8,
+	NT_MERGE_HOP = 8, /* summed, unless one counts lookups without it */
 	NT_MERGE_OR = 9,
 	NT_MERGE_UNION = 10,
 	NT_MERGE_LATENCY_MIN = 11, /* of those rows that have a latency */
@@ -188,7 +188,7 @@ static inline bool nt_field_missing(const struct nt_field *f, const void *base,
 	case NT_FIELD_HISTOGRAM:
 		return !r->latency_count;
 	case NT_FIELD_HOP:
-		return (int64_t)nt_field_uint(f, base) < 0;
+		return !r->hop_count || (int64_t)nt_field_uint(f, base) < 0;
 	case NT_FIELD_STR:
 		return !nt_field_str(f, base).len;
 	case NT_FIELD_ADDR:

@@ -179,7 +179,7 @@ NT_UNROLL void put_scalar(const struct nt_field *f, const void *base, const stru
 	case NT_FIELD_MEAN:
 		return nt_buf_u64(out, v / r->latency_count);
 	case NT_FIELD_HOP:
-		return nt_buf_i64(out, (int64_t)v);
+		return nt_buf_u64(out, v / r->hop_count);
 	case NT_FIELD_BOOL:
 		return nt_buf_puts(out, v ? "true" : "false");
 	case NT_FIELD_STR:

@@ -264,7 +264,7 @@ void nt_lookup_count(const struct nt_txn *txn, const struct nt_time_base *time,
 
 /* --- the figures of one transaction ----------------------------------------------------------- */
 
-enum { ONE_KIND = 3, ONE_EDNS = 4, ONE_DO = 8, ONE_STEP = 16 };
+enum { ONE_KIND = 3, ONE_EDNS = 4, ONE_DO = 8, ONE_STEP = 16, ONE_UPSTREAM = 32 };
 
 static char *put_fixed(char *at, uint64_t v)
 {
@@ -276,7 +276,7 @@ static char *put_fixed(char *at, uint64_t v)
 char *nt_one_at(char *at, const struct nt_one *o)
 {
 	unsigned bits = o->kind | (o->edns ? ONE_EDNS : 0u) | (o->edns_do ? ONE_DO : 0u) |
-			(o->clock_step ? ONE_STEP : 0u);
+			(o->clock_step ? ONE_STEP : 0u) | (o->upstream_ns >= 0 ? ONE_UPSTREAM : 0u);
 
 	at = put_fixed(at, o->id);
 	at = put_fixed(at, (uint64_t)o->start_us);
@@ -287,10 +287,11 @@ char *nt_one_at(char *at, const struct nt_one *o)
 	at = nt_wire_at_varint(at, o->bytes_out);
 	at = nt_wire_at_varint(at, o->bytes_in);
 	at = nt_wire_at_varint(at, o->flags);
-	if (!o->edns)
-		return at;
-	at = nt_wire_at_varint(at, o->edns_udp_size);
-	return nt_wire_at_varint(at, o->edns_version);
+	if (o->edns) {
+		at = nt_wire_at_varint(at, o->edns_udp_size);
+		at = nt_wire_at_varint(at, o->edns_version);
+	}
+	return o->upstream_ns < 0 ? at : nt_wire_at_varint(at, (uint64_t)o->upstream_ns);
 }
 
 static uint64_t read_fixed(struct nt_cursor *c)
@@ -332,6 +333,7 @@ bool nt_one_read(struct nt_slice wire, struct nt_one *ret_one)
 		o.edns_udp_size = (uint16_t)read_up_to(&c, UINT16_MAX);
 		o.edns_version = (uint8_t)read_up_to(&c, UINT8_MAX);
 	}
+	o.upstream_ns = bits & ONE_UPSTREAM ? (int64_t)read_up_to(&c, (uint64_t)INT64_MAX) : -1;
 	if (c.bad || __builtin_add_overflow(o.start_us, (int64_t)o.span_us, &(int64_t){ 0 }))
 		return false;
 	*ret_one = o;

@@ -67,6 +67,9 @@ void nt_record_meaning(struct nt_names *names, const char *searches, struct nt_r
 /* The figures of one transaction, and the same in short; false: it has more than fits there. */
 void nt_tally_from_txn(const struct nt_txn *txn, const struct nt_time_base *time,
 		       struct nt_tally *ret_tally);
+/* Of a server's side: upstream_ns of its latency it waited for its own lookup of that name, the
+ * rest it took itself. Negative: not known, nothing is set. */
+void nt_tally_set_hops(struct nt_tally *t, int64_t upstream_ns);
 bool nt_one_from_txn(const struct nt_txn *txn, const struct nt_time_base *time,
 		     struct nt_one *ret_one);
 /* From short to long. */

@@ -81,7 +81,9 @@ struct nt_tally {
 	uint64_t latency_count;
 	uint64_t latency_min_ns, latency_max_ns, latency_sum_ns;
 	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];
-	int64_t hop_network_ns, hop_server_ns, hop_upstream_ns; /* -1: not known */
+	/* Sums over hop_count lookups; -1: not known. */
+	int64_t hop_network_ns, hop_server_ns, hop_upstream_ns;
+	uint64_t hop_count;
 	uint64_t folded, distinct;
 	uint16_t flags; /* enum nt_dns_flag: AA TC RD RA AD CD */
 

@@ -143,7 +143,8 @@ static size_t mix_rows(struct nt_record *r)
 	r[n] = store_record(5, t + 4, "web.shop.svc.cluster.local");
 	r[n].scope = NT_SCOPE_CLUSTER;
 	r[n].side = NT_SIDE_SERVER;
-	r[n++].hop_network_ns = 12;
+	r[n].hop_network_ns = 12;
+	r[n++].hop_count = 1;
 	r[n] = store_record(6, t + 5, "up.example.net");
 	r[n++].role = NT_ROLE_RESOLVER;
 	r[n++] = store_unlogged(7, t + 6, 40, "ring_full");

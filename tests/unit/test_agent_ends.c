@@ -72,31 +72,45 @@ static void is_told(const char *name)
 	at_veth(1, false, world, server, true, 99, name, false);
 }
 
-static char found[256];
+static char found[256], served[256]; /* what the rows of the client and of the server say */
+
+static void note_row(const struct nt_record *r)
+{
+	if (r->side == NT_SIDE_CLIENT && nt_slice_eq(r->client_name, NT_SLICE_LIT("web-0")))
+		snprintf(found + strlen(found), sizeof(found) - strlen(found), "%d %.*s;", r->died,
+			 NT_SLICE_ARG(r->died_reason));
+	if (r->side == NT_SIDE_SERVER && nt_slice_eq(r->qname, NT_SLICE_LIT("a.test")))
+		snprintf(served + strlen(served), sizeof(served) - strlen(served),
+			 "%d %.*s %llu:%lld,%lld,%lld;", r->died, NT_SLICE_ARG(r->died_reason),
+			 (unsigned long long)r->hop_count, (long long)r->hop_network_ns,
+			 (long long)r->hop_server_ns, (long long)r->hop_upstream_ns);
+}
 
 static void note(const struct nt_batch *b)
 {
-	for (size_t i = 0; i < b->records_len; i++) {
-		const struct nt_record *r = &b->records[i];
-
-		if (r->type == NT_RECORD_LOG && r->side == NT_SIDE_CLIENT &&
-		    nt_slice_eq(r->client_name, NT_SLICE_LIT("web-0")))
-			snprintf(found + strlen(found), sizeof(found) - strlen(found), "%d %.*s;",
-				 r->died, NT_SLICE_ARG(r->died_reason));
-	}
+	for (size_t i = 0; i < b->records_len; i++)
+		if (b->records[i].type == NT_RECORD_LOG)
+			note_row(&b->records[i]);
 }
 
-/* The time-out passes and all is shipped; what the client's rows say. */
-static void check_died(enum nt_died died, const char *reason)
+/* The time-out passes and all is shipped. */
+static void ship_all(void)
 {
-	char expected[64];
 
 	pass(3000);
 	flush(); /* losses are known */
 	pass(3000);
 	flush();
-	found[0] = '\0';
+	found[0] = served[0] = '\0';
 	ship_to(note);
+}
+
+/* What the client's rows say. */
+static void check_died(enum nt_died died, const char *reason)
+{
+	char expected[64];
+
+	ship_all();
 	snprintf(expected, sizeof(expected), "%d %s;", died, reason);
 	ck_assert_str_eq(found, expected);
 }
@@ -110,6 +124,89 @@ static void setup_ends(void)
 	at_veth(1, true, server, world, true, 1, "before", false);
 	pass(2000);
 }
+
+/* What the server's row says: of the lookup that died, or in ms how long it took. */
+static void check_served(enum nt_died died, const char *reason, int server_ms, int upstream_ms)
+{
+	char expected[128];
+
+	ship_all();
+	if (server_ms < 0)
+		snprintf(expected, sizeof(expected), "%d %s 0:-1,-1,-1;", died, reason);
+	else
+		snprintf(expected, sizeof(expected), "0  1:-1,%lld,%lld;", server_ms * NT_NS_PER_MS,
+			 upstream_ms * NT_NS_PER_MS);
+	ck_assert_str_eq(served, expected);
+}
+
+START_TEST(the_servers_own_row)
+{
+	is_asked();
+	check_served(NT_DIED_SERVER, "", -1, -1);
+	is_asked();
+	forwards("a");
+	check_served(NT_DIED_UPSTREAM, "", -1, -1);
+	is_asked();
+	forwards("b");
+	check_served(NT_DIED_UNKNOWN, "server_asked_others", -1, -1);
+	is_asked();
+	answers(true);
+	check_served(NT_DIED_UNKNOWN, "packets_lost", -1, -1);
+}
+END_TEST
+
+/* Each packet is a millisecond after the one before. */
+START_TEST(how_long_upstream_took)
+{
+	is_asked();
+	answers(false);
+	check_served(NT_DIED_NONE, "", 1, 0);
+	is_asked();
+	forwards("a");
+	is_told("a");
+	answers(false);
+	check_served(NT_DIED_NONE, "", 2, 1);
+	is_asked(); /* it tries again, and is told once */
+	forwards("a");
+	forwards("a");
+	is_told("a");
+	answers(false);
+	check_served(NT_DIED_NONE, "", 2, 2);
+	is_asked(); /* and gives up: it waited to the end */
+	forwards("a");
+	answers(false);
+	check_served(NT_DIED_NONE, "", 1, 1);
+}
+END_TEST
+
+/* It waits already, for another client. */
+START_TEST(upstream_was_asked_before)
+{
+	forwards("a");
+	is_asked();
+	is_told("a");
+	answers(false);
+	check_served(NT_DIED_NONE, "", 1, 1);
+}
+END_TEST
+
+/* Others ask the server, too. */
+START_TEST(how_long_is_not_known)
+{
+	is_asked();
+	forwards("b");
+	is_told("b");
+	answers(false);
+	check_served(NT_DIED_NONE, "", -1, -1);
+	is_asked(); /* one after the other, as a resolver that begins at the root */
+	forwards("a");
+	is_told("a");
+	forwards("a");
+	is_told("a");
+	answers(false);
+	check_served(NT_DIED_NONE, "", -1, -1);
+}
+END_TEST
 
 START_TEST(in_the_server)
 {
@@ -305,6 +402,10 @@ int main(void)
 		return 1;
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup_ends, teardown);
+	tcase_add_test(tc, the_servers_own_row);
+	tcase_add_test(tc, how_long_upstream_took);
+	tcase_add_test(tc, upstream_was_asked_before);
+	tcase_add_test(tc, how_long_is_not_known);
 	tcase_add_test(tc, in_the_server);
 	tcase_add_test(tc, upstream);
 	tcase_add_test(tc, in_the_server_after_upstream_answered);

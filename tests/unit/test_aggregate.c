@@ -127,8 +127,8 @@ static uint64_t merged(const struct nt_field *f, uint64_t a, uint64_t b)
 		return a < b ? a : b;
 	case NT_MERGE_LAST:
 	case NT_MERGE_MAX:
-	case NT_MERGE_MAX_SIGNED:
 		return a > b ? a : b;
+	case NT_MERGE_HOP:
 	case NT_MERGE_SUM:
 		return a + b;
 	case NT_MERGE_OR:
@@ -344,6 +344,43 @@ START_TEST(test_without_merging_each_is_a_row)
 }
 END_TEST
 
+static struct nt_record with_hops(uint64_t count, int64_t network_ns, int64_t server_ns)
+{
+	return (struct nt_record){ .count = 1,
+				   .qname = NT_SLICE_LIT("x"),
+				   .hop_count = count,
+				   .hop_network_ns = network_ns,
+				   .hop_server_ns = server_ns,
+				   .hop_upstream_ns = -1 };
+}
+
+/* The hops of a row have one divisor: what some of the counted lookups lack is not known. */
+START_TEST(test_hops_are_summed)
+{
+	static const struct {
+		uint64_t a_count, b_count;
+		int64_t a[2], b[2], sums[2];
+	} cases[] = {
+		{ 0, 0, { -1, -1 }, { -1, -1 }, { -1, -1 } },
+		{ 2, 3, { 10, 20 }, { 1, 2 }, { 11, 22 } },
+		{ 2, 0, { 10, 20 }, { -1, -1 }, { 10, 20 } },
+		{ 0, 2, { -1, -1 }, { 10, 20 }, { 10, 20 } },
+		{ 2, 3, { 10, -1 }, { 1, 2 }, { 11, -1 } },
+		{ 2, 3, { 10, 20 }, { 1, -1 }, { 11, -1 } },
+		{ 1, 1, { INT64_MAX - 1, 0 }, { 1, 0 }, { INT64_MAX - 1, 0 } },
+	};
+	const struct nt_record a = with_hops(cases[_i].a_count, cases[_i].a[0], cases[_i].a[1]);
+	const struct nt_record b = with_hops(cases[_i].b_count, cases[_i].b[0], cases[_i].b[1]);
+	struct nt_record row;
+
+	ck_assert_uint_eq(rows_of(&a, &b, &row), 1);
+	ck_assert_uint_eq(row.hop_count, a.hop_count + b.hop_count);
+	ck_assert_int_eq(row.hop_network_ns, cases[_i].sums[0]);
+	ck_assert_int_eq(row.hop_server_ns, cases[_i].sums[1]);
+	ck_assert_int_eq(row.hop_upstream_ns, -1);
+}
+END_TEST
+
 /* Random records in random order: each ends in the row of its key, and the counts add up. */
 START_TEST(test_sums_agree_with_a_plain_count)
 {
@@ -439,9 +476,10 @@ static const struct {
 	{ "latency_max", 46, NT_MERGE_MAX },
 	{ "latency_sum", 45, NT_MERGE_SUM },
 	{ "latency_histogram", 47, NT_MERGE_HISTOGRAM },
-	{ "hop_network_ns", 48, NT_MERGE_MAX_SIGNED },
-	{ "hop_server_ns", 49, NT_MERGE_MAX_SIGNED },
-	{ "hop_upstream_ns", 50, NT_MERGE_MAX_SIGNED },
+	{ "hop_network_ns", 48, NT_MERGE_HOP },
+	{ "hop_server_ns", 49, NT_MERGE_HOP },
+	{ "hop_upstream_ns", 50, NT_MERGE_HOP },
+	{ "hop_count", 66, NT_MERGE_SUM },
 	{ "verdict", 51, NT_MERGE_KEY },
 	{ "policy", 52, NT_MERGE_KEY },
 	{ "late", 53, NT_MERGE_KEY },
@@ -481,6 +519,7 @@ int main(void)
 	TCase *t = tcase_create("aggregate");
 
 	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, test_hops_are_summed, 0, 7);
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_loop_test(t, test_each_field, 0, (int)nt_record_fields.len);
 	tcase_add_loop_test(t, test_each_member, 0, 40);

@@ -342,6 +342,10 @@ static void assert_json_value(const struct nt_field *f, json_t *v, const void *b
 		ck_assert_int_eq(json_integer_value(v),
 				 (json_int_t)(r->latency_sum_ns / r->latency_count));
 		break;
+	case NT_FIELD_HOP:
+		ck_assert_int_eq(json_integer_value(v),
+				 (json_int_t)(nt_field_uint(f, base) / r->hop_count));
+		break;
 	case NT_FIELD_BOOL:
 		ck_assert_int_eq(json_is_true(v), (int)nt_field_uint(f, base));
 		break;

@@ -415,6 +415,30 @@ START_TEST(test_bad_rows)
 }
 END_TEST
 
+/* Of a server's row: as one transaction, as two of them, with and without what only the long form
+ * has. */
+START_TEST(how_long_upstream_took)
+{
+	struct nt_slice json;
+	struct nt_txn txn;
+
+	put_usual_answers(0);
+	txn = answered();
+	query.edns.options_len = (size_t)(_i >> 1);
+	for (int i = 0; i <= (_i & 1); i++) {
+		ck_assert(take(&txn));
+		nt_aggregate_take_upstream(agg, i ? 3 * MS : 1 * MS);
+		ck_assert_uint_ne(nt_aggregate_commit_taken(agg, true), 0);
+	}
+	query.edns.options_len = 0;
+	json = row_json(0);
+	ck_assert_msg(strstr(json.p, _i & 1 ? "\"hop_upstream_ns\":2000000,\"hop_count\":2"
+					    : "\"hop_upstream_ns\":1000000,\"hop_count\":1"),
+		      "%.*s", NT_SLICE_ARG(json));
+	ck_assert_ptr_null(strstr(json.p, "hop_network_ns"));
+}
+END_TEST
+
 /* A row with so many sets of so many data each. */
 static int read_sets(size_t sets, size_t data, struct nt_record *ret_record, struct nt_err *err)
 {
@@ -486,6 +510,7 @@ int main(void)
 	Suite *s = suite_create("lookup");
 	TCase *t = tcase_create("lookup");
 
+	tcase_add_loop_test(t, how_long_upstream_took, 0, 4);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_addresses_sorted);
 	tcase_add_test(t, test_alias_and_rare_types);

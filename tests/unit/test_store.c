@@ -223,6 +223,7 @@ START_TEST(row_comes_back_as_the_very_record)
 	r.edns = r.edns_do = r.clock_step = true;
 	r.edns_udp_size_max = 1232;
 	r.hop_network_ns = 17;
+	r.hop_count = 1;
 	r.error = NT_SLICE_LIT("a \" quote, a ' quote; DROP TABLE rows");
 	append_records(7, &r, 1);
 	r.batch_spool = NT_SLICE_LIT("s");

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "controller/store/join.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -240,6 +241,10 @@ int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *
 		r = read_stats(s, err);
 	if (r < 0)
 		return r;
+	s->join = nt_join_new(NT_JOIN_ROWS, err);
+	r = s->join ? nt_sqlite_join_restore(s, err) : -ENOMEM;
+	if (r < 0)
+		return r;
 	*ret_store = NT_TAKE_PTR(s);
 	return 0;
 }
@@ -252,7 +257,9 @@ void nt_store_close(struct nt_store *s)
 		sqlite3_finalize(s->writes[i]);
 	(void)sqlite3_close(s->db);
 	nt_closep(&s->lock_fd);
+	nt_join_free(s->join);
 	nt_buf_done(&s->scratch);
+	nt_buf_done(&s->tickets);
 	pthread_mutex_destroy(&s->write_lock);
 	pthread_mutex_destroy(&s->stats_lock);
 	free(s->path);

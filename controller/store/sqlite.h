@@ -49,7 +49,9 @@ enum nt_sqlite_write {
 	NT_WRITE_ADDRESSES_OPEN = 22, /* of a node */
 	NT_WRITE_SILENT = 23, /* one more node of which nothing came for long */
 	NT_WRITE_HEARD = 24,
-	NT_WRITE_MAX = 25,
+	NT_WRITE_ENDPOINT_NAME = 25,
+	NT_WRITE_JOINED = 26,
+	NT_WRITE_MAX = 27,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
@@ -64,10 +66,13 @@ enum nt_sqlite_write {
 struct nt_store {
 	char *path; /* of the database file */
 	int lock_fd; /* flock: one process per store */
-	pthread_mutex_t write_lock; /* covers db, writes, scratch */
+	pthread_mutex_t write_lock; /* covers db, writes, scratch, tickets, join */
 	sqlite3 *db;
 	sqlite3_stmt *writes[NT_WRITE_MAX];
 	struct nt_buf scratch;
+	struct nt_join *join;
+	struct nt_buf tickets; /* uint64_t of each record of the batch at hand */
+	bool join_stale; /* a batch was not stored: the join has what the store has not */
 	pthread_mutex_t stats_lock; /* covers stats; taken after write_lock or alone */
 	struct nt_store_stats stats;
 };
@@ -147,6 +152,24 @@ int nt_sqlite_ends_heard(struct nt_store *s, struct nt_slice node, struct nt_err
 /* Is it of a server's side, of a client that was tapped at that time? */
 int nt_sqlite_ends_is_folded(struct nt_store *s, const struct nt_record *rec, bool *ret_folded,
 			     struct nt_err *err) NT_MUSTCHECK;
+
+/* The join of both ends (sqlite_join.c); within the append's transaction. From the store's rows,
+ * after its opening and after a batch that was not stored; of a batch, before its rows; the record
+ * with what is said of it (rec itself, or room); the i-th record is the row that was just written;
+ * rows from before of which something else is said now. */
+struct nt_join;
+int nt_sqlite_join_restore(struct nt_store *s, struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_join_batch(struct nt_store *s, const struct nt_batch *b, int64_t now_us,
+			 struct nt_err *err) NT_MUSTCHECK;
+const struct nt_record *nt_sqlite_join_apply(const struct nt_store *s, size_t i,
+					     const struct nt_record *rec, struct nt_record *room);
+void nt_sqlite_join_stored(struct nt_store *s, size_t i);
+int nt_sqlite_join_update(struct nt_store *s, struct nt_err *err) NT_MUSTCHECK;
+/* What the join says stands in these columns, whatever the record's wire form says. */
+#define NT_SQLITE_JOIN_COLUMNS \
+	"hop_count, hop_network_ns, hop_server_ns, hop_upstream_ns, died, died_reason"
+/* These, from column `at` on, into the record; its text is valid until the next step. */
+void nt_sqlite_join_read(sqlite3_stmt *stmt, int at, struct nt_record *rec);
 
 /* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
  * condition, or "". by_row: they are wanted by row number, which `more` bounds. */

@@ -5,6 +5,7 @@
  */
 #include "controller/store/sqlite.h"
 
+#include "controller/store/join.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/record/codec.h"
@@ -99,6 +100,13 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		"UPDATE rows INDEXED BY rows_server SET nt_type = 2 - nt_type"
 		" WHERE nt_side = 1 AND client_ip = ?1 AND nt_start >= ?2 AND nt_type <> 1"
 		" AND (nt_type = 2) <> " IS_TAPPED("client_ip", "nt_start"),
+	[NT_WRITE_ENDPOINT_NAME] =
+		"SELECT namespace, name FROM endpoints WHERE node = ?1 AND ep_id = ?2",
+	[NT_WRITE_JOINED] =
+		"UPDATE rows SET hop_count = ?2, hop_network_ns = ?3, hop_server_ns = ?4,"
+		" hop_upstream_ns = ?5, died = ifnull(?6, died),"
+		" died_reason = CASE WHEN ?6 IS NULL THEN died_reason ELSE ?7 END"
+		" WHERE nt_row = ?1",
 	[NT_WRITE_EXPIRE_FOLDED] =
 		"DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
 		" INDEXED BY rows_folded WHERE nt_type = 2 AND nt_start < ?1 LIMIT ?2)",
@@ -269,6 +277,7 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, size_t i, st
 		      struct nt_err *err)
 {
 	const struct nt_record *rec = &b->records[i];
+	struct nt_record joined;
 	bool folded = false;
 	uint64_t late_replies = 0;
 	sqlite3_stmt *stmt;
@@ -282,7 +291,7 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, size_t i, st
 	if (r == 0)
 		r = nt_sqlite_ends_is_folded(s, rec, &folded, err);
 	if (r == 0)
-		r = bind_columns(s, stmt, rec, err);
+		r = bind_columns(s, stmt, nt_sqlite_join_apply(s, i, rec, &joined), err);
 	if (r < 0)
 		return r;
 	nt_buf_reset(wire);
@@ -296,6 +305,8 @@ static int insert_row(struct nt_store *s, const struct nt_batch *b, size_t i, st
 	bind_own(stmt, b, rec, folded, late_replies, wire, record_len);
 	r = nt_sqlite_run(s, stmt, "write a row", err);
 	(void)sqlite3_clear_bindings(stmt);
+	if (r == 0)
+		nt_sqlite_join_stored(s, i);
 	return r;
 }
 
@@ -410,16 +421,24 @@ static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now
 		r = nt_sqlite_ends_address(s, b->node, &b->addresses[i], err);
 	for (size_t i = 0; i < b->gaps_len && r == 0; i++)
 		r = upsert_gap(s, b, &b->gaps[i], err);
+	if (r == 0)
+		r = nt_sqlite_join_batch(s, b, now_us, err);
 	for (size_t i = 0; i < b->records_len && r == 0; i++)
 		r = insert_row(s, b, i, &wire, err);
+	if (r == 0)
+		r = nt_sqlite_join_update(s, err);
 	if (r == 0)
 		r = update_spool(s, b, now_us, err);
 	return r;
 }
 
-static void count_append(struct nt_store *s, const struct nt_batch *b, bool is_new)
+static void count_append(struct nt_store *s, const struct nt_batch *b, bool is_new,
+			 struct nt_join_stats joined)
 {
 	pthread_mutex_lock(&s->stats_lock);
+	s->stats.joined_lookups = joined.lookups;
+	s->stats.join_rows = joined.rows;
+	s->stats.join_forgotten = joined.forgotten;
 	if (!is_new) {
 		s->stats.duplicates++;
 	} else {
@@ -442,26 +461,32 @@ static int append_locked(struct nt_store *s, const struct nt_batch *batch, bool 
 			 struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
-	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
+	int r = s->join_stale ? nt_sqlite_join_restore(s, err) : 0;
 
+	if (r == 0)
+		r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
 	if (r < 0)
 		return r;
 	r = write_batch(s, batch, nt_clock_real(&clock) / NT_NS_PER_US, ret_new, err);
-	return nt_sqlite_end(s->db, s->path, r, *ret_new ? "COMMIT" : "ROLLBACK", err);
+	r = nt_sqlite_end(s->db, s->path, r, *ret_new ? "COMMIT" : "ROLLBACK", err);
+	s->join_stale = r < 0;
+	return r;
 }
 
 int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
 		    enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
+	struct nt_join_stats joined;
 	bool is_new = false;
 	int r;
 
 	pthread_mutex_lock(&s->write_lock);
 	r = append_locked(s, batch, &is_new, err);
+	joined = nt_join_stats(s->join);
 	pthread_mutex_unlock(&s->write_lock);
 	if (r < 0)
 		return r;
-	count_append(s, batch, is_new);
+	count_append(s, batch, is_new, joined);
 	*ret_outcome = is_new ? NT_STORE_APPENDED : NT_STORE_DUPLICATE;
 	return 0;
 }

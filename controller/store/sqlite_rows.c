@@ -53,6 +53,7 @@ static int give_row(struct nt_store_reader *r, sqlite3_stmt *stmt, struct nt_are
 	}
 	if (result < 0)
 		return nt_err_wrap(err, "%s: row %lld", r->path, (long long)row);
+	nt_sqlite_join_read(stmt, 4, &record);
 	record.batch_spool = nt_sqlite_column_text(stmt, 2);
 	record.batch_seq = (uint64_t)sqlite3_column_int64(stmt, 3);
 	*ret_more = fn(ctx, row, &record, NULL);
@@ -110,7 +111,8 @@ int nt_store_rows(struct nt_store_reader *r, const struct nt_store_range *range,
 	result = add_cursor(r, order, cursor, &more, err);
 	if (result < 0)
 		return result;
-	nt_buf_puts(&sql, "SELECT r.nt_row, r.nt_record, r.nt_spool, r.nt_seq");
+	nt_buf_puts(&sql,
+		    "SELECT r.nt_row, r.nt_record, r.nt_spool, r.nt_seq, " NT_SQLITE_JOIN_COLUMNS);
 	nt_sqlite_from(range, &filter, order == NT_STORE_ARRIVAL, nt_buf_str(&more), &sql);
 	/* One more than asked for says whether there is a next page. */
 	nt_buf_printf(&sql, " ORDER BY %s LIMIT %llu", orders[order],

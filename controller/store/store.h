@@ -31,6 +31,9 @@ struct nt_store_stats {
 	uint64_t rows; /* in the store now */
 	uint64_t bytes; /* on disk */
 	int64_t oldest_us, newest_us; /* start_time of rows; 0 when empty */
+	/* The join of both ends (README.md, "Hops"): lookups whose hops were found, rows that are
+	 * held for it, rows that went before they met their other side. */
+	uint64_t joined_lookups, join_rows, join_forgotten;
 };
 
 /* Opens or creates the store in folder `path`. Checks integrity; a damaged file is an error that

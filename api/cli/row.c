@@ -97,12 +97,15 @@ static struct nt_slice outcome(const json_t *record, enum nt_paint *ret_paint)
 
 static void put_outcome(struct nt_table *t, const json_t *record)
 {
+	struct nt_slice died = nt_text_at(record, "died");
 	_cleanup_buf_ struct nt_buf text = { 0 };
 	enum nt_paint paint;
 
 	nt_buf_slice(&text, outcome(record, &paint));
 	if (json_is_true(json_object_get(record, "late")))
 		nt_buf_puts(&text, " late");
+	if (died.len && !is(died, "unknown"))
+		nt_buf_printf(&text, " (%.*s)", NT_SLICE_ARG(died));
 	nt_table_painted(t, paint, nt_slice_mem(text.p, text.len));
 }
 

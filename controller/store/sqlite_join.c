@@ -77,11 +77,30 @@ static struct nt_join_result known_of(const struct nt_record *rec)
 	return r;
 }
 
+/* A row that cannot be read is one that is not joined. */
+static int restore_row(struct nt_store *s, sqlite3_stmt *stmt, struct nt_arena *arena,
+		       int64_t now_us, struct nt_err *err)
+{
+	struct nt_slice wire =
+		nt_slice_mem(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+	struct nt_join_result known;
+	struct nt_record rec, whole;
+	int r = nt_record_from_wire(wire, arena, &rec, err);
+
+	if (r < 0)
+		return r == -EBADMSG ? 0 : nt_err_wrap(err, "%s", s->path);
+	whole = rec;
+	nt_sqlite_join_read(stmt, 2, &whole);
+	known = known_of(&whole);
+	nt_join_restore(s->join, &rec, sqlite3_column_int64(stmt, 0), &known, now_us);
+	return 0;
+}
+
 static int restore_rows(struct nt_store *s, int64_t from_us, int64_t now_us, struct nt_err *err)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(ROW_ARENA_MAX);
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	int r;
+	int r = 0, step = SQLITE_DONE;
 
 	if (sqlite3_prepare_v2(s->db,
 			       "SELECT nt_row, nt_record, " NT_SQLITE_JOIN_COLUMNS " FROM rows"
@@ -91,21 +110,13 @@ static int restore_rows(struct nt_store *s, int64_t from_us, int64_t now_us, str
 		return nt_sqlite_err(s->db, s->path, "read rows to be joined", err);
 	(void)sqlite3_bind_int64(stmt, 1, NT_JOIN_ROWS);
 	(void)sqlite3_bind_int64(stmt, 2, from_us);
-	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct nt_record rec, whole;
-		struct nt_join_result known;
-
+	while (r == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
 		nt_arena_reset(&arena);
-		if (nt_record_from_wire(nt_slice_mem(sqlite3_column_blob(stmt, 1),
-						     (size_t)sqlite3_column_bytes(stmt, 1)),
-					&arena, &rec, err) < 0)
-			return nt_err_wrap(err, "%s", s->path);
-		whole = rec;
-		nt_sqlite_join_read(stmt, 2, &whole);
-		known = known_of(&whole);
-		nt_join_restore(s->join, &rec, sqlite3_column_int64(stmt, 0), &known, now_us);
+		r = restore_row(s, stmt, &arena, now_us, err);
 	}
-	return r == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, "read rows to be joined", err);
+	if (r == 0 && step != SQLITE_DONE)
+		r = nt_sqlite_err(s->db, s->path, "read rows to be joined", err);
+	return r;
 }
 
 static int restore_gaps(struct nt_store *s, int64_t from_us, struct nt_err *err)

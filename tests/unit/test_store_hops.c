@@ -83,12 +83,13 @@ static void goes_on(int64_t from_us)
 
 static char said[512];
 
-static bool say(void *ctx, int64_t row, const struct nt_record *r)
+static bool say(void *ctx, int64_t row, const struct nt_record *r, const char *mistake)
 {
 	size_t len = strlen(said);
 
 	(void)row;
 	(void)ctx;
+	ck_assert_ptr_null(mistake);
 	snprintf(said + len, sizeof(said) - len, "%llu:%lld,%lld,%lld %d %.*s;",
 		 (unsigned long long)r->hop_count, (long long)r->hop_network_ns,
 		 (long long)r->hop_server_ns, (long long)r->hop_upstream_ns, r->died,

@@ -65,6 +65,13 @@ function Asked({ r }: { r: LogRecord }): JSX.Element {
   );
 }
 
+/** Where a lookup that nobody answered ended, in words. */
+function died(r: LogRecord): string | undefined {
+  const where = text(r["died"]);
+  if (!where) return undefined;
+  return where === "unknown" ? `Where it died is not known (${text(r["died_reason"])})` : `It died here: ${where}`;
+}
+
 function LogRow({ row, dated }: { row: Row; dated: boolean }): JSX.Element {
   const r = row.record;
   const look = outcomeLook(text(r.rcode));
@@ -82,7 +89,7 @@ function LogRow({ row, dated }: { row: Row; dated: boolean }): JSX.Element {
         <Filter field="client_name" value={text(r.client_name)}><Name value={text(r.client_name)} none={text(r.client_ip) || "no pod"} /></Filter></span></td>
       <td class="c-name"><Asked r={r} /></td>
       <td class="c-type"><Filter field="qtype" value={text(r.qtype)}>{text(r.qtype) || "–"}</Filter></td>
-      <td class="c-code"><span class={`glyph ${look.cls}`} aria-hidden="true">{look.glyph}</span>
+      <td class="c-code" title={died(r)}><span class={`glyph ${look.cls}`} aria-hidden="true">{look.glyph}</span>
         <Filter field="rcode" value={text(r.rcode)}>{visible(look.label)}</Filter></td>
       <td class="c-lat" title={n > 1 && r.latency_max !== undefined ? `mean; longest ${latency(r.latency_max)}` : undefined}>{latency(r.latency_mean)}</td>
       <td class="c-server">{server?.ip ? <Filter field="servers.ip" value={server.ip}>{server.ip}</Filter> : <span class="none">–</span>}</td>

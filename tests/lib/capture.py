@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tests' own count of DNS at the host side of every veth: capture.py FILE records all UDP and TCP
+"""The tests' own count of DNS at the host side of every veth: capture.py FILE FRAME records all UDP and TCP
 packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE: datagrams,
 and the messages of TCP streams, which are put together here; segments() the packets of those streams.
 
@@ -15,6 +15,9 @@ it by where each message ends.
 A TCP segment is an skb: what offload keeps together is one, and counts as a packet once per started
 16 KiB; what only acknowledges is none. A first IP fragment of a datagram is read as far as it goes;
 later_fragments() are those that follow such a one.
+
+FRAME is how many octets of the ring a packet gets: the fewer, the more packets may wait while the machine is busy elsewhere. A
+UDP packet that does not fit makes the recording useless, which packets() says.
 
 FILE is a pcap of link type LINUX_SLL2, so that other tools read it too. FILE.stats has the drops.
 """
@@ -36,7 +39,7 @@ FIN, SYN, RST = 1, 2, 4
 SEGMENT_PACKET = 16384
 OUTGOING = 4
 FRAGMENT = 44
-FRAME, FRAMES, BLOCK = 32768, 4096, 1 << 20
+RING, BLOCK = 128 << 20, 1 << 20
 HEADER = struct.Struct("=IIIHHIIHH")  # status len snaplen mac net sec nsec vlan_tci vlan_tpid
 ADDRESS_AT = 32  # sockaddr_ll follows tpacket2_hdr, aligned to 16
 ADDRESS = struct.Struct("=HHiHBB")
@@ -44,11 +47,11 @@ SLL2 = struct.Struct("!HHiHBB8s")
 SLL2_TYPE = 276
 
 
-def open_ring():
+def open_ring(frame):
     s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     s.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
-    s.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack("=4I", BLOCK, FRAME * FRAMES // BLOCK, FRAME, FRAMES))
-    return s, mmap.mmap(s.fileno(), FRAME * FRAMES)
+    s.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack("=4I", BLOCK, RING // BLOCK, frame, RING // frame))
+    return s, mmap.mmap(s.fileno(), RING)
 
 
 def take(ring, at, out):
@@ -67,20 +70,20 @@ def take(ring, at, out):
     return True
 
 
-def record(path):
+def record(path, size):
     stop_read, stop_write = os.pipe()
     os.set_blocking(stop_write, False)
     signal.signal(signal.SIGTERM, lambda *_: os.write(stop_write, b"s"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    s, ring = open_ring()
+    s, ring = open_ring(size)
     with open(path, "wb") as out:
         out.write(struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 16, SLL2_TYPE))
         out.flush()
         print("recording", flush=True)
         frame, stopping = 0, False
         while True:
-            if take(ring, frame * FRAME, out):
-                frame = (frame + 1) % FRAMES
+            if take(ring, frame * size, out):
+                frame = (frame + 1) % (RING // size)
                 continue
             out.flush()
             if stopping:
@@ -311,4 +314,4 @@ def read(path):
 
 
 if __name__ == "__main__":
-    record(sys.argv[1])
+    record(sys.argv[1], int(sys.argv[2]))

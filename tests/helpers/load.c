@@ -8,6 +8,8 @@
  *   load --mix URL TOKEN SPOOL               one batch with a row of every sort, and endpoints
  *   load --pod URL TOKEN SPOOL SEQ NAMESPACE NAME UID SERVER   one row of now: that pod asks the
  *                                            server (ADDRESS, port 53), and its endpoint
+ *   load --print NODE SPOOL SEQ NAMESPACE NAME UID QNAME   uploads nothing: such a batch of a node,
+ *                                            whose pod asks for a name, goes to stdout
  */
 #include <curl/curl.h>
 #include <signal.h>
@@ -188,29 +190,56 @@ static void mix(struct client *c, const char *spool)
 	upload(c, &batch);
 }
 
-/* argv: SPOOL SEQ NAMESPACE NAME UID SERVER */
-static void one_pod(struct client *c, char **argv)
-{
-	struct nt_record row = store_record(1, now_us(), "www.example.com");
-	struct nt_batch_endpoint endpoint = { .ep_id = 1,
-					      .state = NT_ENDPOINT_TAPPED,
-					      .namespace_ = nt_slice_str(argv[2]),
-					      .name = nt_slice_str(argv[3]),
-					      .uid = nt_slice_str(argv[4]),
-					      .since_us = now_us() };
-	struct nt_batch batch = store_batch(argv[0], 0, &row, 1);
+struct one_pod {
+	struct nt_record row;
+	struct nt_batch_endpoint endpoint;
+	struct nt_batch batch;
+};
 
-	must(nt_parse_u64(nt_slice_str(argv[1]), UINT32_MAX, &batch.seq) == 0 &&
-		     nt_addr_parse(nt_slice_str(argv[5]), &row.servers[0].ip) == 0,
-	     "SEQ is a number, SERVER an address");
-	row.id = endpoint.ep_id = batch.seq;
-	row.client_namespace = endpoint.namespace_;
-	row.client_name = endpoint.name;
-	row.client_uid = endpoint.uid;
-	batch.created_us = now_us();
-	batch.endpoints = &endpoint;
-	batch.endpoints_len = 1;
-	upload(c, &batch);
+/* One row of now. argv: SPOOL SEQ NAMESPACE NAME UID */
+static void make_one_pod(struct one_pod *p, char **argv, const char *qname)
+{
+	p->row = store_record(1, now_us(), qname);
+	p->batch = store_batch(argv[0], 0, &p->row, 1);
+	must(nt_parse_u64(nt_slice_str(argv[1]), UINT32_MAX, &p->batch.seq) == 0,
+	     "SEQ is a number");
+	p->endpoint = (struct nt_batch_endpoint){ .ep_id = p->batch.seq,
+						  .state = NT_ENDPOINT_TAPPED,
+						  .namespace_ = nt_slice_str(argv[2]),
+						  .name = nt_slice_str(argv[3]),
+						  .uid = nt_slice_str(argv[4]),
+						  .since_us = now_us() };
+	p->row.id = p->batch.seq;
+	p->row.client_namespace = p->endpoint.namespace_;
+	p->row.client_name = p->endpoint.name;
+	p->row.client_uid = p->endpoint.uid;
+	p->batch.created_us = now_us();
+	p->batch.endpoints = &p->endpoint;
+	p->batch.endpoints_len = 1;
+}
+
+/* argv: SPOOL SEQ NAMESPACE NAME UID SERVER */
+static void upload_one_pod(struct client *c, char **argv)
+{
+	struct one_pod p;
+
+	make_one_pod(&p, argv, "www.example.com");
+	must(nt_addr_parse(nt_slice_str(argv[5]), &p.row.servers[0].ip) == 0,
+	     "SERVER is an address");
+	upload(c, &p.batch);
+}
+
+/* argv: NODE SPOOL SEQ NAMESPACE NAME UID QNAME */
+static void print_one_pod(char **argv)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 };
+	struct nt_err err = { 0 };
+	struct one_pod p;
+
+	make_one_pod(&p, argv + 1, argv[6]);
+	p.batch.node = p.row.node = nt_slice_str(argv[0]);
+	must(nt_batch_encode(&p.batch, &wire, &err) == 0, err.msg);
+	must(fwrite(wire.p, wire.len, 1, stdout) == 1 && fflush(stdout) == 0, "stdout");
 }
 
 int main(int argc, char **argv)
@@ -220,13 +249,17 @@ int main(int argc, char **argv)
 	bool pod = argc == 10 && strcmp(argv[1], "--pod") == 0;
 	struct client c = { 0 };
 
+	if (argc == 9 && strcmp(argv[1], "--print") == 0) {
+		print_one_pod(argv + 2);
+		return 0;
+	}
 	must(mixed || pod || argc == 7, "see the head of its source for the arguments");
 	sigaction(SIGTERM, &term, NULL);
 	client_open(&c, argv[mixed + pod + 1], argv[mixed + pod + 2]);
 	if (mixed)
 		mix(&c, argv[4]);
 	else if (pod)
-		one_pod(&c, argv + 4);
+		upload_one_pod(&c, argv + 4);
 	else
 		load(&c, argv + 3);
 	return 0;

@@ -141,7 +141,8 @@ static bool note_record(void *ctx, const struct nt_pod *pod)
 	struct tapped t = { .ep_id = pod->ep_id, .ino = pod->netns_ino, .dev = pod->netns_dev };
 	struct nt_adopt *a = ctx;
 
-	if (pod->state == NT_POD_DETACHED)
+	/* One whose link went without a DEL may run on, untapped. */
+	if (pod->state == NT_POD_DETACHED && pod->end == NT_END_DEL)
 		note_ended(a, pod);
 	if (pod->state != NT_POD_ATTACHED || pod->origin == NT_ORIGIN_NODE)
 		return true;

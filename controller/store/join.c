@@ -133,7 +133,8 @@ static void unlink_end(struct nt_join *j, const struct nt_end *e)
 static void forget(struct nt_join *j, struct nt_end *e)
 {
 	unlink_end(j, e);
-	nt_join_forgot(j, e->end_us);
+	/* A node's clock may be years ahead: what comes is not forgotten. */
+	nt_join_forgot(j, e->end_us < j->now_us ? e->end_us : j->now_us);
 	j->stats.forgotten += !e->met;
 	j->stats.rows--;
 	e->serial = 0;

@@ -20,6 +20,7 @@
 #include "lib/base/parse.h"
 #include "lib/record/batch.h"
 #include "tests/unit/dns_build.h"
+#include "tests/unit/suite.h"
 
 #define PODS 16
 #define CPUS 2
@@ -440,4 +441,17 @@ static inline void detach(int i)
 {
 	kernel.pods[i].state = NT_POD_DETACHED;
 	kernel.pods[i].detach_boot_ns = (__u64)clock_now.virtual_boot_ns;
+}
+
+/* What main returns: all tests of the suite, over folders that are gone thereafter. */
+static int run_stories(Suite *suite)
+{
+	char command[64];
+	int failed;
+
+	if (!mkdtemp(base))
+		return EXIT_FAILURE;
+	failed = nt_suite_run(suite);
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	return system(command) != 0 || failed;
 }

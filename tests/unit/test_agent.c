@@ -707,22 +707,11 @@ int main(void)
 {
 	Suite *suite = suite_create("agent");
 	TCase *tc = tcase_create("agent");
-	SRunner *runner = srunner_create(suite);
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent", NT_LOG_ERROR);
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_tests(tc);
 	suite_add_tcase(suite, tc);
-	if (!mkdtemp(base))
-		return 1;
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	if (system(command) != 0)
-		return 1;
-	return failed != 0;
+	return run_stories(suite);
 }

@@ -9,7 +9,6 @@
 
 #include "dataplane/agent/pipeline.h"
 #include "tests/unit/agent_lab.h"
-#include "tests/unit/suite.h"
 
 static struct nt_backends table;
 static char message[1024] __attribute__((aligned(8)));
@@ -400,12 +399,8 @@ int main(void)
 {
 	Suite *suite = suite_create("backends");
 	TCase *messages = tcase_create("messages"), *rows = tcase_create("rows");
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent_backends", NT_LOG_ERROR);
-	if (!mkdtemp(base))
-		return 1;
 	tcase_add_checked_fixture(messages, setup_table, done_table);
 	tcase_set_timeout(messages, 60);
 	tcase_add_test(messages, the_flow_and_no_other);
@@ -428,7 +423,5 @@ int main(void)
 	tcase_add_test(rows, of_others_nothing_is_said);
 	tcase_add_test(rows, counts_are_as_ever);
 	suite_add_tcase(suite, rows);
-	failed = nt_suite_run(suite);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command) != 0 || failed;
+	return run_stories(suite);
 }

@@ -2,7 +2,6 @@
 /* Where an unanswered lookup died, told by the veths of client and server on one node. */
 #include "dataplane/agent/pipeline.h"
 #include "tests/unit/agent_lab.h"
-#include "tests/unit/suite.h"
 
 #define CLIENT_PORT 40000
 
@@ -394,12 +393,8 @@ int main(void)
 {
 	Suite *suite = suite_create("ends");
 	TCase *tc = tcase_create("ends");
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent_ends", NT_LOG_ERROR);
-	if (!mkdtemp(base))
-		return 1;
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup_ends, teardown);
 	tcase_add_test(tc, the_servers_own_row);
@@ -422,7 +417,5 @@ int main(void)
 	tcase_add_test(tc, what_was_forgotten_is_not_known);
 	tcase_add_test(tc, a_flood_of_servers);
 	suite_add_tcase(suite, tc);
-	failed = nt_suite_run(suite);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command) != 0 || failed;
+	return run_stories(suite);
 }

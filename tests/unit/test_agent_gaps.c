@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the keeper of taps says is in the next batch, once, and again when a gap has ended. */
 #include "tests/unit/agent_lab.h"
-#include "tests/unit/suite.h"
 
 /* All gaps and the hook of pod 0 in the batches that wait, which are taken. */
 static struct {
@@ -128,12 +127,25 @@ START_TEST(gap_of_a_refused_batch)
 }
 END_TEST
 
+/* struct nt_batch_address, of the batches that ship_addresses took. */
+static struct nt_buf told;
+
+static void note_addresses(const struct nt_batch *b)
+{
+	nt_buf_add(&told, b->addresses, b->addresses_len * sizeof(b->addresses[0]));
+}
+
+static void ship_addresses(void)
+{
+	nt_buf_reset(&told);
+	ship_to(note_addresses);
+}
+
 /* Of the batch that comes after a refused one. */
 START_TEST(address_of_a_refused_batch)
 {
 	const struct nt_addr ip = { 4, { 10, 0, 0, 1 } };
-	unsigned addresses = 0;
-	uint64_t seq;
+	const struct nt_batch_address *a;
 
 	ship_gaps();
 	nt_hostaddrs_look(&agent->hostaddrs, 77, 100, &ip, 1, 200);
@@ -141,23 +153,13 @@ START_TEST(address_of_a_refused_batch)
 	ck_assert_uint_eq(agent->hostaddrs.news.len, 0);
 	nt_spool_reject(agent->spool, nt_spool_head(agent->spool));
 	ck_assert_int_eq(flush(), 1);
-	while ((seq = nt_spool_head(agent->spool))) {
-		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
-		_cleanup_buf_ struct nt_buf wire = { 0 };
-		struct nt_batch b;
-
-		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
-		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
-				 0);
-		for (size_t i = 0; i < b.addresses_len; i++, addresses++) {
-			ck_assert_uint_eq(b.addresses[i].ep_id, 77);
-			ck_assert(nt_addr_eq(&b.addresses[i].ip, &ip));
-			ck_assert_int_eq(b.addresses[i].since_us, 100);
-			ck_assert_int_eq(b.addresses[i].until_us, 0);
-		}
-		nt_agent_acknowledged(agent, seq);
-	}
-	ck_assert_uint_eq(addresses, 1);
+	ship_addresses();
+	a = (const struct nt_batch_address *)told.p;
+	ck_assert_uint_eq(told.len, sizeof(*a));
+	ck_assert_uint_eq(a->ep_id, 77);
+	ck_assert(nt_addr_eq(&a->ip, &ip));
+	ck_assert_int_eq(a->since_us, 100);
+	ck_assert_int_eq(a->until_us, 0);
 }
 END_TEST
 
@@ -168,28 +170,9 @@ static size_t one_address(void *ctx, struct nt_addr *ret_ips, size_t cap)
 	return 1;
 }
 
-/* All addresses of the batches that wait, which are taken. */
-static void ship_addresses(struct nt_buf *out)
-{
-	uint64_t seq;
-
-	while ((seq = nt_spool_head(agent->spool))) {
-		_cleanup_arena_ struct nt_arena arena = NT_ARENA(64 << 20);
-		_cleanup_buf_ struct nt_buf wire = { 0 };
-		struct nt_batch b;
-
-		ck_assert_int_eq(nt_spool_read(agent->spool, seq, &wire, &err), 0);
-		ck_assert_int_eq(nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, &err),
-				 0);
-		nt_buf_add(out, b.addresses, b.addresses_len * sizeof(b.addresses[0]));
-		nt_agent_acknowledged(agent, seq);
-	}
-}
-
 /* Told by an agent that is killed then, and once more by its successor: with the same times. */
 START_TEST(address_over_a_restart)
 {
-	_cleanup_buf_ struct nt_buf told = { 0 };
 	const struct nt_batch_address *a;
 
 	ship();
@@ -204,14 +187,13 @@ START_TEST(address_over_a_restart)
 	pass(31000);
 	agent->source.addresses = NULL;
 	ck_assert_int_eq(flush(), 1); /* its state is what a successor finds */
-	ship_addresses(&told);
-	nt_buf_reset(&told);
+	ship_addresses();
 	stop();
 	start();
 	agent->source.addresses = one_address;
 	pass(20000);
 	flush();
-	ship_addresses(&told);
+	ship_addresses();
 	a = (const struct nt_batch_address *)told.p;
 	ck_assert_uint_eq(told.len, sizeof(*a));
 	ck_assert_uint_eq(a->ep_id, kernel.pods[0].ep_id);
@@ -220,8 +202,7 @@ START_TEST(address_over_a_restart)
 	detach(0); /* the host's network is not tapped any more */
 	pass(20000);
 	flush();
-	nt_buf_reset(&told);
-	ship_addresses(&told);
+	ship_addresses();
 	ck_assert_uint_eq(told.len, sizeof(*a));
 	ck_assert_int_eq(a->since_us, 4242);
 	ck_assert_int_gt(a->until_us, 4242);
@@ -232,8 +213,6 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_gaps");
 	TCase *tc = tcase_create("gaps");
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent_gaps", NT_LOG_ERROR);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -245,9 +224,5 @@ int main(void)
 	tcase_add_test(tc, address_of_a_refused_batch);
 	tcase_add_test(tc, address_over_a_restart);
 	suite_add_tcase(suite, tc);
-	if (!mkdtemp(base))
-		return 1;
-	failed = nt_suite_run(suite);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command) != 0 || failed;
+	return run_stories(suite);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Somebody removes the spool: what waited there is stated as UNLOGGED, and only that. */
 #include "tests/unit/agent_lab.h"
-#include "tests/unit/suite.h"
 
 static void remove_spool(const char *what)
 {
@@ -80,8 +79,6 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_lost");
 	TCase *tc = tcase_create("lost");
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent_lost", NT_LOG_ERROR);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -89,9 +86,5 @@ int main(void)
 	tcase_add_loop_test(tc, spool_removed, 0, 2);
 	tcase_add_test(tc, spool_removed_when_full);
 	suite_add_tcase(suite, tc);
-	if (!mkdtemp(base))
-		return 1;
-	failed = nt_suite_run(suite);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command) != 0 || failed;
+	return run_stories(suite);
 }

@@ -3,8 +3,6 @@
  * becomes of it, over restarts and lost batches too. First fragments of UDP at the end. */
 #include "tests/unit/agent_lab.h"
 
-#include "tests/unit/suite.h"
-
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 
 /* A connection of pod 0 with a server, or of a client with it. */
@@ -412,12 +410,8 @@ int main(void)
 {
 	Suite *s = suite_create("agent_tcp");
 	TCase *t = tcase_create("stories");
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent_tcp", NT_LOG_ERROR);
-	if (!mkdtemp(base))
-		return 1;
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_lookup);
@@ -437,7 +431,5 @@ int main(void)
 	tcase_add_test(t, a_port_of_servers);
 	tcase_add_test(t, a_reply_in_fragments);
 	suite_add_tcase(s, t);
-	failed = nt_suite_run(s);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command) != 0 || failed;
+	return run_stories(s);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches that will not be stored: each packet of theirs is stated, once. */
 #include "tests/unit/agent_lab.h"
-#include "tests/unit/suite.h"
 
 /* Batches are dropped; each packet of theirs is stated, also those stated in a dropped batch. */
 START_TEST(spool_full)
@@ -90,8 +89,6 @@ int main(void)
 {
 	Suite *suite = suite_create("agent_writeoff");
 	TCase *tc = tcase_create("writeoff");
-	char command[64];
-	int failed;
 
 	nt_log_init("test_agent_writeoff", NT_LOG_ERROR);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -99,9 +96,5 @@ int main(void)
 	tcase_add_test(tc, held_batches_make_room);
 	tcase_add_test(tc, refused_batch);
 	suite_add_tcase(suite, tc);
-	if (!mkdtemp(base))
-		return 1;
-	failed = nt_suite_run(suite);
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command) != 0 || failed;
+	return run_stories(suite);
 }

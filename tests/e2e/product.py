@@ -91,10 +91,10 @@ class Product(Lab):
         return self.records(state=1, **wanted)
 
     # --- what the recording says ---------------------------------------------------------------------
-    def begin_recording(self, frame=32768):
+    def begin_recording(self, *options):
         """Before the first pod whose packets are to be compared."""
         self.links = self.spawn("links", ["ip", "-o", "monitor", "link"])
-        self.recording = self.start_recording(frame)
+        self.recording = self.start_recording(*options)
         # The recording does not have all of these; the monitor names them, too, when they change.
         self.former = {l["ifname"] for l in json.loads(self.run("ip", "-j", "link").stdout)}
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tests' own count of DNS at the host side of every veth: capture.py FILE FRAME records all UDP and TCP
+"""The tests' own count of DNS at the host side of every veth: capture.py FILE [FRAME] records all UDP and TCP
 packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE: datagrams,
 and the messages of TCP streams, which are put together here; segments() the packets of those streams.
 
@@ -39,7 +39,7 @@ FIN, SYN, RST = 1, 2, 4
 SEGMENT_PACKET = 16384
 OUTGOING = 4
 FRAGMENT = 44
-RING, BLOCK = 128 << 20, 1 << 20
+RING, BLOCK, FRAME = 128 << 20, 1 << 20, 32768
 HEADER = struct.Struct("=IIIHHIIHH")  # status len snaplen mac net sec nsec vlan_tci vlan_tpid
 ADDRESS_AT = 32  # sockaddr_ll follows tpacket2_hdr, aligned to 16
 ADDRESS = struct.Struct("=HHiHBB")
@@ -314,4 +314,4 @@ def read(path):
 
 
 if __name__ == "__main__":
-    record(sys.argv[1], int(sys.argv[2]))
+    record(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else FRAME)

@@ -241,9 +241,9 @@ class Lab:
             via = next(i for i in pod.ips if (":" in i) == (":" in ip))
             self.run("ip", "-n", self.node, family, "route", "add", f"{ip}/{bits}", "via", via)
 
-    def start_recording(self, frame=32768):
-        """Counts packets on every link of the node from now on; before the first pod. frame: octets, capture.py says of what."""
-        child = self.spawn("capture", [sys.executable, f"{HERE}/capture.py", f"{self.evidence}/packets.pcap", str(frame)],
+    def start_recording(self, *options):
+        """Counts packets on every link of the node from now on; before the first pod. options: of capture.py."""
+        child = self.spawn("capture", [sys.executable, f"{HERE}/capture.py", f"{self.evidence}/packets.pcap", *options],
                            netns=self.node)
         self.wait_for(child, "recording")
         return child

@@ -13,8 +13,7 @@
 
 #include "lib/record/batch.h"
 
-/* Rows that wait for their other side; beyond it the oldest go. 24 MiB: a minute of 2,000 lookups a
- * second, on both sides. */
+/* Rows that wait for their other side; beyond it the oldest go. 28 MiB with their tables. */
 #define NT_JOIN_ROWS 131072
 /* Clocks that differ more are of no use to find one end by the other's time (T39). */
 #define NT_JOIN_CLOCK_US 500000

@@ -36,6 +36,7 @@ struct place {
 struct noted {
 	struct nt_pod pod; /* container id and ifname */
 	uint64_t look;
+	bool excluded;
 };
 
 /* How much later than DEL the API may first hear that a pod ran at all. */
@@ -207,18 +208,27 @@ static void find_dns(struct nt_adopt *a, const char *netns, struct nt_pod *pod)
 		nt_podlist_derive_dns(object, a->config.cluster_domain, pod);
 }
 
+static struct noted *find_noted(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	struct noted *all = (struct noted *)a->noted.p;
+
+	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++)
+		if (strcmp(all[i].pod.container_id, pod->container_id) == 0 &&
+		    strcmp(all[i].pod.ifname, pod->ifname) == 0)
+			return &all[i];
+	return NULL;
+}
+
 /* Whatever told of the pod may cease to before the plugin's DEL could take the note away: the rest
  * of a chain is deleted after us, and the cache's entry last of all. */
-static void remember_note(struct nt_adopt *a, const struct nt_pod *pod)
+static void remember_note(struct nt_adopt *a, const struct nt_pod *pod, bool excluded)
 {
-	struct noted *all = (struct noted *)a->noted.p, fresh = { .look = a->stats.looks };
+	struct noted *known = find_noted(a, pod);
+	struct noted fresh = { .look = a->stats.looks, .excluded = excluded };
 
-	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
-		if (strcmp(all[i].pod.container_id, pod->container_id) == 0 &&
-		    strcmp(all[i].pod.ifname, pod->ifname) == 0) {
-			all[i].look = a->stats.looks;
-			return;
-		}
+	if (known) {
+		known->look = a->stats.looks;
+		return;
 	}
 	memcpy(fresh.pod.container_id, pod->container_id, sizeof(fresh.pod.container_id));
 	memcpy(fresh.pod.ifname, pod->ifname, sizeof(fresh.pod.ifname));
@@ -234,7 +244,7 @@ static void cannot(struct nt_adopt *a, const struct nt_pod *pod, const char *net
 	if (nt_failure_put(a->config.state_dir, pod, netns, why, &err) < 0)
 		nt_log_warn("cannot note that %s/%s is not tapped: %s", pod->namespace_, pod->name,
 			    err.msg);
-	remember_note(a, pod);
+	remember_note(a, pod, false);
 }
 
 /* In the list "a,b". */
@@ -253,23 +263,32 @@ static bool is_listed(const char *list, const char *name)
 	return false;
 }
 
-/* By our own option, or the plugin has left it alone. */
+/* The plugin has left it alone. Its DEL takes the note first, and the pod is there for a while. */
+static bool was_left_alone(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	const struct noted *known = find_noted(a, pod);
+
+	return (known && known->excluded) ||
+	       nt_failure_find(a->config.state_dir, pod) == NT_FAILURE_EXCLUDED;
+}
+
+/* By our own option, or by the plugin. */
 static bool is_excluded(struct nt_adopt *a, const struct nt_pod *pod, const char *netns)
 {
 	char why[128];
 	struct nt_err err;
 
 	if (!is_listed(a->config.excluded, pod->namespace_)) {
-		if (nt_failure_find(a->config.state_dir, pod) != NT_FAILURE_EXCLUDED)
+		if (!was_left_alone(a, pod))
 			return false;
-		remember_note(a, pod);
+		remember_note(a, pod, true);
 		return true;
 	}
 	snprintf(why, sizeof(why), "namespace %s is excluded", pod->namespace_);
 	if (nt_failure_put_excluded(a->config.state_dir, pod, netns, why, &err) < 0)
 		nt_log_warn("cannot note that %s/%s is excluded: %s", pod->namespace_, pod->name,
 			    err.msg);
-	remember_note(a, pod);
+	remember_note(a, pod, true);
 	return true;
 }
 
@@ -464,7 +483,7 @@ static bool is_left_alone(struct nt_adopt *a, const struct nt_pod *pod)
 	for (size_t i = 0; i < a->left_alone.len / sizeof(*all); i++) {
 		if (!is_same_pod(&all[i], pod))
 			continue;
-		remember_note(a, &all[i]);
+		remember_note(a, &all[i], true);
 		return true;
 	}
 	return false;
@@ -543,9 +562,7 @@ static void drop_old_notes(struct nt_adopt *a, bool is_whole)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < a->noted.len / sizeof(*all); i++) {
-		if (all[i].look == a->stats.looks ||
-		    (!is_whole &&
-		     nt_failure_find(a->config.state_dir, &all[i].pod) == NT_FAILURE_EXCLUDED))
+		if (all[i].look == a->stats.looks || (!is_whole && all[i].excluded))
 			all[kept++] = all[i];
 		else
 			nt_failure_drop(a->config.state_dir, &all[i].pod);

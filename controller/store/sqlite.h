@@ -132,7 +132,7 @@ extern const char nt_sqlite_sums_call[];
 /* Compact form of a histogram: (bucket, count as LEB128) for each bucket that is not zero. */
 void nt_sqlite_histogram(const uint64_t *histogram, struct nt_buf *out);
 
-/* The writer's statement, prepared at its first use. */
+/* The writer's statement (sqlite_write.c), prepared at its first use. */
 int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,
 		    struct nt_err *err) NT_MUSTCHECK;
 /* Runs a statement that gives no row, and makes it ready for the next time. */

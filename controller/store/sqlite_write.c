@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer's statements: their SQL, each prepared at its first use. */
+#include "controller/store/sqlite.h"
+
+#include "lib/base/cleanup.h"
+
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x)
+#define SLACK TEXT_OF(NT_SQLITE_SLACK_US)
+#define FOREVER TEXT_OF(NT_SQLITE_FOREVER)
+
+/* Was somebody of that address tapped when a lookup began? Attached by then and not ended; of a
+ * node that has not fallen silent before; and not in a gap that is sure. The index gives those that
+ * ended later, the soonest first: few of the thousands that may have had the address one after the
+ * other.
+ */
+#define IS_TAPPED(ip, start)                                                                   \
+	"EXISTS (SELECT 1 FROM addresses a INDEXED BY addresses_until WHERE a.ip = " ip        \
+	" AND a.until_us >= " start " AND a.since_us <= " start " + " SLACK                    \
+	" AND NOT (a.until_us = " FOREVER " AND EXISTS (SELECT 1 FROM silent n"                \
+	" WHERE n.node = a.node AND n.since_us < " start "))"                                  \
+	" AND (SELECT g.sure_us <= " start " AND (g.to_us = 0 OR g.to_us > " start " + " SLACK \
+	") FROM gaps g WHERE g.node = a.node AND g.ep_id = a.ep_id AND g.from_us <= " start    \
+	" ORDER BY g.from_us DESC LIMIT 1) IS NOT TRUE)"
+
+static const char *const write_sql[NT_WRITE_MAX] = {
+	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
+			    " VALUES (?1, ?2, ?3, ?4)",
+	/* The unanswered row keeps its figures; what came late is counted beside them and sums
+	 * subtract it there, in the bucket and under the keys of the query (T9). */
+	[NT_WRITE_LATE_APPLY] = "UPDATE rows INDEXED BY rows_unanswered"
+				" SET nt_late_replies = min(unanswered, nt_late_replies + ?1)"
+				" WHERE nt_id = ?2 AND nt_node = ?3 AND unanswered > 0",
+	[NT_WRITE_LATE_FIND] = "SELECT total(replies) FROM rows INDEXED BY rows_late"
+			       " WHERE nt_late_of = ?1 AND nt_node = ?2",
+	/* A batch that was overtaken by a newer one does not take an endpoint back in time. */
+	[NT_WRITE_ENDPOINT] =
+		"INSERT INTO endpoints (node, ep_id, spool, seq, created_us, state, namespace, "
+		"name,"
+		" uid, container_id, ifname, host_ifname, network, ips, role, since_us, until_us,"
+		" seen, logged, unlogged, reason, origin, dns, hook, stream, before_tap, link_rx,"
+		" link_tx)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
+		" ON CONFLICT (node, ep_id) DO UPDATE SET spool = excluded.spool,"
+		" seq = excluded.seq, created_us = excluded.created_us, state = excluded.state,"
+		" namespace = excluded.namespace, name = excluded.name, uid = excluded.uid,"
+		" container_id = excluded.container_id, ifname = excluded.ifname,"
+		" host_ifname = excluded.host_ifname, network = excluded.network,"
+		" ips = excluded.ips, role = excluded.role, since_us = excluded.since_us,"
+		" until_us = excluded.until_us, seen = excluded.seen, logged = excluded.logged,"
+		" unlogged = excluded.unlogged, reason = excluded.reason,"
+		" origin = excluded.origin, dns = excluded.dns, hook = excluded.hook,"
+		" stream = excluded.stream,"
+		/* An agent that starts anew does not know the link of a pod that is gone. */
+		" before_tap = max(before_tap, excluded.before_tap),"
+		" link_rx = max(link_rx, excluded.link_rx),"
+		" link_tx = max(link_tx, excluded.link_tx)"
+		" WHERE CASE WHEN excluded.spool = endpoints.spool"
+		" THEN excluded.seq > endpoints.seq"
+		" ELSE excluded.created_us >= endpoints.created_us END",
+	/* One that ended stays ended, also when the batch that only knew its beginning comes later.
+	 * Sure from the batch on that tells of a tap that is missing still. */
+	[NT_WRITE_GAP] = "INSERT INTO gaps (node, ep_id, from_us, to_us, reason, sure_us)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ?6 FROM endpoints e"
+			 " WHERE e.node = ?1 AND e.ep_id = ?2 AND e.state = ?7 AND e.hook = ?8"
+			 " AND ?4 = 0))"
+			 " ON CONFLICT (node, ep_id, from_us) DO UPDATE SET"
+			 " to_us = max(to_us, excluded.to_us), reason = excluded.reason,"
+			 " sure_us = ifnull(sure_us, excluded.sure_us)",
+	[NT_WRITE_EXPIRE_GAPS] =
+		"DELETE FROM gaps WHERE (to_us <> 0 AND to_us < ?1) OR NOT EXISTS (SELECT 1"
+		" FROM endpoints e WHERE e.node = gaps.node AND e.ep_id = gaps.ep_id)",
+	[NT_WRITE_ADDRESS] = "INSERT OR IGNORE INTO addresses (ip, node, ep_id, since_us, until_us)"
+			     " VALUES (?1, ?2, ?3, ?4, ?5)",
+	[NT_WRITE_ADDRESS_END] = "UPDATE addresses SET until_us = ?4 WHERE ip = ?1 AND node = ?2"
+				 " AND ep_id = ?3 AND since_us <= ?4 AND until_us = " FOREVER,
+	[NT_WRITE_ADDRESSES_OF] = "SELECT DISTINCT ip FROM addresses INDEXED BY addresses_endpoint"
+				  " WHERE node = ?1 AND ep_id = ?2",
+	[NT_WRITE_ADDRESSES_OPEN] =
+		"SELECT DISTINCT ip FROM addresses INDEXED BY addresses_endpoint"
+		" WHERE node = ?1 AND until_us = " FOREVER,
+	[NT_WRITE_ADDRESSES_CLOSE] =
+		"UPDATE addresses INDEXED BY addresses_endpoint SET until_us = ?3"
+		" WHERE node = ?1 AND ep_id = ?2 AND until_us = " FOREVER,
+	[NT_WRITE_SILENT] = "INSERT INTO silent (node, since_us)"
+			    " SELECT node, max(last_seen_us) AS last FROM spools"
+			    " WHERE node NOT IN (SELECT node FROM silent)"
+			    " GROUP BY node HAVING last < ?1 LIMIT 1 RETURNING node, since_us",
+	[NT_WRITE_HEARD] = "DELETE FROM silent WHERE node = ?1 RETURNING node, since_us",
+	[NT_WRITE_IS_TAPPED] = "SELECT 1 WHERE " IS_TAPPED("?1", "?2"),
+	[NT_WRITE_REDECIDE] =
+		"UPDATE rows INDEXED BY rows_server SET nt_type = 2 - nt_type"
+		" WHERE nt_side = 1 AND client_ip = ?1 AND nt_start >= ?2 AND nt_type <> 1"
+		" AND (nt_type = 2) <> " IS_TAPPED("client_ip", "nt_start"),
+	[NT_WRITE_ENDPOINT_NAME] =
+		"SELECT namespace, name FROM endpoints WHERE node = ?1 AND ep_id = ?2",
+	[NT_WRITE_JOINED] =
+		"UPDATE rows SET hop_count = ?2, hop_network_ns = ?3, hop_server_ns = ?4,"
+		" hop_upstream_ns = ?5, died = ifnull(?6, died),"
+		" died_reason = CASE WHEN ?6 IS NULL THEN died_reason ELSE ?7 END"
+		" WHERE nt_row = ?1",
+	[NT_WRITE_EXPIRE_FOLDED] =
+		"DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
+		" INDEXED BY rows_folded WHERE nt_type = 2 AND nt_start < ?1 LIMIT ?2)",
+	[NT_WRITE_EXPIRE_ADDRESSES] = "DELETE FROM addresses WHERE NOT EXISTS (SELECT 1"
+				      " FROM endpoints e WHERE e.node = addresses.node AND"
+				      " e.ep_id = addresses.ep_id)",
+	[NT_WRITE_SPOOL] =
+		"INSERT INTO spools (node, spool, last_seq, batches, first_seen_us, last_seen_us)"
+		" VALUES (?1, ?2, ?3, 1, ?4, ?4)"
+		" ON CONFLICT (node, spool) DO UPDATE SET batches = batches + 1,"
+		" last_seq = max(last_seq, excluded.last_seq),"
+		" last_seen_us = max(last_seen_us, excluded.last_seen_us)",
+	[NT_WRITE_EXPIRE] = "DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
+			    " INDEXED BY rows_start WHERE nt_start < ?1 ORDER BY nt_start"
+			    " LIMIT ?2)",
+	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE (state <> ?1 AND"
+				      " max(since_us, until_us, created_us) < ?2)"
+				      " OR node IN (SELECT node FROM silent WHERE since_us < ?2)",
+	[NT_WRITE_EVENT_NEW] =
+		"INSERT INTO events (rule, grp, summary, query, metric, condition, severity,"
+		" threshold, value, peak, first_seen_us, last_seen_us, from_us, resolved_us)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+	[NT_WRITE_EVENT] =
+		"UPDATE events SET rule = ?1, grp = ?2, summary = ?3, query = ?4, metric = ?5,"
+		" condition = ?6, severity = ?7, threshold = ?8, value = ?9, peak = ?10,"
+		" first_seen_us = ?11, last_seen_us = ?12, from_us = ?13, resolved_us = ?14"
+		" WHERE id = ?15",
+	/* Of what is so old only open ones are left, so this looks at few. */
+	[NT_WRITE_EVENTS_CAP] = "DELETE FROM events WHERE id <= ?1 AND resolved_us > 0",
+	[NT_WRITE_EXPIRE_EVENTS] = "DELETE FROM events WHERE resolved_us > 0 AND"
+				   " resolved_us < ?1",
+};
+
+int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,
+		    struct nt_err *err)
+{
+	if (!s->writes[which]) {
+		_cleanup_buf_ struct nt_buf insert = { 0 };
+		const char *sql = write_sql[which];
+
+		if (which == NT_WRITE_ROW) {
+			nt_sqlite_insert_sql(&insert);
+			if (!nt_buf_ok(&insert))
+				return nt_err_set(err, ENOMEM, "no memory to prepare a statement");
+			sql = insert.p;
+		}
+		if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->writes[which],
+				       NULL) != SQLITE_OK)
+			return nt_sqlite_err(s->db, s->path, "prepare", err);
+	}
+	*ret_stmt = s->writes[which];
+	return 0;
+}
+
+int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what, struct nt_err *err)
+{
+	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, what, err);
+
+	(void)sqlite3_reset(stmt);
+	return r;
+}

@@ -45,6 +45,20 @@ static void check_mnemonics(uint16_t type, uint16_t class_, uint16_t rcode)
 	check(back == rcode);
 }
 
+/* Data whose names are spelled out says the same as it did in its message. */
+static void check_octets(const struct nt_dns_msg *msg, const struct nt_dns_rr *rr,
+			 struct nt_slice text)
+{
+	_cleanup_buf_ struct nt_buf octets = { 0 }, again = { 0 };
+
+	nt_rdata_octets(msg, rr, &octets);
+	check(nt_buf_ok(&octets));
+	if (octets.len > UINT16_MAX)
+		return;
+	check(nt_rdata_text(rr->type, rr->class_, nt_slice_mem(octets.p, octets.len), &again) == 0);
+	check(nt_slice_eq(nt_slice_mem(again.p, again.len), text));
+}
+
 static void check_records(const struct nt_dns_msg *msg)
 {
 	struct nt_dns_iter it = { 0 };
@@ -66,6 +80,7 @@ static void check_records(const struct nt_dns_msg *msg)
 		nt_rdata_format(msg, &rr, &out);
 		check(nt_buf_ok(&out));
 		check_printable(out.p, out.len);
+		check_octets(msg, &rr, nt_slice_mem(out.p, out.len));
 	}
 	check(n == (unsigned)msg->ancount + msg->nscount + msg->arcount);
 }

@@ -2,8 +2,8 @@
 /* How sums, latencies, ranges and losses look in answers. Pure functions over the JSON writer. */
 #pragma once
 
-#include "api/http/json.h"
 #include "controller/store/store.h"
+#include "lib/base/json.h"
 
 /* Upper bound in ns below which `percent` of the measured latencies lie, as far as the buckets
  * tell; never above the maximum. 0 when nothing was measured. */

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "api/http/handlers.h"
-#include "api/http/json.h"
+#include "lib/base/json.h"
 
 /* For a call without parameters: begins the JSON answer; false: there are some, and the reply is a
  * problem that names the first. */

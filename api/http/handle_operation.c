@@ -2,12 +2,12 @@
 /* What operates the controller: healthz, metrics, and the agents' batches. */
 #include "api/http/handlers.h"
 
-#include "api/http/json.h"
 #include "controller/agents/who.h"
 #include "controller/ingest/ingest.h"
 #include "controller/servers/servers.h"
 #include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
 #include "lib/objects/metrics.h"

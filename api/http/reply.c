@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "api/http/json.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/json.h"
 #include "lib/base/log.h"
 
 void nt_reply_done(struct nt_reply *r)

@@ -151,6 +151,45 @@ void nt_escape_prometheus(struct nt_buf *out, struct nt_slice s)
 	}
 }
 
+static bool is_control(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+void nt_escape_slack(struct nt_buf *out, struct nt_slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '&')
+			nt_buf_puts(out, "&amp;");
+		else if (s.p[i] == '<')
+			nt_buf_puts(out, "&lt;");
+		else if (s.p[i] == '>')
+			nt_buf_puts(out, "&gt;");
+		else
+			nt_buf_putc(out, is_control((unsigned char)s.p[i]) ? ' ' : s.p[i]);
+	}
+}
+
+static bool jira_plain(unsigned char c)
+{
+	return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z') || (c && strchr(" .,", c));
+}
+
+void nt_escape_jira(struct nt_buf *out, struct nt_slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (is_control(c))
+			nt_buf_putc(out, ' ');
+		else if (jira_plain(c))
+			nt_buf_putc(out, (char)c);
+		else
+			nt_buf_printf(out, "&#%u;", c);
+	}
+}
+
 void nt_escape_ascii(char *s)
 {
 	for (; *s; s++)

@@ -17,6 +17,12 @@ void nt_escape_terminal(struct nt_buf *out, struct nt_slice s);
 /* One CSV cell (RFC 4180), quoted; a cell that a spreadsheet would take for a formula gets a
  * leading apostrophe. */
 void nt_escape_csv(struct nt_buf *out, struct nt_slice s);
+/* Text of a Slack message without mark-up: no mention, no link; control characters become a space.
+ */
+void nt_escape_slack(struct nt_buf *out, struct nt_slice s);
+/* Jira's wiki mark-up: what is neither letter, digit, space, dot nor comma becomes its numeric
+ * entity, control characters a space. */
+void nt_escape_jira(struct nt_buf *out, struct nt_slice s);
 /* A Prometheus label value: backslash, quote, newline; octets that are not UTF-8 become U+FFFD. */
 void nt_escape_prometheus(struct nt_buf *out, struct nt_slice s);
 /* Messages about somebody's text that were cut to fit: what is not printable ASCII becomes `?`, in

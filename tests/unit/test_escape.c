@@ -66,6 +66,36 @@ START_TEST(terminal_output_is_printable_ascii_only)
 }
 END_TEST
 
+START_TEST(slack_text_has_no_markup)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+
+	nt_escape_slack(&out, all_octets());
+	for (size_t i = 0; i < out.len; i++) {
+		ck_assert((unsigned char)out.p[i] >= ' ' && out.p[i] != 0x7f);
+		ck_assert(out.p[i] != '<' && out.p[i] != '>');
+	}
+	nt_buf_reset(&out);
+	nt_escape_slack(&out, NT_SLICE_LIT("<!channel>&amp;\n<http://x|y>"));
+	ck_assert_str_eq(nt_buf_str(&out), "&lt;!channel&gt;&amp;amp; &lt;http://x|y&gt;");
+}
+END_TEST
+
+START_TEST(jira_text_has_no_markup)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+
+	nt_escape_jira(&out, all_octets());
+	for (size_t i = 0; i < out.len; i++) {
+		ck_assert((unsigned char)out.p[i] >= ' ' && out.p[i] != 0x7f);
+		ck_assert_ptr_null(strchr("{}[]*_-+^~?!|@<>\\\"'`=:/", out.p[i]));
+	}
+	nt_buf_reset(&out);
+	nt_escape_jira(&out, NT_SLICE_LIT("{code}a.b, 1&"));
+	ck_assert_str_eq(nt_buf_str(&out), "&#123;code&#125;a.b, 1&#38;");
+}
+END_TEST
+
 static const struct {
 	const char *in, *out;
 } csv_cases[] = {
@@ -140,6 +170,8 @@ int main(void)
 	tcase_add_test(t, json_of_all_octets_parses_and_keeps_their_values);
 	tcase_add_test(t, json_passes_utf8_as_it_is);
 	tcase_add_test(t, terminal_output_is_printable_ascii_only);
+	tcase_add_test(t, slack_text_has_no_markup);
+	tcase_add_test(t, jira_text_has_no_markup);
 	tcase_add_loop_test(t, csv_cell, 0, sizeof(csv_cases) / sizeof(csv_cases[0]));
 	tcase_add_test(t, prometheus_label_has_no_bare_quote_or_newline);
 	tcase_add_loop_test(t, utf8_length, 0, sizeof(utf8_cases) / sizeof(utf8_cases[0]));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A streaming writer of JSON. */
-#include "api/http/json.h"
+#include "lib/base/json.h"
 
 #include <time.h>
 

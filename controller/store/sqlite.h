@@ -14,7 +14,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 8
+#define NT_SQLITE_LAYOUT 9
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -51,7 +51,11 @@ enum nt_sqlite_write {
 	NT_WRITE_HEARD = 24,
 	NT_WRITE_ENDPOINT_NAME = 25,
 	NT_WRITE_JOINED = 26,
-	NT_WRITE_MAX = 27,
+	NT_WRITE_OUTBOX_ADD = 27,
+	NT_WRITE_OUTBOX_CAP = 28, /* of a receiver */
+	NT_WRITE_OUTBOX_REMOVE = 29,
+	NT_WRITE_OUTBOX_FORGET = 30, /* all receivers but these */
+	NT_WRITE_MAX = 31,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
@@ -66,13 +70,15 @@ enum nt_sqlite_write {
 struct nt_store {
 	char *path; /* of the database file */
 	int lock_fd; /* flock: one process per store */
-	pthread_mutex_t write_lock; /* covers db, writes, scratch, tickets, join */
+	pthread_mutex_t write_lock; /* covers db, writes, scratch, tickets, join, receivers */
 	sqlite3 *db;
 	sqlite3_stmt *writes[NT_WRITE_MAX];
 	struct nt_buf scratch;
 	struct nt_join *join;
 	struct nt_buf tickets; /* uint64_t of each record of the batch at hand */
 	bool join_stale; /* a batch was not stored: the join has what the store has not */
+	char receivers[NT_STORE_RECEIVERS_MAX][NT_STORE_RECEIVER_SIZE];
+	size_t receivers_len;
 	pthread_mutex_t stats_lock; /* covers stats; taken after write_lock or alone */
 	struct nt_store_stats stats;
 };
@@ -170,6 +176,19 @@ int nt_sqlite_join_update(struct nt_store *s, struct nt_err *err) NT_MUSTCHECK;
 	"hop_count, hop_network_ns, hop_server_ns, hop_upstream_ns, died, died_reason"
 /* These, from column `at` on, into the record; its text is valid until the next step. */
 void nt_sqlite_join_read(sqlite3_stmt *stmt, int at, struct nt_record *rec);
+
+/* A row of `events e` with these columns, from column `at` on; strings are valid until the next
+ * step. */
+#define NT_SQLITE_EVENT_COLUMNS                                                       \
+	"e.id, e.rule, e.grp, e.summary, e.query, e.metric, e.condition, e.severity," \
+	" e.threshold, e.value, e.peak, e.first_seen_us, e.last_seen_us, e.from_us, e.resolved_us"
+struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at);
+/* Queues what became of the event for each receiver; within the transaction of the event. Then,
+ * once, keeps the outbox within its bound; *ret_dropped notices went. */
+int nt_sqlite_outbox_add(struct nt_store *s, int64_t event, enum nt_store_change change,
+			 struct nt_err *err) NT_MUSTCHECK;
+int nt_sqlite_outbox_cap(struct nt_store *s, uint64_t *ret_dropped,
+			 struct nt_err *err) NT_MUSTCHECK;
 
 /* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
  * condition, or "". by_row: they are wanted by row number, which `more` bounds. */

@@ -47,18 +47,40 @@ static int cap(struct nt_store *s, struct nt_err *err)
 	return nt_sqlite_run(s, stmt, "drop old events", err);
 }
 
+/* An event that opened and ended since the last time is told of as both. */
+static int queue(struct nt_store *s, const struct nt_store_event *e, int64_t id, struct nt_err *err)
+{
+	int r = 0;
+
+	if (!e->id)
+		r = nt_sqlite_outbox_add(s, id, NT_STORE_OPENED, err);
+	if (r == 0 && e->resolved_us)
+		r = nt_sqlite_outbox_add(s, id, NT_STORE_RESOLVED, err);
+	return r;
+}
+
 static int put_locked(struct nt_store *s, const struct nt_store_event *events, size_t len,
 		      int64_t *ids, struct nt_err *err)
 {
+	uint64_t dropped = 0;
 	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < len && r == 0; i++)
+	for (size_t i = 0; i < len && r == 0; i++) {
 		r = put_event(s, &events[i], &ids[i], err);
+		if (r == 0)
+			r = queue(s, &events[i], ids[i], err);
+	}
+	if (r == 0)
+		r = nt_sqlite_outbox_cap(s, &dropped, err);
 	if (r == 0)
 		r = cap(s, err);
-	return nt_sqlite_end(s->db, s->path, r, "COMMIT", err);
+	r = nt_sqlite_end(s->db, s->path, r, "COMMIT", err);
+	pthread_mutex_lock(&s->stats_lock);
+	s->stats.outbox_dropped += r == 0 ? dropped : 0;
+	pthread_mutex_unlock(&s->stats_lock);
+	return r;
 }
 
 int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
@@ -74,24 +96,24 @@ int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events,
 	return r;
 }
 
-static struct nt_store_event event_of(sqlite3_stmt *stmt)
+struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at)
 {
 	return (struct nt_store_event){
-		.id = sqlite3_column_int64(stmt, 0),
-		.rule = nt_sqlite_column_text(stmt, 1),
-		.group = nt_sqlite_column_text(stmt, 2),
-		.summary = nt_sqlite_column_text(stmt, 3),
-		.query = nt_sqlite_column_text(stmt, 4),
-		.metric = nt_sqlite_column_text(stmt, 5),
-		.condition = nt_sqlite_column_text(stmt, 6),
-		.severity = (uint32_t)sqlite3_column_int64(stmt, 7),
-		.threshold = sqlite3_column_double(stmt, 8),
-		.value = sqlite3_column_double(stmt, 9),
-		.peak = sqlite3_column_double(stmt, 10),
-		.first_seen_us = sqlite3_column_int64(stmt, 11),
-		.last_seen_us = sqlite3_column_int64(stmt, 12),
-		.from_us = sqlite3_column_int64(stmt, 13),
-		.resolved_us = sqlite3_column_int64(stmt, 14),
+		.id = sqlite3_column_int64(stmt, at),
+		.rule = nt_sqlite_column_text(stmt, at + 1),
+		.group = nt_sqlite_column_text(stmt, at + 2),
+		.summary = nt_sqlite_column_text(stmt, at + 3),
+		.query = nt_sqlite_column_text(stmt, at + 4),
+		.metric = nt_sqlite_column_text(stmt, at + 5),
+		.condition = nt_sqlite_column_text(stmt, at + 6),
+		.severity = (uint32_t)sqlite3_column_int64(stmt, at + 7),
+		.threshold = sqlite3_column_double(stmt, at + 8),
+		.value = sqlite3_column_double(stmt, at + 9),
+		.peak = sqlite3_column_double(stmt, at + 10),
+		.first_seen_us = sqlite3_column_int64(stmt, at + 11),
+		.last_seen_us = sqlite3_column_int64(stmt, at + 12),
+		.from_us = sqlite3_column_int64(stmt, at + 13),
+		.resolved_us = sqlite3_column_int64(stmt, at + 14),
 	};
 }
 
@@ -102,9 +124,7 @@ int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, u
 	_cleanup_buf_ struct nt_buf sql = { 0 };
 	int result;
 
-	nt_buf_puts(&sql, "SELECT id, rule, grp, summary, query, metric, condition, severity,"
-			  " threshold, value, peak, first_seen_us, last_seen_us, from_us,"
-			  " resolved_us FROM events WHERE 1");
+	nt_buf_puts(&sql, "SELECT " NT_SQLITE_EVENT_COLUMNS " FROM events e WHERE 1");
 	if (open >= 0)
 		nt_buf_printf(&sql, " AND resolved_us %s 0", open ? "=" : ">");
 	nt_buf_puts(&sql, rule.len ? " AND rule = ?1" : "");
@@ -115,7 +135,7 @@ int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, u
 	if (rule.len)
 		nt_sqlite_bind_text(stmt, 1, rule);
 	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
-		struct nt_store_event e = event_of(stmt);
+		struct nt_store_event e = nt_sqlite_event_read(stmt, 0);
 
 		if (!fn(ctx, &e))
 			return 0;

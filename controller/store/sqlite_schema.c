@@ -123,9 +123,17 @@ static const char layout_8[] =
 	" WITHOUT ROWID;"
 	"ALTER TABLE gaps ADD COLUMN sure_us INTEGER;";
 
+/* What receivers are to be told of events; of one event and change each once. */
+static const char layout_9[] =
+	"CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL,"
+	" event INTEGER NOT NULL, change INTEGER NOT NULL, queued_us INTEGER NOT NULL);"
+	"CREATE UNIQUE INDEX outbox_event ON outbox (event, change, receiver);"
+	"CREATE INDEX outbox_order ON outbox (receiver, id);";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3, layout_4,
-							  layout_5, layout_6, layout_7, layout_8 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3,
+							  layout_4, layout_5, layout_6,
+							  layout_7, layout_8, layout_9 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

@@ -23,6 +23,9 @@
 	") FROM gaps g WHERE g.node = a.node AND g.ep_id = a.ep_id AND g.from_us <= " start    \
 	" ORDER BY g.from_us DESC LIMIT 1) IS NOT TRUE)"
 
+/* Nobody is still to be told of this event. */
+#define IS_TOLD " NOT EXISTS (SELECT 1 FROM outbox o WHERE o.event = events.id)"
+
 static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
 			    " VALUES (?1, ?2, ?3, ?4)",
@@ -127,10 +130,19 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		" condition = ?6, severity = ?7, threshold = ?8, value = ?9, peak = ?10,"
 		" first_seen_us = ?11, last_seen_us = ?12, from_us = ?13, resolved_us = ?14"
 		" WHERE id = ?15",
-	/* Of what is so old only open ones are left, so this looks at few. */
-	[NT_WRITE_EVENTS_CAP] = "DELETE FROM events WHERE id <= ?1 AND resolved_us > 0",
+	/* Of what is so old only open ones are left, and some to be told of: this looks at few. */
+	[NT_WRITE_EVENTS_CAP] = "DELETE FROM events WHERE id <= ?1 AND resolved_us > 0 AND" IS_TOLD,
 	[NT_WRITE_EXPIRE_EVENTS] = "DELETE FROM events WHERE resolved_us > 0 AND"
-				   " resolved_us < ?1",
+				   " resolved_us < ?1 AND" IS_TOLD,
+	[NT_WRITE_OUTBOX_ADD] = "INSERT OR IGNORE INTO outbox (receiver, event, change, queued_us)"
+				" VALUES (?1, ?2, ?3, ?4)",
+	[NT_WRITE_OUTBOX_CAP] = "DELETE FROM outbox WHERE receiver = ?1 AND id <= (SELECT id"
+				" FROM outbox WHERE receiver = ?1 ORDER BY id DESC"
+				" LIMIT 1 OFFSET ?2)",
+	[NT_WRITE_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?1",
+	[NT_WRITE_OUTBOX_FORGET] =
+		"DELETE FROM outbox WHERE receiver NOT IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+		" ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 };
 
 int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,

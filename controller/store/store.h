@@ -34,6 +34,7 @@ struct nt_store_stats {
 	/* The join of both ends (README.md, "Hops"): lookups whose hops were found, rows that are
 	 * held for it, rows that went before they met their other side. */
 	uint64_t joined_lookups, join_rows, join_forgotten;
+	uint64_t outbox_dropped; /* notices that found no room since the opening */
 };
 
 /* Opens or creates the store in folder `path`. Checks integrity; a damaged file is an error that
@@ -189,3 +190,44 @@ int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events,
 typedef bool nt_store_event_fn(void *ctx, const struct nt_store_event *event);
 int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, uint32_t limit,
 		    nt_store_event_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+
+/* --- the outbox: who is still to be told what became of events (controller/notify) --- */
+
+#define NT_STORE_RECEIVERS_MAX 16
+#define NT_STORE_RECEIVER_SIZE 64 /* of a name, with its NUL */
+/* Of one receiver: a day of a change every ten seconds. Beyond it the oldest go, counted in
+ * nt_store_stats. */
+#define NT_STORE_OUTBOX_MAX 10000
+
+enum nt_store_change {
+	NT_STORE_OPENED = 1,
+	NT_STORE_RESOLVED = 2,
+};
+
+/* That an event opened, or ended, is to be told to one receiver. Borrowed strings. */
+struct nt_store_notice {
+	int64_t id; /* of the notice; they rise in the order in which they came to be */
+	int64_t queued_us; /* CLOCK_REALTIME */
+	enum nt_store_change change;
+	struct nt_store_event event; /* as it is now */
+};
+
+/* From now on nt_store_events_put queues, in its transaction, a notice per receiver for each event
+ * that opens and for each that ends. Notices for receivers that are not among these go:
+ * *ret_forgotten. -EINVAL: more than NT_STORE_RECEIVERS_MAX, or a name that is empty or too long.
+ */
+int nt_store_outbox_use(struct nt_store *s, const struct nt_slice *receivers, size_t len,
+			uint64_t *ret_forgotten, struct nt_err *err) NT_MUSTCHECK;
+/* Those of a receiver, oldest first. An event of which there is a notice does not expire. */
+typedef bool nt_store_notice_fn(void *ctx, const struct nt_store_notice *notice);
+int nt_store_outbox(struct nt_store_reader *r, struct nt_slice receiver, uint32_t limit,
+		    nt_store_notice_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+/* Takes notices out, all or none; those that are gone are no error. Durable when it returns 0. */
+int nt_store_outbox_remove(struct nt_store *s, const int64_t *ids, size_t len,
+			   struct nt_err *err) NT_MUSTCHECK;
+struct nt_store_outbox_state {
+	uint64_t pending;
+	int64_t oldest_us; /* queued then; 0: none is */
+};
+int nt_store_outbox_state(struct nt_store_reader *r, struct nt_slice receiver,
+			  struct nt_store_outbox_state *ret_state, struct nt_err *err) NT_MUSTCHECK;

@@ -109,7 +109,7 @@ START_TEST(a_ledger_of_layout_7_goes_on)
 {
 	have_owners(1);
 	ck_assert_int_eq(nt_sqlite_exec(store->db, store->path,
-					"UPDATE addresses SET until_us = 0;"
+					"UPDATE addresses SET until_us = 0; DROP TABLE outbox;"
 					"DROP INDEX addresses_until; DROP TABLE silent;"
 					"ALTER TABLE gaps DROP COLUMN sure_us;"
 					"PRAGMA user_version = 7",

@@ -34,12 +34,13 @@ static const char usage[] =
 	"  --agent-audience NAME with this audience (nametap-controller)\n"
 	"  --objects DIR         Kubernetes objects as YAML, watched for changes, instead of the\n"
 	"                        API's (none)\n"
-	"  --token-file FILE     without the API: the agents' token, made when it is not there\n"
-	"                        (DIR/token)\n"
+	"  --token-file FILE     token of who tests a receiver and, without the API, of agents;\n"
+	"                        made when it is not there (DIR/token)\n"
 	"  --retention DURATION  rows are kept this long, as 36h or 8d (8d)\n"
 	"  --node-rows N         rows a second that a node may send, in the long run; 0: any "
 	"(10000)\n"
 	"  --alert-delay TIME    rows may be under way so long before alerts look at them (15s)\n"
+	"  --receivers FILE      who is told when events of alerts open and end, as YAML (nobody)\n"
 	"  --log-level LEVEL     error, warn, info, debug (info)\n"
 	"  --help, --version\n";
 
@@ -63,6 +64,7 @@ enum option_value {
 	OPT_KUBECONFIG = 16,
 	OPT_AGENT_ACCOUNT = 17,
 	OPT_AGENT_AUDIENCE = 18,
+	OPT_RECEIVERS = 19,
 };
 
 static const struct option names[] = {
@@ -85,6 +87,7 @@ static const struct option names[] = {
 	{ "kubeconfig", 1, NULL, OPT_KUBECONFIG },
 	{ "agent-account", 1, NULL, OPT_AGENT_ACCOUNT },
 	{ "agent-audience", 1, NULL, OPT_AGENT_AUDIENCE },
+	{ "receivers", 1, NULL, OPT_RECEIVERS },
 	{ 0 },
 };
 
@@ -112,6 +115,7 @@ static bool set(struct nt_options *o, int option, const char *value)
 		[OPT_KUBECONFIG] = &o->kubeconfig,
 		[OPT_AGENT_ACCOUNT] = &o->agent_account,
 		[OPT_AGENT_AUDIENCE] = &o->agent_audience,
+		[OPT_RECEIVERS] = &o->receivers,
 	};
 	struct nt_kube_name name;
 

@@ -11,6 +11,7 @@ struct nt_options {
 	const char *listen;
 	const char *objects; /* NULL: none */
 	const char *token_file; /* NULL: in data */
+	const char *receivers; /* file; NULL: nobody is told of events */
 	const char *tls_listen; /* NULL: no HTTPS */
 	const char *tls_cert, *tls_key; /* both or none */
 	const char *tls_secret, *tls_configmap; /* namespace/name; NULL: in our namespace */

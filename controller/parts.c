@@ -8,6 +8,7 @@
 #include "controller/ingest/await.h"
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
+#include "controller/notify/notify.h"
 #include "controller/store/store.h"
 #include "controller/tls/authority.h"
 #include "lib/base/log.h"
@@ -22,6 +23,21 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 	if (r == 0)
 		r = nt_alerts_new(&config, p->store, p->alerts_reader, &p->alerts, err);
 	return r == 0 ? nt_ingest_use_alerts(p->ingest, p->alerts, err) : r;
+}
+
+/* Before the first event: what opens is queued for them in its transaction. */
+static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
+{
+	struct nt_receivers receivers = { 0 };
+	uint64_t forgotten = 0;
+	int r;
+
+	if (!o->receivers)
+		return nt_store_outbox_use(p->store, NULL, 0, &forgotten, err);
+	r = nt_receivers_read(o->receivers, &receivers, err);
+	if (r == 0)
+		r = nt_notify_new(p->store, &receivers, &p->notify, err);
+	return r == 0 ? nt_notify_start(p->notify, err) : r;
 }
 
 static int open_kube(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
@@ -135,12 +151,14 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 	if (r < 0)
 		return r;
 	nt_ingest_limit(p->ingest, (uint32_t)o->node_rows, &p->clock);
-	return open_alerts(o, p, err);
+	r = open_notify(o, p, err);
+	return r == 0 ? open_alerts(o, p, err) : r;
 }
 
 void nt_parts_stop(struct nt_parts *p)
 {
 	nt_who_stop(p->who);
+	nt_notify_stop(p->notify);
 }
 
 void nt_parts_tick(struct nt_parts *p)
@@ -154,6 +172,7 @@ void nt_parts_close(struct nt_parts *p)
 	nt_ingest_free(p->ingest);
 	nt_alerts_free(p->alerts);
 	nt_store_reader_close(p->alerts_reader);
+	nt_notify_free(p->notify);
 	nt_store_close(p->store);
 	nt_enrich_free(p->enrich);
 	nt_objects_free(p->objects);

@@ -14,6 +14,7 @@
 struct nt_kube;
 struct nt_who;
 struct nt_authority;
+struct nt_notify;
 struct nt_loop;
 
 struct nt_parts {
@@ -23,6 +24,7 @@ struct nt_parts {
 	struct nt_store *store;
 	struct nt_store_reader *alerts_reader;
 	struct nt_alerts *alerts;
+	struct nt_notify *notify; /* NULL: there are no receivers */
 	struct nt_ingest *ingest;
 	struct nt_clock clock; /* of ingest, enrichment and tokens */
 	struct nt_buf token; /* the agents', where there is no API */

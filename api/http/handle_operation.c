@@ -326,6 +326,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_ingest_metrics(api, &reply->body);
 	write_store_metrics(api, &reply->body);
 	write_alert_metrics(api, &reply->body);
+	nt_receivers_metrics(api, &reply->body);
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);
 	write_enrich_metrics(api, &reply->body);
 	write_server_metrics(api, &reply->body);

@@ -13,6 +13,7 @@
 
 struct nt_ingest;
 struct nt_ingest_sender;
+struct nt_notify;
 struct nt_who;
 struct nt_tls;
 
@@ -28,6 +29,7 @@ struct nt_http_counters {
 struct nt_api {
 	struct nt_store *store;
 	struct nt_ingest *ingest;
+	struct nt_notify *notify; /* NULL: no receivers */
 	struct nt_who *who; /* NULL: no Kubernetes API */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
@@ -39,7 +41,11 @@ typedef void nt_handler_fn(struct nt_api *api, const struct nt_params *p, struct
 
 nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_logs,
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
-	nt_handle_policies, nt_handle_healthz, nt_handle_readyz, nt_handle_metrics;
+	nt_handle_receivers, nt_handle_receiver_test, nt_handle_policies, nt_handle_healthz,
+	nt_handle_readyz, nt_handle_metrics;
+
+/* nametap_controller_notify_*. */
+void nt_receivers_metrics(struct nt_api *api, struct nt_buf *out);
 
 /* POST /ingest/v1/batches: body is one batch. */
 void nt_handle_ingest(struct nt_api *api, struct nt_slice body,

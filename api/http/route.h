@@ -8,8 +8,10 @@
 struct nt_asset;
 
 struct nt_route {
-	nt_handler_fn *handler; /* a GET operation */
-	bool ingest; /* the one POST operation */
+	nt_handler_fn *handler; /* of an operation without a body */
+	bool ingest; /* the one operation with a body */
+	bool post; /* handler's method is POST, for who shows the token */
+	char name[64]; /* of {name} in the path; "": it has none */
 	bool operation; /* of operating the controller: no pod's DNS is in its answer */
 	const struct nt_asset *asset; /* a file of the page */
 };

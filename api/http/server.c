@@ -270,9 +270,25 @@ static void refuse_length(struct nt_http *h, struct nt_reply *reply)
 	nt_reply_problem(reply, 413, "a batch has at most %u octets", NT_BATCH_BYTES_MAX);
 }
 
+/* Whoever makes us do something shows the token of the data folder: no page of a browser has it. */
+static bool passes_operator(struct call *c, struct nt_slice authorization)
+{
+	struct nt_http *h = c->http;
+
+	if (!c->route.post || nt_guard_token(authorization, h->token))
+		return true;
+	atomic_fetch_add(&h->api.counters.refused_token, 1);
+	nt_reply_problem(&c->refusal, 401,
+			 "the token in the controller's data folder is wanted: Authorization: "
+			 "Bearer");
+	return false;
+}
+
 static bool passes_body(struct call *c, const struct headers *headers)
 {
 	if (!c->route.ingest) {
+		if (!passes_operator(c, headers->authorization))
+			return false;
 		if (announced_bytes(headers) == 0)
 			return true;
 		nt_reply_problem(&c->refusal, 400, "no body is taken here");
@@ -312,6 +328,10 @@ static void answer_get(struct nt_http *h, struct MHD_Connection *connection,
 		reply->asset = route->asset;
 		return;
 	}
+	if (route->name[0])
+		params.items[params.len++] =
+			(struct nt_param){ .name = NT_SLICE_LIT("name"),
+					   .value = nt_slice_str(route->name) };
 	(void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_param, &params);
 	route->handler(&h->api, &params, reply);
 }
@@ -561,6 +581,7 @@ int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http
 	nt_readers_init(&h->api.readers, config->store);
 	h->api.store = config->store;
 	h->api.ingest = config->ingest;
+	h->api.notify = config->notify;
 	h->api.who = config->who;
 	h->api.tls = config->tls;
 	h->api.started_us = nt_now_us();

@@ -12,6 +12,7 @@
 
 struct nt_http;
 struct nt_ingest;
+struct nt_notify;
 struct nt_store;
 struct nt_tls;
 struct nt_who;
@@ -22,9 +23,12 @@ struct nt_http_config {
 	struct nt_tls *tls; /* with tls_listen; outlives the server */
 	struct nt_who
 		*who; /* whose token it is; NULL: there is the one token; outlives the server */
-	struct nt_slice token; /* of agents, without who; must outlive the server */
+	/* Of agents, without who, and of who makes the controller do something; must outlive the
+	 * server. */
+	struct nt_slice token;
 	struct nt_store *store; /* outlives the server */
 	struct nt_ingest *ingest; /* outlives the server */
+	struct nt_notify *notify; /* NULL: no receivers; outlives the server */
 	unsigned header_seconds; /* a request's header must be there by then; 0: 30 */
 };
 

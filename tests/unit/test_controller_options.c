@@ -54,7 +54,8 @@ START_TEST(defaults)
 	ck_assert_str_eq(o.listen, "127.0.0.1:8053");
 	ck_assert_str_eq(o.agent_audience, "nametap-controller");
 	ck_assert(!o.tls_listen && !o.tls_cert && !o.tls_key && !o.tls_secret);
-	ck_assert(!o.tls_configmap && !o.tls_names && !o.kubeconfig && !o.agent_account);
+	ck_assert(!o.receivers && !o.tls_configmap && !o.tls_names && !o.kubeconfig &&
+		  !o.agent_account);
 }
 END_TEST
 
@@ -62,7 +63,8 @@ START_TEST(values)
 {
 	ck_assert_int_eq(parse("--data /d --tls-listen 0.0.0.0:8443 --tls-cert /c --tls-key /k "
 			       "--tls-secret a/b --tls-configmap c/d.e --tls-names x,10.0.0.1 "
-			       "--kubeconfig none --agent-account n/a --agent-audience aud"),
+			       "--kubeconfig none --agent-account n/a --agent-audience aud "
+			       "--receivers /r"),
 			 -1);
 	ck_assert_str_eq(o.tls_listen, "0.0.0.0:8443");
 	ck_assert_str_eq(o.tls_cert, "/c");
@@ -73,6 +75,7 @@ START_TEST(values)
 	ck_assert_str_eq(o.kubeconfig, "none");
 	ck_assert_str_eq(o.agent_account, "n/a");
 	ck_assert_str_eq(o.agent_audience, "aud");
+	ck_assert_str_eq(o.receivers, "/r");
 }
 END_TEST
 

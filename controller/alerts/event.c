@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event as JSON. */
+#include "controller/alerts/event.h"
+
+const char *nt_event_state(const struct nt_store_event *e)
+{
+	return e->resolved_us ? "resolved" : "open";
+}
+
+void nt_event_json(struct nt_json *j, const struct nt_store_event *e)
+{
+	nt_json_open(j, '{');
+	nt_json_key(j, "id");
+	nt_json_value(j);
+	nt_buf_printf(j->out, "\"%lld\"", (long long)e->id);
+	nt_json_key_str(j, "rule", e->rule);
+	nt_json_key(j, "group");
+	nt_json_value(j);
+	nt_buf_slice(j->out, e->group); /* JSON as it is stored */
+	nt_json_key_str(j, "summary", e->summary);
+	nt_json_key_u64(j, "severity", e->severity);
+	nt_json_key_str(j, "state", nt_slice_str(nt_event_state(e)));
+	nt_json_key_str(j, "metric", e->metric);
+	nt_json_key_str(j, "condition", e->condition);
+	nt_json_key(j, "threshold");
+	nt_json_double(j, e->threshold);
+	nt_json_key(j, "value");
+	nt_json_double(j, e->value);
+	nt_json_key(j, "peak");
+	nt_json_double(j, e->peak);
+	nt_json_key_time(j, "first_seen", e->first_seen_us);
+	nt_json_key_time(j, "last_seen", e->last_seen_us);
+	nt_json_key_time_or_null(j, "resolved", e->resolved_us);
+	nt_json_key_str(j, "query", e->query);
+	nt_json_key_time(j, "from", e->from_us);
+	nt_json_key_time(j, "to", e->last_seen_us);
+	nt_json_close(j, '}');
+}

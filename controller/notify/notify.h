@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tells receivers what became of events: takes notices from the store's outbox, one thread per
+ * receiver, so that one that hangs holds nobody up, and outside of all locks but the store's own.
+ * At least once, in order, each under a key that stays the same (README.md, "What holds").
+ */
+#pragma once
+
+#include "controller/notify/send.h"
+
+struct nt_notify;
+
+/* Opens the store's outbox for these receivers; nothing is sent before nt_notify_start. store:
+ * borrowed; receivers: taken over, also when this fails. */
+int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
+		  struct nt_notify **ret_notify, struct nt_err *err) NT_MUSTCHECK;
+/* Block signals before: its threads inherit the mask. */
+int nt_notify_start(struct nt_notify *n, struct nt_err *err) NT_MUSTCHECK;
+/* Requests that run end within a second or so, a test call's, too. NULL is fine. */
+void nt_notify_stop(struct nt_notify *n);
+/* Waits for the threads. NULL is fine. */
+void nt_notify_free(struct nt_notify *n);
+
+/* What one receiver has come to. Borrowed for the call. */
+struct nt_notify_state {
+	const char *name, *type, *url; /* url: scheme, host and port only; "" with urlFile */
+	uint64_t delivered, refused, given_up; /* notices, since the start */
+	uint64_t attempts_failed;
+	uint64_t pending; /* in the outbox now */
+	int64_t oldest_us; /* of these; 0: none */
+	int64_t delivered_us; /* the last time; 0: not since the start */
+	unsigned failures; /* in a row; 0: all is well */
+	const char *why; /* of the last failure, "" when all is well */
+};
+typedef void nt_notify_state_fn(void *ctx, const struct nt_notify_state *state);
+/* Each receiver, in the order of the file. Any thread; the reader is the caller's. */
+int nt_notify_states(struct nt_notify *n, struct nt_store_reader *reader, nt_notify_state_fn *fn,
+		     void *ctx, struct nt_err *err) NT_MUSTCHECK;
+/* Sends a notice of no event, now, in the caller's thread. -ENOENT: no such receiver; -EBUSY:
+ * another test is running. Any thread. */
+int nt_notify_test(struct nt_notify *n, struct nt_slice name, struct nt_send_result *ret_result,
+		   struct nt_err *err) NT_MUSTCHECK;

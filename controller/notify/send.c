@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request to a receiver. */
+#include "controller/notify/send.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <gnutls/crypto.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "controller/notify/fence.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/escape.h"
+#include "lib/base/file.h"
+#include "lib/http/bearer.h"
+
+#define CONNECT_MS 5000L
+#define TIMEOUT_MS 30000L
+/* Of an answer; the rest is not read. What was wrong stands at its beginning. */
+#define ANSWER_BYTES_MAX ((size_t)64 << 10)
+#define SECRET_BYTES_MAX ((size_t)64 << 10)
+/* A key that is shorter is guessed. */
+#define SECRET_BYTES_MIN 16
+
+struct request {
+	const struct nt_receiver *receiver;
+	const atomic_bool *stop;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct nt_buf url, basic, answer;
+	char error[CURL_ERROR_SIZE];
+	const char *fenced; /* why an address was refused; NULL: none was */
+};
+
+/* --- what is in files ------------------------------------------------------------------------- */
+
+/* One line; white space at its end is no part of it. */
+static int read_line(const char *file, struct nt_buf *out, struct nt_err *err)
+{
+	int r = nt_file_read_at(AT_FDCWD, file, SECRET_BYTES_MAX, out, err);
+
+	if (r < 0)
+		return r;
+	while (out->len && strchr("\r\n \t", out->p[out->len - 1]))
+		out->p[--out->len] = '\0';
+	for (size_t i = 0; i < out->len; i++)
+		if ((unsigned char)out->p[i] < ' ' || out->p[i] == 0x7f)
+			return nt_err_set(err, EINVAL, "%s: not one line", file);
+	return out->len ? 0 : nt_err_set(err, EINVAL, "%s: empty", file);
+}
+
+static int find_url(struct request *q, struct nt_err *err)
+{
+	static const char *const paths[NT_RECEIVER_TYPES] = {
+		[NT_RECEIVER_ALERTMANAGER] = "/api/v2/alerts",
+		[NT_RECEIVER_WEBHOOK] = "",
+		[NT_RECEIVER_SLACK] = "",
+		[NT_RECEIVER_JIRA] = "/rest/api/2/issue",
+	};
+	const struct nt_receiver *r = q->receiver;
+	const char *path = paths[r->type], *mistake;
+
+	if (r->url)
+		nt_buf_puts(&q->url, r->url);
+	else if (read_line(r->url_file, &q->url, err) < 0)
+		return -err->code;
+	mistake = nt_receiver_url_mistake(nt_buf_str(&q->url));
+	if (mistake)
+		return nt_err_set(err, EINVAL, "%s: %s", r->url_file ? r->url_file : "url",
+				  mistake);
+	while (path[0] && q->url.len && q->url.p[q->url.len - 1] == '/')
+		q->url.p[--q->url.len] = '\0';
+	nt_buf_puts(&q->url, path);
+	return nt_buf_ok(&q->url) ? 0 : nt_err_set(err, ENOMEM, "no memory for a request");
+}
+
+bool nt_send_sign(struct nt_slice secret, struct nt_slice timestamp, struct nt_slice body,
+		  struct nt_buf *out)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	uint8_t digest[32];
+
+	nt_buf_slice(&text, timestamp);
+	nt_buf_putc(&text, '.');
+	nt_buf_slice(&text, body);
+	if (!nt_buf_ok(&text) ||
+	    gnutls_hmac_fast(GNUTLS_MAC_SHA256, secret.p, secret.len, text.p, text.len, digest) < 0)
+		return false;
+	nt_buf_puts(out, "sha256=");
+	for (size_t i = 0; i < sizeof(digest); i++)
+		nt_buf_hex(out, digest[i], 2);
+	return nt_buf_ok(out);
+}
+
+/* --- headers ---------------------------------------------------------------------------------- */
+
+static int add_header(struct request *q, const char *name, struct nt_slice value,
+		      struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf line = { 0 };
+
+	nt_buf_printf(&line, "%s: %.*s", name, NT_SLICE_ARG(value));
+	if (!nt_buf_ok(&line))
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	return nt_header_add(&q->headers, line.p, err);
+}
+
+static int add_signature(struct request *q, struct nt_slice body, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf secret = { 0 }, stamp = { 0 }, signature = { 0 };
+	int r = read_line(q->receiver->secret_file, &secret, err);
+
+	if (r < 0)
+		return r;
+	if (secret.len < SECRET_BYTES_MIN)
+		return nt_err_set(err, EINVAL, "%s: a key of at least %d octets is wanted",
+				  q->receiver->secret_file, SECRET_BYTES_MIN);
+	nt_buf_i64(&stamp, time(NULL));
+	if (!nt_send_sign(nt_slice_mem(secret.p, secret.len), nt_slice_mem(stamp.p, stamp.len),
+			  body, &signature))
+		return nt_err_set(err, ENOMEM, "no memory for a signature");
+	r = add_header(q, "X-Nametap-Timestamp", nt_slice_mem(stamp.p, stamp.len), err);
+	if (r == 0)
+		r = add_header(q, "X-Nametap-Signature", nt_slice_mem(signature.p, signature.len),
+			       err);
+	return r;
+}
+
+static int add_headers(struct request *q, struct nt_slice key, struct nt_slice body,
+		       struct nt_err *err)
+{
+	const struct nt_receiver *receiver = q->receiver;
+	int r = nt_header_add(&q->headers, "Content-Type: application/json", err);
+
+	if (r == 0)
+		r = nt_header_add(&q->headers, "Expect:", err);
+	if (r == 0 && key.len)
+		r = add_header(q, "Idempotency-Key", key, err);
+	if (r == 0 && receiver->secret_file)
+		r = add_signature(q, body, err);
+	if (r == 0 && receiver->token_file)
+		r = nt_bearer_add_file(&q->headers, receiver->token_file, err);
+	if (r == 0 && receiver->basic_auth_file)
+		r = read_line(receiver->basic_auth_file, &q->basic, err);
+	return r;
+}
+
+/* --- the transfer ----------------------------------------------------------------------------- */
+
+static struct nt_addr addr_of(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET)
+		return nt_addr_from(4, (const void *)&((const struct sockaddr_in *)sa)->sin_addr);
+	if (sa->sa_family == AF_INET6)
+		return nt_addr_from(6, (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr);
+	return (struct nt_addr){ 0 };
+}
+
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct nt_addr ip = addr_of(&to->addr);
+	struct request *q = ctx;
+
+	(void)purpose;
+	q->fenced = q->receiver->allow_local ? NULL : nt_fence_refuses(&ip);
+	if (q->fenced)
+		return CURL_SOCKET_BAD;
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static size_t take_answer(char *data, size_t size, size_t n, void *ctx)
+{
+	struct request *q = ctx;
+	size_t room = ANSWER_BYTES_MAX - q->answer.len;
+
+	nt_buf_add(&q->answer, data, size * n < room ? size * n : room);
+	return size * n <= room ? size * n : CURL_WRITEFUNC_ERROR;
+}
+
+static int may_go_on(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct request *q = ctx;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return atomic_load(q->stop);
+}
+
+static void set_options(struct request *q, struct nt_slice body)
+{
+	const struct nt_receiver *r = q->receiver;
+	CURL *easy = q->easy;
+
+	curl_easy_setopt(easy, CURLOPT_URL, nt_buf_str(&q->url));
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.p);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, q->headers);
+	if (q->basic.len) {
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		curl_easy_setopt(easy, CURLOPT_USERPWD, q->basic.p);
+	}
+	if (r->ca_file) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, q);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, q);
+	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, may_go_on);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, q);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, q->error);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "nametap-controller");
+}
+
+/* --- what came of it -------------------------------------------------------------------------- */
+
+static const char *advice(int status)
+{
+	if (status >= 300 && status < 400)
+		return "; redirects are not followed: give the address that it leads to";
+	if (status == 401 || status == 403)
+		return "; look at tokenFile or basicAuthFile";
+	if (status == 404 || status == 405)
+		return "; look at the URL's path";
+	return "";
+}
+
+/* What the receiver says of a message that it does not like; a server that repeats our
+ * credentials is not repeated. */
+static void quote_answer(const struct request *q, const struct nt_send_result *result, char *out,
+			 size_t size)
+{
+	bool quoted = result->outcome == NT_OUTCOME_REFUSED && q->answer.len &&
+		      !q->receiver->token_file && !q->receiver->basic_auth_file;
+
+	snprintf(out, size, "%s%.*s", quoted ? ": " : "",
+		 quoted ? (int)(q->answer.len < 120 ? q->answer.len : 120) : 0,
+		 quoted ? q->answer.p : "");
+	nt_escape_ascii(out);
+}
+
+static void explain(const struct request *q, CURLcode code, struct nt_send_result *result)
+{
+	char said[128];
+
+	quote_answer(q, result, said, sizeof(said));
+	if (result->status)
+		snprintf(result->why, sizeof(result->why), "status %d%s%s", result->status, said,
+			 advice(result->status));
+	else if (q->fenced)
+		snprintf(result->why, sizeof(result->why),
+			 "its address is %s, which a request may not go to unless the receiver "
+			 "says allowLocal: true",
+			 q->fenced);
+	else
+		snprintf(result->why, sizeof(result->why), "%.200s",
+			 q->error[0] ? q->error : curl_easy_strerror(code));
+	nt_escape_ascii(result->why);
+}
+
+/* An answer that is too long to be read, or that does not end, is one: its status is known. */
+static void judge(struct request *q, CURLcode code, struct nt_send_result *result)
+{
+	curl_off_t wait_s = 0;
+	long status = 0;
+
+	curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(q->easy, CURLINFO_RETRY_AFTER, &wait_s);
+	result->status = (int)status;
+	result->outcome = nt_retry_outcome(result->status);
+	result->retry_after_ns = (wait_s > 3600 ? 3600 : wait_s) * NT_NS_PER_S;
+	if (result->outcome != NT_OUTCOME_DELIVERED)
+		explain(q, code, result);
+}
+
+static void done(struct request *q)
+{
+	if (q->basic.p)
+		explicit_bzero(q->basic.p, q->basic.cap);
+	curl_easy_cleanup(q->easy);
+	curl_slist_free_all(q->headers);
+	nt_buf_done(&q->url);
+	nt_buf_done(&q->basic);
+	nt_buf_done(&q->answer);
+}
+
+void nt_send(const struct nt_receiver *r, struct nt_slice key, struct nt_slice body,
+	     const atomic_bool *stop, struct nt_send_result *ret_result)
+{
+	_cleanup_(done) struct request q = { .receiver = r, .stop = stop };
+	struct nt_err err = { 0 };
+
+	*ret_result = (struct nt_send_result){ .outcome = NT_OUTCOME_FAILED };
+	q.easy = curl_easy_init();
+	if (!q.easy)
+		nt_err_set(&err, ENOMEM, "no memory for a request");
+	else if (find_url(&q, &err) == 0 && add_headers(&q, key, body, &err) == 0) {
+		set_options(&q, body);
+		judge(&q, curl_easy_perform(q.easy), ret_result);
+		return;
+	}
+	snprintf(ret_result->why, sizeof(ret_result->why), "%.255s", err.msg);
+	nt_escape_ascii(ret_result->why);
+}

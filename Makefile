@@ -29,8 +29,10 @@ DATAPLANE := dataplane/taps dataplane/agent dataplane/installer dataplane/doctor
 CONTROLLER := controller controller/store controller/alerts controller/notify controller/ingest controller/enrich controller/servers controller/tls controller/agents
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
-objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
-archive_of = $(BUILD)/lib/$(subst /,_,$(1)).a
+# OTHER: the build whose archives this one shares, all but that with the BPF programs (other-binaries).
+folder_of = $(if $(filter-out dataplane/taps,$(1)),$(or $(OTHER),$(BUILD)),$(BUILD))
+objects_of = $(patsubst %.c,$(call folder_of,$(1))/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
+archive_of = $(call folder_of,$(1))/lib/$(subst /,_,$(1)).a
 archives = $(foreach m,$(1),$(call archive_of,$(m)))
 ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a $(BUILD)/lib/stub.a
 ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -lmnl -ljansson -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
@@ -186,16 +188,19 @@ tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours $(BUI
 
 # Plugin and agent of another build, which tests/netns/test_upgrade upgrades to.
 .PHONY: other-binaries
-other-binaries:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/other OTHER=1 $(BUILD)/other/nametap $(BUILD)/other/nametap-agent
+other-binaries: binaries
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/other OTHER=$(BUILD) $(BUILD)/other/nametap $(BUILD)/other/nametap-agent
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
+CPUS := $(shell nproc)
+# Most programs wait more than they compute: two of them for each CPU.
+WAITING := $(shell echo $$((2 * $(CPUS))))
 
 unit: $(C_TESTS) ## unit tests (Check)
-	$(Q)$(run_tests) unit $(C_TESTS)
+	$(Q)JOBS=$(WAITING) FIRST="test_who test_agent test_query_differential test_takeout" $(run_tests) unit $(C_TESTS)
 
 unit-san: ## unit tests under ASan and UBSan, built with clang
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san CC=clang SAN=1 unit
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) BUILD=$(BUILD)/san CC=clang SAN=1 unit
 
 # Programs of another build, for test_upgrade.
 OTHER_BUILD := $(BUILD)/tests/bpf/other_build.bpf.o
@@ -204,35 +209,43 @@ $(OTHER_BUILD): tests/bpf/other_build.bpf.c $(wildcard dataplane/bpf/*.bpf.[ch])
 	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 bpf-test: $(BPF_TESTS) $(OTHER_BUILD) ## BPF programs on built packets (root)
-	$(Q)$(run_tests) bpf $(BPF_TESTS)
+	$(Q)JOBS=$(CPUS) $(run_tests) bpf $(BPF_TESTS)
 
 golden: $(BUILD)/nametapctl $(HELPERS) ## pcap in, text out; verdicts against an oracle
-	$(Q)$(run_tests) golden $(wildcard tests/golden/test_*)
+	$(Q)JOBS=$(CPUS) $(run_tests) golden $(wildcard tests/golden/test_*)
 
-# Those load the machine, or count how often others get the CPU; this one waits for three minutes, so it starts first.
-NETNS_ALONE := test_fair test_storm
-NETNS_LONG := tests/netns/test_uninstall
-netns-test: binaries other-binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)
-	$(Q)JOBS=2 ALONE="$(NETNS_ALONE)" $(run_tests) netns $(NETNS_LONG) $(filter-out $(NETNS_LONG),$(wildcard tests/netns/test_*))
+# Real programs, each in namespaces of its own, that wait for each other. The longest go first, so that none is left
+# at the end; ALONE: these load the machine, or count how often others get the CPU.
+LIVE := JOBS=$(WAITING) FIRST="test_uninstall test_cni_standing test_ends test_page test_cni_agent test_agent_restart \
+	test_restarts test_dropin test_hostnet test_agent_kube" ALONE="test_fair test_storm" $(run_tests)
+NETNS_SUITE := netns $(wildcard tests/netns/test_*)
+WEB_SUITE := web $(wildcard tests/web/test_*)
+DEMO_SUITE := demo $(wildcard tests/demo/test_*)
+netns-test: other-binaries $(HELPERS) $(DEMO_CLIENTS) ## real conflists, veths, resolvers in network namespaces (root)
+	$(Q)$(LIVE) $(NETNS_SUITE)
 
 web-test: binaries ## the page in headless Chromium
-	$(Q)$(run_tests) web $(wildcard tests/web/test_*)
+	$(Q)$(LIVE) $(WEB_SUITE)
 
 demo-test: binaries $(HELPERS) $(DEMO_CLIENTS) ## the demo, its judge and the judge's own test (root)
-	$(Q)$(run_tests) demo $(wildcard tests/demo/test_*)
+	$(Q)$(LIVE) $(DEMO_SUITE)
+
+.PHONY: live-test
+live-test: other-binaries $(HELPERS) $(DEMO_CLIENTS) # these three beside each other: what make test runs
+	$(Q)$(LIVE) $(NETNS_SUITE) + $(WEB_SUITE) + $(DEMO_SUITE)
 
 test: deps ## all tests; closes with "N passed, N failed"
-	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries tests-build
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) binaries tests-build
 	$(Q)BUILD=$(abspath $(BUILD)) MAKE="$(MAKE)" tests/house/test-all
 
 demo: deps ## real DNS of real pods on a page; DEMO_SECONDS=N ends by itself
-	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries demo-clients
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) binaries demo-clients
 	$(Q)BUILD=$(abspath $(BUILD)) DEMO_SECONDS=$(DEMO_SECONDS) tests/demo/demo
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
 fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzlib CC=clang SAN=1 CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" \
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) BUILD=$(BUILD)/fuzzlib CC=clang SAN=1 CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" \
 		FUZZ_OUT=$(BUILD)/fuzz fuzz-build
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZERS="$(FUZZERS)" PROGRAM_SECONDS=86400 $(run_tests) fuzz tests/house/run-fuzzers
 
@@ -288,7 +301,7 @@ ARM := $(BUILD)/kernels/arm64
 guest_tests = $(addprefix $(1)/guest/,$(if $(QUICK),test_kernel,$(if $(ALL),$(notdir $(GUEST_TESTS)),test_kernel test_veth test_policy_veth test_hooks)))
 .PHONY: kernels-arm64
 kernels: deps $(if $(findstring arm64,$(KERNELS)),kernels-arm64) ## the programs on every supported kernel, in qemu; KERNELS="5.10 6.1-arm64"
-	$(Q)$(MAKE) --no-print-directory $(call guest_tests,$(BUILD))
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) $(call guest_tests,$(BUILD))
 	$(Q)KERNELS="$(KERNELS)" BUILD=$(abspath $(BUILD)) KERNEL_TESTS="$(abspath $(call guest_tests,$(BUILD)))" \
 		KERNEL_TESTS_ARM64="$(abspath $(call guest_tests,$(ARM)))" PROGRAM_SECONDS=86400 \
 		$(if $(COUNTS),$(run_tests) kernels-quick) tests/kernels/matrix
@@ -296,7 +309,7 @@ kernels: deps $(if $(findstring arm64,$(KERNELS)),kernels-arm64) ## the programs
 kernels-arm64: deps
 	$(Q)tests/house/deps arm64
 	$(Q)tests/kernels/sysroot $(BUILD)/kernels/arm64-root
-	$(Q)$(MAKE) --no-print-directory BUILD=$(ARM) CC=aarch64-linux-gnu-gcc SYSROOT=$(abspath $(BUILD)/kernels/arm64-root) \
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) BUILD=$(ARM) CC=aarch64-linux-gnu-gcc SYSROOT=$(abspath $(BUILD)/kernels/arm64-root) \
 		$(call guest_tests,$(ARM))
 
 .PHONY: kernels-quick
@@ -325,7 +338,7 @@ not_yet = @echo "make $@: not built yet ($(1))" >&2; exit 1
 E2E ?= $(notdir $(wildcard tests/e2e/test_*))
 e2e: deps ## in real runtimes: Kubernetes, podman, libcni (root; needs ../shared/cluster, or KUBECONFIG and E2E_LOAD_IMAGE)
 	$(Q)tests/house/deps image
-	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries $(HELPERS)
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) binaries $(HELPERS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/house/e2e $(addprefix tests/e2e/,$(E2E))
 bench-store: ## the store's figures
 	$(call not_yet,it comes with the store issue)
@@ -334,7 +347,7 @@ soak: deps ## hours under load (root); SOAK_SECONDS=N, an hour by default
 	$(Q)PROGRAM_SECONDS=864000 V=1 $(run_tests) soak tests/soak/soak
 image: deps ## container images as tars in build/image; IMAGE_PREFIX, IMAGE_TAG, IMAGE_BASE
 	$(Q)tests/house/deps image
-	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) binaries
+	$(Q)$(MAKE) --no-print-directory -j$(CPUS) binaries
 	$(Q)manifests/image/build $(BUILD)
 
 clean: ## remove build/ and node_modules

@@ -15,9 +15,10 @@
 
 /* How long a new notice may lie before somebody looks. */
 #define LOOK_S 1
-/* Of open events, newest first, an Alertmanager is told so many lists again: 8,192 events, 16 MiB.
- */
+/* Of open events, newest first, an Alertmanager is told so many lists again, 8,192 events, and no
+ * more than so many octets. */
 #define RESEND_LISTS 128
+#define RESEND_BYTES_MAX ((size_t)16 << 20)
 #define STACK_BYTES (512u << 10)
 
 /* One receiver and its thread. */
@@ -27,6 +28,7 @@ struct worker {
 	struct nt_store_reader *reader;
 	pthread_t thread;
 	bool running;
+	bool cut; /* it is not told again of all open events */
 	bool one_by_one; /* a list was refused: its alerts alone, to find which one */
 	int64_t wait_until_ns, resend_ns; /* CLOCK_BOOTTIME */
 	char url[300]; /* for people */
@@ -211,7 +213,8 @@ static bool send_notices(struct worker *w)
 struct resending {
 	struct worker *worker;
 	struct nt_letter lists[RESEND_LISTS];
-	size_t len;
+	size_t len, bytes; /* bytes: of those that are full */
+	bool cut; /* there were more */
 };
 
 static bool resend_event(void *ctx, const struct nt_store_event *e)
@@ -220,12 +223,25 @@ static bool resend_event(void *ctx, const struct nt_store_event *e)
 	struct resending *r = ctx;
 
 	if (!r->len || r->lists[r->len - 1].ids_len == NT_LETTER_NOTICES_MAX) {
-		if (r->len == RESEND_LISTS)
+		r->bytes += r->len ? r->lists[r->len - 1].body.len : 0;
+		r->cut = r->len == RESEND_LISTS || r->bytes > RESEND_BYTES_MAX;
+		if (r->cut)
 			return false;
 		r->lists[r->len++] = letter_for(r->worker, false);
 	}
 	(void)nt_letter_add(&r->lists[r->len - 1], &n);
 	return true;
+}
+
+/* Once, until it is so no more. */
+static void note_cut(struct worker *w, const struct resending *r)
+{
+	if (r->cut && !w->cut)
+		nt_log_warn(
+			"receiver %s is told of the newest %zu open events only: the others end "
+			"there; some rule fires for too many groups",
+			w->receiver->name, r->len * NT_LETTER_NOTICES_MAX);
+	w->cut = r->cut;
 }
 
 static void resend_lists(struct worker *w, const struct resending *r)
@@ -258,6 +274,7 @@ static void resend(struct worker *w)
 		nt_log_error("receiver %s waits: %s", w->receiver->name, err.msg);
 	else
 		resend_lists(w, r);
+	note_cut(w, r);
 	for (size_t i = 0; i < r->len; i++)
 		nt_letter_done(&r->lists[i]);
 	free(r);

@@ -9,8 +9,10 @@
 #include "lib/base/escape.h"
 #include "lib/base/json.h"
 
-/* Jira's own bound of a summary, in characters. */
+/* Jira's own bounds are 255 characters of a summary and 32,767 of a description, in which an octet
+ * may take five. */
 #define JIRA_SUMMARY_MAX 250
+#define JIRA_TEXT_MAX ((size_t)2000)
 
 const char *nt_shape_change(enum nt_store_change change)
 {
@@ -247,16 +249,23 @@ static void write_jira_summary(struct nt_json *j, const struct nt_store_event *e
 	nt_json_key_str(j, "summary", nt_slice_mem(line.p, line.len));
 }
 
+static void put_cut(struct nt_buf *out, struct nt_slice s)
+{
+	nt_escape_jira(out, nt_slice_mem(s.p, s.len < JIRA_TEXT_MAX ? s.len : JIRA_TEXT_MAX));
+	if (s.len > JIRA_TEXT_MAX)
+		nt_buf_puts(out, "...");
+}
+
 static void write_jira_description(const struct nt_shape *shape, const struct nt_store_event *e,
 				   struct nt_json *j)
 {
 	_cleanup_buf_ struct nt_buf text = { 0 };
 
-	nt_escape_jira(&text, e->summary);
+	put_cut(&text, e->summary);
 	nt_buf_puts(&text, "\n\n");
 	put_facts(e, nt_escape_jira, &text);
 	nt_buf_puts(&text, "\nQuery: ");
-	nt_escape_jira(&text, e->query);
+	put_cut(&text, e->query);
 	if (shape->external_url) {
 		nt_buf_puts(&text, "\n[Rows|");
 		put_link(shape, e, &text);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "controller/notify/fence.h"
+#include "controller/notify/letter.h"
 #include "controller/notify/receivers.h"
 #include "controller/notify/retry.h"
 #include "controller/notify/send.h"
-#include "controller/notify/shape.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "tests/unit/suite.h"
@@ -472,6 +472,63 @@ START_TEST(long_summary_is_cut_between_characters)
 }
 END_TEST
 
+START_TEST(long_texts_stay_within_what_jira_takes)
+{
+	struct nt_store_notice n = notice(NT_STORE_OPENED);
+	json_auto_t *a = NULL;
+	char stars[5000];
+
+	memset(stars, '*', sizeof(stars));
+	n.event.summary = n.event.query = nt_slice_mem(stars, sizeof(stars));
+	a = body(NT_RECEIVER_JIRA, &n, NULL);
+	ck_assert_uint_lt(strlen(text_at(json_object_get(a, "fields"), "description", NULL)),
+			  32767);
+}
+END_TEST
+
+START_TEST(alertmanager_gets_a_list)
+{
+	struct nt_receiver r = { .name = "r",
+				 .type = NT_RECEIVER_ALERTMANAGER,
+				 .resend_ns = 60 * NT_NS_PER_S };
+	struct nt_letter l = nt_letter_for(&r, PAGE, T0_US, false);
+	struct nt_store_notice n = notice(NT_STORE_OPENED);
+	size_t count = 0;
+
+	do {
+		json_auto_t *root = NULL;
+
+		n.queued_us = T0_US + (int64_t)count;
+		n.id = (int64_t)++count;
+		ck_assert_int_eq(nt_letter_add(&l, &n), count < NT_LETTER_NOTICES_MAX);
+		root = json_loadb(l.body.p, l.body.len, 0, NULL);
+		ck_assert_uint_eq(json_array_size(root), count);
+		ck_assert_str_eq(text_at(json_array_get(root, 0), "endsAt", NULL),
+				 "2026-11-23T06:04:00.000000Z");
+	} while (count < NT_LETTER_NOTICES_MAX);
+	ck_assert_uint_eq(l.ids_len, NT_LETTER_NOTICES_MAX);
+	ck_assert_int_eq(l.ids[1], 2);
+	ck_assert_int_eq(l.oldest_us, T0_US);
+	ck_assert_uint_eq(l.key.len, 0);
+	nt_letter_done(&l);
+	l = nt_letter_for(&r, PAGE, T0_US, true);
+	ck_assert(!nt_letter_add(&l, &n));
+	nt_letter_done(&l);
+}
+END_TEST
+
+START_TEST(what_is_not_told_has_no_body)
+{
+	struct nt_receiver r = { .name = "r", .type = NT_RECEIVER_JIRA, .project = "P" };
+	struct nt_letter l = nt_letter_for(&r, NULL, T0_US, false);
+	struct nt_store_notice n = notice(NT_STORE_RESOLVED);
+
+	ck_assert(!nt_letter_add(&l, &n));
+	ck_assert(l.unwanted && l.ids_len == 1 && l.body.len == 0);
+	nt_letter_done(&l);
+}
+END_TEST
+
 /* Octets that are no UTF-8, or syntax somewhere, in each text and each shape. */
 START_TEST(any_octets_make_a_body)
 {
@@ -521,6 +578,9 @@ int main(void)
 	tcase_add_test(tc, slack_shape_has_no_markup);
 	tcase_add_test(tc, jira_shape);
 	tcase_add_test(tc, long_summary_is_cut_between_characters);
+	tcase_add_test(tc, long_texts_stay_within_what_jira_takes);
+	tcase_add_test(tc, alertmanager_gets_a_list);
+	tcase_add_test(tc, what_is_not_told_has_no_body);
 	tcase_add_test(tc, any_octets_make_a_body);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

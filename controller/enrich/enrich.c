@@ -234,6 +234,27 @@ struct nt_slice nt_enrich_endpoint_elsewhere(const struct nt_enrich *e, struct n
 	return nt_enrich_index_other_node(&e->index, &who);
 }
 
+struct nt_enrich_holder nt_enrich_holder(const struct nt_enrich *e, const struct nt_addr *ip,
+					 struct nt_slice node)
+{
+	return nt_enrich_index_holder(&e->index, ip, node);
+}
+
+bool nt_enrich_server_elsewhere(const struct nt_enrich *e, const struct nt_record *r, int64_t at_us,
+				struct nt_enrich_holder *ret_holder)
+{
+	const struct nt_server none = { 0 }, *s = r->servers_len ? &r->servers[0] : &none;
+	const struct nt_enrich_identity who = { .namespace_ = s->namespace_,
+						.name = s->name,
+						.node = r->node };
+
+	if (r->side != NT_SIDE_SERVER || !r->servers_len ||
+	    nt_enrich_index_any_pod(&e->index, &who))
+		return false;
+	*ret_holder = nt_enrich_index_holder(&e->index, &s->ip, r->node);
+	return at_us >= ret_holder->from_us;
+}
+
 bool nt_enrich_awaits(const struct nt_enrich *e, const struct nt_record *r)
 {
 	return r->side == NT_SIDE_CLIENT && r->client_name.len && r->client_uid.len &&
@@ -312,10 +333,7 @@ static bool may_have_address(const struct nt_object *pod, const struct nt_addr *
 {
 	struct nt_addr own;
 
-	for (size_t i = 0; nt_object_ip_at(pod, i, &own); i++)
-		if (nt_addr_eq(&own, ip))
-			return true;
-	return !nt_object_ip_at(pod, 0, &own);
+	return nt_object_has_ip(pod, ip) || !nt_object_ip_at(pod, 0, &own);
 }
 
 /* The pod whose veth saw the query is the server; the agent knows its name from CNI ADD. */

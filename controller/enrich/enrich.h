@@ -54,6 +54,28 @@ int nt_enrich_endpoint(struct nt_enrich *e, struct nt_arena *arena, struct nt_sl
 struct nt_slice nt_enrich_record_elsewhere(const struct nt_enrich *e, const struct nt_record *r);
 struct nt_slice nt_enrich_endpoint_elsewhere(const struct nt_enrich *e, struct nt_slice node,
 					     const struct nt_batch_endpoint *endpoint);
+/* Who has an address that a node says is its own or its pods'. */
+struct nt_enrich_holder {
+	const struct nt_object *pod; /* NULL: nobody that is certain */
+	struct nt_slice node; /* the pod's */
+	int64_t from_us; /* CLOCK_REALTIME of ours; INT64_MAX: never */
+};
+/* What the API says comes later than what it is about, and so do nodes' clocks. */
+#define NT_ENRICH_SETTLED_US (60 * 1000000LL)
+/*
+ * The pod on another node that has the address by all objects, from from_us on: from
+ * NT_ENRICH_SETTLED_US after we learned that it has it. Before that, the address may have been
+ * anybody's. Nobody has it for certain when two pods or a Service do, when its pod has ended or is
+ * being deleted, when the pod's node is no more, or when the address is one of the given node's
+ * own. Borrowed from the objects.
+ */
+struct nt_enrich_holder nt_enrich_holder(const struct nt_enrich *e, const struct nt_addr *ip,
+					 struct nt_slice node);
+/* The same of the server of a row of its side, at the row's time by our clock. Not when objects
+ * have a pod of the server's name on the row's node: it may have addresses that objects do not
+ * tell. */
+bool nt_enrich_server_elsewhere(const struct nt_enrich *e, const struct nt_record *r, int64_t at_us,
+				struct nt_enrich_holder *ret_holder);
 /* Is the row's client a pod with a UID of which there has been no object? It may come yet. */
 bool nt_enrich_awaits(const struct nt_enrich *e, const struct nt_record *r);
 struct nt_enrich_stats nt_enrich_stats(const struct nt_enrich *e);

@@ -181,6 +181,26 @@ static void inherit_workload(struct nt_enrich_index *x, struct nt_enrich_pod *po
 		nt_enrich_pod_set_workload(pod, &before->workload);
 }
 
+static bool has_same_addresses(const struct nt_enrich_pod *a, const struct nt_enrich_pod *b)
+{
+	if (a->addresses_len != b->addresses_len)
+		return false;
+	for (size_t i = 0; i < a->addresses_len; i++)
+		if (!nt_addr_eq(&a->addresses[i].ip, &b->addresses[i].ip))
+			return false;
+	return true;
+}
+
+/* What stays of the former object of the same pod; NULL: there was none. */
+static void inherit(struct nt_enrich_index *x, struct nt_enrich_pod *pod,
+		    const struct nt_enrich_pod *before, int64_t now_us)
+{
+	bool same = before && has_same_addresses(before, pod);
+
+	pod->address_told_us = same ? before->address_told_us : now_us;
+	inherit_workload(x, pod, before);
+}
+
 static void change_pod(struct nt_enrich_index *x, const struct nt_object *before,
 		       const struct nt_object *after, int64_t now_us)
 {
@@ -199,7 +219,7 @@ static void change_pod(struct nt_enrich_index *x, const struct nt_object *before
 	if (!new)
 		x->lost++;
 	else
-		inherit_workload(x, new, old);
+		inherit(x, new, old, now_us);
 	if (old)
 		nt_enrich_pods_drop(&x->pods, &x->addresses, old);
 }
@@ -319,6 +339,59 @@ struct nt_enrich_at nt_enrich_index_address(const struct nt_enrich_index *x,
 	else if (found)
 		at.service = found->owner;
 	return at;
+}
+
+/* The one pod that has the address now; NULL: none, or it is not certain. What lists endpoints
+ * lists pods' addresses, too. */
+static const struct nt_enrich_pod *holder_of(const struct nt_enrich_index *x,
+					     const struct nt_addr *ip)
+{
+	const struct nt_enrich_address *a = NULL;
+	const struct nt_enrich_pod *found = NULL;
+
+	while ((a = nt_enrich_addresses_next(&x->addresses, a, ip))) {
+		const struct nt_enrich_pod *pod = a->owner;
+
+		if (a->type == NT_ENRICH_SERVICE)
+			return NULL;
+		if (a->type != NT_ENRICH_POD || pod == found || pod->address_until_us != INT64_MAX)
+			continue;
+		if (found)
+			return NULL;
+		found = pod;
+	}
+	return found;
+}
+
+static const struct nt_object *node_object(const struct nt_enrich_index *x, struct nt_slice name)
+{
+	return nt_objects_find(x->objects, NT_SLICE_LIT("Node"), (struct nt_slice){ 0 }, name);
+}
+
+static bool is_nodes_own(const struct nt_enrich_index *x, struct nt_slice node,
+			 const struct nt_addr *ip)
+{
+	const struct nt_object *o = node_object(x, node);
+
+	return o && nt_object_has_ip(o, ip);
+}
+
+/* A node that the cluster has given up may have pods for a while after. */
+static bool is_there(const struct nt_enrich_index *x, struct nt_slice node)
+{
+	return !nt_objects_count(x->objects, NT_SLICE_LIT("Node")) || node_object(x, node);
+}
+
+struct nt_enrich_holder nt_enrich_index_holder(const struct nt_enrich_index *x,
+					       const struct nt_addr *ip, struct nt_slice node)
+{
+	const struct nt_enrich_pod *pod = holder_of(x, ip);
+
+	if (!pod || pod->object->deleting || !is_on_other_node(pod, node) ||
+	    !is_there(x, node_of(pod)) || is_nodes_own(x, node, ip))
+		return (struct nt_enrich_holder){ .from_us = INT64_MAX };
+	return (struct nt_enrich_holder){ pod->object, node_of(pod),
+					  pod->address_told_us + NT_ENRICH_SETTLED_US };
 }
 
 static struct nt_enrich_pod *target_of(const struct nt_enrich_index *x,

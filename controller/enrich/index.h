@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "controller/enrich/enrich.h"
 #include "controller/enrich/pods.h"
 #include "controller/enrich/services.h"
 
@@ -46,6 +47,9 @@ struct nt_enrich_at {
 };
 struct nt_enrich_at nt_enrich_index_address(const struct nt_enrich_index *x,
 					    const struct nt_addr *ip, int64_t at_us);
+/* See nt_enrich_holder. */
+struct nt_enrich_holder nt_enrich_index_holder(const struct nt_enrich_index *x,
+					       const struct nt_addr *ip, struct nt_slice node);
 /* What lists the address and port as an endpoint: the one Service, and the one pod (its targetRef,
  * for addresses that are not its own). Either is empty when there is none or several. */
 struct nt_enrich_endpoint {

@@ -22,6 +22,7 @@ struct nt_enrich_pod {
 	const struct nt_object *object; /* kept; the latest that there was */
 	int64_t until_us; /* it went; INT64_MAX: it is there */
 	int64_t address_until_us; /* its addresses were its own so long; INT64_MAX: they are */
+	int64_t address_told_us; /* when we learned of these addresses, while it had no others */
 	struct nt_workload workload; /* object: kept; NULL: not worked out */
 	uint64_t owners_generation; /* of the owners when it was */
 	struct nt_enrich_pod *older, *newer; /* among those that went */

@@ -166,30 +166,32 @@ static void note_foreign(struct nt_ingest *i, struct nt_slice name, const struct
 	pthread_mutex_lock(&i->stats_lock);
 	i->stats.foreign_records += f->records;
 	i->stats.foreign_endpoints += f->endpoints;
+	i->stats.foreign_addresses += f->addresses;
 	node = nt_nodes_get(&i->nodes, name);
 	say = node && !node->said_foreign;
 	if (node)
 		node->said_foreign = true;
 	pthread_mutex_unlock(&i->stats_lock);
 	if (say)
-		nt_log_warn(
-			"node %.*s sends rows of pod %.*s/%.*s (%.*s), which runs on node %.*s: "
-			"they are refused; find out who has the token of its agent",
-			NT_SLICE_ARG(name), NT_SLICE_ARG(f->namespace_), NT_SLICE_ARG(f->name),
-			NT_SLICE_ARG(f->uid), NT_SLICE_ARG(f->node));
+		nt_log_warn("node %.*s sends %s: that is refused; find out who has the token of "
+			    "its agent",
+			    NT_SLICE_ARG(name), f->what);
 }
 
 /* A sender that is bound to no node (the shared token) may say anything. */
-static void drop_foreign(struct nt_ingest *i, struct nt_batch *b,
-			 const struct nt_ingest_sender *sender)
+static int drop_foreign(struct nt_ingest *i, struct nt_batch *b,
+			const struct nt_ingest_sender *sender, struct nt_arena *arena,
+			struct nt_err *err)
 {
 	struct nt_foreign f;
 
 	if (!sender->node.len)
-		return;
-	f = nt_foreign_drop(i->enrich, b);
-	if (f.records + f.endpoints)
+		return 0;
+	if (nt_foreign_drop(i->enrich, arena, b, &f) < 0)
+		return nt_err_set(err, ENOMEM, "no memory for a batch");
+	if (f.records + f.endpoints + f.addresses)
 		note_foreign(i, b->node, &f);
+	return 0;
 }
 
 /* The rows of the log, in front; the store has said which records are none. */
@@ -299,12 +301,16 @@ void nt_ingest_conntrack(struct nt_ingest *i, struct nt_slice name, char ret_tex
 static int append(struct nt_ingest *i, struct nt_batch *b, const struct nt_ingest_sender *sender,
 		  struct nt_arena *arena, enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
+	int r;
+
 	b->ret_folded = nt_arena_zalloc(arena, b->records_len + 1);
 	if (!b->ret_folded)
 		return nt_err_set(err, ENOMEM, "no memory for a batch");
 	if (i->enrich) {
 		nt_await_pods(&i->await, &i->lock, i->enrich, b);
-		drop_foreign(i, b, sender);
+		r = drop_foreign(i, b, sender, arena, err);
+		if (r < 0)
+			return r;
 		enrich(i, b, arena);
 	}
 	return nt_store_append(i->store, b, ret_outcome, err);

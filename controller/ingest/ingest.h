@@ -19,8 +19,8 @@ struct nt_ingest_stats {
 	uint64_t appended, duplicates; /* batches */
 	uint64_t refused; /* no valid batch: it would never be taken */
 	uint64_t foreign; /* of another node than its sender's */
-	/* Left out of batches: of pods that run on another node. */
-	uint64_t foreign_records, foreign_endpoints;
+	/* Left out of batches: of pods that run on another node, and addresses of such pods. */
+	uint64_t foreign_records, foreign_endpoints, foreign_addresses;
 	uint64_t failed; /* the store could not take it now */
 	uint64_t deferred; /* the node has had its share of rows for now */
 	uint64_t records, unlogged_packets; /* of appended batches */

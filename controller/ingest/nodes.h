@@ -25,7 +25,7 @@
 struct nt_node {
 	char name[254];
 	bool has_clock, has_rows;
-	bool said_foreign; /* in the log: it sends rows of another node's pods */
+	bool said_foreign; /* in the log: it sends what is of another node (foreign.h) */
 	char conntrack[160]; /* of its latest batch (lib/record/batch.h); "": not known */
 	int64_t clock_offset_us; /* the node's less ours */
 	int64_t rows; /* it may send; below 0 after a large batch */

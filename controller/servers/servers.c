@@ -205,23 +205,13 @@ static bool is_of_each_node(const struct nt_addr *ip)
 	       memcmp(o, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16) == 0;
 }
 
-static bool has_address(const struct nt_object *o, const struct nt_addr *ip)
-{
-	struct nt_addr own;
-
-	for (size_t i = 0; nt_object_ip_at(o, i, &own); i++)
-		if (nt_addr_eq(&own, ip))
-			return true;
-	return false;
-}
-
 static const struct nt_object *node_with(const struct nt_objects *objects, const struct nt_addr *ip)
 {
 	const struct nt_slice kind = NT_SLICE_LIT("Node");
 	const struct nt_object *o;
 
 	for (size_t i = 0; (o = nt_objects_at(objects, kind, i)); i++)
-		if (has_address(o, ip))
+		if (nt_object_has_ip(o, ip))
 			return o;
 	return NULL;
 }
@@ -237,7 +227,7 @@ static bool is_services(const struct nt_objects *objects, const struct nt_server
 	namespace_.len = (size_t)(slash - full.p);
 	name = nt_slice_mem(slash + 1, full.len - namespace_.len - 1);
 	o = nt_objects_find(objects, NT_SLICE_LIT("Service"), namespace_, name);
-	return o && has_address(o, &f->ip);
+	return o && nt_object_has_ip(o, &f->ip);
 }
 
 /* Every cluster has some of each: without them nobody's address proves nothing. */

@@ -159,7 +159,9 @@ int nt_sqlite_ends_address(struct nt_store *s, struct nt_slice node,
 {
 	int r = a->until_us ? close_one(s, node, a, err) : 0;
 
-	return r == 0 ? put(s, node, a->ep_id, &a->ip, a->since_us, a->until_us, err) : r;
+	if (r < 0 || (a->until_us && a->since_us >= a->until_us))
+		return r;
+	return put(s, node, a->ep_id, &a->ip, a->since_us, a->until_us, err);
 }
 
 /* --- silent nodes ----------------------------------------------------------------------------- */

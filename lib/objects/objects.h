@@ -252,3 +252,4 @@ bool nt_object_service_selects(const struct nt_object *service, const struct nt_
 /* status.podIP(s) of a Pod, spec.clusterIP(s) of a Service, of a Node those of nt_object_node: the
  * index-th, false at the end. */
 bool nt_object_ip_at(const struct nt_object *object, size_t index, struct nt_addr *ret_addr);
+bool nt_object_has_ip(const struct nt_object *object, const struct nt_addr *ip);

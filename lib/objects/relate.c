@@ -160,3 +160,13 @@ bool nt_object_ip_at(const struct nt_object *object, size_t index, struct nt_add
 	*ret_addr = ips[index];
 	return true;
 }
+
+bool nt_object_has_ip(const struct nt_object *object, const struct nt_addr *ip)
+{
+	struct nt_addr own;
+
+	for (size_t i = 0; nt_object_ip_at(object, i, &own); i++)
+		if (nt_addr_eq(&own, ip))
+			return true;
+	return false;
+}

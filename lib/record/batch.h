@@ -96,7 +96,8 @@ struct nt_batch_gap {
 struct nt_batch_address {
 	uint64_t ep_id;
 	struct nt_addr ip;
-	int64_t since_us, until_us; /* until_us 0: it is there */
+	/* until_us 0: it is there. since_us not before it: this only ends what was told before. */
+	int64_t since_us, until_us;
 };
 
 struct nt_batch {

@@ -4,14 +4,11 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "controller/ingest/ingest.h"
 #include "controller/ingest/nodes.h"
 #include "controller/ingest/token.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
-#include "lib/base/log.h"
-#include "lib/objects/objects.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/unit/ingest_fixture.h"
 
 static struct nt_ingest *new_ingest(void)
 {
@@ -56,42 +53,6 @@ START_TEST(batch_is_taken_once)
 END_TEST
 
 /* --- waiting for pods ------------------------------------------------------------------------- */
-
-static char objects_folder[128], objects_file[160];
-static struct nt_objects *objects;
-static struct nt_enrich *enrich;
-static struct nt_clock objects_clock;
-
-static struct nt_ingest *new_enriching(void)
-{
-	struct nt_ingest *i = NULL;
-
-	snprintf(objects_folder, sizeof(objects_folder), "%s/objects", folder);
-	snprintf(objects_file, sizeof(objects_file), "%s/a.yaml", objects_folder);
-	ck_assert_int_eq(mkdir(objects_folder, 0700), 0);
-	objects_clock = nt_clock_virtual(0, (T0_US + 5000000) * NT_NS_PER_US);
-	ck_assert_int_eq(nt_objects_open_dir(objects_folder, &objects, &err), 0);
-	ck_assert_int_eq(nt_enrich_new(objects, &objects_clock, &enrich, &err), 0);
-	ck_assert_int_eq(nt_ingest_new(store, objects, enrich, &i, &err), 0);
-	return i;
-}
-
-static void free_enriching(struct nt_ingest *i)
-{
-	nt_ingest_free(i);
-	nt_enrich_free(enrich);
-	nt_objects_free(objects);
-	(void)unlink(objects_file);
-	(void)rmdir(objects_folder);
-}
-
-static void put_objects(struct nt_ingest *i, const char *text)
-{
-	FILE *f = fopen(objects_file, "we");
-
-	ck_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
-	ck_assert_int_eq(nt_ingest_poll_objects(i, &err), 0);
-}
 
 static void *send_in_thread(void *ctx)
 {
@@ -210,113 +171,6 @@ START_TEST(whose_it_is_comes_before_what_it_is)
 }
 END_TEST
 
-/* --- rows about pods of other nodes ----------------------------------------------------------- */
-
-static const char two_nodes[] =
-	"apiVersion: v1\nkind: Pod\nmetadata: {name: web-1, namespace: shop, uid: near}\n"
-	"spec: {nodeName: n1}\n"
-	"---\napiVersion: v1\nkind: Pod\nmetadata: {name: web-2, namespace: shop, uid: far}\n"
-	"spec: {nodeName: n2}\n";
-
-static int send_as(struct nt_ingest *i, const struct nt_batch *batch, const char *node)
-{
-	const struct nt_ingest_sender sender = { .node = nt_slice_str(node) };
-	_cleanup_buf_ struct nt_buf wire = { 0 };
-	enum nt_store_outcome outcome;
-
-	ck_assert_int_eq(nt_batch_encode(batch, &wire, &err), 0);
-	return nt_ingest_batch_from(i, nt_slice_mem(wire.p, wire.len), &sender, &outcome, &err);
-}
-
-/* Standard error of this process, which is the test's own, into a file. */
-static void keep_log(char path[160])
-{
-	int fd;
-
-	snprintf(path, 160, "%s/log", folder);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	ck_assert_int_ne(fd, -1);
-	ck_assert_int_ne(dup2(fd, STDERR_FILENO), -1);
-	close(fd);
-}
-
-static size_t lines_of(const char *path)
-{
-	_cleanup_buf_ struct nt_buf text = { 0 };
-	size_t n = 0;
-
-	ck_assert_int_eq(nt_file_read_at(AT_FDCWD, path, 65536, &text, &err), 0);
-	for (size_t i = 0; i < text.len; i++)
-		n += text.p[i] == '\n';
-	return n;
-}
-
-/* Who has the token of n1's agent writes no history of a pod on n2; what may be n1's own is kept,
- * in the same batch. */
-START_TEST(rows_of_another_nodes_pod_are_left_out)
-{
-	struct nt_record r[] = {
-		store_record(1, T0_US, "near.test"),	  store_record(2, T0_US, "far.test"),
-		store_record(3, T0_US, "by-name.test"),	  store_record(4, T0_US, "unknown.test"),
-		store_unlogged(5, T0_US, 7, "ring_full"),
-	};
-	struct nt_batch_endpoint e[] = {
-		{ .ep_id = 1, .state = NT_ENDPOINT_TAPPED, .uid = NT_SLICE_LIT("near") },
-		{ .ep_id = 2, .state = NT_ENDPOINT_TAPPED, .uid = NT_SLICE_LIT("far") },
-	};
-	struct nt_batch batch = store_batch("s", 1, r, 5);
-	struct nt_store_range range = everything();
-	struct nt_ingest *i = new_enriching();
-	struct nt_ingest_stats stats;
-	char log[160];
-
-	nt_log_init("test_ingest", NT_LOG_WARN);
-	keep_log(log);
-	put_objects(i, two_nodes);
-	r[0].client_uid = NT_SLICE_LIT("near");
-	r[1].client_uid = r[4].client_uid = NT_SLICE_LIT("far");
-	r[1].client_name = r[2].client_name = r[4].client_name = NT_SLICE_LIT("web-2");
-	r[3].client_name = NT_SLICE_LIT("web-3");
-	for (size_t k = 0; k < 2; k++) {
-		e[k].namespace_ = r[k].client_namespace;
-		e[k].name = r[k].client_name;
-	}
-	batch.endpoints = e;
-	batch.endpoints_len = 2;
-	ck_assert_msg(send_as(i, &batch, "n1") == 0, "%s", err.msg);
-	ck_assert_uint_eq(total(&range).count, 3);
-	range.unlogged = true;
-	ck_assert_uint_eq(total(&range).packets, 0);
-	stats = nt_ingest_stats(i);
-	ck_assert_uint_eq(stats.foreign_records, 2);
-	ck_assert_uint_eq(stats.foreign_endpoints, 1);
-	ck_assert_uint_eq(stats.records, 3);
-	ck_assert_uint_eq(nt_ingest_enriched(i).enrich.rows_elsewhere, 1);
-	batch.seq++;
-	ck_assert_int_eq(send_as(i, &batch, "n1"), 0);
-	ck_assert_uint_eq(nt_ingest_stats(i).foreign_records, 4);
-	ck_assert_uint_eq(lines_of(log), 1);
-	free_enriching(i);
-}
-END_TEST
-
-/* The token of a file is bound to no node, nor are names of nodes known to be right there. */
-START_TEST(a_sender_without_a_node_may_say_anything)
-{
-	struct nt_record r = store_record(1, T0_US, "far.test");
-	struct nt_batch batch = store_batch("s", 1, &r, 1);
-	struct nt_ingest *i = new_enriching();
-
-	put_objects(i, two_nodes);
-	r.client_name = NT_SLICE_LIT("web-2");
-	r.client_uid = NT_SLICE_LIT("far");
-	ck_assert_int_eq(send_as(i, &batch, ""), 0);
-	ck_assert_uint_eq(nt_ingest_stats(i).records, 1);
-	free_enriching(i);
-}
-END_TEST
-
-/* The clock is of the batch's node; of a batch that is refused nothing is noted. */
 /* Of the latest batch; whatever it says is cut to what there is room for. */
 START_TEST(conntrack_is_noted_by_node)
 {
@@ -347,6 +201,7 @@ START_TEST(conntrack_is_noted_by_node)
 }
 END_TEST
 
+/* The clock is of the batch's node; of a batch that is refused nothing is noted. */
 START_TEST(clocks_are_noted_by_node)
 {
 	_cleanup_buf_ struct nt_buf wire = { 0 };
@@ -599,8 +454,6 @@ int main(void)
 	tcase_add_test(tc, conntrack_is_noted_by_node);
 	tcase_add_test(tc, batch_of_another_node_is_refused);
 	tcase_add_test(tc, whose_it_is_comes_before_what_it_is);
-	tcase_add_test(tc, rows_of_another_nodes_pod_are_left_out);
-	tcase_add_test(tc, a_sender_without_a_node_may_say_anything);
 	tcase_add_test(tc, nodes_are_bounded);
 	tcase_add_test(tc, a_node_has_its_share);
 	tcase_add_test(tc, shares_do_not_overflow);

@@ -41,7 +41,7 @@ struct nt_ingest {
 	struct nt_ingest_stats stats;
 	struct nt_nodes nodes;
 	uint32_t rows_per_second; /* of a node; 0: without limit */
-	struct nt_clock *clock;
+	struct nt_clock *clock, system;
 };
 
 int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_enrich *enrich,
@@ -51,6 +51,8 @@ int nt_ingest_new(struct nt_store *store, struct nt_objects *objects, struct nt_
 
 	if (!i)
 		return nt_err_set(err, ENOMEM, "no memory for the ingest");
+	i->system = nt_clock_system();
+	i->clock = &i->system;
 	i->store = store;
 	i->objects = objects;
 	i->enrich = enrich;
@@ -335,6 +337,7 @@ static int decode(struct nt_slice wire, const struct nt_ingest_sender *sender,
 static int take(struct nt_ingest *i, struct nt_batch *b, const struct nt_ingest_sender *sender,
 		struct nt_arena *arena, enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
+	int64_t now_us;
 	int r = 0;
 
 	if (!nt_await_synced(&i->await, i->objects))
@@ -345,8 +348,9 @@ static int take(struct nt_ingest *i, struct nt_batch *b, const struct nt_ingest_
 		r = append(i, b, sender, arena, ret_outcome, err);
 	if (r < 0 || *ret_outcome != NT_STORE_APPENDED)
 		return r;
+	now_us = nt_clock_real(i->clock) / NT_NS_PER_US;
 	for (size_t k = 0; k < b->records_len; k++)
-		nt_servers_take(&i->servers, &b->records[k]);
+		nt_servers_take(&i->servers, &b->records[k], now_us);
 	return 0;
 }
 

@@ -7,48 +7,45 @@
 
 #include "controller/store/store.h"
 
-struct search {
-	struct nt_servers_found *found;
-	size_t len;
-};
-
 /* Where it is not tapped its agent has said why; a tapped pod's node is known without objects. */
 static bool note_endpoint(void *ctx, struct nt_slice node, const struct nt_batch_endpoint *e)
 {
-	const struct search *s = ctx;
+	struct nt_servers_found *f = ctx;
 
 	if (e->state == NT_ENDPOINT_GONE || e->origin == NT_ENDPOINT_NODE)
 		return true;
-	for (size_t i = 0; i < s->len; i++) {
-		struct nt_servers_found *f = &s->found[i];
-
-		if (f->facts.whose != NT_WHOSE_POD || !f->name[0] ||
-		    !nt_slice_eq(e->name, nt_slice_str(f->name)) ||
-		    !nt_slice_eq(e->namespace_, nt_slice_str(f->namespace_)))
-			continue;
-		snprintf(f->node, sizeof(f->node), "%.*s", NT_SLICE_ARG(node));
-		f->facts.tapped = f->facts.tapped || e->state == NT_ENDPOINT_TAPPED;
-		if (e->state != NT_ENDPOINT_TAPPED)
-			snprintf(f->detail, sizeof(f->detail), "it is not tapped: %.*s",
-				 NT_SLICE_ARG(e->reason));
-	}
+	snprintf(f->node, sizeof(f->node), "%.*s", NT_SLICE_ARG(node));
+	f->facts.tapped = f->facts.tapped || e->state == NT_ENDPOINT_TAPPED;
+	if (e->state != NT_ENDPOINT_TAPPED)
+		snprintf(f->detail, sizeof(f->detail), "it is not tapped: %.*s",
+			 NT_SLICE_ARG(e->reason));
 	return true;
 }
 
-/* A node of a pod without any endpoint: does it have an agent at all? */
-static bool note_node(void *ctx, const struct nt_store_node *node)
+/* A pod without any endpoint: does its node have an agent at all? */
+static int look_for_agent(struct nt_servers_found *f, struct nt_store_reader *reader,
+			  struct nt_err *err)
 {
-	const struct search *s = ctx;
+	bool knows = false;
+	int r = nt_store_knows_node(reader, nt_slice_str(f->node), &knows, err);
 
-	for (size_t i = 0; i < s->len; i++) {
-		struct nt_servers_found *f = &s->found[i];
+	if (knows)
+		snprintf(f->detail, sizeof(f->detail),
+			 "it is not tapped, and node %s's agent has not said why", f->node);
+	return r;
+}
 
-		if (f->facts.whose == NT_WHOSE_POD && !f->facts.tapped && !f->detail[0] &&
-		    nt_slice_eq(node->node, nt_slice_str(f->node)))
-			snprintf(f->detail, sizeof(f->detail),
-				 "it is not tapped, and node %s's agent has not said why", f->node);
-	}
-	return true;
+static int learn(struct nt_servers_found *f, struct nt_store_reader *reader, struct nt_err *err)
+{
+	bool is_pod = f->facts.whose == NT_WHOSE_POD;
+	int r = 0;
+
+	if (is_pod && f->name[0])
+		r = nt_store_endpoints_of(reader, nt_slice_str(f->namespace_),
+					  nt_slice_str(f->name), note_endpoint, f, err);
+	if (r == 0 && is_pod && !f->facts.tapped && !f->detail[0])
+		r = look_for_agent(f, reader, err);
+	return r == 0 ? nt_store_on_host(reader, &f->ip, &f->facts.on_host, err) : r;
 }
 
 static const char *sentence(const struct nt_servers_found *f)
@@ -93,13 +90,10 @@ static int by_use(const void *a, const void *b)
 int nt_servers_judge(struct nt_servers_found *found, size_t len, struct nt_store_reader *reader,
 		     struct nt_err *err)
 {
-	struct search s = { found, len };
-	int r = nt_store_endpoints(reader, note_endpoint, &s, err);
+	int r = 0;
 
-	if (r == 0)
-		r = nt_store_nodes(reader, note_node, &s, err);
 	for (size_t i = 0; i < len && r == 0; i++)
-		r = nt_store_on_host(reader, &found[i].ip, &found[i].facts.on_host, err);
+		r = learn(&found[i], reader, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < len; i++) {

@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "controller/servers/ends.h"
+#include "controller/servers/hosts.h"
 #include "lib/base/hash.h"
 #include "lib/base/hashtable.h"
 #include "lib/objects/objects.h"
@@ -33,16 +34,18 @@ struct nt_servers {
 	struct nt_hashtable table;
 	TAILQ_HEAD(nt_servers_all, nt_servers_entry) entries; /* silent for longest: first */
 	struct nt_hash_key key;
+	struct nt_hosts hosts;
 	uint64_t over; /* rows whose server found no room */
 };
 
 /* -ENOMEM, -EIO. */
 int nt_servers_init(struct nt_servers *s) NT_MUSTCHECK;
 void nt_servers_done(struct nt_servers *s);
-/* An enriched row. Rows of resolvers' own lookups do not count. */
-void nt_servers_take(struct nt_servers *s, const struct nt_record *r);
+/* An enriched row that came at now_us (CLOCK_REALTIME): its own time counts, but none after that.
+ * Rows of resolvers' own lookups do not count. */
+void nt_servers_take(struct nt_servers *s, const struct nt_record *r, int64_t now_us);
 
-/* What there is to say of one. */
+/* What there is to say of one; of an address that each node has for itself, of all of these. */
 struct nt_servers_found {
 	struct nt_addr ip;
 	uint16_t port; /* host byte order */

@@ -14,7 +14,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 9
+#define NT_SQLITE_LAYOUT 10
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -47,7 +47,7 @@ enum nt_sqlite_write {
 	NT_WRITE_EXPIRE_ADDRESSES = 20,
 	NT_WRITE_ADDRESS_END = 21,
 	NT_WRITE_ADDRESSES_OPEN = 22, /* of a node */
-	NT_WRITE_SILENT = 23, /* one more node of which nothing came for long */
+	NT_WRITE_SILENT = 23, /* more nodes of which nothing came for long */
 	NT_WRITE_HEARD = 24,
 	NT_WRITE_ENDPOINT_NAME = 25,
 	NT_WRITE_JOINED = 26,
@@ -55,7 +55,10 @@ enum nt_sqlite_write {
 	NT_WRITE_OUTBOX_CAP = 28, /* of a receiver */
 	NT_WRITE_OUTBOX_REMOVE = 29,
 	NT_WRITE_OUTBOX_FORGET = 30, /* all receivers but these */
-	NT_WRITE_MAX = 31,
+	NT_WRITE_SPOOL_NEW = 31,
+	NT_WRITE_EXPIRE_SPOOLS = 32,
+	NT_WRITE_EXPIRE_SILENT = 33,
+	NT_WRITE_MAX = 34,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees

@@ -244,7 +244,15 @@ static int update_spool(struct nt_store *s, const struct nt_batch *b, int64_t no
 	nt_sqlite_bind_text(stmt, 2, b->spool);
 	(void)sqlite3_bind_int64(stmt, 3, (int64_t)b->seq);
 	(void)sqlite3_bind_int64(stmt, 4, now_us);
-	return nt_sqlite_run(s, stmt, "write the spool's counters", err);
+	r = nt_sqlite_run(s, stmt, "write the spool's counters", err);
+	if (r < 0 || sqlite3_changes(s->db))
+		return r;
+	r = nt_sqlite_write(s, NT_WRITE_SPOOL_NEW, &stmt, err);
+	if (r < 0)
+		return r;
+	nt_sqlite_bind_text(stmt, 1, b->node);
+	nt_sqlite_bind_text(stmt, 2, b->spool);
+	return nt_sqlite_run(s, stmt, "write a spool", err);
 }
 
 static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now_us, bool *ret_new,

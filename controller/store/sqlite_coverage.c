@@ -55,19 +55,16 @@ static struct nt_batch_endpoint endpoint_of(sqlite3_stmt *stmt)
 	return e;
 }
 
-int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void *ctx,
-		       struct nt_err *err)
-{
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	int result = begin(r,
-			   "SELECT node, ep_id, state, namespace, name, uid, container_id, ifname,"
-			   " host_ifname, network, ips, role, since_us, until_us, seen, logged,"
-			   " unlogged, reason, origin, dns, hook, stream, before_tap, link_rx,"
-			   " link_tx FROM endpoints ORDER BY since_us DESC, node, ep_id",
-			   &stmt, err);
+#define SELECT_ENDPOINTS                                                                      \
+	"SELECT node, ep_id, state, namespace, name, uid, container_id, ifname, host_ifname," \
+	" network, ips, role, since_us, until_us, seen, logged, unlogged, reason, origin,"    \
+	" dns, hook, stream, before_tap, link_rx, link_tx FROM endpoints"
 
-	if (result < 0)
-		return result;
+static int give_endpoints(struct nt_store_reader *r, sqlite3_stmt *stmt, nt_store_endpoint_fn *fn,
+			  void *ctx, struct nt_err *err)
+{
+	int result;
+
 	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
 		struct nt_batch_endpoint e = endpoint_of(stmt);
 
@@ -75,6 +72,33 @@ int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void
 			return 0;
 	}
 	return result;
+}
+
+int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void *ctx,
+		       struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result = begin(r, SELECT_ENDPOINTS " ORDER BY since_us DESC, node, ep_id", &stmt, err);
+
+	return result < 0 ? result : give_endpoints(r, stmt, fn, ctx, err);
+}
+
+int nt_store_endpoints_of(struct nt_store_reader *r, struct nt_slice namespace_,
+			  struct nt_slice name, nt_store_endpoint_fn *fn, void *ctx,
+			  struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result =
+		begin(r,
+		      SELECT_ENDPOINTS " INDEXED BY endpoints_name WHERE name = ?"
+				       " AND namespace = ? ORDER BY since_us DESC, node, ep_id",
+		      &stmt, err);
+
+	if (result < 0)
+		return result;
+	nt_sqlite_bind_text(stmt, 1, name);
+	nt_sqlite_bind_text(stmt, 2, namespace_);
+	return give_endpoints(r, stmt, fn, ctx, err);
 }
 
 int nt_store_gaps(struct nt_store_reader *r, uint32_t limit, nt_store_gap_fn *fn, void *ctx,
@@ -136,6 +160,22 @@ int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx, s
 			return 0;
 	}
 	return result;
+}
+
+int nt_store_knows_node(struct nt_store_reader *r, struct nt_slice node, bool *ret_knows,
+			struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int result = begin(r, "SELECT 1 FROM spools WHERE node = ? LIMIT 1", &stmt, err);
+
+	if (result < 0)
+		return result;
+	nt_sqlite_bind_text(stmt, 1, node);
+	result = nt_sqlite_step(r, stmt, err);
+	if (result < 0)
+		return result;
+	*ret_knows = result > 0;
+	return 0;
 }
 
 int nt_store_on_host(struct nt_store_reader *r, const struct nt_addr *ip, bool *ret_on_host,

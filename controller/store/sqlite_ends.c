@@ -166,45 +166,57 @@ int nt_sqlite_ends_address(struct nt_store *s, struct nt_slice node,
 
 /* --- silent nodes ----------------------------------------------------------------------------- */
 
-/* Runs a statement that gives a node and since when it was silent, or nothing; decides about its
- * addresses, then. */
-static int change_silence(struct nt_store *s, sqlite3_stmt *stmt, bool *ret_changed,
+/* Runs a statement that gives nodes and since when each was silent; decides about all of them. */
+static int change_silence(struct nt_store *s, sqlite3_stmt *stmt, uint64_t *ret_nodes,
 			  struct nt_err *err)
 {
-	_cleanup_buf_ struct nt_buf node = { 0 };
-	int64_t since_us = 0;
-	int r = sqlite3_step(stmt);
+	_cleanup_buf_ struct nt_buf nodes = { 0 };
+	uint64_t n = 0;
+	int r;
 
-	*ret_changed = r == SQLITE_ROW;
-	if (r == SQLITE_ROW) {
-		nt_buf_slice(&node, nt_sqlite_column_text(stmt, 0));
-		since_us = sqlite3_column_int64(stmt, 1);
-		r = sqlite3_step(stmt);
+	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
+		int64_t since_us = sqlite3_column_int64(stmt, 1);
+
+		nt_buf_add(&nodes, &since_us, sizeof(since_us));
+		nt_buf_slice(&nodes, nt_sqlite_column_text(stmt, 0));
+		nt_buf_putc(&nodes, '\0');
+		n++;
 	}
 	r = r == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, "note a silent node", err);
 	(void)sqlite3_reset(stmt);
 	(void)sqlite3_clear_bindings(stmt);
-	if (r == 0 && !nt_buf_ok(&node))
-		r = nt_err_set(err, ENOMEM, "no memory for a node's name");
-	if (r < 0 || !*ret_changed)
-		return r;
-	return decide_open(s, nt_slice_mem(node.p, node.len), since_us, err);
+	if (r == 0 && !nt_buf_ok(&nodes))
+		r = nt_err_set(err, ENOMEM, "no memory for nodes' names");
+	for (size_t at = 0; at < nodes.len && r == 0;) {
+		struct nt_slice node = nt_slice_str(nodes.p + at + sizeof(int64_t));
+		int64_t since_us;
+
+		memcpy(&since_us, nodes.p + at, sizeof(since_us));
+		r = decide_open(s, node, since_us, err);
+		at += sizeof(since_us) + node.len + 1;
+	}
+	if (r == 0)
+		*ret_nodes = n;
+	return r;
 }
 
 int nt_sqlite_ends_heard(struct nt_store *s, struct nt_slice node, struct nt_err *err)
 {
-	bool changed;
+	uint64_t nodes;
 	sqlite3_stmt *stmt;
 	int r = nt_sqlite_write(s, NT_WRITE_HEARD, &stmt, err);
 
 	if (r < 0)
 		return r;
 	nt_sqlite_bind_text(stmt, 1, node);
-	return change_silence(s, stmt, &changed, err);
+	return change_silence(s, stmt, &nodes, err);
 }
 
-/* The next one, in a transaction of its own: batches get in between. */
-static int silence_one(struct nt_store *s, int64_t before_us, bool *ret_changed, struct nt_err *err)
+/* In one transaction; of a large cluster that is cut off in several: batches get in between. */
+enum { SILENCE_NODES = 256 };
+
+static int silence_some(struct nt_store *s, int64_t before_us, uint64_t *ret_nodes,
+			struct nt_err *err)
 {
 	sqlite3_stmt *stmt;
 	int r = nt_sqlite_write(s, NT_WRITE_SILENT, &stmt, err);
@@ -214,24 +226,24 @@ static int silence_one(struct nt_store *s, int64_t before_us, bool *ret_changed,
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, before_us);
-	r = change_silence(s, stmt, ret_changed, err);
+	(void)sqlite3_bind_int64(stmt, 2, SILENCE_NODES);
+	r = change_silence(s, stmt, ret_nodes, err);
 	return nt_sqlite_end(s->db, s->path, r, "COMMIT", err);
 }
 
 int nt_store_note_silent(struct nt_store *s, int64_t before_us, uint64_t *ret_nodes,
 			 struct nt_err *err)
 {
-	uint64_t nodes = 0;
-	bool changed = true;
-	int r = 0;
+	uint64_t nodes = 0, some;
+	int r;
 
-	while (r == 0 && changed) {
+	do {
+		some = 0;
 		pthread_mutex_lock(&s->write_lock);
-		changed = false;
-		r = silence_one(s, before_us, &changed, err);
+		r = silence_some(s, before_us, &some, err);
 		pthread_mutex_unlock(&s->write_lock);
-		nodes += changed;
-	}
+		nodes += some;
+	} while (r == 0 && some == SILENCE_NODES);
 	if (r == 0)
 		*ret_nodes = nodes;
 	return r;

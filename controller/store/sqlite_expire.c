@@ -2,6 +2,7 @@
 /* What is too old goes out of the SQLite store. */
 #include "controller/store/sqlite.h"
 
+#include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 
 /* One transaction of a deletion: short, so that batches get in between and the log stays small. */
@@ -22,34 +23,41 @@ static int expire_some(struct nt_store *s, enum nt_sqlite_write which, int64_t b
 	return r;
 }
 
-/* Endpoints that are no more, events that ended, and the pages that have become free. */
+/* What is not a row: in this order, because some refer to what goes before them. */
+static int expire_beside(struct nt_store *s, int64_t before_us, struct nt_err *err)
+{
+	static const struct {
+		enum nt_sqlite_write which;
+		const char *what;
+	} steps[] = {
+		{ NT_WRITE_EXPIRE_ENDPOINTS, "remove old endpoints" },
+		{ NT_WRITE_EXPIRE_GAPS, "remove old gaps" },
+		{ NT_WRITE_EXPIRE_ADDRESSES, "remove old addresses" },
+		{ NT_WRITE_EXPIRE_SPOOLS, "remove old spools" },
+		{ NT_WRITE_EXPIRE_SILENT, "remove nodes that are no more" },
+		{ NT_WRITE_EXPIRE_EVENTS, "remove old events" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(steps) && r == 0; i++) {
+		sqlite3_stmt *stmt;
+
+		r = nt_sqlite_write(s, steps[i].which, &stmt, err);
+		if (r < 0)
+			return r;
+		(void)sqlite3_bind_int64(stmt, 1, before_us);
+		(void)sqlite3_bind_int64(stmt, 2, NT_ENDPOINT_TAPPED);
+		r = nt_sqlite_run(s, stmt, steps[i].what, err);
+	}
+	return r;
+}
+
+/* All that is not a row, and the pages that have become free. */
 static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err)
 {
-	sqlite3_stmt *stmt;
 	int64_t oldest = 0, newest = 0;
-	int r = nt_sqlite_write(s, NT_WRITE_EXPIRE_ENDPOINTS, &stmt, err);
+	int r = expire_beside(s, before_us, err);
 
-	if (r < 0)
-		return r;
-	(void)sqlite3_bind_int64(stmt, 1, NT_ENDPOINT_TAPPED);
-	(void)sqlite3_bind_int64(stmt, 2, before_us);
-	r = nt_sqlite_run(s, stmt, "remove old endpoints", err);
-	if (r == 0)
-		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_GAPS, &stmt, err);
-	if (r < 0)
-		return r;
-	(void)sqlite3_bind_int64(stmt, 1, before_us);
-	r = nt_sqlite_run(s, stmt, "remove old gaps", err);
-	if (r == 0)
-		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_ADDRESSES, &stmt, err);
-	if (r == 0)
-		r = nt_sqlite_run(s, stmt, "remove old addresses", err);
-	if (r == 0)
-		r = nt_sqlite_write(s, NT_WRITE_EXPIRE_EVENTS, &stmt, err);
-	if (r < 0)
-		return r;
-	(void)sqlite3_bind_int64(stmt, 1, before_us);
-	r = nt_sqlite_run(s, stmt, "remove old events", err);
 	if (r == 0)
 		r = nt_sqlite_exec(s->db, s->path, "PRAGMA incremental_vacuum", err);
 	if (r == 0)

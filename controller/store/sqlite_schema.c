@@ -130,10 +130,13 @@ static const char layout_9[] =
 	"CREATE UNIQUE INDEX outbox_event ON outbox (event, change, receiver);"
 	"CREATE INDEX outbox_order ON outbox (receiver, id);";
 
+/* The endpoints of one pod. */
+static const char layout_10[] = "CREATE INDEX endpoints_name ON endpoints (name, namespace);";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3,
-							  layout_4, layout_5, layout_6,
-							  layout_7, layout_8, layout_9 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3, layout_4,
+							  layout_5, layout_6, layout_7, layout_8,
+							  layout_9, layout_10 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

@@ -89,7 +89,7 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_SILENT] = "INSERT INTO silent (node, since_us)"
 			    " SELECT node, max(last_seen_us) AS last FROM spools"
 			    " WHERE node NOT IN (SELECT node FROM silent)"
-			    " GROUP BY node HAVING last < ?1 LIMIT 1 RETURNING node, since_us",
+			    " GROUP BY node HAVING last < ?1 LIMIT ?2 RETURNING node, since_us",
 	[NT_WRITE_HEARD] = "DELETE FROM silent WHERE node = ?1 RETURNING node, since_us",
 	[NT_WRITE_IS_TAPPED] = "SELECT 1 WHERE " IS_TAPPED("?1", "?2"),
 	[NT_WRITE_REDECIDE] =
@@ -109,18 +109,26 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_EXPIRE_ADDRESSES] = "DELETE FROM addresses WHERE NOT EXISTS (SELECT 1"
 				      " FROM endpoints e WHERE e.node = addresses.node AND"
 				      " e.ep_id = addresses.ep_id)",
-	[NT_WRITE_SPOOL] =
+	[NT_WRITE_SPOOL] = "UPDATE spools SET batches = batches + 1, last_seq = max(last_seq, ?3),"
+			   " last_seen_us = max(last_seen_us, ?4) WHERE node = ?1 AND spool = ?2",
+	/* New, or forgotten: the ledger, which has this batch already, knows what came of it. */
+	[NT_WRITE_SPOOL_NEW] =
 		"INSERT INTO spools (node, spool, last_seq, batches, first_seen_us, last_seen_us)"
-		" VALUES (?1, ?2, ?3, 1, ?4, ?4)"
-		" ON CONFLICT (node, spool) DO UPDATE SET batches = batches + 1,"
-		" last_seq = max(last_seq, excluded.last_seq),"
-		" last_seen_us = max(last_seen_us, excluded.last_seen_us)",
+		" SELECT ?1, ?2, max(seq), count(*), min(received_us), max(received_us)"
+		" FROM ledger WHERE node = ?1 AND spool = ?2",
+	/* By its spools a node is known to be silent: the last one waits for that. */
+	[NT_WRITE_EXPIRE_SPOOLS] =
+		"DELETE FROM spools WHERE last_seen_us < ?1 AND node IN (SELECT node FROM silent"
+		" WHERE since_us < ?1 UNION SELECT node FROM spools WHERE last_seen_us >= ?1)",
+	/* It would come back for as long as there is a spool of the node. */
+	[NT_WRITE_EXPIRE_SILENT] = "DELETE FROM silent WHERE since_us < ?1 AND node NOT IN"
+				   " (SELECT node FROM spools)",
 	[NT_WRITE_EXPIRE] = "DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"
 			    " INDEXED BY rows_start WHERE nt_start < ?1 ORDER BY nt_start"
 			    " LIMIT ?2)",
-	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE (state <> ?1 AND"
-				      " max(since_us, until_us, created_us) < ?2)"
-				      " OR node IN (SELECT node FROM silent WHERE since_us < ?2)",
+	[NT_WRITE_EXPIRE_ENDPOINTS] = "DELETE FROM endpoints WHERE (state <> ?2 AND"
+				      " max(since_us, until_us, created_us) < ?1)"
+				      " OR node IN (SELECT node FROM silent WHERE since_us < ?1)",
 	[NT_WRITE_EVENT_NEW] =
 		"INSERT INTO events (rule, grp, summary, query, metric, condition, severity,"
 		" threshold, value, peak, first_seen_us, last_seen_us, from_us, resolved_us)"

@@ -137,6 +137,10 @@ typedef bool nt_store_endpoint_fn(void *ctx, struct nt_slice node,
 				  const struct nt_batch_endpoint *endpoint);
 int nt_store_endpoints(struct nt_store_reader *r, nt_store_endpoint_fn *fn, void *ctx,
 		       struct nt_err *err) NT_MUSTCHECK;
+/* The same of one pod's endpoints, on whatever node; does not look at others. */
+int nt_store_endpoints_of(struct nt_store_reader *r, struct nt_slice namespace_,
+			  struct nt_slice name, nt_store_endpoint_fn *fn, void *ctx,
+			  struct nt_err *err) NT_MUSTCHECK;
 /* When an endpoint was not tapped, newest first; those of endpoints that are gone expire with them.
  */
 struct nt_store_gap {
@@ -156,6 +160,9 @@ typedef bool nt_store_node_fn(void *ctx, const struct nt_store_node *node);
 int nt_store_nodes(struct nt_store_reader *r, nt_store_node_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
 
+/* Has a batch of the node come within the retention? */
+int nt_store_knows_node(struct nt_store_reader *r, struct nt_slice node, bool *ret_knows,
+			struct nt_err *err) NT_MUSTCHECK;
 /* Is it an address of a node's network now, as its agent told? */
 int nt_store_on_host(struct nt_store_reader *r, const struct nt_addr *ip, bool *ret_on_host,
 		     struct nt_err *err) NT_MUSTCHECK;

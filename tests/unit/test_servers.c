@@ -123,7 +123,7 @@ static void row(enum nt_side side, enum nt_role role, int64_t at_us, struct nt_s
 				     .servers = list,
 				     .servers_len = len };
 
-	nt_servers_take(&servers, &r);
+	nt_servers_take(&servers, &r, at_us);
 }
 
 static void asked(const char *ip, const char *pod, const char *service, int64_t at_us)
@@ -225,9 +225,11 @@ START_TEST(both_ends)
 	saw("10.244.0.2", "kube-system/coredns-0", NOW + 1);
 	check_list(objects, NOW, "10.244.0.2 coredns-0 both ;");
 	ck_assert_str_eq(found[0].service, "kube-system/kube-dns");
-	/* Another pod has the address: what was of the former one goes. */
+	/* Another pod has the address: what was of the former one goes, also what comes late. */
 	saw("10.244.0.2", "shop/web", NOW + 2);
-	check_list(objects, NOW, "10.244.0.2 web both ;");
+	check_list(objects, NOW, "10.244.0.2 web server clients_not_tapped;");
+	asked_through("10.96.0.10", "10.244.0.2", "kube-system/coredns-0", NOW + 1);
+	check_list(objects, NOW, "10.244.0.2 web server clients_not_tapped;");
 	ck_assert_str_eq(found[0].service, "");
 	ck_assert_str_eq(found[0].namespace_, "shop");
 }
@@ -262,6 +264,70 @@ START_TEST(an_end_that_fell_silent)
 }
 END_TEST
 
+static void on_node(const char *node, enum nt_side side)
+{
+	struct nt_server s = server_of("169.254.20.10", "-", "");
+	const struct nt_record r = { .type = NT_RECORD_LOG,
+				     .node = nt_slice_str(node),
+				     .side = side,
+				     .role = side == NT_SIDE_CLIENT ? NT_ROLE_WORKLOAD
+								    : NT_ROLE_RESOLVER,
+				     .end_us = NOW,
+				     .servers = &s,
+				     .servers_len = 1 };
+
+	nt_servers_take(&servers, &r, NOW);
+}
+
+/* One address, a server on each node: what one of them saw is not what another was asked. */
+START_TEST(servers_of_each_node)
+{
+	on_node("n1", NT_SIDE_CLIENT);
+	on_node("n2", NT_SIDE_SERVER);
+	check_list(objects, NOW, "169.254.20.10 client node_local;");
+	on_node("n1", NT_SIDE_SERVER);
+	check_list(objects, NOW, "169.254.20.10 both ;");
+	on_node("n3", NT_SIDE_CLIENT);
+	check_list(objects, NOW, "169.254.20.10 client node_local;");
+	ck_assert_int_eq(found[0].asked_us, NOW);
+}
+END_TEST
+
+/* A node's clock that is an hour ahead does not keep its server in the list for longer. */
+START_TEST(a_clock_that_is_ahead)
+{
+	struct nt_server s = server_of("9.9.9.9", "-", "");
+	const struct nt_record r = { .type = NT_RECORD_LOG,
+				     .role = NT_ROLE_WORKLOAD,
+				     .end_us = NOW + 60 * MINUTE,
+				     .servers = &s,
+				     .servers_len = 1 };
+
+	nt_servers_take(&servers, &r, NOW);
+	check_list(objects, NOW, "9.9.9.9 client external;");
+	ck_assert_int_eq(found[0].asked_us, NOW);
+	check_list(objects, NOW + 61 * MINUTE, "");
+}
+END_TEST
+
+/* Node objects that change are looked at again. */
+START_TEST(nodes_that_change)
+{
+	FILE *f = fopen(path, "ae");
+
+	asked("192.168.1.4", "-", "", NOW);
+	check_list(objects, NOW, "192.168.1.4 client external;");
+	ck_assert(f &&
+		  fputs("---\napiVersion: v1\nkind: Node\nmetadata: {name: n4}\n"
+			"status: {addresses: [{type: InternalIP, address: 192.168.1.4}]}\n",
+			f) >= 0 &&
+		  fclose(f) == 0);
+	ck_assert_int_eq(nt_objects_poll(objects), 1);
+	check_list(objects, NOW, "192.168.1.4 client host_network;");
+	ck_assert_str_eq(found[0].node, "n4");
+}
+END_TEST
+
 /* A row now and then whose backend is not known makes no server of the Service. */
 START_TEST(a_service_with_known_pods)
 {
@@ -280,10 +346,10 @@ START_TEST(rows_that_say_nothing)
 	struct nt_server s = server_of("9.9.9.9", "-", "");
 	struct nt_record r = { .type = NT_RECORD_UNLOGGED, .servers = &s, .servers_len = 1 };
 
-	nt_servers_take(&servers, &r);
+	nt_servers_take(&servers, &r, NOW);
 	r.type = NT_RECORD_LOG;
 	r.servers_len = 0;
-	nt_servers_take(&servers, &r);
+	nt_servers_take(&servers, &r, NOW);
 	/* The resolver's own forwards. */
 	row(NT_SIDE_CLIENT, NT_ROLE_RESOLVER, NOW, &s, 1);
 	check_list(objects, NOW, "");
@@ -438,6 +504,9 @@ int main(void)
 	tcase_add_test(rows, both_ends);
 	tcase_add_test(rows, the_service_in_front);
 	tcase_add_test(rows, an_end_that_fell_silent);
+	tcase_add_test(rows, servers_of_each_node);
+	tcase_add_test(rows, a_clock_that_is_ahead);
+	tcase_add_test(rows, nodes_that_change);
 	tcase_add_test(rows, a_service_with_known_pods);
 	tcase_add_test(rows, rows_that_say_nothing);
 	tcase_add_test(rows, a_flood_of_servers);

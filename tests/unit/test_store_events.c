@@ -209,6 +209,7 @@ START_TEST(file_without_events_is_migrated)
 				      "DROP TABLE events; DROP TABLE addresses; DROP TABLE silent;"
 				      "DROP TABLE outbox;"
 				      "DROP INDEX rows_server; DROP INDEX rows_folded;"
+				      "DROP INDEX endpoints_name;"
 				      "ALTER TABLE endpoints DROP COLUMN origin;"
 				      "ALTER TABLE endpoints DROP COLUMN dns;"
 				      "ALTER TABLE endpoints DROP COLUMN stream;"

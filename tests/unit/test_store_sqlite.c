@@ -112,6 +112,7 @@ START_TEST(a_ledger_of_layout_7_goes_on)
 					"UPDATE addresses SET until_us = 0; DROP TABLE outbox;"
 					"DROP INDEX addresses_until; DROP TABLE silent;"
 					"ALTER TABLE gaps DROP COLUMN sure_us;"
+					"DROP INDEX endpoints_name;"
 					"PRAGMA user_version = 7",
 					&err),
 			 0);
@@ -119,6 +120,128 @@ START_TEST(a_ledger_of_layout_7_goes_on)
 	open_store();
 	ck_assert(serve(1, T0_US + 60 * S));
 	ck_assert(!serve(2, T0_US - S));
+}
+END_TEST
+
+static bool keep_steps(void *ctx, struct nt_slice node, const struct nt_batch_endpoint *e)
+{
+	(void)node;
+	ck_assert_uint_eq(e->ep_id, 1);
+	*(int *)ctx += sqlite3_stmt_status(sqlite3_next_stmt(reader->db, NULL),
+					   SQLITE_STMTSTATUS_VM_STEP, 0);
+	return true;
+}
+
+/* Of one pod's endpoints; what the metrics of DNS servers need. */
+START_TEST(other_pods_endpoints_cost_nothing)
+{
+	static struct nt_batch_endpoint others[LATER_OWNERS];
+	struct nt_batch_endpoint e = { .ep_id = 1,
+				       .state = NT_ENDPOINT_TAPPED,
+				       .namespace_ = NT_SLICE_LIT("kube-system"),
+				       .name = NT_SLICE_LIT("coredns-0") };
+	struct nt_batch batch = store_batch("s", 1, NULL, 0);
+	int alone = 0, among_many = 0;
+
+	batch.endpoints = &e;
+	batch.endpoints_len = 1;
+	append(&batch, NT_STORE_APPENDED);
+	ck_assert_int_eq(
+		nt_store_endpoints_of(reader, e.namespace_, e.name, keep_steps, &alone, &err), 0);
+	for (size_t i = 0; i < LATER_OWNERS; i++)
+		others[i] = (struct nt_batch_endpoint){ .ep_id = i + 2,
+							.state = NT_ENDPOINT_TAPPED,
+							.namespace_ = NT_SLICE_LIT("shop"),
+							.name = NT_SLICE_LIT("coredns-0") };
+	batch.endpoints = others;
+	batch.endpoints_len = LATER_OWNERS;
+	batch.seq++;
+	append(&batch, NT_STORE_APPENDED);
+	ck_assert_int_eq(nt_store_endpoints_of(reader, e.namespace_, e.name, keep_steps,
+					       &among_many, &err),
+			 0);
+	ck_assert_int_gt(alone, 0);
+	ck_assert_int_le(among_many, alone + 5);
+}
+END_TEST
+
+static int64_t rows_of(const char *table)
+{
+	char sql[64];
+	int64_t n = -1;
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+	ck_assert_int_eq(nt_sqlite_int(store->db, store->path, sql, &n, &err), 0);
+	return n;
+}
+
+static int on_commit(void *ctx)
+{
+	++*(int *)ctx;
+	return 0;
+}
+
+static void batch_of(const char *node, const char *spool, uint64_t seq)
+{
+	struct nt_batch batch = store_batch(spool, seq, NULL, 0);
+
+	batch.node = nt_slice_str(node);
+	append(&batch, NT_STORE_APPENDED);
+}
+
+/* Nodes that come and go: they fall silent together, in one transaction, and nothing is left of
+ * them after the retention. */
+START_TEST(nodes_that_are_no_more_leave_nothing)
+{
+	uint64_t nodes = 0, rows;
+	int commits = 0;
+	char name[16];
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		batch_of(name, "s", 1);
+	}
+	(void)sqlite3_commit_hook(store->db, on_commit, &commits);
+	ck_assert_int_eq(nt_store_note_silent(store, INT64_MAX, &nodes, &err), 0);
+	(void)sqlite3_commit_hook(store->db, NULL, NULL);
+	ck_assert_uint_eq(nodes, 100);
+	ck_assert_int_eq(commits, 1);
+	ck_assert_int_eq(nt_store_expire(store, T0_US, &rows, &err), 0);
+	ck_assert_int_eq(rows_of("spools"), 100);
+	ck_assert_int_eq(rows_of("silent"), 100);
+	ck_assert_int_eq(nt_store_expire(store, INT64_MAX, &rows, &err), 0);
+	ck_assert_int_eq(rows_of("spools"), 0);
+	ck_assert_int_eq(rows_of("silent"), 0);
+	ck_assert_int_eq(rows_of("ledger"), 100);
+}
+END_TEST
+
+static bool keep_missing(void *ctx, const struct nt_store_node *node)
+{
+	*(uint64_t *)ctx = node->missing_batches;
+	return true;
+}
+
+/* A node that comes back after longer than the retention goes on where it was. */
+START_TEST(a_spool_that_was_forgotten_goes_on)
+{
+	uint64_t missing = 9, rows, nodes;
+
+	batch_of("n1", "s", 1);
+	batch_of("n1", "s", 2);
+	batch_of("n1", "s", 4);
+	/* A controller that was away for as long has not noted yet who is silent. */
+	ck_assert_int_eq(nt_store_expire(store, INT64_MAX, &rows, &err), 0);
+	ck_assert_int_eq(rows_of("spools"), 1);
+	ck_assert_int_eq(nt_store_note_silent(store, INT64_MAX, &nodes, &err), 0);
+	ck_assert_int_eq(nt_store_expire(store, INT64_MAX, &rows, &err), 0);
+	ck_assert_int_eq(rows_of("spools"), 0);
+	batch_of("n1", "s", 5);
+	ck_assert_int_eq(nt_store_nodes(reader, keep_missing, &missing, &err), 0);
+	ck_assert_uint_eq(missing, 1);
+	batch_of("n1", "s", 3);
+	ck_assert_int_eq(nt_store_nodes(reader, keep_missing, &missing, &err), 0);
+	ck_assert_uint_eq(missing, 0);
 }
 END_TEST
 
@@ -174,6 +297,9 @@ int main(void)
 	tcase_add_test(tc, former_owners_of_an_address_cost_nothing);
 	tcase_add_test(tc, an_end_looks_at_what_comes_after_it);
 	tcase_add_test(tc, a_ledger_of_layout_7_goes_on);
+	tcase_add_test(tc, other_pods_endpoints_cost_nothing);
+	tcase_add_test(tc, nodes_that_are_no_more_leave_nothing);
+	tcase_add_test(tc, a_spool_that_was_forgotten_goes_on);
 	tcase_add_loop_test(tc, a_row_that_cannot_be_read_is_one_row, 1, 7);
 	return store_run("store_sqlite", tc);
 }

@@ -29,6 +29,9 @@ static const struct nt_verb verb = {
 		"none of the others);\n"
 		"latencies of those that were answered. Percentiles are upper bounds of log2 "
 		"buckets.\n"
+		"With -o wide also the mean parts of the latency: NETWORK, SERVER and its wait for "
+		"UPSTREAM, of\n"
+		"lookups that were seen at both ends.\n"
 		"Exit code: 0; 1 when it could not be asked; 2 for mistakes, in the filter, "
 		"too.\n\n"
 		"  nametapctl top\n"
@@ -116,6 +119,16 @@ static void put_latency(struct nt_table *t, const json_t *sums, const char *key)
 	nt_table_cell(t, nt_slice_mem(text.p, text.len));
 }
 
+static void put_hop(struct nt_table *t, const json_t *sums, const char *key)
+{
+	const json_t *hop = json_object_get(json_object_get(sums, "hops"), key);
+	_cleanup_buf_ struct nt_buf text = { 0 };
+
+	if (json_is_number(json_object_get(hop, "mean")))
+		nt_text_ns(&text, nt_number_at(hop, "mean"));
+	nt_table_cell(t, nt_slice_mem(text.p, text.len));
+}
+
 static void put_bytes(struct nt_table *t, const json_t *sums, const char *key)
 {
 	_cleanup_buf_ struct nt_buf text = { 0 };
@@ -139,6 +152,9 @@ static void put_group(struct nt_table *t, const json_t *group, bool wide)
 	if (wide) {
 		put_latency(t, sums, "p99");
 		put_latency(t, sums, "max");
+		put_hop(t, sums, "network");
+		put_hop(t, sums, "server");
+		put_hop(t, sums, "upstream");
 		nt_table_number(t, nt_number_at(sums, "queries"));
 		nt_table_number(t, nt_number_at(sums, "retries"));
 		nt_table_number(t, nt_number_at(sums, "truncated"));
@@ -159,6 +175,7 @@ static void print_table(struct top *t)
 		{ "LOOKUPS", true },   { "NXDOMAIN", true }, { "SERVFAIL", true },
 		{ "NO-ANSWER", true }, { "BLOCKED", true },  { "P50", true },
 		{ "P95", true },       { "P99", true },	     { "MAX", true },
+		{ "NETWORK", true },   { "SERVER", true },   { "UPSTREAM", true },
 		{ "QUERIES", true },   { "RETRIES", true },  { "TRUNCATED", true },
 		{ "OUT", true },       { "IN", true },	     { "WHAT", false },
 	};

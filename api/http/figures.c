@@ -27,6 +27,12 @@ uint64_t nt_sums_latency_mean(const struct nt_store_sums *s)
 	return s->latency_count ? s->latency_sum_ns / s->latency_count : 0;
 }
 
+void nt_hop_merge(struct nt_store_hop *into, const struct nt_store_hop *hop)
+{
+	into->count += hop->count;
+	into->sum_ns += hop->sum_ns;
+}
+
 void nt_sums_merge(struct nt_store_sums *into, const struct nt_store_sums *s)
 {
 	if (s->latency_count && (!into->latency_count || s->latency_min_ns < into->latency_min_ns))
@@ -48,6 +54,9 @@ void nt_sums_merge(struct nt_store_sums *into, const struct nt_store_sums *s)
 	into->bytes_in += s->bytes_in;
 	into->latency_count += s->latency_count;
 	into->latency_sum_ns += s->latency_sum_ns;
+	nt_hop_merge(&into->hop_network, &s->hop_network);
+	nt_hop_merge(&into->hop_server, &s->hop_server);
+	nt_hop_merge(&into->hop_upstream, &s->hop_upstream);
 	into->packets += s->packets;
 	for (size_t i = 0; i < NT_HISTOGRAM_BUCKETS; i++)
 		into->latency_histogram[i] += s->latency_histogram[i];
@@ -70,6 +79,24 @@ void nt_json_key_latency(struct nt_json *j, const char *key, const struct nt_sto
 		nt_json_u64(j, ns);
 	else
 		nt_json_null(j);
+}
+
+void nt_json_key_hop(struct nt_json *j, const char *key, const struct nt_store_hop *hop)
+{
+	nt_json_key(j, key);
+	if (hop->count)
+		nt_json_u64(j, hop->sum_ns / hop->count);
+	else
+		nt_json_null(j);
+}
+
+static void write_hop(struct nt_json *j, const char *key, const struct nt_store_hop *hop)
+{
+	nt_json_key(j, key);
+	nt_json_open(j, '{');
+	nt_json_key_u64(j, "count", hop->count);
+	nt_json_key_hop(j, "mean", hop);
+	nt_json_close(j, '}');
 }
 
 void nt_json_sums(struct nt_json *j, const struct nt_store_sums *s)
@@ -97,6 +124,12 @@ void nt_json_sums(struct nt_json *j, const struct nt_store_sums *s)
 	nt_json_key_latency(j, "p50", s, nt_sums_percentile(s, 50));
 	nt_json_key_latency(j, "p95", s, nt_sums_percentile(s, 95));
 	nt_json_key_latency(j, "p99", s, nt_sums_percentile(s, 99));
+	nt_json_close(j, '}');
+	nt_json_key(j, "hops");
+	nt_json_open(j, '{');
+	write_hop(j, "network", &s->hop_network);
+	write_hop(j, "server", &s->hop_server);
+	write_hop(j, "upstream", &s->hop_upstream);
 	nt_json_close(j, '}');
 	nt_json_close(j, '}');
 }

@@ -18,6 +18,7 @@ struct point {
 	uint64_t count, queries, replies, unanswered, blocked, blocked_unanswered;
 	uint64_t bytes_out, bytes_in;
 	uint64_t latency_count, latency_min_ns, latency_max_ns, latency_sum_ns;
+	struct nt_store_hop hop_network, hop_server, hop_upstream;
 };
 
 struct series {
@@ -113,6 +114,9 @@ static void point_add(struct point *p, const struct nt_store_sums *s)
 		p->latency_max_ns = s->latency_max_ns;
 	p->latency_count += s->latency_count;
 	p->latency_sum_ns += s->latency_sum_ns;
+	nt_hop_merge(&p->hop_network, &s->hop_network);
+	nt_hop_merge(&p->hop_server, &s->hop_server);
+	nt_hop_merge(&p->hop_upstream, &s->hop_upstream);
 }
 
 static size_t bucket_of(const struct timeseries *t, int64_t bucket_us)
@@ -192,6 +196,9 @@ static void write_point(struct nt_json *j, int64_t us, const struct point *p)
 	nt_json_key_latency(j, "latency_min", &s, p->latency_min_ns);
 	nt_json_key_latency(j, "latency_mean", &s, nt_sums_latency_mean(&s));
 	nt_json_key_latency(j, "latency_max", &s, p->latency_max_ns);
+	nt_json_key_hop(j, "hop_network_mean", &p->hop_network);
+	nt_json_key_hop(j, "hop_server_mean", &p->hop_server);
+	nt_json_key_hop(j, "hop_upstream_mean", &p->hop_upstream);
 	nt_json_close(j, '}');
 }
 

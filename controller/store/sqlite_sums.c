@@ -28,14 +28,18 @@ enum argument {
 	ARG_BLOCKED = 15, /* 1: a policy stopped the query */
 	ARG_NXDOMAIN = 16, /* 1: that code */
 	ARG_SERVFAIL = 17,
-	ARG_MAX = 18,
+	ARG_HOP_COUNT = 18,
+	ARG_HOP_NETWORK = 19, /* means; NULL: not known */
+	ARG_HOP_SERVER = 20,
+	ARG_HOP_UPSTREAM = 21,
+	ARG_MAX = 22,
 };
 
 const char nt_sqlite_sums_call[] =
 	"nt_sums(nt_type, \"count\", queries, replies, unanswered, nt_late_replies, retries,"
 	" truncated, bytes_out, bytes_in, latency_count, latency_min, latency_max, latency_sum,"
 	" nt_histogram, verdict IN ('deny', 'unjudgeable'), rcode IS 'NXDOMAIN',"
-	" rcode IS 'SERVFAIL')";
+	" rcode IS 'SERVFAIL', hop_count, hop_network_ns, hop_server_ns, hop_upstream_ns)";
 
 void nt_sqlite_histogram(const uint64_t *histogram, struct nt_buf *out)
 {
@@ -103,6 +107,19 @@ static void add_latency(struct nt_store_sums *s, sqlite3_value **argv)
 		      (size_t)sqlite3_value_bytes(argv[ARG_HISTOGRAM]));
 }
 
+/* Rows have means, rounded down to a nanosecond. */
+static void add_hop(struct nt_store_hop *hop, sqlite3_value **argv, enum argument mean)
+{
+	uint64_t count = value(argv, ARG_HOP_COUNT), sum_ns;
+
+	if (!count || sqlite3_value_type(argv[mean]) == SQLITE_NULL)
+		return;
+	if (__builtin_mul_overflow(value(argv, mean), count, &sum_ns))
+		sum_ns = UINT64_MAX;
+	add(&hop->count, count);
+	add(&hop->sum_ns, sum_ns);
+}
+
 static void sums_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	struct nt_store_sums *s = sqlite3_aggregate_context(ctx, sizeof(*s));
@@ -139,6 +156,9 @@ static void sums_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	add(&s->bytes_out, value(argv, ARG_BYTES_OUT));
 	add(&s->bytes_in, value(argv, ARG_BYTES_IN));
 	add_latency(s, argv);
+	add_hop(&s->hop_network, argv, ARG_HOP_NETWORK);
+	add_hop(&s->hop_server, argv, ARG_HOP_SERVER);
+	add_hop(&s->hop_upstream, argv, ARG_HOP_UPSTREAM);
 }
 
 static void sums_final(sqlite3_context *ctx)

@@ -69,6 +69,11 @@ struct nt_store_range {
 	bool unlogged; /* only UNLOGGED rows instead of only LOG rows */
 };
 
+/* A part of the latencies of so many lookups: of those of which it is known (lib/record). */
+struct nt_store_hop {
+	uint64_t count, sum_ns;
+};
+
 /* Sums over LOG rows (over UNLOGGED rows only `packets` is set). */
 struct nt_store_sums {
 	uint64_t rows, count, queries, replies, unanswered, retries, truncated;
@@ -79,6 +84,7 @@ struct nt_store_sums {
 	uint64_t bytes_out, bytes_in;
 	uint64_t latency_count, latency_min_ns, latency_max_ns, latency_sum_ns;
 	uint64_t latency_histogram[NT_HISTOGRAM_BUCKETS];
+	struct nt_store_hop hop_network, hop_server, hop_upstream;
 	uint64_t packets; /* UNLOGGED: sum of count */
 };
 

@@ -691,10 +691,46 @@ START_TEST(late_replies_never_make_unanswered_negative)
 }
 END_TEST
 
+/* Means of rows weigh by their lookups, each of those of which it is known. */
+START_TEST(hops_are_means_over_lookups)
+{
+	struct nt_record r[4] = { store_record(1, T0_US, "a.test"),
+				  store_record(2, T0_US, "b.test"),
+				  store_record(3, T0_US, "c.test"),
+				  store_record(4, T0_US, "d.test") };
+	struct nt_store_range range = everything();
+	struct nt_store_sums s;
+
+	r[0].hop_count = 3;
+	r[0].hop_network_ns = 3 * 1000;
+	r[0].hop_server_ns = 3 * 100;
+	r[0].hop_upstream_ns = 0;
+	r[1].hop_count = 1;
+	r[1].hop_network_ns = 5000;
+	r[2].side = NT_SIDE_SERVER;
+	r[2].hop_count = 1;
+	r[2].hop_server_ns = 500;
+	r[2].hop_upstream_ns = 8000;
+	append_records(1, r, 4);
+	s = total(&range);
+	ck_assert_uint_eq(s.hop_network.count, 4);
+	ck_assert_uint_eq(s.hop_network.sum_ns, 8000);
+	ck_assert_uint_eq(s.hop_server.count, 4);
+	ck_assert_uint_eq(s.hop_server.sum_ns, 800);
+	ck_assert_uint_eq(s.hop_upstream.count, 4);
+	ck_assert_uint_eq(s.hop_upstream.sum_ns, 8000);
+	range.side = NT_SIDE_CLIENT;
+	s = total(&range);
+	ck_assert_uint_eq(s.hop_server.count, 3);
+	ck_assert_uint_eq(s.hop_upstream.sum_ns, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("store");
 
+	tcase_add_test(tc, hops_are_means_over_lookups);
 	tcase_add_test(tc, empty_store_has_zero_sums);
 	tcase_add_test(tc, duplicate_writes_nothing);
 	tcase_add_test(tc, order_of_batches_does_not_matter);

@@ -9,7 +9,6 @@
 #include "dataplane/agent/pipeline.h"
 #include "dataplane/agent/state.h"
 #include "dataplane/agent/tcp.h"
-#include "dataplane/agent/writeoff.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
@@ -71,7 +70,7 @@ static int restore(struct nt_agent *a, enum nt_reason *ret_reason, struct nt_err
 	_cleanup_buf_ struct nt_buf state = { 0 };
 	int r = nt_spool_state(a->spool, &state, err);
 
-	*ret_reason = nt_spool_is_fresh(a->spool) ? NT_REASON_SPOOL_LOST : NT_REASON_AGENT_RESTART;
+	*ret_reason = NT_REASON_SPOOL_LOST;
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -80,7 +79,7 @@ static int restore(struct nt_agent *a, enum nt_reason *ret_reason, struct nt_err
 	*ret_reason = r < 0 ? NT_REASON_SPOOL_LOST : NT_REASON_AGENT_RESTART;
 	if (r < 0)
 		nt_log_error("spool: %s; which packets it covers is not known", err->msg);
-	nt_writeoff_restore(a);
+	a->former_end = nt_spool_next(a->spool);
 	return 0;
 }
 

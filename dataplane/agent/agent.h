@@ -111,6 +111,10 @@ struct nt_agent {
 	int64_t batch_ns; /* CLOCK_BOOTTIME of the last one, or of the start */
 	bool write_failed; /* the last write did; rows are held */
 	size_t hold_bytes; /* so many at most: what is held has to fit on the disk one day */
+	uint64_t former_next,
+		former_end; /* batches of former agents that are to be noted (lost.h) */
+	uint64_t lost_told, unnoted_told; /* of the spool's lost batches */
+	uint64_t unnoted; /* batches for whose note there was no room */
 	uint64_t written_off; /* batches, since the start */
 	int64_t written_off_said_ns; /* when the log last had that; 0: never */
 	struct nt_agent_stats stats;

@@ -15,6 +15,7 @@
 #include "dataplane/agent/hostpods.h"
 #include "dataplane/agent/keeper.h"
 #include "dataplane/agent/kubeaccess.h"
+#include "dataplane/agent/lost.h"
 #include "dataplane/agent/ring.h"
 #include "dataplane/agent/source.h"
 #include "dataplane/agent/status.h"
@@ -87,8 +88,10 @@ static bool drain_once(struct daemon *d)
 
 	nt_conntrack_read(d->conntrack);
 	events = nt_ring_drain(d->ring, &empty);
-	if (empty)
+	if (empty) {
 		nt_agent_drained(d->agent, now);
+		(void)nt_lost_read_some(d->agent);
+	}
 	set_pace(d, events);
 	return empty;
 }
@@ -192,6 +195,7 @@ static void on_second(void *ctx)
 	struct daemon *d = ctx;
 
 	nt_agent_second(d->agent);
+	(void)nt_lost_read_some(d->agent); /* in a ring that never empties, too */
 	if (!d->ending && nt_adopt_has_news(d->adopt))
 		look(d);
 	if (!d->ending)

@@ -32,8 +32,9 @@ struct nt_export {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct nt_timer *pause_timer; /* when the next attempt is due */
-	struct nt_buf body, answer;
-	uint64_t body_seq; /* whose octets body has, for all attempts; 0: nobody's */
+	struct nt_slice body; /* the spool's */
+	struct nt_buf answer;
+	struct nt_buf held_node; /* former name of the node whose batches are passed over */
 	char error[CURL_ERROR_SIZE];
 	uint64_t seq; /* in flight; 0 none */
 	int64_t pause_ns; /* before the next attempt; 0: the last one went well */
@@ -125,24 +126,9 @@ static void set_options(struct nt_export *e)
 	set_trust(e);
 }
 
-/* Kept for the next attempts: its file may be gone by then, and its outcome is not known. */
-static int read_body(struct nt_export *e, uint64_t seq, struct nt_err *err)
-{
-	int r;
-
-	if (e->body_seq == seq)
-		return 0;
-	e->body_seq = 0;
-	r = nt_spool_read(e->agent->spool, seq, &e->body, err);
-	if (r == 0)
-		e->body_seq = seq;
-	nt_spool_send(e->agent->spool, e->body_seq);
-	return r;
-}
-
 static int attempt(struct nt_export *e, uint64_t seq, struct nt_err *err)
 {
-	int r = read_body(e, seq, err);
+	int r = nt_spool_send(e->agent->spool, seq, &e->body, err);
 
 	if (r < 0)
 		return r;
@@ -265,10 +251,20 @@ static struct nt_slice former_node(const struct nt_export *e, struct nt_arena *a
 	struct nt_batch b;
 	struct nt_err err;
 
-	if (nt_batch_decode(nt_slice_mem(e->body.p, e->body.len), arena, &b, &err) < 0 ||
-	    nt_slice_eq(b.node, e->agent->node))
+	if (nt_batch_decode(e->body, arena, &b, &err) < 0 || nt_slice_eq(b.node, e->agent->node))
 		return (struct nt_slice){ 0 };
 	return b.node;
+}
+
+/* Its agent sends one at a time, in order: of all that wait under a name, only the oldest may have
+ * reached the controller without the agent's hearing of it. */
+static bool is_first_of(struct nt_export *e, struct nt_slice node)
+{
+	bool first = !nt_slice_eq(nt_slice_mem(e->held_node.p, e->held_node.len), node);
+
+	nt_buf_reset(&e->held_node);
+	nt_buf_slice(&e->held_node, node);
+	return first;
 }
 
 /* The controller takes a node's batches from that node's agent only. Those of a name that the node
@@ -289,7 +285,7 @@ static bool hold_former(struct nt_export *e, long status)
 			     "stated as UNLOGGED",
 			     (unsigned long long)e->seq, NT_SLICE_ARG(node),
 			     NT_SLICE_ARG(e->agent->node), why, NT_SLICE_ARG(node));
-	nt_spool_hold(e->agent->spool, e->seq);
+	nt_spool_hold(e->agent->spool, e->seq, is_first_of(e, node));
 	e->pause_ns = 0;
 	return true;
 }
@@ -414,7 +410,7 @@ void nt_export_free(struct nt_export *e)
 	nt_multi_free(e->multi);
 	nt_loop_timer_free(e->pause_timer);
 	curl_slist_free_all(e->headers);
-	nt_buf_done(&e->body);
+	nt_buf_done(&e->held_node);
 	nt_buf_done(&e->answer);
 	nt_buf_done(&e->ca);
 	free(e->url);

@@ -2,9 +2,9 @@
 /* One interval to a numbered batch on disk. */
 #include <netinet/in.h>
 
-#include "dataplane/agent/agent.h"
+#include "dataplane/agent/coverage.h"
+#include "dataplane/agent/lost.h"
 #include "dataplane/agent/pipeline.h"
-#include "dataplane/agent/state.h"
 #include "dataplane/agent/writeoff.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -237,84 +237,6 @@ static void finish_rows(struct nt_agent *a, struct nt_row *rows, size_t len, boo
 	}
 }
 
-/* --- endpoints -------------------------------------------------------------------------------- */
-
-static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
-{
-	/* With rows too: should the batch be written off, it must say whose they are. */
-	return a->first_batch || !pod->shipped || pod->rows_logged || pod->rows_unlogged ||
-	       pod->rows_stream || pod->shipped_stream != pod->stream ||
-	       pod->shipped_seen != pod->seen || pod->shipped_logged != pod->logged ||
-	       pod->shipped_unlogged != pod->unlogged ||
-	       pod->shipped_before_tap != pod->link.before_tap || pod->shipped_gone != pod->gone ||
-	       pod->shipped_resolver != pod->answered || pod->shipped_hook != pod->hook;
-}
-
-static const char *end_reason(const struct nt_pod *p)
-{
-	if (p->state == NT_POD_ATTACHED && p->cgroup_v1)
-		return "cgroup-v1: pods in the host's network cannot be told from the node";
-	if (p->state != NT_POD_DETACHED || p->end == NT_END_DEL)
-		return "";
-	return p->end == NT_END_LINK_GONE ? "its host link went without a DEL"
-					  : "its host link belongs to another pod by now";
-}
-
-static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
-					    const struct nt_agent_pod *pod)
-{
-	const struct nt_pod *p = &pod->pod;
-	struct nt_batch_endpoint e = {
-		.ep_id = p->ep_id,
-		.state = pod->gone ? NT_ENDPOINT_GONE : NT_ENDPOINT_TAPPED,
-		.namespace_ = nt_slice_str(p->namespace_),
-		.name = nt_slice_str(p->name),
-		.uid = nt_slice_str(p->uid),
-		.container_id = nt_slice_str(p->container_id),
-		.ifname = nt_slice_str(p->ifname),
-		.host_ifname = nt_slice_str(p->host_ifname),
-		.network = nt_slice_str(p->network),
-		.role = pod->answered ? NT_ROLE_RESOLVER : NT_ROLE_WORKLOAD,
-		.origin = (enum nt_endpoint_origin)p->origin,
-		.dns = (enum nt_endpoint_dns)p->dns,
-		.reason = nt_slice_str(pod->known ? end_reason(p) : ""),
-		.hook = pod->hook,
-		.since_us = (int64_t)(p->attach_real_ns / NT_NS_PER_US),
-		.seen = pod->seen,
-		.logged = pod->logged,
-		.unlogged = pod->unlogged,
-		.stream = pod->stream,
-		.before_tap = pod->link.before_tap,
-		.link_rx = pod->link.rx_packets,
-		.link_tx = pod->link.tx_packets,
-	};
-
-	if (p->detach_boot_ns)
-		e.until_us = nt_timebase_us(&a->timebase, (int64_t)p->detach_boot_ns);
-	else if (pod->gone)
-		e.until_us = nt_clock_real(a->clock) / NT_NS_PER_US;
-	for (size_t i = 0; i < NT_POD_IPS; i++) {
-		e.ips[e.ips_len] = nt_agent_pod_ip(pod, i);
-		e.ips_len += e.ips[e.ips_len].family != 0;
-	}
-	return e;
-}
-
-static void collect_endpoints(struct nt_agent *a, struct nt_buf *out)
-{
-	const struct nt_agent_pod *pod;
-	size_t at = 0;
-
-	while ((pod = nt_podtable_next(&a->pods, &at))) {
-		struct nt_batch_endpoint e = endpoint_of(a, pod);
-
-		if (has_news(a, pod))
-			nt_buf_add(out, &e, sizeof(e));
-	}
-	if (a->failed.len && (a->failed.changed || a->first_batch))
-		nt_buf_add(out, a->failed.endpoints, a->failed.len * sizeof(*a->failed.endpoints));
-}
-
 /* --- the batch -------------------------------------------------------------------------------- */
 
 /* Until it is forgotten, the spool's state has its numbers: else a successor would take the pod for
@@ -341,23 +263,15 @@ static void forget_gone(struct nt_agent *a, struct nt_agent_pod *pod, size_t *go
 }
 
 /* The batch is on disk. */
-static void commit(struct nt_agent *a, size_t rows)
+static void commit(struct nt_agent *a, const struct nt_state_holds *holds, size_t rows)
 {
 	struct nt_agent_pod *pod;
 	size_t at = 0, gone = 0;
 
 	nt_account_commit(a->account);
-	nt_writeoff_note(a, a->interval_from_us, nt_clock_real(a->clock) / NT_NS_PER_US);
+	nt_lost_note(a, holds);
 	while ((pod = nt_podtable_next(&a->pods, &at))) {
-		pod->resolver = pod->shipped_resolver = pod->answered;
-		pod->shipped = true;
-		pod->shipped_gone = pod->gone;
-		pod->shipped_hook = pod->hook;
-		pod->shipped_seen = pod->seen;
-		pod->shipped_logged = pod->logged;
-		pod->shipped_unlogged = pod->unlogged;
-		pod->shipped_stream = pod->stored_stream = pod->stream;
-		pod->shipped_before_tap = pod->link.before_tap;
+		nt_coverage_told(pod);
 		if (pod->gone)
 			forget_gone(a, pod, &gone);
 	}
@@ -376,6 +290,7 @@ static void commit(struct nt_agent *a, size_t rows)
 
 struct parts {
 	struct nt_buf ranges, endpoints, wire, state;
+	struct nt_state_holds holds;
 };
 
 static void parts_done(struct parts *p)
@@ -384,6 +299,7 @@ static void parts_done(struct parts *p)
 	nt_buf_done(&p->endpoints);
 	nt_buf_done(&p->wire);
 	nt_buf_done(&p->state);
+	nt_state_holds_done(&p->holds);
 }
 
 /* Makes the rows' records from their octets. bases: those of the rows. */
@@ -461,6 +377,45 @@ static struct nt_slice conntrack_of(const struct nt_agent *a)
 	return nt_slice_str(why_not[0] ? why_not : NT_CONNTRACK_ON);
 }
 
+/* Gone pods, which are forgotten then, gaps and addresses: nobody but this batch tells them. */
+static int note_told(const struct nt_batch *batch, struct nt_buf *told, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf gone = { 0 };
+	struct nt_batch only = *batch;
+
+	for (size_t i = 0; i < batch->endpoints_len; i++)
+		if (batch->endpoints[i].state == NT_ENDPOINT_GONE)
+			nt_buf_add(&gone, &batch->endpoints[i], sizeof(batch->endpoints[i]));
+	if (!nt_buf_ok(&gone))
+		return nt_err_set(err, ENOMEM, "no memory to write a batch");
+	only.endpoints = (const struct nt_batch_endpoint *)gone.p;
+	only.endpoints_len = gone.len / sizeof(*only.endpoints);
+	only.ranges_len = only.bases_len = 0;
+	if (!only.endpoints_len && !only.gaps_len && !only.addresses_len)
+		return 0;
+	return nt_batch_encode(&only, told, err);
+}
+
+/* What the batch holds, beside its rows. */
+static int note_holds(const struct nt_agent *a, const struct nt_batch *batch,
+		      struct nt_state_holds *holds, struct nt_err *err)
+{
+	const struct nt_agent_pod *pod;
+	size_t at = 0;
+
+	nt_buf_reset(&holds->tallies);
+	nt_buf_reset(&holds->told);
+	holds->first_us = a->interval_from_us;
+	holds->last_us = batch->created_us;
+	while ((pod = nt_podtable_next(&a->pods, &at))) {
+		const struct nt_state_tally t = nt_state_tally_of(pod);
+
+		if (t.logged || t.unlogged || t.stream || t.written_off)
+			nt_buf_add(&holds->tallies, &t, sizeof(t));
+	}
+	return note_told(batch, &holds->told, err);
+}
+
 static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct nt_err *err)
 {
 	struct nt_batch batch = {
@@ -490,9 +445,11 @@ static int encode_once(struct nt_agent *a, struct parts *p, bool light, struct n
 	r = put_rows(a, light, &p->wire, err);
 	if (r == 0)
 		r = nt_batch_end(&batch, 0, &p->wire, err);
+	if (r == 0)
+		r = note_holds(a, &batch, &p->holds, err);
 	if (r < 0)
 		return r;
-	nt_state_save(a, &p->state);
+	nt_state_save(a, &p->holds, &p->state);
 	if (!nt_buf_ok(&p->state) || !nt_buf_ok(&p->ranges) || !nt_buf_ok(&p->endpoints))
 		return nt_err_set(err, ENOMEM, "no memory to write a batch");
 	return 0;
@@ -525,21 +482,22 @@ static int flush_once(struct nt_agent *a, bool clock_step, struct nt_err *err)
 	size_t len;
 	int r;
 
-	nt_writeoff_lost(a);
+	nt_lost_tell(a);
 	state_owed(a);
 	nt_writeoff_run(a, nt_agent_row_bytes(a)); /* on the wire it is less */
 	nt_aggregate_estimate(a->rows);
 	len = nt_aggregate_rows(a->rows, &rows);
 	finish_rows(a, rows, len, clock_step);
 	nt_account_ranges(a->account, &p.ranges);
-	collect_endpoints(a, &p.endpoints);
+	nt_coverage_collect(a, &p.endpoints);
 	if (!len && !p.ranges.len && !p.endpoints.len && !a->gaps.len && !a->hostaddrs.news.len &&
-	    nt_clock_boot(a->clock) - a->batch_ns < NT_AGENT_SILENCE_NS)
+	    nt_clock_boot(a->clock) - a->batch_ns < NT_AGENT_SILENCE_NS &&
+	    !nt_spool_is_gone(a->spool))
 		return 0;
 	r = write_batch(a, &p, err);
 	if (r < 0)
 		return r;
-	commit(a, len);
+	commit(a, &p.holds, len);
 	return 1;
 }
 

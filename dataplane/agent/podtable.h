@@ -57,6 +57,7 @@ struct nt_agent_pod {
 	uint64_t loss_sum;
 	int64_t loss_looked_ns, loss_ns; /* CLOCK_BOOTTIME; 0: never */
 	bool gone; /* detached, and every packet of it is covered */
+	int64_t until_us; /* of one that a former agent forgot (coverage.h), else 0 */
 	uint64_t gone_seq; /* the batch that says so; the entry stays until it is acknowledged */
 	bool forgotten; /* the pinned maps do not have it any more */
 	enum nt_endpoint_hook hook; /* where its programs run */

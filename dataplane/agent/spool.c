@@ -4,53 +4,37 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "dataplane/agent/spoolfile.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
-#include "lib/record/batch.h"
 
 #define UUID_LEN 36
-#define NAME_LEN 20
 /* Refused batches kept to be looked at. */
 #define REJECTED_MAX 16
-/* A file holds one batch and a state; the state of 65,536 waiting queries is 30 MiB. */
-#define FILE_BYTES_MAX ((size_t)NT_BATCH_BYTES_MAX * 2)
+/* Of all notes: 50 busy pods in 7,000 batches. */
+#define NOTES_BYTES_MAX ((size_t)8 << 20)
 
-static const char magic[8] = { 'N', 'T', 'S', 'P', 'O', 'O', 'L', '1' };
-
-struct file_head {
-	char magic[8];
-	uint32_t crc; /* CRC-32 of all that follows this field's 8 octets */
-	uint32_t reserved;
-	uint64_t seq;
-	uint64_t batch_len;
-	uint64_t state_len;
+/* What the caller wants back when the batch is lost. */
+struct note {
+	struct note *next; /* of the lost ones */
+	size_t len;
+	char octets[];
 };
-#define CRC_FROM offsetof(struct file_head, seq)
-
-enum kind {
-	WAITING = 0,
-	DONE = 1,
-	REJECTED = 2,
-	TORN = 3,
-	KINDS = 4,
-};
-static const char *const suffixes[KINDS] = { ".batch", ".done", ".rejected", ".torn" };
 
 struct file {
 	uint64_t seq;
 	uint64_t bytes;
-	enum kind kind;
+	enum nt_spoolfile_kind kind;
 	bool marked; /* its packets are stated elsewhere */
 	bool held;
-	struct nt_buf note; /* the caller's, for when it is lost */
+	bool doubtful; /* held, and perhaps stored */
+	struct note *note; /* NULL: none */
 };
 
 struct nt_spool {
@@ -62,37 +46,13 @@ struct nt_spool {
 	uint64_t next;
 	struct file *files; /* by seq, ascending */
 	size_t len, cap;
-	uint64_t sending; /* the caller has it in memory; 0: none */
-	struct nt_buf lost; /* notes that were not taken yet */
+	/* The batch that is being sent: its file's octets; seq 0: none. */
+	uint64_t sending;
+	struct nt_buf sent;
+	struct nt_slice sent_batch, sent_state;
+	struct note *lost; /* not taken yet */
 	struct nt_spool_stats stats;
 };
-
-struct name {
-	char text[NAME_LEN + 16];
-};
-
-static struct name name_of(uint64_t seq, enum kind kind)
-{
-	struct name n;
-
-	snprintf(n.text, sizeof(n.text), "%0*llu%s", NAME_LEN, (unsigned long long)seq,
-		 suffixes[kind]);
-	return n;
-}
-
-static bool parse_name(const char *text, uint64_t *ret_seq, enum kind *ret_kind)
-{
-	if (strlen(text) <= NAME_LEN ||
-	    nt_parse_u64(nt_slice_mem(text, NAME_LEN), UINT64_MAX - 1, ret_seq) < 0)
-		return false;
-	for (int k = 0; k < KINDS; k++) {
-		if (strcmp(text + NAME_LEN, suffixes[k]) == 0) {
-			*ret_kind = (enum kind)k;
-			return *ret_seq != 0;
-		}
-	}
-	return false;
-}
 
 /* --- the index -------------------------------------------------------------------------------- */
 
@@ -132,35 +92,62 @@ static struct file *find(const struct nt_spool *s, uint64_t seq)
 	return low < s->len && s->files[low].seq == seq ? &s->files[low] : NULL;
 }
 
+static size_t note_bytes(size_t len)
+{
+	return sizeof(struct note) + len;
+}
+
+static void free_note(struct nt_spool *s, struct note *note)
+{
+	if (note)
+		s->stats.note_bytes -= note_bytes(note->len);
+	free(note);
+}
+
+static void drop_note(struct nt_spool *s, struct file *f)
+{
+	free_note(s, NT_TAKE_PTR(f->note));
+}
+
 static void drop(struct nt_spool *s, struct file *f)
 {
-	(void)unlinkat(s->dir_fd, name_of(f->seq, f->kind).text, 0);
+	(void)unlinkat(s->dir_fd, nt_spoolfile_name(f->seq, f->kind).text, 0);
 	s->stats.bytes -= f->bytes;
-	nt_buf_done(&f->note);
+	drop_note(s, f);
 	memmove(f, f + 1, (size_t)(s->files + s->len - (f + 1)) * sizeof(*f));
 	s->len--;
 }
 
-static void change_kind(struct nt_spool *s, struct file *f, enum kind kind)
+static void change_kind(struct nt_spool *s, struct file *f, enum nt_spoolfile_kind kind)
 {
-	(void)renameat(s->dir_fd, name_of(f->seq, f->kind).text, s->dir_fd,
-		       name_of(f->seq, kind).text);
+	(void)renameat(s->dir_fd, nt_spoolfile_name(f->seq, f->kind).text, s->dir_fd,
+		       nt_spoolfile_name(f->seq, kind).text);
 	f->kind = kind;
 }
 
 /* What only it had is not to be had any more. */
 static void lose(struct nt_spool *s, struct file *f)
 {
-	if (!f->marked && (f->kind == WAITING || f->kind == REJECTED))
-		nt_buf_add(&s->lost, f->note.p, f->note.len);
-	nt_buf_done(&f->note);
+	struct note *note = NT_TAKE_PTR(f->note);
+
+	if (f->marked || (f->kind != NT_SPOOLFILE_WAITING && f->kind != NT_SPOOLFILE_REJECTED)) {
+		free_note(s, note);
+		return;
+	}
+	s->stats.lost++;
+	if (!note) {
+		s->stats.lost_unnoted++;
+		return;
+	}
+	note->next = s->lost;
+	s->lost = note;
 }
 
 /* The newest file that holds a state; NULL when there is none. */
 static struct file *newest(const struct nt_spool *s)
 {
 	for (size_t i = s->len; i > 0; i--)
-		if (s->files[i - 1].kind != TORN)
+		if (s->files[i - 1].kind != NT_SPOOLFILE_TORN)
 			return &s->files[i - 1];
 	return NULL;
 }
@@ -192,7 +179,7 @@ static int scan(struct nt_spool *s, struct nt_err *err)
 
 		if (strstr(d->d_name, ".tmp.")) /* a write that a crash cut off */
 			(void)unlinkat(s->dir_fd, d->d_name, 0);
-		if (!parse_name(d->d_name, &f.seq, &f.kind) ||
+		if (!nt_spoolfile_parse(d->d_name, &f.seq, &f.kind) ||
 		    fstatat(s->dir_fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 			continue;
 		f.bytes = (uint64_t)st.st_size;
@@ -276,21 +263,34 @@ static int open_folder(struct nt_spool *s, struct nt_err *err)
 	return r < 0 ? r : scan(s, err);
 }
 
+/* The batch that is being sent goes into the new folder, under the old UUID, which is in its
+ * octets: whoever sends it once more does not store it twice. Where that fails it is in memory. */
+static bool send_again(struct nt_spool *s, struct file f)
+{
+	struct nt_err err;
+	int r = nt_spoolfile_write(s->dir_fd, f.seq, s->sent_batch, s->sent_state, &err);
+
+	f.bytes = r < 0 ? 0 : nt_spoolfile_bytes(s->sent_batch, s->sent_state);
+	if (!append(s, f))
+		return false;
+	qsort(s->files, s->len, sizeof(*s->files), compare_files);
+	return true;
+}
+
 /* A file that was there when the folder went: there again (somebody put a copy back), being sent,
  * or lost. */
 static void find_again(struct nt_spool *s, struct file *old)
 {
 	struct file *f = find(s, old->seq);
-	bool sending = old->kind == WAITING && !old->marked && !old->held && old->seq == s->sending;
+	bool sending = old->kind == NT_SPOOLFILE_WAITING && !old->marked && !old->held &&
+		       old->seq == s->sending;
 
-	old->bytes = 0;
 	if (f && f->kind == old->kind) {
 		f->marked = old->marked;
 		f->held = old->held;
+		f->doubtful = old->doubtful;
 		f->note = old->note;
-	} else if (sending && append(s, *old)) {
-		qsort(s->files, s->len, sizeof(*s->files), compare_files);
-	} else {
+	} else if (!sending || !send_again(s, *old)) {
 		lose(s, old);
 	}
 }
@@ -314,37 +314,6 @@ static int reopen(struct nt_spool *s, struct nt_err *err)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static uint32_t crc_of(const struct file_head *h, struct nt_slice batch, struct nt_slice state)
-{
-	uint32_t crc = libdeflate_crc32(0, (const char *)h + CRC_FROM, sizeof(*h) - CRC_FROM);
-
-	crc = libdeflate_crc32(crc, batch.p, batch.len);
-	return libdeflate_crc32(crc, state.p, state.len);
-}
-
-/* Reads and checks one file; the slices point into out. */
-static int read_file(struct nt_spool *s, const struct file *f, struct nt_buf *out,
-		     struct nt_slice *ret_batch, struct nt_slice *ret_state, struct nt_err *err)
-{
-	struct name name = name_of(f->seq, f->kind);
-	struct file_head h;
-	int r = nt_file_read_at(s->dir_fd, name.text, FILE_BYTES_MAX, out, err);
-
-	if (r < 0)
-		return r;
-	if (out->len < sizeof(h))
-		return nt_err_set(err, EBADMSG, "%s: %zu octets", name.text, out->len);
-	memcpy(&h, out->p, sizeof(h));
-	if (memcmp(h.magic, magic, sizeof(magic)) != 0 || h.seq != f->seq ||
-	    h.batch_len > out->len || h.state_len != out->len - sizeof(h) - h.batch_len)
-		return nt_err_set(err, EBADMSG, "%s: not a whole spool file", name.text);
-	*ret_batch = nt_slice_mem(out->p + sizeof(h), h.batch_len);
-	*ret_state = nt_slice_mem(out->p + sizeof(h) + h.batch_len, h.state_len);
-	if (crc_of(&h, *ret_batch, *ret_state) != h.crc)
-		return nt_err_set(err, EBADMSG, "%s: checksum", name.text);
-	return 0;
-}
-
 /* Keeps `part` of the file that was read into out. */
 static void keep(struct nt_buf *out, struct nt_slice part)
 {
@@ -356,7 +325,7 @@ static void keep(struct nt_buf *out, struct nt_slice part)
 static void set_aside(struct nt_spool *s, struct file *f)
 {
 	lose(s, f);
-	change_kind(s, f, TORN);
+	change_kind(s, f, NT_SPOOLFILE_TORN);
 	s->stats.torn++;
 }
 
@@ -386,9 +355,11 @@ void nt_spool_close(struct nt_spool *s)
 		return;
 	nt_closep(&s->dir_fd);
 	for (size_t i = 0; i < s->len; i++)
-		nt_buf_done(&s->files[i].note);
+		free(s->files[i].note);
 	free(s->files);
-	nt_buf_done(&s->lost);
+	while (s->lost)
+		nt_spool_lost_done(s);
+	nt_buf_done(&s->sent);
 	free(s->path);
 	free(s);
 }
@@ -414,10 +385,8 @@ int nt_spool_state(struct nt_spool *s, struct nt_buf *out, struct nt_err *err)
 	struct file *f;
 
 	while ((f = newest(s))) {
-		int r;
+		int r = nt_spoolfile_read(s->dir_fd, f->seq, f->kind, out, &batch, &state, err);
 
-		nt_buf_reset(out);
-		r = read_file(s, f, out, &batch, &state, err);
 		if (r == 0) {
 			keep(out, state);
 			return 0;
@@ -429,39 +398,35 @@ int nt_spool_state(struct nt_spool *s, struct nt_buf *out, struct nt_err *err)
 	return nt_err_set(err, ENOENT, "the spool has no batch");
 }
 
-static bool folder_is_gone(const struct nt_spool *s)
+bool nt_spool_is_gone(const struct nt_spool *s)
 {
 	struct stat ours, there;
 
 	return fstat(s->dir_fd, &ours) == -1 || stat(s->path, &there) == -1 ||
-	       ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
+	       ours.st_ino != there.st_ino || ours.st_dev != there.st_dev ||
+	       faccessat(s->dir_fd, "uuid", F_OK, 0) == -1;
 }
 
 static void drop_old_done(struct nt_spool *s)
 {
 	for (size_t i = s->len; i > 0; i--)
-		if (s->files[i - 1].kind == DONE && i < s->len)
+		if (s->files[i - 1].kind == NT_SPOOLFILE_DONE && i < s->len)
 			drop(s, &s->files[i - 1]);
 }
 
 int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
 		   struct nt_err *err)
 {
-	struct file_head h = { .seq = s->next, .batch_len = batch.len, .state_len = state.len };
-	struct file f = { .seq = s->next, .bytes = sizeof(h) + batch.len + state.len };
-	struct nt_slice parts[] = { nt_slice_mem(&h, sizeof(h)), batch, state };
+	struct file f = { .seq = s->next, .bytes = nt_spoolfile_bytes(batch, state) };
 	int r;
 
-	if (folder_is_gone(s)) {
+	if (nt_spool_is_gone(s)) {
 		r = reopen(s, err);
 		return r < 0 ? r : nt_err_set(err, ESTALE, "%s was removed", s->path);
 	}
-	memcpy(h.magic, magic, sizeof(magic));
-	h.crc = crc_of(&h, batch, state);
 	if (s->len == s->cap && !grow(s))
 		return nt_err_set(err, ENOMEM, "no memory to write a batch");
-	r = nt_file_replace_parts_at(s->dir_fd, name_of(f.seq, WAITING).text, parts,
-				     NT_ARRAY_LEN(parts), 0600, err);
+	r = nt_spoolfile_write(s->dir_fd, f.seq, batch, state, err);
 	if (r < 0)
 		return r;
 	(void)append(s, f);
@@ -476,8 +441,8 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 uint64_t nt_spool_after(const struct nt_spool *s, uint64_t seq)
 {
 	for (size_t i = 0; i < s->len; i++)
-		if (s->files[i].seq > seq && s->files[i].kind == WAITING && !s->files[i].marked &&
-		    !s->files[i].held)
+		if (s->files[i].seq > seq && s->files[i].kind == NT_SPOOLFILE_WAITING &&
+		    !s->files[i].marked && !s->files[i].held)
 			return s->files[i].seq;
 	return 0;
 }
@@ -487,21 +452,18 @@ uint64_t nt_spool_head(const struct nt_spool *s)
 	return nt_spool_after(s, 0);
 }
 
-static int read_part(struct nt_spool *s, uint64_t seq, bool want_state, struct nt_buf *out,
-		     struct nt_err *err)
+/* Reads one file; what is damaged or not there is lost. */
+static int read_file(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
+		     struct nt_slice *ret_batch, struct nt_slice *ret_state, struct nt_err *err)
 {
-	struct nt_slice batch, state;
 	struct file *f = find(s, seq);
 	int r;
 
 	if (!f)
 		return nt_err_set(err, ENOENT, "batch %llu is not in the spool",
 				  (unsigned long long)seq);
-	nt_buf_reset(out);
-	r = read_file(s, f, out, &batch, &state, err);
-	if (r == 0) {
-		keep(out, want_state ? state : batch);
-	} else if (r == -EBADMSG) {
+	r = nt_spoolfile_read(s->dir_fd, seq, f->kind, out, ret_batch, ret_state, err);
+	if (r == -EBADMSG) {
 		set_aside(s, f);
 	} else if (r == -ENOENT) {
 		lose(s, f);
@@ -512,48 +474,106 @@ static int read_part(struct nt_spool *s, uint64_t seq, bool want_state, struct n
 
 int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct nt_err *err)
 {
-	return read_part(s, seq, false, out, err);
+	struct nt_slice batch, state;
+	int r = read_file(s, seq, out, &batch, &state, err);
+
+	if (r == 0)
+		keep(out, batch);
+	return r;
 }
 
 int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out, struct nt_err *err)
 {
-	return read_part(s, seq, true, out, err);
+	struct nt_slice batch, state;
+	int r = read_file(s, seq, out, &batch, &state, err);
+
+	if (r == 0)
+		keep(out, state);
+	return r;
 }
 
 void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq)
 {
 	struct file *f = find(s, seq);
 
-	if (!f || f->kind != WAITING)
+	if (!f || f->kind != NT_SPOOLFILE_WAITING)
 		return;
 	s->stats.acknowledged++;
 	if (f == newest(s))
-		change_kind(s, f, DONE);
+		change_kind(s, f, NT_SPOOLFILE_DONE);
 	else
 		drop(s, f);
 }
 
-bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice note)
+int nt_spool_send(struct nt_spool *s, uint64_t seq, struct nt_slice *ret_batch, struct nt_err *err)
+{
+	int r = 0;
+
+	if (s->sending != seq) {
+		s->sending = 0;
+		r = read_file(s, seq, &s->sent, &s->sent_batch, &s->sent_state, err);
+	}
+	if (r < 0)
+		return r;
+	s->sending = seq;
+	*ret_batch = s->sent_batch;
+	return 0;
+}
+
+/* --- notes ------------------------------------------------------------------------------------ */
+
+bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice octets)
 {
 	struct file *f = find(s, seq);
+	struct note *note;
 
 	if (!f)
 		return true;
-	nt_buf_reset(&f->note);
-	nt_buf_add(&f->note, note.p, note.len);
-	return nt_buf_ok(&f->note);
+	drop_note(s, f);
+	if (s->stats.note_bytes + note_bytes(octets.len) > NOTES_BYTES_MAX)
+		return false;
+	note = malloc(note_bytes(octets.len));
+	if (!note)
+		return false;
+	note->len = octets.len;
+	if (octets.len)
+		memcpy(note->octets, octets.p, octets.len);
+	f->note = note;
+	s->stats.note_bytes += note_bytes(octets.len);
+	return true;
 }
 
-void nt_spool_send(struct nt_spool *s, uint64_t seq)
+static bool is_unnoted(const struct file *f)
 {
-	s->sending = seq;
+	return !f->note && !f->marked &&
+	       (f->kind == NT_SPOOLFILE_WAITING || f->kind == NT_SPOOLFILE_REJECTED);
 }
 
-void nt_spool_take_lost(struct nt_spool *s, struct nt_buf *out)
+uint64_t nt_spool_unnoted(const struct nt_spool *s, uint64_t seq)
 {
-	nt_buf_add(out, s->lost.p, s->lost.len);
-	nt_buf_reset(&s->lost);
+	for (size_t i = 0; i < s->len; i++)
+		if (s->files[i].seq > seq && is_unnoted(&s->files[i]))
+			return s->files[i].seq;
+	return 0;
 }
+
+bool nt_spool_lost(const struct nt_spool *s, struct nt_slice *ret_note)
+{
+	if (!s->lost)
+		return false;
+	*ret_note = nt_slice_mem(s->lost->octets, s->lost->len);
+	return true;
+}
+
+void nt_spool_lost_done(struct nt_spool *s)
+{
+	struct note *note = s->lost;
+
+	s->lost = note->next;
+	free_note(s, note);
+}
+
+/* --- what goes -------------------------------------------------------------------------------- */
 
 static void drop_old_rejected(struct nt_spool *s)
 {
@@ -562,7 +582,8 @@ static void drop_old_rejected(struct nt_spool *s)
 	for (size_t i = s->len; i > 0; i--) {
 		struct file *f = &s->files[i - 1];
 
-		if (f->kind == REJECTED && f->marked && f != newest(s) && ++kept > REJECTED_MAX)
+		if (f->kind == NT_SPOOLFILE_REJECTED && f->marked && f != newest(s) &&
+		    ++kept > REJECTED_MAX)
 			drop(s, f);
 	}
 }
@@ -571,18 +592,20 @@ void nt_spool_reject(struct nt_spool *s, uint64_t seq)
 {
 	struct file *f = find(s, seq);
 
-	if (!f || f->kind != WAITING)
+	if (!f || f->kind != NT_SPOOLFILE_WAITING)
 		return;
 	s->stats.rejected++;
-	change_kind(s, f, REJECTED);
+	change_kind(s, f, NT_SPOOLFILE_REJECTED);
 }
 
-void nt_spool_hold(struct nt_spool *s, uint64_t seq)
+void nt_spool_hold(struct nt_spool *s, uint64_t seq, bool doubtful)
 {
 	struct file *f = find(s, seq);
 
-	if (f)
-		f->held = true;
+	if (!f)
+		return;
+	f->held = true;
+	f->doubtful = doubtful;
 }
 
 uint64_t nt_spool_victim(const struct nt_spool *s, uint64_t more_bytes, bool *ret_rejected)
@@ -591,16 +614,17 @@ uint64_t nt_spool_victim(const struct nt_spool *s, uint64_t more_bytes, bool *re
 	const struct file *last = newest(s);
 
 	for (size_t i = 0; i < s->len; i++) {
-		*ret_rejected = s->files[i].kind == REJECTED;
+		*ret_rejected = s->files[i].kind == NT_SPOOLFILE_REJECTED;
 		if (*ret_rejected && !s->files[i].marked)
 			return s->files[i].seq;
-		if (s->files[i].kind == WAITING && s->files[i].marked)
+		if (s->files[i].kind == NT_SPOOLFILE_WAITING && s->files[i].marked)
 			bytes -= s->files[i].bytes;
 	}
 	for (size_t i = 0; i < s->len && bytes > s->config.max_bytes; i++) {
 		const struct file *f = &s->files[i];
 
-		if (f->kind == WAITING && !f->marked && f->seq != head && f != last)
+		if (f->kind == NT_SPOOLFILE_WAITING && !f->marked && !f->doubtful &&
+		    f->seq != head && f != last)
 			return f->seq;
 	}
 	return 0;
@@ -626,7 +650,7 @@ void nt_spool_sweep(struct nt_spool *s)
 	for (size_t i = s->len; i > 0; i--) {
 		struct file *f = &s->files[i - 1];
 
-		if (!f->marked || f->kind != WAITING || f == newest(s))
+		if (!f->marked || f->kind != NT_SPOOLFILE_WAITING || f == newest(s))
 			continue;
 		s->stats.dropped++;
 		drop(s, f);
@@ -652,8 +676,9 @@ struct nt_spool_stats nt_spool_stats(const struct nt_spool *s)
 	for (size_t i = 0; i < s->len; i++) {
 		const struct file *f = &s->files[i];
 
-		stats.files += f->kind == WAITING;
+		stats.files += f->kind == NT_SPOOLFILE_WAITING;
 		stats.held += f->held;
+		stats.unnoted += is_unnoted(f);
 		stats.held_bytes += f->held ? f->bytes : 0;
 	}
 	return stats;

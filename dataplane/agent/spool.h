@@ -15,9 +15,11 @@
  * the file goes when that one is on disk. The batch at the head may have reached the controller
  * without our hearing of it, so it is never the one to be dropped; neither is the newest. One that
  * the controller does not take from this agent, but may from another, is held: passed over until
- * the spool is opened again, and dropped like the others.
+ * the spool is opened again, and dropped like the others, unless the other one may have sent it.
  * Files that somebody else removes are lost, and so is what only they had: of each batch the caller
- * leaves a note here, in memory, and gets the notes of lost ones back.
+ * leaves a note here, in memory, and gets the notes of lost ones back. Notes are bounded by 8 MiB;
+ * what has none is counted. The batch that is being sent is not lost: it goes into the folder that
+ * is made instead.
  * One process at a time (the folder is locked). Blocks on disk. Not thread-safe.
  */
 #pragma once
@@ -37,6 +39,9 @@ struct nt_spool_stats {
 	uint64_t bytes; /* of all files */
 	uint64_t held_bytes; /* of these, of held ones */
 	uint64_t written, acknowledged, dropped, rejected, torn;
+	uint64_t note_bytes;
+	uint64_t unnoted; /* batches that wait or are to be stated, and have no note */
+	uint64_t lost, lost_unnoted; /* with their files; of these, without a note */
 };
 
 int nt_spool_open(const struct nt_spool_config *config, struct nt_spool **ret_spool,
@@ -52,9 +57,11 @@ int nt_spool_state(struct nt_spool *s, struct nt_buf *out, struct nt_err *err) N
 /* The number of the next batch. */
 uint64_t nt_spool_next(const struct nt_spool *s);
 
-/* Stores batch number nt_spool_next(s). On failure (-ENOSPC ...) nothing has changed. When the
- * folder was removed under us it is made again with a fresh UUID, numbers go on, and -ESTALE is
- * returned: the caller encodes again. */
+/* The folder was removed under us, or all that was in it. */
+bool nt_spool_is_gone(const struct nt_spool *s);
+/* Stores batch number nt_spool_next(s). On failure (-ENOSPC ...) nothing has changed. When it
+ * is gone the folder is made again with a fresh UUID, numbers go on, and -ESTALE is returned: the
+ * caller encodes again. */
 int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice state,
 		   struct nt_err *err) NT_MUSTCHECK;
 
@@ -70,14 +77,21 @@ int nt_spool_read_state(struct nt_spool *s, uint64_t seq, struct nt_buf *out,
 			struct nt_err *err) NT_MUSTCHECK;
 void nt_spool_acknowledge(struct nt_spool *s, uint64_t seq);
 void nt_spool_reject(struct nt_spool *s, uint64_t seq);
-void nt_spool_hold(struct nt_spool *s, uint64_t seq);
+/* doubtful: another agent may have sent it, and not have heard that it was stored. It is never
+ * dropped then, since its packets can be stated neither as lost nor as stored. */
+void nt_spool_hold(struct nt_spool *s, uint64_t seq, bool doubtful);
+/* As nt_spool_read; the batch is being sent from now on, until another one is. Borrowed as long. */
+int nt_spool_send(struct nt_spool *s, uint64_t seq, struct nt_slice *ret_batch,
+		  struct nt_err *err) NT_MUSTCHECK;
 
-/* What the caller wants back when that batch is lost; copied. False: no memory. */
-bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice note) NT_MUSTCHECK;
-/* The caller has the octets of that batch and ships them: it is not lost with its file. 0: none. */
-void nt_spool_send(struct nt_spool *s, uint64_t seq);
-/* Appends the notes of batches that were lost since the last call. */
-void nt_spool_take_lost(struct nt_spool *s, struct nt_buf *out);
+/* What the caller wants back when that batch is lost; copied. False: no room, or no memory. */
+bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice octets) NT_MUSTCHECK;
+/* The oldest batch behind that one which should have a note and has none; 0 when all do. */
+uint64_t nt_spool_unnoted(const struct nt_spool *s, uint64_t seq);
+/* The note of a batch that was lost, borrowed until nt_spool_lost_done, which takes it off the
+ * list. False: there is none. */
+bool nt_spool_lost(const struct nt_spool *s, struct nt_slice *ret_note) NT_MUSTCHECK;
+void nt_spool_lost_done(struct nt_spool *s);
 
 /* A batch whose packets must be stated as UNLOGGED: first the refused ones, then, while the spool
  * with `more_bytes` would be above its bound, the oldest that may be dropped. 0 when there is none.

@@ -11,8 +11,9 @@
 /* Octets of half-read messages in a spool file; of what is above, the segments are counted. */
 #define STREAM_BYTES_MAX ((size_t)1 << 20)
 
-/* Its last octet is the version: 2 has the host's addresses, 1 is read as well. */
-static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '2' };
+/* Its last octet is the version: 2 has the host's addresses, 3 what the batch holds beside its
+ * rows. Older ones are read as well. */
+static const char magic[8] = { 'N', 'T', 'S', 'T', 'A', 'T', 'E', '3' };
 #define VERSION_AT (sizeof(magic) - 1)
 
 /* Sizes of the parts tell whether the binary that reads has the layout of the one that wrote. */
@@ -29,8 +30,14 @@ struct state_head {
 	uint64_t host_ep_id, addresses_len;
 	int64_t addresses_looked_us;
 	uint64_t address_size;
+	/* From version 3 on. */
+	int64_t first_us, last_us; /* of the interval */
+	uint64_t told_len; /* octets */
 };
 #define HEAD_1_LEN offsetof(struct state_head, host_ep_id)
+#define HEAD_2_LEN offsetof(struct state_head, first_us)
+/* Before version 3. */
+#define OLD_TALLY_SIZE offsetof(struct nt_state_tally, written_off)
 
 /* Queries are written without the octets behind their names, which are most of them: query_size is
  * that of an octet then. Before and behind these: */
@@ -48,12 +55,11 @@ struct saved_pod {
 };
 
 struct parts {
-	struct nt_buf tallies, pods, keys, marked, queries, identities, streams;
+	struct nt_buf pods, keys, marked, queries, identities, streams;
 };
 
 static void parts_done(struct parts *p)
 {
-	nt_buf_done(&p->tallies);
 	nt_buf_done(&p->pods);
 	nt_buf_done(&p->keys);
 	nt_buf_done(&p->marked);
@@ -86,7 +92,14 @@ struct nt_state_tally nt_state_tally_of(const struct nt_agent_pod *pod)
 	return (struct nt_state_tally){ .ep_id = pod->pod.ep_id,
 					.logged = pod->rows_logged,
 					.unlogged = pod->rows_unlogged,
-					.stream = pod->rows_stream };
+					.stream = pod->rows_stream,
+					.written_off = pod->rows_written_off };
+}
+
+void nt_state_holds_done(struct nt_state_holds *h)
+{
+	nt_buf_done(&h->tallies);
+	nt_buf_done(&h->told);
 }
 
 static void save_pods(struct saving *s)
@@ -104,10 +117,7 @@ static void save_pods(struct saving *s)
 			.waiting_tcp = (uintptr_t)nt_idmap_find(&s->waiting_tcp, pod->pod.ep_id),
 			.resolver = pod->resolver || pod->answered,
 		};
-		struct nt_state_tally tally = nt_state_tally_of(pod);
 
-		if (tally.logged || tally.unlogged || tally.stream)
-			nt_buf_add(&s->parts.tallies, &tally, sizeof(tally));
 		if (!pod->forgotten)
 			nt_buf_add(&s->parts.pods, &saved, sizeof(saved));
 		if (saved.waiting ||
@@ -121,7 +131,7 @@ static uint64_t count_of(const struct nt_buf *part, size_t size)
 	return part->len / size;
 }
 
-void nt_state_save(struct nt_agent *a, struct nt_buf *out)
+void nt_state_save(struct nt_agent *a, const struct nt_state_holds *holds, struct nt_buf *out)
 {
 	struct saving s = { .a = a };
 	struct state_head h = {
@@ -135,6 +145,9 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 		.addresses_len = count_of(&a->hostaddrs.known, sizeof(struct nt_batch_address)),
 		.addresses_looked_us = a->hostaddrs.looked_us,
 		.address_size = sizeof(struct nt_batch_address),
+		.first_us = holds->first_us,
+		.last_us = holds->last_us,
+		.told_len = holds->told.len,
 		.created_boot_ns = a->source.meta.created_boot_ns,
 		.sample_boot_ns = nt_timebase_last(&a->timebase).until_boot_ns,
 		.sample_offset_ns = nt_timebase_last(&a->timebase).real_minus_boot_ns,
@@ -147,7 +160,7 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	nt_streams_save(a->streams, STREAM_BYTES_MAX, &s.parts.streams);
 	memcpy(h.magic, magic, sizeof(magic));
 	memcpy(h.boot_id, a->source.meta.boot_id, sizeof(h.boot_id));
-	h.tallies_len = count_of(&s.parts.tallies, sizeof(struct nt_state_tally));
+	h.tallies_len = count_of(&holds->tallies, sizeof(struct nt_state_tally));
 	h.pods_len = count_of(&s.parts.pods, sizeof(struct saved_pod));
 	h.keys_len = count_of(&s.parts.keys, sizeof(struct nt_account_saved));
 	h.marked_len = count_of(&s.parts.marked, sizeof(uint64_t));
@@ -155,7 +168,8 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	h.identities_len = count_of(&s.parts.identities, sizeof(struct nt_pod));
 	h.streams_len = s.parts.streams.len;
 	nt_buf_add(out, &h, sizeof(h));
-	nt_buf_add(out, s.parts.tallies.p, s.parts.tallies.len);
+	nt_buf_add(out, holds->tallies.p, holds->tallies.len);
+	nt_buf_add(out, holds->told.p, holds->told.len);
 	nt_buf_add(out, s.parts.pods.p, s.parts.pods.len);
 	nt_buf_add(out, s.parts.keys.p, s.parts.keys.len);
 	nt_buf_add(out, s.parts.marked.p, s.parts.marked.len);
@@ -163,8 +177,9 @@ void nt_state_save(struct nt_agent *a, struct nt_buf *out)
 	nt_buf_add(out, s.parts.identities.p, s.parts.identities.len);
 	nt_buf_add(out, a->hostaddrs.known.p, a->hostaddrs.known.len);
 	nt_buf_add(out, s.parts.streams.p, s.parts.streams.len);
-	if (!nt_buf_ok(&s.parts.tallies) || !nt_buf_ok(&s.parts.pods) ||
-	    !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.queries) ||
+	if (!nt_buf_ok(&holds->tallies) || !nt_buf_ok(&holds->told) || !nt_buf_ok(&s.parts.pods) ||
+	    !nt_buf_ok(&s.parts.keys) || !nt_buf_ok(&s.parts.marked) ||
+	    !nt_buf_ok(&s.parts.queries) || !nt_buf_ok(&s.parts.identities) ||
 	    !nt_buf_ok(&s.parts.streams))
 		out->failed = true;
 	parts_done(&s.parts);
@@ -354,10 +369,15 @@ static bool is_same_generation(const struct nt_agent *a, const struct state_head
 static bool head_is_sane(const struct state_head *h, size_t rest)
 {
 	const uint64_t parts[][2] = {
-		{ h->tallies_len, h->tally_size },     { h->pods_len, h->pod_size },
-		{ h->keys_len, h->key_size },	       { h->marked_len, sizeof(uint64_t) },
-		{ h->queries_len, h->query_size },     { h->identities_len, h->identity_size },
-		{ h->addresses_len, h->address_size }, { h->streams_len, 1 },
+		{ h->tallies_len, h->tally_size },
+		{ h->pods_len, h->pod_size },
+		{ h->keys_len, h->key_size },
+		{ h->marked_len, sizeof(uint64_t) },
+		{ h->queries_len, h->query_size },
+		{ h->identities_len, h->identity_size },
+		{ h->addresses_len, h->address_size },
+		{ h->streams_len, 1 },
+		{ h->told_len, 1 },
 	};
 	uint64_t sum = 0;
 
@@ -369,29 +389,39 @@ static bool head_is_sane(const struct state_head *h, size_t rest)
 	}
 	return sum == rest && h->pod_size == sizeof(struct saved_pod) &&
 	       h->key_size == sizeof(struct nt_account_saved) &&
-	       h->tally_size == sizeof(struct nt_state_tally);
+	       (h->tally_size == sizeof(struct nt_state_tally) || h->tally_size == OLD_TALLY_SIZE);
 }
 
 static bool open_state(struct reader *r, struct state_head *h)
 {
+	static const size_t lens[] = { HEAD_1_LEN, HEAD_2_LEN, sizeof(*h) };
+	unsigned version;
+
 	*h = (struct state_head){ 0 };
 	if (!take(r, h, HEAD_1_LEN) || memcmp(h->magic, magic, VERSION_AT) != 0)
 		return false;
-	if (h->magic[VERSION_AT] == magic[VERSION_AT])
-		(void)take(r, (char *)h + HEAD_1_LEN, sizeof(*h) - HEAD_1_LEN);
-	else if (h->magic[VERSION_AT] != '1')
+	version = (unsigned)(h->magic[VERSION_AT] - '1');
+	if (version >= NT_ARRAY_LEN(lens))
 		return false;
-	return !r->bad && head_is_sane(h, r->left.len);
+	return take(r, (char *)h + HEAD_1_LEN, lens[version] - HEAD_1_LEN) &&
+	       head_is_sane(h, r->left.len);
 }
 
-int nt_state_tallies(struct nt_slice state, struct nt_buf *out, struct nt_err *err)
+int nt_state_holds(struct nt_slice state, struct nt_state_holds *ret_holds, struct nt_err *err)
 {
+	struct nt_state_tally tally = { 0 };
 	struct reader r = { .left = state };
 	struct state_head h;
 
 	if (!open_state(&r, &h))
 		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
-	nt_buf_add(out, r.left.p, h.tallies_len * sizeof(struct nt_state_tally));
+	for (uint64_t i = 0; i < h.tallies_len && take(&r, &tally, h.tally_size); i++)
+		nt_buf_add(&ret_holds->tallies, &tally, sizeof(tally));
+	nt_buf_add(&ret_holds->told, r.left.p, h.told_len);
+	ret_holds->first_us = h.first_us;
+	ret_holds->last_us = h.last_us;
+	if (!nt_buf_ok(&ret_holds->tallies) || !nt_buf_ok(&ret_holds->told))
+		return nt_err_set(err, ENOMEM, "no memory for what a batch holds");
 	return 0;
 }
 
@@ -402,7 +432,7 @@ int nt_state_restore(struct nt_agent *a, struct nt_slice state, struct nt_err *e
 
 	if (!open_state(&r, &h))
 		return nt_err_set(err, EBADMSG, "the state in the spool has another layout");
-	skip(&r, h.tallies_len * sizeof(struct nt_state_tally));
+	skip(&r, h.tallies_len * h.tally_size + h.told_len);
 	(void)nt_timebase_add(&a->timebase, (struct nt_timebase_sample){
 						    .boot_ns = h.sample_boot_ns,
 						    .real_minus_boot_ns = h.sample_offset_ns,

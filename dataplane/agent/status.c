@@ -166,6 +166,14 @@ static void put_spool(struct nt_buf *out, const struct nt_agent *a)
 	one(out, "nametap_agent_batches_rejected_total", "Batches that the controller refused",
 	    s.rejected);
 	one(out, "nametap_agent_batches_torn_total", "Spool files set aside as damaged", s.torn);
+	one(out, "nametap_agent_batches_lost_total",
+	    "Batches that were damaged or that somebody removed; stated as UNLOGGED", s.lost);
+	one(out, "nametap_agent_batches_lost_unnoted_total",
+	    "Of these, which could not be stated: what they held was not noted", s.lost_unnoted);
+	one(out, "nametap_agent_spool_batches_unnoted",
+	    "Batches of which it is not noted what they hold, for lack of room or not yet",
+	    s.unnoted);
+	one(out, "nametap_agent_spool_note_bytes", "Memory of these notes", s.note_bytes);
 }
 
 static void put_ring(struct nt_buf *out, const struct nt_ring *ring)
@@ -303,6 +311,10 @@ void nt_status_metrics(const struct nt_status_source *source, struct nt_buf *out
 	put_streams(out, source->agent);
 	put_tables(out, source->agent);
 	put_host(out, &source->agent->hostaddrs);
+	one(out, "nametap_agent_gaps_total", "Gaps in coverage that began",
+	    source->agent->stats.gaps);
+	one(out, "nametap_agent_gaps_dropped_total", "Begins and ends of gaps that no batch tells",
+	    source->agent->stats.gaps_dropped);
 	put_spool(out, source->agent);
 	if (source->cluster_domain_source)
 		put_domain(out, source->agent->config.cluster_domain,

@@ -3,19 +3,13 @@
  * and addresses is told again. */
 #include "dataplane/agent/writeoff.h"
 
+#include "dataplane/agent/lost.h"
 #include "dataplane/agent/pipeline.h"
-#include "dataplane/agent/state.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
 #define DECODE_BYTES_MAX ((size_t)512 << 20)
 #define SAY_EACH_NS (60 * NT_NS_PER_S)
-
-/* In the spool's notes. */
-struct note {
-	struct nt_state_tally tally;
-	int64_t first_us, last_us;
-};
 
 /* Packets of one endpoint in the rows of the batch. */
 struct loss {
@@ -42,25 +36,30 @@ bool nt_writeoff_is(const struct nt_record *r)
 		nt_slice_eq(r->reason, nt_slice_str(nt_reason_name(NT_REASON_REJECTED))));
 }
 
-static void move(uint64_t *from, uint64_t *to, uint64_t count)
+static void take_from(uint64_t *total, uint64_t count)
 {
-	if (count > *from)
-		count = *from;
-	*from -= count;
-	*to += count;
+	*total -= count < *total ? count : *total;
 }
 
-/* The controller was never told these totals. */
+void nt_writeoff_untell(struct nt_agent_pod *pod, const struct nt_state_tally *t)
+{
+	take_from(&pod->logged, t->logged);
+	take_from(&pod->stream, t->stream);
+	take_from(&pod->stored_stream, t->stream);
+	take_from(&pod->unlogged, t->unlogged);
+	pod->shipped = false;
+	pod->gone_seq = 0;
+}
+
+/* Its packets are in an UNLOGGED row by now. */
 static void correct_totals(struct nt_agent *a, const struct nt_state_tally *t)
 {
 	struct nt_agent_pod *pod = nt_podtable_find(&a->pods, t->ep_id);
 
 	if (!pod)
 		return;
-	move(&pod->logged, &pod->unlogged, t->logged);
-	move(&pod->stream, &pod->unlogged, t->stream);
-	move(&pod->stored_stream, &(uint64_t){ 0 }, t->stream);
-	pod->shipped = false;
+	nt_writeoff_untell(pod, t);
+	pod->unlogged += t->logged + t->stream + t->unlogged;
 }
 
 static void add_row(struct nt_agent *a, const struct loss *l)
@@ -98,12 +97,25 @@ static int index_endpoints(const struct nt_batch *b, struct nt_idmap *by_id, str
 	return 0;
 }
 
-/* Each of these is told once; the controller takes it as well from a later batch. */
-static void tell_again(struct nt_agent *a, const struct nt_batch *b)
+void nt_writeoff_tell_again(struct nt_agent *a, const struct nt_batch *b)
 {
 	for (size_t i = 0; i < b->gaps_len; i++)
 		nt_agent_gap_again(a, &b->gaps[i]);
 	nt_hostaddrs_again(&a->hostaddrs, b->addresses, b->addresses_len, b->created_us);
+}
+
+/* The pod of a row that states earlier batches, or 0: its endpoint is in the same batch. */
+static uint64_t owner_of(const struct nt_batch *b, const struct nt_record *r)
+{
+	for (size_t i = 0; i < b->endpoints_len; i++) {
+		const struct nt_batch_endpoint *e = &b->endpoints[i];
+
+		if (nt_slice_eq(e->container_id, r->client_container_id) &&
+		    nt_slice_eq(e->ifname, r->client_ifname) &&
+		    nt_slice_eq(e->name, r->client_name))
+			return e->ep_id;
+	}
+	return 0;
 }
 
 static int write_off(struct nt_agent *a, const struct nt_batch *b, const struct nt_buf *tallies,
@@ -128,11 +140,12 @@ static int write_off(struct nt_agent *a, const struct nt_batch *b, const struct 
 		struct nt_record again = b->records[i];
 
 		again.node = a->node; /* which may have had another name */
-		if (nt_writeoff_is(&again) && !nt_agent_add_unlogged(a, &again, 0))
+		if (nt_writeoff_is(&again) &&
+		    !nt_agent_add_unlogged(a, &again, owner_of(b, &again)))
 			nt_log_error("%llu packets of a batch cannot be stated, no memory",
 				     (unsigned long long)again.count);
 	}
-	tell_again(a, b);
+	nt_writeoff_tell_again(a, b);
 	return 0;
 }
 
@@ -155,7 +168,8 @@ static int write_off_batch(struct nt_agent *a, uint64_t seq, enum nt_reason reas
 			   struct nt_err *err)
 {
 	_cleanup_arena_ struct nt_arena arena = NT_ARENA(DECODE_BYTES_MAX);
-	_cleanup_buf_ struct nt_buf wire = { 0 }, state = { 0 }, tallies = { 0 };
+	_cleanup_(nt_state_holds_done) struct nt_state_holds holds = { 0 };
+	_cleanup_buf_ struct nt_buf wire = { 0 }, state = { 0 };
 	struct nt_batch b;
 	int r = nt_spool_read(a->spool, seq, &wire, err);
 
@@ -164,9 +178,9 @@ static int write_off_batch(struct nt_agent *a, uint64_t seq, enum nt_reason reas
 	if (r == 0)
 		r = nt_batch_decode(nt_slice_mem(wire.p, wire.len), &arena, &b, err);
 	if (r == 0)
-		r = nt_state_tallies(nt_slice_mem(state.p, state.len), &tallies, err);
+		r = nt_state_holds(nt_slice_mem(state.p, state.len), &holds, err);
 	if (r == 0)
-		r = write_off(a, &b, &tallies, reason, err);
+		r = write_off(a, &b, &holds.tallies, reason, err);
 	if (r < 0)
 		return r;
 	say_written_off(a, seq, reason);
@@ -178,6 +192,8 @@ void nt_writeoff_run(struct nt_agent *a, uint64_t more_bytes)
 	bool rejected;
 	uint64_t seq;
 
+	if (nt_lost_read_some(a)) /* whose packets they are is not known yet */
+		return;
 	while ((seq = nt_spool_victim(a->spool, more_bytes, &rejected))) {
 		struct nt_err err;
 		int r = write_off_batch(a, seq,
@@ -190,94 +206,4 @@ void nt_writeoff_run(struct nt_agent *a, uint64_t more_bytes)
 				     err.msg);
 		nt_spool_mark(a->spool, seq);
 	}
-}
-
-/* --- batches that are lost with their files --------------------------------------------------- */
-
-static void note_batch(struct nt_agent *a, uint64_t seq, const struct nt_buf *notes)
-{
-	if (!nt_buf_ok(notes) || !nt_spool_note(a->spool, seq, nt_slice_mem(notes->p, notes->len)))
-		nt_log_warn("no memory to note what batch %llu holds", (unsigned long long)seq);
-}
-
-void nt_writeoff_note(struct nt_agent *a, int64_t first_us, int64_t last_us)
-{
-	_cleanup_buf_ struct nt_buf notes = { 0 };
-	const struct nt_agent_pod *pod;
-	size_t at = 0;
-
-	while ((pod = nt_podtable_next(&a->pods, &at))) {
-		struct note n = { .tally = nt_state_tally_of(pod),
-				  .first_us = first_us,
-				  .last_us = last_us };
-
-		n.tally.unlogged += pod->rows_written_off;
-		if (n.tally.logged || n.tally.unlogged || n.tally.stream)
-			nt_buf_add(&notes, &n, sizeof(n));
-	}
-	note_batch(a, nt_spool_next(a->spool) - 1, &notes);
-}
-
-/* When its packets were, only the batch says; here it is when we came. */
-static void note_former(struct nt_agent *a, uint64_t seq)
-{
-	_cleanup_buf_ struct nt_buf state = { 0 }, tallies = { 0 }, notes = { 0 };
-	struct note n = { .first_us = a->start_us, .last_us = a->start_us };
-	struct nt_err err;
-	int r = nt_spool_read_state(a->spool, seq, &state, &err);
-
-	if (r == 0)
-		r = nt_state_tallies(nt_slice_mem(state.p, state.len), &tallies, &err);
-	if (r < 0) {
-		nt_log_warn("spool: %s", err.msg);
-		return;
-	}
-	for (size_t at = 0; at + sizeof(n.tally) <= tallies.len; at += sizeof(n.tally)) {
-		memcpy(&n.tally, tallies.p + at, sizeof(n.tally));
-		nt_buf_add(&notes, &n, sizeof(n));
-	}
-	note_batch(a, seq, &notes);
-}
-
-void nt_writeoff_restore(struct nt_agent *a)
-{
-	uint64_t seq = 0;
-
-	while ((seq = nt_spool_after(a->spool, seq)))
-		note_former(a, seq);
-}
-
-/* The pod owes what the batch would have told; its totals have been told nowhere. */
-static void owe_again(struct nt_agent *a, struct nt_agent_pod *pod, const struct note *n)
-{
-	uint64_t packets = n->tally.logged + n->tally.stream + n->tally.unlogged, none = 0;
-
-	move(&pod->logged, &none, n->tally.logged);
-	move(&pod->stream, &none, n->tally.stream);
-	move(&pod->stored_stream, &none, n->tally.stream);
-	move(&pod->unlogged, &none, n->tally.unlogged);
-	pod->shipped = false;
-	nt_agent_pod_owe(pod, NT_REASON_SPOOL_LOST, 0, packets, n->first_us, n->last_us);
-	a->stats.lost[NT_REASON_SPOOL_LOST] += packets;
-}
-
-void nt_writeoff_lost(struct nt_agent *a)
-{
-	_cleanup_buf_ struct nt_buf notes = { 0 };
-	uint64_t packets = 0;
-	struct note n;
-
-	nt_spool_take_lost(a->spool, &notes);
-	for (size_t at = 0; at + sizeof(n) <= notes.len; at += sizeof(n)) {
-		struct nt_agent_pod *pod;
-
-		memcpy(&n, notes.p + at, sizeof(n));
-		pod = nt_podtable_get(&a->pods, n.tally.ep_id);
-		if (pod)
-			owe_again(a, pod, &n);
-		packets += n.tally.logged + n.tally.stream + n.tally.unlogged;
-	}
-	if (packets)
-		nt_log_error("spool: what was removed had %llu packets: stated as UNLOGGED",
-			     (unsigned long long)packets);
 }

@@ -217,6 +217,25 @@ START_TEST(folder_removed_while_running)
 }
 END_TEST
 
+/* The folder is there, and nothing is in it any more. */
+START_TEST(content_removed_while_running)
+{
+	char command[128];
+
+	put(1);
+	snprintf(command, sizeof(command), "rm -rf %s/*", path);
+	ck_assert(!nt_spool_is_gone(spool));
+	ck_assert_int_eq(system(command), 0);
+	ck_assert(nt_spool_is_gone(spool));
+	ck_assert_int_eq(nt_spool_write(spool, NT_SLICE_LIT("b"), NT_SLICE_LIT("s"), &err),
+			 -ESTALE);
+	ck_assert_uint_eq(nt_spool_head(spool), 0);
+	ck_assert_uint_eq(nt_spool_stats(spool).lost, 1);
+	put(1);
+	ck_assert(is_there("00000000000000000002.batch"));
+}
+END_TEST
+
 static void note(uint64_t seq, const char *text)
 {
 	ck_assert(nt_spool_note(spool, seq, nt_slice_str(text)));
@@ -225,8 +244,12 @@ static void note(uint64_t seq, const char *text)
 static void lost_are(const char *wanted)
 {
 	_cleanup_buf_ struct nt_buf lost = { 0 };
+	struct nt_slice note;
 
-	nt_spool_take_lost(spool, &lost);
+	while (nt_spool_lost(spool, &note)) {
+		nt_buf_slice(&lost, note);
+		nt_spool_lost_done(spool);
+	}
 	ck_assert_str_eq(nt_buf_str(&lost), wanted);
 }
 
@@ -268,6 +291,7 @@ END_TEST
 /* The one that is being sent is not lost with its folder, nor what somebody puts back. */
 START_TEST(folder_removed_with_notes)
 {
+	struct nt_slice batch;
 	char command[640];
 
 	for (size_t i = 1; i <= 4; i++)
@@ -276,7 +300,7 @@ START_TEST(folder_removed_with_notes)
 	note(2, "b");
 	note(3, "c");
 	note(4, "d");
-	nt_spool_send(spool, 1);
+	ck_assert_int_eq(nt_spool_send(spool, 1, &batch, &err), 0);
 	nt_spool_reject(spool, 4);
 	snprintf(command, sizeof(command),
 		 "cp -a %s %s.copy && rm -rf %s && mkdir %s && cp -a %s.copy/*3.batch %s", path,
@@ -284,7 +308,7 @@ START_TEST(folder_removed_with_notes)
 	ck_assert_int_eq(system(command), 0);
 	ck_assert_int_eq(nt_spool_write(spool, NT_SLICE_LIT("b"), NT_SLICE_LIT("s"), &err),
 			 -ESTALE);
-	lost_are("bd");
+	lost_are("db");
 	ck_assert_uint_eq(nt_spool_head(spool), 1);
 	ck_assert_uint_eq(nt_spool_after(spool, 1), 3);
 	ck_assert_uint_eq(nt_spool_next(spool), 5);
@@ -294,6 +318,30 @@ START_TEST(folder_removed_with_notes)
 	ck_assert_uint_eq(nt_spool_head(spool), 5);
 	ck_assert_uint_eq(nt_spool_stats(spool).bytes, 40 + 2 * 5);
 	lost_are("");
+}
+END_TEST
+
+/* 8 MiB at most; what has none is known as such, and counted when it is lost. */
+START_TEST(notes_are_bounded)
+{
+	char *large = calloc(1, 3 << 20);
+
+	ck_assert_ptr_nonnull(large);
+	for (size_t i = 1; i <= 4; i++)
+		put(i);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		ck_assert_int_eq(nt_spool_note(spool, seq, nt_slice_mem(large, 3 << 20)), seq < 3);
+	ck_assert_uint_eq(nt_spool_unnoted(spool, 0), 3);
+	ck_assert_uint_eq(nt_spool_unnoted(spool, 3), 4);
+	ck_assert_uint_eq(nt_spool_stats(spool).unnoted, 2);
+	nt_spool_acknowledge(spool, 1); /* makes room */
+	ck_assert(nt_spool_note(spool, 3, nt_slice_mem(large, 3 << 20)));
+	remove_file("00000000000000000004.batch");
+	ck_assert_int_eq(nt_spool_read(spool, 4, &(struct nt_buf){ 0 }, &err), -ENOENT);
+	ck_assert_uint_eq(nt_spool_stats(spool).lost, 1);
+	ck_assert_uint_eq(nt_spool_stats(spool).lost_unnoted, 1);
+	lost_are("");
+	free(large);
 }
 END_TEST
 
@@ -334,7 +382,7 @@ START_TEST(held_ones_are_passed_over)
 	reopen(1000);
 	for (int i = 0; i < 4; i++)
 		put(100); /* 240 octets each */
-	nt_spool_hold(spool, 1);
+	nt_spool_hold(spool, 1, false);
 	ck_assert_uint_eq(nt_spool_head(spool), 2);
 	ck_assert_uint_eq(nt_spool_stats(spool).files, 4);
 	ck_assert_uint_eq(nt_spool_stats(spool).held, 1);
@@ -344,6 +392,22 @@ START_TEST(held_ones_are_passed_over)
 	reopen(1000);
 	ck_assert_uint_eq(nt_spool_head(spool), 1); /* perhaps it is taken now */
 	ck_assert_uint_eq(nt_spool_stats(spool).held, 0);
+}
+END_TEST
+
+/* Another agent may have sent it, and the controller may have it: it can be stated neither way. */
+START_TEST(doubtful_one_is_never_dropped)
+{
+	bool rejected;
+
+	reopen(1000);
+	for (int i = 0; i < 4; i++)
+		put(100); /* 240 octets each */
+	nt_spool_hold(spool, 1, true);
+	nt_spool_hold(spool, 2, false);
+	ck_assert_uint_eq(nt_spool_victim(spool, 500, &rejected), 2);
+	nt_spool_mark(spool, 2);
+	ck_assert_uint_eq(nt_spool_victim(spool, 5000, &rejected), 0); /* 3 is the head */
 }
 END_TEST
 
@@ -444,10 +508,13 @@ int main(void)
 	tcase_add_test(tc, any_damage_is_seen);
 	tcase_add_test(tc, uuid_is_made_anew_when_damaged);
 	tcase_add_test(tc, folder_removed_while_running);
+	tcase_add_test(tc, content_removed_while_running);
 	tcase_add_test(tc, notes_of_lost_batches);
+	tcase_add_test(tc, notes_are_bounded);
 	tcase_add_test(tc, folder_removed_with_notes);
 	tcase_add_test(tc, bound_drops_the_second_oldest);
 	tcase_add_test(tc, held_ones_are_passed_over);
+	tcase_add_test(tc, doubtful_one_is_never_dropped);
 	tcase_add_test(tc, refused_ones_are_stated_once_and_kept);
 	tcase_add_test(tc, refused_newest_keeps_its_state);
 	tcase_add_test(tc, failed_write_changes_nothing);

@@ -48,7 +48,7 @@ START_TEST(held_batches_make_room)
 	config.node = "n2";
 	start();
 	while ((seq = nt_spool_head(agent->spool)) <= last)
-		nt_spool_hold(agent->spool, seq);
+		nt_spool_hold(agent->spool, seq, false);
 	ck_assert_uint_gt(nt_spool_stats(agent->spool).held, 0);
 	ck_assert_uint_eq(agent->rows_now, NT_AGENT_POD_ROWS / 16);
 	flush();

@@ -72,13 +72,16 @@ struct tuple {
 	uint8_t transport;
 };
 
-static bool get_tuple(const struct nlattr *attribute, struct tuple *ret)
+/* *ret_zone: true when it is in a zone of its own (Open vSwitch has one per network), where
+ * addresses are others'. */
+static bool get_tuple(const struct nlattr *attribute, struct tuple *ret, bool *ret_zone)
 {
 	struct attributes tuple = nested(attribute);
 	struct attributes ip = nested(tuple.of[CTA_TUPLE_IP]);
 	struct attributes proto = nested(tuple.of[CTA_TUPLE_PROTO]);
 	const struct nlattr *number = proto.of[CTA_PROTO_NUM];
 
+	*ret_zone = *ret_zone || tuple.of[CTA_TUPLE_ZONE];
 	if (!number || mnl_attr_get_payload_len(number) != 1)
 		return false;
 	ret->transport = mnl_attr_get_u8(number);
@@ -159,8 +162,8 @@ static void drop(struct nt_backends *b, const struct tuple *original)
 		*e = (struct nt_backends_entry){ 0 };
 }
 
-/* False: it is none. *ret_zone: one of another zone (Open vSwitch has one per network), whose
- * addresses are its own. */
+/* False: it is none. *ret_zone: one of another zone, in both directions (CTA_ZONE) or in one (in
+ * that tuple). */
 static bool get_flow(const struct nlmsghdr *message, struct tuple *ret_original,
 		     struct tuple *ret_reply, bool *ret_zone)
 {
@@ -174,8 +177,8 @@ static bool get_flow(const struct nlmsghdr *message, struct tuple *ret_original,
 		reply = mnl_attr_get_type(a) == CTA_TUPLE_REPLY ? a : reply;
 		*ret_zone = *ret_zone || mnl_attr_get_type(a) == CTA_ZONE;
 	}
-	return original && reply && get_tuple(original, ret_original) &&
-	       get_tuple(reply, ret_reply);
+	return original && reply && get_tuple(original, ret_original, ret_zone) &&
+	       get_tuple(reply, ret_reply, ret_zone);
 }
 
 void nt_backends_take(struct nt_backends *b, const struct nlmsghdr *message, int64_t after_ns)

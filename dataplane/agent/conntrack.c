@@ -25,6 +25,7 @@ enum {
 	ROOM_BYTES = 4 << 20, /* for 6,500 flows: 130,000 a second at the slowest pace of drains */
 	ASKED_PER_SECOND = 100, /* of flows from before: at start, and of clients with one socket */
 };
+#define SAY_EACH_NS (60 * NT_NS_PER_S)
 
 struct nt_conntrack {
 	struct nt_clock *clock;
@@ -35,6 +36,8 @@ struct nt_conntrack {
 	int64_t drained_ns; /* CLOCK_BOOTTIME; what came before has been read */
 	int64_t asked_from_ns; /* of the second that is counted */
 	uint32_t asked;
+	bool overrun; /* messages were lost, and what waits may be older than these */
+	int64_t said_ns; /* when the log last had that; 0: never */
 	struct nt_backends backends;
 	struct nt_conntrack_stats stats;
 	char messages[MESSAGES][MESSAGE_BYTES] __attribute__((aligned(8)));
@@ -60,6 +63,7 @@ int nt_conntrack_new(const uint16_t *ports, size_t ports_len, struct nt_clock *c
 
 static void shut(struct nt_conntrack *c)
 {
+	c->overrun = false;
 	if (c->socket)
 		(void)mnl_socket_close(c->socket);
 	c->socket = NULL;
@@ -274,9 +278,28 @@ static int take_some(struct nt_conntrack *c, int64_t after_ns)
 		all[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
 	}
 	n = recvmmsg(mnl_socket_get_fd(c->socket), all, MESSAGES, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !c->overrun; i++)
 		take(c, c->messages[i], (int)all[i].msg_len, after_ns);
 	return n == -1 ? -errno : n;
+}
+
+/*
+ * From the first message for which there was no room the kernel drops all until the socket is empty
+ * (netlink_overrun, NETLINK_S_CONGESTED), and says so once. Of those that wait any may be of a flow
+ * that has gone and come again with another backend since, so they are read and not taken.
+ */
+static void note_overrun(struct nt_conntrack *c, int64_t now_ns)
+{
+	c->overrun = true;
+	c->stats.overruns++;
+	nt_backends_forget(&c->backends);
+	if (c->said_ns && now_ns - c->said_ns < SAY_EACH_NS)
+		return;
+	c->said_ns = now_ns;
+	nt_log_warn("connection tracking: more flows began than there is room for (%llu times so "
+		    "far): which pod is behind the Service is not known of those before, "
+		    "until it was asked for",
+		    (unsigned long long)c->stats.overruns);
 }
 
 /* Whatever is read now was made after the socket was last found empty. */
@@ -289,12 +312,14 @@ void nt_conntrack_read(struct nt_conntrack *c)
 		r = take_some(c, c->drained_ns);
 		if (r != -ENOBUFS)
 			continue;
-		c->stats.overruns++;
-		nt_backends_forget(&c->backends);
+		note_overrun(c, now_ns);
 		r = 1;
 	}
-	if (r == -EAGAIN)
-		c->drained_ns = now_ns;
+	if (r != -EAGAIN)
+		return;
+	/* What was lost came before it was empty, which is now and not when this began. */
+	c->drained_ns = c->overrun ? nt_clock_boot(c->clock) : now_ns;
+	c->overrun = false;
 }
 
 bool nt_conntrack_find(struct nt_conntrack *c, const struct nt_flow *flow, int64_t at_ns,

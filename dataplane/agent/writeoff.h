@@ -15,7 +15,7 @@ void nt_writeoff_run(struct nt_agent *a, uint64_t more_bytes);
 /* The controller was never told of these packets: they are out of the pod's totals, which are told
  * again. */
 void nt_writeoff_untell(struct nt_agent_pod *pod, const struct nt_state_tally *t);
-/* Gaps and addresses are told once, by one batch; the controller takes them from a later one, too. */
+/* Gaps and addresses are told once, by one batch; the controller takes them later, too. */
 void nt_writeoff_tell_again(struct nt_agent *a, const struct nt_batch *b);
 /* True for a row that was made here. */
 bool nt_writeoff_is(const struct nt_record *r);

@@ -60,6 +60,20 @@ int nt_parse_double(struct nt_slice s, double *ret_value)
 	return 0;
 }
 
+/* "1.5" of a unit; no sign and no exponent, which no duration has. */
+static bool parse_part(struct nt_slice s, int64_t unit_ns, int64_t *ret_ns)
+{
+	double part;
+
+	for (size_t i = 0; i < s.len; i++)
+		if (!isdigit((unsigned char)s.p[i]) && s.p[i] != '.')
+			return false;
+	if (nt_parse_double(s, &part) < 0 || part * (double)unit_ns >= (double)INT64_MAX)
+		return false;
+	*ret_ns = (int64_t)(part * (double)unit_ns + 0.5);
+	return true;
+}
+
 int nt_parse_duration_ns(struct nt_slice s, int64_t *ret_ns)
 {
 	static const struct {
@@ -75,12 +89,16 @@ int nt_parse_duration_ns(struct nt_slice s, int64_t *ret_ns)
 		return 0;
 	}
 	for (size_t i = 0; i < NT_ARRAY_LEN(units); i++) {
-		struct nt_slice suffix = nt_slice_str(units[i].suffix);
+		struct nt_slice suffix = nt_slice_str(units[i].suffix), number;
 
 		if (!nt_slice_ends(s, suffix))
 			continue;
-		if (nt_parse_u64(nt_slice_mem(s.p, s.len - suffix.len), UINT64_MAX, &v) < 0)
+		number = nt_slice_mem(s.p, s.len - suffix.len);
+		if (nt_parse_u64(number, UINT64_MAX, &v) < 0) {
+			if (parse_part(number, units[i].ns, ret_ns))
+				return 0;
 			continue;
+		}
 		if (v > (uint64_t)(INT64_MAX / units[i].ns))
 			return -ERANGE;
 		*ret_ns = (int64_t)v * units[i].ns;

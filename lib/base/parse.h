@@ -14,7 +14,7 @@ int nt_parse_u64(struct nt_slice s, uint64_t max, uint64_t *ret_value) NT_MUSTCH
 int nt_parse_i64(struct nt_slice s, int64_t *ret_value) NT_MUSTCHECK;
 /* Decimal floating point ("1", "0.5", "-2e3"); no inf, nan, hex. */
 int nt_parse_double(struct nt_slice s, double *ret_value) NT_MUSTCHECK;
-/* "250ms", "5s", "10m", "2h", "1d", "0"; result in ns. */
+/* "250ms", "5s", "10m", "1.5h", "1d", "0"; result in ns. */
 int nt_parse_duration_ns(struct nt_slice s, int64_t *ret_ns) NT_MUSTCHECK;
 /* RFC 3339 ("2026-11-23T06:12:04.118Z", offsets allowed); result in us since 1970. */
 int nt_parse_time_us(struct nt_slice s, int64_t *ret_us) NT_MUSTCHECK;

@@ -118,27 +118,13 @@ static bool parse_number(struct nt_slice text, struct nt_query_value *ret)
 	return true;
 }
 
-/* "5ms", "1.5s": what nt_parse_duration_ns reads, and a fraction before the unit. */
 static bool parse_duration(struct nt_slice text, struct nt_query_value *ret)
 {
-	size_t digits = text.len;
-	struct nt_slice unit;
-	char one[8];
 	int64_t ns;
-	double d;
 
-	if (nt_parse_duration_ns(text, &ns) == 0) {
-		*ret = int_value(ns);
-		return true;
-	}
-	while (digits && text.p[digits - 1] >= 'a' && text.p[digits - 1] <= 'z')
-		digits--;
-	unit = nt_slice_mem(text.p + digits, text.len - digits);
-	snprintf(one, sizeof(one), "1%.*s", unit.len < 3 ? (int)unit.len : 3, unit.p);
-	if (nt_parse_duration_ns(nt_slice_str(one), &ns) < 0 || unit.len > 2 ||
-	    nt_parse_double(nt_slice_mem(text.p, digits), &d) < 0)
+	if (nt_parse_duration_ns(text, &ns) < 0)
 		return false;
-	*ret = number_value(d * (double)ns);
+	*ret = int_value(ns);
 	return true;
 }
 

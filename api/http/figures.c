@@ -2,24 +2,11 @@
 /* Sums, latencies and ranges as JSON. */
 #include "api/http/figures.h"
 
+#include "lib/record/histogram.h"
+
 uint64_t nt_sums_percentile(const struct nt_store_sums *s, unsigned percent)
 {
-	uint64_t total = 0, below = 0, wanted;
-
-	for (size_t i = 0; i < NT_HISTOGRAM_BUCKETS; i++)
-		total += s->latency_histogram[i];
-	if (!total)
-		return 0;
-	/* The smallest rank that covers the percentage, rounded up. */
-	wanted = total / 100 * percent + (total % 100 * percent + 99) / 100;
-	for (size_t i = 0; i + 1 < NT_HISTOGRAM_BUCKETS; i++) {
-		uint64_t bound_ns = 1ULL << (i + 14);
-
-		below += s->latency_histogram[i];
-		if (below >= wanted)
-			return bound_ns < s->latency_max_ns ? bound_ns : s->latency_max_ns;
-	}
-	return s->latency_max_ns; /* the last bucket has no bound of its own */
+	return nt_histogram_percentile(s->latency_histogram, s->latency_max_ns, percent);
 }
 
 uint64_t nt_sums_latency_mean(const struct nt_store_sums *s)
@@ -58,8 +45,7 @@ void nt_sums_merge(struct nt_store_sums *into, const struct nt_store_sums *s)
 	nt_hop_merge(&into->hop_server, &s->hop_server);
 	nt_hop_merge(&into->hop_upstream, &s->hop_upstream);
 	into->packets += s->packets;
-	for (size_t i = 0; i < NT_HISTOGRAM_BUCKETS; i++)
-		into->latency_histogram[i] += s->latency_histogram[i];
+	nt_histogram_add(into->latency_histogram, s->latency_histogram);
 }
 
 void nt_json_range(struct nt_json *j, const struct nt_store_range *range)

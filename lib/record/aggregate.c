@@ -11,6 +11,7 @@
 #include "lib/dns/siphash.h"
 #include "lib/record/batch.h"
 #include "lib/record/expand.h"
+#include "lib/record/histogram.h"
 #include "lib/record/lookup.h"
 #include "lib/record/unroll.h"
 #include "lib/record/wire.h"
@@ -123,12 +124,6 @@ static void merge_options(struct nt_tally *into, const struct nt_tally *from)
 	}
 }
 
-static void merge_histogram(struct nt_tally *into, const struct nt_tally *from)
-{
-	for (size_t i = 0; i < NT_HISTOGRAM_BUCKETS; i++)
-		into->latency_histogram[i] += from->latency_histogram[i];
-}
-
 NT_UNROLL uint64_t merged_uint(const struct nt_field *f, uint64_t a, uint64_t b)
 {
 	bool signed_less = (int64_t)b < (int64_t)a;
@@ -164,7 +159,7 @@ NT_UNROLL void merge_field(const struct nt_field *f, struct nt_tally *into,
 		merge_options(into, from);
 		break;
 	case NT_MERGE_HISTOGRAM:
-		merge_histogram(into, from);
+		nt_histogram_add(into->latency_histogram, from->latency_histogram);
 		break;
 	default:
 		nt_field_set_uint(f, into,

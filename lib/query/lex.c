@@ -100,11 +100,16 @@ static struct nt_token lex_string(struct nt_lexer *l)
 	return t;
 }
 
+static bool is_variable_at(const struct nt_lexer *l, size_t i)
+{
+	return l->text.p[i] == '$' && i + 1 < l->text.len && l->text.p[i + 1] == '{';
+}
+
 static struct nt_token lex_word(struct nt_lexer *l)
 {
 	size_t i = l->at;
 
-	while (i < l->text.len && is_word(l->text.p[i])) {
+	while (i < l->text.len && is_word(l->text.p[i]) && !is_variable_at(l, i)) {
 		size_t step = text_step(l, i);
 
 		if (!step)
@@ -114,6 +119,40 @@ static struct nt_token lex_word(struct nt_lexer *l)
 	if (i == l->at)
 		return bad_octet(l, i);
 	return token(l, NT_TOKEN_WORD, i - l->at);
+}
+
+static bool is_variable(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || c == '.';
+}
+
+static struct nt_token lex_variable(struct nt_lexer *l)
+{
+	size_t from = l->at + 2, i = from;
+	struct nt_token t;
+
+	while (i < l->text.len && is_variable(l->text.p[i]))
+		i++;
+	if (i == from || i == l->text.len || l->text.p[i] != '}')
+		return bad(l, i - l->at,
+			   "here a name of letters, digits, _, - and . in ${ } is meant", "");
+	t = token(l, NT_TOKEN_VARIABLE, i + 1 - l->at);
+	t.text = nt_slice_mem(l->text.p + from, i - from);
+	return t;
+}
+
+bool nt_lex_quotable(struct nt_slice s)
+{
+	const struct nt_lexer l = { .text = s };
+	size_t step;
+
+	for (size_t i = 0; i < s.len; i += step) {
+		step = text_step(&l, i);
+		if (!step)
+			return false;
+	}
+	return true;
 }
 
 /* How other languages write it. */
@@ -163,6 +202,8 @@ struct nt_token nt_lex(struct nt_lexer *l)
 	for (size_t i = 0; i < NT_ARRAY_LEN(signs); i++)
 		if (begins(rest, signs[i].text))
 			return token(l, signs[i].kind, strlen(signs[i].text));
+	if (is_variable_at(l, l->at))
+		return lex_variable(l);
 	if (rest.p[0] == '!')
 		return bad(l, 1, "\"not\" is the word NOT", "NOT");
 	if (rest.p[0] == '"' || rest.p[0] == '\'')

@@ -18,6 +18,7 @@ enum nt_token_kind {
 	NT_TOKEN_SET_CLOSE = 7, /* } */
 	NT_TOKEN_COMMA = 8,
 	NT_TOKEN_BAD = 9, /* msg says why */
+	NT_TOKEN_VARIABLE = 10, /* ${name}; text is the name */
 };
 
 struct nt_token {
@@ -35,3 +36,5 @@ struct nt_lexer {
 
 /* Reads the next token. */
 struct nt_token nt_lex(struct nt_lexer *l);
+/* May these octets stand between quotes? */
+bool nt_lex_quotable(struct nt_slice s);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/nearest.h"
 #include "lib/query/check.h"
+#include "lib/query/substitute.h"
 
 /* A text of NT_QUERY_TEXT_MAX octets makes at most some 2,000 terms or values of 200 octets. */
 enum { ARENA_MAX = 4 << 20 };
@@ -14,6 +16,8 @@ struct parser {
 	struct nt_token now; /* not taken yet */
 	unsigned depth;
 	struct nt_arena *arena;
+	const struct nt_query_substitution *substitutions;
+	size_t substitutions_len;
 	struct nt_query_error *error;
 };
 
@@ -110,6 +114,8 @@ static int take_value(struct parser *p, struct nt_query_node *term, struct nt_qu
 	struct nt_token t = p->now;
 	int r;
 
+	if (t.kind == NT_TOKEN_VARIABLE)
+		return fail_here(p, NULL, "${...} stands for a whole set, with its { }");
 	if ((t.kind != NT_TOKEN_WORD && t.kind != NT_TOKEN_STRING) ||
 	    (is_keyword(&t) && !is_word(&t, "IN"))) /* the class IN is a value, too */
 		return fail_here(
@@ -141,6 +147,12 @@ static int parse_cmp(struct parser *p, struct nt_query_node **node)
 	if (r < 0)
 		return r;
 	advance(p);
+	if (p->now.kind == NT_TOKEN_VARIABLE)
+		return nt_query_fail(p->error, &sign,
+				     term->op != NT_OP_EQ    ? NULL
+				     : sign.text.p[0] == '!' ? " NOTIN "
+							     : " IN ",
+				     "${...} stands for a set, which goes behind IN or NOTIN");
 	term->values = nt_arena_alloc(p->arena, sizeof(*term->values));
 	if (!term->values)
 		return no_memory(p);
@@ -166,6 +178,68 @@ static struct nt_query_value *add_value(struct parser *p, struct nt_query_node *
 	return &term->values[term->values_len++];
 }
 
+/* --- sets ------------------------------------------------------------------------------------- */
+
+static int fail_unknown(struct parser *p)
+{
+	struct nt_nearest near = nt_nearest_of(p->now.text);
+	char fix[64];
+
+	if (!p->substitutions_len)
+		return fail_here(p, NULL,
+				 "${...} works in rules with substitutions; write the set here");
+	for (size_t i = 0; i < p->substitutions_len; i++) {
+		struct nt_slice name = nt_arena_copy(p->arena, p->substitutions[i].name);
+
+		if (name.p)
+			nt_nearest_consider(&near, name.p);
+	}
+	snprintf(fix, sizeof(fix), "${%s}", near.best ?: "");
+	return fail_here(p, near.best ? fix : NULL, "there is no substitution of that name");
+}
+
+/* The error is about a value that is not in the text: which one, and no suggestion for the text. */
+static int fail_substituted(struct parser *p, size_t index)
+{
+	struct nt_query_error of_value = *p->error;
+
+	return nt_query_fail(p->error, &p->now, NULL, "value %zu: %.200s", index + 1, of_value.msg);
+}
+
+static int take_substituted(struct parser *p, struct nt_query_node *term,
+			    const struct nt_query_substitution *s)
+{
+	term->values_len = s->values_len;
+	term->values = nt_arena_alloc(p->arena, s->values_len * sizeof(*term->values));
+	if (!term->values)
+		return no_memory(p);
+	for (size_t i = 0; i < s->values_len; i++) {
+		struct nt_token t = p->now;
+		int r;
+
+		if (!nt_lex_quotable(s->values[i]))
+			return nt_query_fail(p->error, &p->now, NULL,
+					     "value %zu: a control character, or no UTF-8", i + 1);
+		t.text = nt_arena_copy(p->arena, s->values[i]);
+		if (!t.text.p)
+			return no_memory(p);
+		r = nt_query_check_value(&term->path, term->op, &t, p->arena, &term->values[i],
+					 p->error);
+		if (r < 0)
+			return fail_substituted(p, i);
+	}
+	advance(p);
+	return 0;
+}
+
+static int parse_variable(struct parser *p, struct nt_query_node *term)
+{
+	const struct nt_query_substitution *s =
+		nt_query_substitution_find(p->substitutions, p->substitutions_len, p->now.text);
+
+	return s ? take_substituted(p, term, s) : fail_unknown(p);
+}
+
 static int parse_set(struct parser *p, struct nt_query_node *term, const struct nt_token *word)
 {
 	struct nt_query_value *value;
@@ -176,9 +250,8 @@ static int parse_set(struct parser *p, struct nt_query_node *term, const struct 
 	r = nt_query_check_op(&term->path, term->op, word, p->error);
 	if (r < 0)
 		return r;
-	if (is_word(&p->now, "$"))
-		return fail_here(p, NULL,
-				 "${...} works in rules with substitutions; write the set here");
+	if (p->now.kind == NT_TOKEN_VARIABLE)
+		return parse_variable(p, term);
 	if (p->now.kind != NT_TOKEN_SET_OPEN)
 		return fail_here(p, NULL, "a set goes into { }, with commas between its values");
 	do {
@@ -196,6 +269,8 @@ static int parse_set(struct parser *p, struct nt_query_node *term, const struct 
 	advance(p);
 	return 0;
 }
+
+/* --- conditions ------------------------------------------------------------------------------- */
 
 /* What is behind a key: cmp, IN, NOTIN, NOT IN, EMPTY, NOT EMPTY. */
 static int parse_condition(struct parser *p, const struct nt_token *key,
@@ -344,12 +419,15 @@ static int parse_all(struct parser *p, struct nt_query_node **ret)
 	return fail_here(p, NULL, "here AND or OR is missing");
 }
 
-int nt_query_parse(struct nt_slice text, struct nt_query **ret_query,
-		   struct nt_query_error *ret_error)
+int nt_query_parse_with(struct nt_slice text, const struct nt_query_substitution *substitutions,
+			size_t substitutions_len, struct nt_query **ret_query,
+			struct nt_query_error *ret_error)
 {
 	_cleanup_(nt_query_freep) struct nt_query *q = calloc(1, sizeof(*q));
 	struct nt_token all = { .at = NT_QUERY_TEXT_MAX, .len = text.len - NT_QUERY_TEXT_MAX };
-	struct parser p = { .error = ret_error };
+	struct parser p = { .substitutions = substitutions,
+			    .substitutions_len = substitutions_len,
+			    .error = ret_error };
 	int r;
 
 	*ret_error = (struct nt_query_error){ 0 };
@@ -367,6 +445,12 @@ int nt_query_parse(struct nt_slice text, struct nt_query **ret_query,
 	if (r == 0)
 		*ret_query = NT_TAKE_PTR(q);
 	return r;
+}
+
+int nt_query_parse(struct nt_slice text, struct nt_query **ret_query,
+		   struct nt_query_error *ret_error)
+{
+	return nt_query_parse_with(text, NULL, 0, ret_query, ret_error);
 }
 
 void nt_query_free(struct nt_query *q)

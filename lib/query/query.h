@@ -5,7 +5,8 @@
  * record, translate to SQL with bound values. Grammar and meaning: lib/query/README.md.
  *
  *   expr := or; or := and ("OR" and)*; and := not ("AND" not)*; not := "NOT" not | "(" expr ")" |
- * term term := key cmp value | key ("IN"|"NOTIN") "{" value ("," value)* "}" | key ["NOT"] "EMPTY"
+ * term term := key cmp value | key ("IN"|"NOTIN") set | key ["NOT"] "EMPTY"
+ *   set  := "{" value ("," value)* "}" | "${" name "}"
  *   cmp  := = != < <= > >=
  *
  * Keywords, names, types, codes and all string comparisons ignore ASCII case; `*` and `?` are
@@ -41,6 +42,22 @@ static inline void nt_query_freep(struct nt_query **q)
 {
 	nt_query_free(*q);
 }
+
+/* ${name} behind IN and NOTIN stands for these values, in which * and ? are wildcards. */
+struct nt_query_substitution {
+	struct nt_slice name;
+	const struct nt_slice *values;
+	size_t values_len; /* not 0 */
+};
+/* As nt_query_parse. Substitutions need not outlive the call; values may together be longer than a
+ * text may be, but 2,000 are about what fits. What is wrong with one is said at the ${name}. */
+int nt_query_parse_with(struct nt_slice text, const struct nt_query_substitution *substitutions,
+			size_t substitutions_len, struct nt_query **ret_query,
+			struct nt_query_error *ret_error) NT_MUSTCHECK;
+/* Appends the text, which parses with the substitutions, with the sets written out: it reads the
+ * same without them. */
+void nt_query_expand(struct nt_slice text, const struct nt_query_substitution *substitutions,
+		     size_t substitutions_len, struct nt_buf *out);
 
 bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
 /* Does any term ask for this field of the record ("side")? For defaults that a query overrides. */

@@ -86,6 +86,26 @@ static bool in_sqlite(const struct nt_query_sql *sql)
 	return result == SQLITE_ROW;
 }
 
+/* With sets written out the text says the same. */
+static void try_expanded(struct nt_slice text)
+{
+	static const struct nt_slice values[] = { { "*\"a", 3 }, { "b?", 2 }, { "1", 1 } };
+	static const struct nt_query_substitution d = { { "d", 1 }, values, 3 };
+	_cleanup_(nt_query_freep) struct nt_query *q = NULL, *alone = NULL;
+	_cleanup_buf_ struct nt_buf written = { 0 };
+	struct nt_query_error e;
+
+	if (nt_query_parse_with(text, &d, 1, &q, &e) < 0) {
+		must(e.msg[0] && e.at + e.len <= text.len);
+		return;
+	}
+	nt_query_expand(text, &d, 1, &written);
+	if (written.len > NT_QUERY_TEXT_MAX)
+		return;
+	must(nt_query_parse(nt_slice_mem(written.p, written.len), &alone, &e) == 0);
+	must(nt_query_eval(q, &record) == nt_query_eval(alone, &record));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(nt_query_sql_done) struct nt_query_sql sql = { 0 };
@@ -94,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!db)
 		open_table();
+	try_expanded(nt_slice_mem(data, size));
 	if (nt_query_parse(nt_slice_mem(data, size), &q, &e) < 0) {
 		must(e.msg[0] && e.at + e.len <= size);
 		return 0;

@@ -266,7 +266,14 @@ static const struct {
 	{ "qname IN {}", "          ^", "a value is missing", NULL },
 	{ "qname IN {a", "           ", "not closed", "qname IN {a}" },
 	{ "qname IN {a b}", "            ^", "comma", NULL },
-	{ "qname NOTIN ${domains}", "            ^", "substitutions", NULL },
+	{ "qname NOTIN ${domains}", "            ^^^^^^^^^^", "substitutions", NULL },
+	{ "qname = ${d}", "      ^", "stands for a set", NULL },
+	{ "qname!=${d}", "     ^^", "stands for a set", NULL },
+	{ "count > ${d}", "      ^", "stands for a set", NULL },
+	{ "qname IN {${d}}", "          ^^^^", "a whole set", NULL },
+	{ "qname IN ${d", "         ^^^", "a name of letters", NULL },
+	{ "qname IN ${}", "         ^^", "a name of letters", NULL },
+	{ "qname IN ${a b}", "         ^^^", "a name of letters", NULL },
 	{ "qname NOT x", "          ^", "IN or EMPTY", NULL },
 	{ "qname = \"x", "          ", "a quote is not closed", "qname = \"x\"" },
 	{ "qname = 'x", "          ", "a quote is not closed", "qname = 'x'" },
@@ -315,6 +322,94 @@ START_TEST(test_every_suggestion_leads_on)
 	/* What is wrong then is further on. */
 	if (nt_query_parse(nt_slice_str(fixed), &q, &e) < 0)
 		ck_assert_msg(e.at > first.at, "%s became %s: %s", text, fixed, e.msg);
+}
+END_TEST
+
+/* --- substitutions ---------------------------------------------------------------------------- */
+
+static const struct nt_slice domains[] = { { "*cluster.local", 14 },
+					   { "?.mydomain.com", 14 },
+					   { "say \"hi\"", 8 } };
+static const struct nt_slice types[] = { { "A", 1 }, { "aaaa", 4 }, { "TYPE16", 6 } };
+static const struct nt_slice faulty[] = { { "A", 1 }, { "AAA", 3 } };
+static const struct nt_slice control[] = { { "a\nb", 3 }, { "a\x01", 2 } };
+static const struct nt_query_substitution substitutions[] = {
+	{ { "domains", 7 }, domains, 3 },
+	{ { "types", 5 }, types, 3 },
+	{ { "faulty", 6 }, faulty, 2 },
+	{ { "control", 7 }, control, 2 },
+};
+
+static const struct {
+	const char *text, *qname;
+	bool want;
+} substituted[] = {
+	{ "qname IN ${domains}", "a.svc.cluster.local", true },
+	{ "qname IN ${domains}", "cluster.local", true },
+	{ "qname IN ${domains}", "x.mydomain.com", true },
+	{ "qname IN ${domains}", "xy.mydomain.com", false },
+	{ "qname NOTIN ${domains}", "xy.mydomain.com", true },
+	{ "qname NOT IN ${domains} and qtype in ${types}", "xy.mydomain.com", true },
+	{ "qname NOTIN ${domains}", "SAY \"HI\"", false },
+	{ "NOT (qname IN ${domains} OR qtype NOTIN ${types})", "a", true },
+	/* In quotes it is a value like any other. */
+	{ "qname IN {\"${domains}\"}", "${domains}", true },
+};
+
+START_TEST(test_substitutions)
+{
+	_cleanup_(nt_query_freep) struct nt_query *q = NULL, *alone = NULL;
+	struct nt_slice text = nt_slice_str(substituted[_i].text);
+	struct nt_record r = { .qname = nt_slice_str(substituted[_i].qname), .qtype = 1 };
+	_cleanup_buf_ struct nt_buf written = { 0 };
+	struct nt_query_error e;
+
+	ck_assert_msg(nt_query_parse_with(text, substitutions, 4, &q, &e) == 0, "%s: %s", text.p,
+		      e.msg);
+	ck_assert_msg(nt_query_eval(q, &r) == substituted[_i].want, "%s", text.p);
+	nt_query_expand(text, substitutions, 4, &written);
+	ck_assert_msg(nt_query_parse(nt_slice_mem(written.p, written.len), &alone, &e) == 0,
+		      "%s: %s", nt_buf_str(&written), e.msg);
+	ck_assert_msg(nt_query_eval(alone, &r) == substituted[_i].want, "%s", written.p);
+}
+END_TEST
+
+START_TEST(test_expansion)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+
+	nt_query_expand(NT_SLICE_LIT(" a IN ${types} AND qname IN {'${types}'} or b NOTIN${types}"),
+			substitutions, 4, &out);
+	ck_assert_str_eq(nt_buf_str(&out),
+			 " a IN {\"A\", \"aaaa\", \"TYPE16\"} AND qname IN {'${types}'} or b "
+			 "NOTIN{\"A\", \"aaaa\", \"TYPE16\"}");
+}
+END_TEST
+
+static const struct {
+	const char *text, *marks, *msg, *suggestion;
+} unsubstituted[] = {
+	{ "qname IN ${domain}", "         ^^^^^^^^^", "no substitution of that name",
+	  "${domains}" },
+	{ "qname IN ${else}", "         ^^^^^^^", "no substitution of that name", "" },
+	{ "qtype IN ${faulty}", "         ^^^^^^^^^", "value 2: AAA is no record type", "" },
+	{ "qname IN ${control}", "         ^^^^^^^^^^", "value 2: a control character", "" },
+	{ "qname = ${domains}", "      ^", "stands for a set", " IN " },
+	{ "qname!=${domains}", "     ^^", "stands for a set", " NOTIN " },
+};
+
+START_TEST(test_substitutions_that_are_wrong)
+{
+	_cleanup_(nt_query_freep) struct nt_query *q = NULL;
+	const char *text = unsubstituted[_i].text, *marks = unsubstituted[_i].marks;
+	struct nt_query_error e;
+
+	ck_assert_int_eq(nt_query_parse_with(nt_slice_str(text), substitutions, 4, &q, &e),
+			 -EINVAL);
+	ck_assert_msg(strstr(e.msg, unsubstituted[_i].msg), "%s: %s", text, e.msg);
+	ck_assert_str_eq(e.suggestion, unsubstituted[_i].suggestion);
+	ck_assert_uint_eq(e.at, strspn(marks, " "));
+	ck_assert_uint_eq(e.len, strspn(marks + e.at, "^"));
 }
 END_TEST
 
@@ -455,6 +550,10 @@ int main(void)
 	tcase_add_loop_test(t, test_meaning, 0, (int)NT_ARRAY_LEN(meanings));
 	tcase_add_loop_test(t, test_fault, 0, (int)NT_ARRAY_LEN(faults));
 	tcase_add_loop_test(t, test_every_suggestion_leads_on, 0, (int)NT_ARRAY_LEN(faults));
+	tcase_add_loop_test(t, test_substitutions, 0, (int)NT_ARRAY_LEN(substituted));
+	tcase_add_test(t, test_expansion);
+	tcase_add_loop_test(t, test_substitutions_that_are_wrong, 0,
+			    (int)NT_ARRAY_LEN(unsubstituted));
 	tcase_add_test(t, test_octets_that_no_query_has);
 	tcase_add_test(t, test_bounds);
 	tcase_add_test(t, test_a_star_pattern_stays_cheap);

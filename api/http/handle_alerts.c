@@ -9,6 +9,35 @@
 
 enum { EVENTS_MAX = 1000, EVENTS_DEFAULT = 100 };
 
+static void write_texts(struct nt_json *j, const char *key, const struct nt_slice *texts,
+			size_t len)
+{
+	nt_json_key(j, key);
+	nt_json_open(j, '[');
+	for (size_t i = 0; i < len; i++)
+		nt_json_str(j, texts[i]);
+	nt_json_close(j, ']');
+}
+
+/* What Calico's GlobalAlert has not. */
+static void write_beyond(struct nt_json *j, const struct nt_alert_rule *rule)
+{
+	nt_json_key_str(j, "numerator", rule->numerator);
+	nt_json_key_u64(j, "min_count", rule->min_count);
+	nt_json_key_u64(j, "for", (uint64_t)(rule->for_us * NT_NS_PER_US));
+	nt_json_key_u64(j, "cooldown", (uint64_t)(rule->cooldown_us * NT_NS_PER_US));
+	nt_json_key(j, "labels");
+	nt_json_open(j, '{');
+	for (size_t i = 0; i < rule->labels_len; i++)
+		nt_json_key_str(j, rule->labels[i].key.p, rule->labels[i].value);
+	nt_json_close(j, '}');
+	write_texts(j, "notify", rule->notify, rule->notify_len);
+	nt_json_key(j, "disabled");
+	nt_json_bool(j, rule->disabled);
+	nt_json_key_str(j, "note", rule->note);
+	nt_json_key_u64(j, "over", rule->over);
+}
+
 static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 {
 	struct nt_json *j = ctx;
@@ -21,11 +50,7 @@ static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 	nt_json_key_u64(j, "period", (uint64_t)(rule->period_us * NT_NS_PER_US));
 	nt_json_key_u64(j, "lookback", (uint64_t)(rule->lookback_us * NT_NS_PER_US));
 	nt_json_key_str(j, "query", rule->query);
-	nt_json_key(j, "aggregate_by");
-	nt_json_open(j, '[');
-	for (size_t i = 0; i < rule->aggregate_by_len; i++)
-		nt_json_str(j, rule->aggregate_by[i]);
-	nt_json_close(j, ']');
+	write_texts(j, "aggregate_by", rule->aggregate_by, rule->aggregate_by_len);
 	nt_json_key_str(j, "field", rule->field);
 	nt_json_key_str(j, "metric", rule->metric);
 	nt_json_key_str(j, "condition", rule->condition);
@@ -34,6 +59,7 @@ static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 		nt_json_double(j, rule->threshold);
 	else
 		nt_json_null(j);
+	write_beyond(j, rule);
 	nt_frame_key_accepted(j, rule->accepted);
 	nt_frame_key_problem(j, rule->accepted, rule->problem_field, rule->problem_msg);
 	nt_json_key_time_or_null(j, "last_evaluated", rule->last_evaluated_us);

@@ -6,16 +6,13 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "controller/alerts/pending.h"
-#include "controller/alerts/text.h"
+#include "controller/alerts/inside.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/query/query.h"
 
-/* More open events of one rule than a person can look at say only that the rule is wrong. */
-#define OPEN_MAX 1000
 /* Rows of an agent that was cut off are waited for so long, or a lookback if that is longer; see
- * late_span. */
+ * nt_alerts_late_span. */
 #define LATE_US (600 * 1000000LL)
 /* Clocks of nodes may be ahead of ours; what is further ahead is no time at all. */
 #define AHEAD_US (600 * 1000000LL)
@@ -26,40 +23,6 @@
 #define DELAY_NS (15 * NT_NS_PER_S)
 #define GROUPS_MAX 10000
 
-/* A GlobalAlert: the last form of it that was right, and what is wrong with the present one. */
-struct entry {
-	char *name, *spec; /* owned; spec: the object's text, to know whether it changed */
-	struct nt_rule *rule; /* NULL: it never was right */
-	struct nt_window window; /* of rule */
-	bool accepted;
-	struct nt_object_problem problem;
-	bool seen; /* by the round over the objects */
-	bool built; /* the window holds what the store has */
-	bool catch_up; /* evaluate past windows, too: this process was not there */
-	bool redo; /* a group has late rows */
-	int64_t evaluated_us; /* end of the newest window that was evaluated */
-	int64_t listed_us; /* the same, 0 before the first: for people */
-	uint64_t open_events;
-};
-
-struct nt_alerts {
-	struct nt_alerts_config config;
-	struct nt_store *store;
-	struct nt_store_reader *reader;
-	struct entry **entries; /* in order of name, as objects come */
-	size_t entries_len;
-	struct nt_siphash_key hash_key;
-	uint64_t bytes; /* of all windows */
-	struct nt_pending pending;
-	int64_t now_us; /* of the last tick; 0 before the first */
-	int64_t start_us; /* the first tick */
-	int64_t known_us; /* since when there is a log */
-	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
-	int64_t retry_us; /* the store failed: nothing before that */
-	bool check_orphans; /* rules went: look for their events */
-	struct nt_alerts_stats stats;
-};
-
 /* --- times ------------------------------------------------------------------------------------ */
 
 static int64_t delay_us(const struct nt_alerts *a)
@@ -67,32 +30,32 @@ static int64_t delay_us(const struct nt_alerts *a)
 	return a->config.delay_ns / NT_NS_PER_US;
 }
 
-/* The newest closed window's end. */
-static int64_t newest_end(const struct nt_alerts *a, const struct nt_rule *r)
+int64_t nt_alerts_newest_end(const struct nt_alerts *a, const struct nt_rule *r)
 {
 	int64_t us = a->now_us - delay_us(a);
 
 	return us > 0 ? us / r->step_us * r->step_us : 0;
 }
 
-/* For how long closed windows may still be raised. */
-static int64_t late_span(const struct nt_rule *r)
+int64_t nt_alerts_late_span(const struct nt_rule *r)
 {
 	int64_t span = r->lookback_us > LATE_US ? r->lookback_us : LATE_US;
 	int64_t max = r->width_us * NT_RULE_BUCKETS_MAX;
 
 	span = span < max ? span : max;
+	/* After a restart, what the condition did meanwhile decides whether it lasts long enough. */
+	span = span > r->for_us + r->step_us ? span : r->for_us + r->step_us;
 	return (span + r->step_us - 1) / r->step_us * r->step_us;
 }
 
-static int64_t keep_from(const struct nt_alerts *a, const struct nt_rule *r)
+int64_t nt_alerts_keep_from(const struct nt_alerts *a, const struct nt_rule *r)
 {
-	return newest_end(a, r) - late_span(r) - r->lookback_us;
+	return nt_alerts_newest_end(a, r) - nt_alerts_late_span(r) - r->lookback_us;
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-static void free_entry(struct entry *e)
+static void free_entry(struct nt_alerts_entry *e)
 {
 	if (!e)
 		return;
@@ -136,7 +99,7 @@ void nt_alerts_free(struct nt_alerts *a)
 	free(a);
 }
 
-static struct entry *find_entry(const struct nt_alerts *a, struct nt_slice name)
+struct nt_alerts_entry *nt_alerts_find(const struct nt_alerts *a, struct nt_slice name)
 {
 	for (size_t i = 0; i < a->entries_len; i++)
 		if (nt_slice_eq(nt_slice_str(a->entries[i]->name), name))
@@ -144,10 +107,11 @@ static struct entry *find_entry(const struct nt_alerts *a, struct nt_slice name)
 	return NULL;
 }
 
-static struct entry *add_entry(struct nt_alerts *a, struct nt_slice name)
+static struct nt_alerts_entry *add_entry(struct nt_alerts *a, struct nt_slice name)
 {
-	struct entry **entries = reallocarray(a->entries, a->entries_len + 1, sizeof(*a->entries));
-	struct entry *e = entries ? calloc(1, sizeof(*e)) : NULL;
+	struct nt_alerts_entry **entries =
+		reallocarray(a->entries, a->entries_len + 1, sizeof(*a->entries));
+	struct nt_alerts_entry *e = entries ? calloc(1, sizeof(*e)) : NULL;
 
 	if (entries)
 		a->entries = entries;
@@ -162,23 +126,38 @@ static struct entry *add_entry(struct nt_alerts *a, struct nt_slice name)
 	return e;
 }
 
+/* Rows that are groups of their own are as many as there may be events of them. */
+void nt_alerts_init_window(struct nt_alerts *a, struct nt_alerts_entry *e)
+{
+	uint32_t groups_max = a->config.max_groups;
+
+	if (e->rule->per_row && groups_max > NT_ALERTS_OPEN_MAX)
+		groups_max = NT_ALERTS_OPEN_MAX;
+	nt_window_init(&e->window, e->rule, &a->hash_key, groups_max, &a->bytes);
+}
+
 /* The rule begins anew; its open events go on when their groups are still groups of it. */
-static void set_rule(struct nt_alerts *a, struct entry *e, struct nt_rule *rule)
+static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_rule *rule)
 {
 	if (e->rule)
 		nt_window_done(&e->window);
 	nt_rule_free(e->rule);
 	e->rule = rule;
-	nt_window_init(&e->window, rule, &a->hash_key, a->config.max_groups, &a->bytes);
+	nt_alerts_init_window(a, e);
 	e->built = false;
 	/* Rules that are there from the start were there before it. */
 	e->catch_up = a->now_us == 0;
 	e->evaluated_us = e->listed_us = 0;
+	e->over = 0;
+	if (rule->disabled) {
+		e->open_events = 0;
+		a->check_orphans = true;
+	}
 }
 
 static int take_object(struct nt_alerts *a, const struct nt_object *object)
 {
-	struct entry *e = find_entry(a, object->name);
+	struct nt_alerts_entry *e = nt_alerts_find(a, object->name);
 	struct nt_rule *rule = NULL;
 	char *spec;
 	int r;
@@ -214,7 +193,7 @@ static void drop_unseen(struct nt_alerts *a)
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->entries_len; i++) {
-		struct entry *e = a->entries[i];
+		struct nt_alerts_entry *e = a->entries[i];
 
 		if (e->seen)
 			a->entries[n++] = e;
@@ -242,7 +221,7 @@ int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects, str
 /* --- records ---------------------------------------------------------------------------------- */
 
 struct adding {
-	struct entry *entry;
+	struct nt_alerts_entry *entry;
 	int64_t end_us; /* of the first window that has the row */
 	bool late;
 };
@@ -258,7 +237,7 @@ static void on_group(void *ctx, struct nt_window_group *g)
 		g->redo_us = adding->end_us;
 }
 
-static void add_record(struct nt_alerts *a, struct entry *e, const struct nt_record *r)
+void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_record *r)
 {
 	const struct nt_rule *rule = e->rule;
 	struct adding adding = { .entry = e };
@@ -266,15 +245,17 @@ static void add_record(struct nt_alerts *a, struct entry *e, const struct nt_rec
 	if (r->type != NT_RECORD_LOG || (rule->side >= 0 && (int)r->side != rule->side) ||
 	    (rule->role >= 0 && (int)r->role != rule->role) || !nt_query_eval(rule->query, r))
 		return;
-	if (r->start_us < keep_from(a, rule) || r->start_us > a->now_us + AHEAD_US) {
+	if (r->start_us < nt_alerts_keep_from(a, rule) || r->start_us > a->now_us + AHEAD_US) {
 		a->stats.late_rows++;
 		return;
 	}
 	adding.end_us = (r->start_us / rule->step_us + 1) * rule->step_us;
 	adding.late = e->built && adding.end_us <= e->evaluated_us;
 	a->stats.late_rows += adding.late;
-	if (!nt_window_add(&e->window, r, on_group, &adding))
+	if (!nt_window_add(&e->window, r, on_group, &adding)) {
 		a->stats.groups_over++;
+		e->over++;
+	}
 }
 
 /* Rules that are not built yet find the rows in the store. */
@@ -282,232 +263,10 @@ void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, siz
 {
 	for (size_t i = 0; i < a->entries_len; i++)
 		for (size_t k = 0; a->entries[i]->built && k < len; k++)
-			add_record(a, a->entries[i], &records[k]);
+			nt_alerts_add_record(a, a->entries[i], &records[k]);
 }
 
-/* --- building from the store ------------------------------------------------------------------ */
-
-struct loading {
-	struct nt_alerts *a;
-	struct entry *entry;
-};
-
-static bool load_event(void *ctx, const struct nt_store_event *event)
-{
-	_cleanup_arena_ struct nt_arena arena = NT_ARENA(1 << 20);
-	struct loading *l = ctx;
-	struct entry *e = l->entry;
-	int64_t newest = newest_end(l->a, e->rule);
-	struct nt_slice values[NT_STORE_GROUP_KEYS];
-	struct nt_window_group *g = NULL;
-
-	if (event->resolved_us && event->last_seen_us < newest - late_span(e->rule))
-		return false;
-	if (nt_text_group_parse(e->rule, event->group, &arena, values))
-		g = nt_window_group(&e->window, values, true);
-	if (!g && !event->resolved_us)
-		nt_pending_end(&l->a->pending, event, l->a->now_us);
-	if (!g)
-		return true;
-	/* A clock that went back must not make an event last for ever. */
-	if (event->resolved_us) {
-		if (event->resolved_us > g->settled_us)
-			g->settled_us = event->resolved_us < newest ? event->resolved_us : newest;
-		return true;
-	}
-	g->event = (struct nt_window_event){
-		.id = event->id,
-		.open = true,
-		.first_us = event->first_seen_us,
-		.last_us = event->last_seen_us < newest ? event->last_seen_us : newest,
-		.from_us = event->from_us,
-		.value = event->value,
-		.peak = event->peak,
-	};
-	e->open_events++;
-	return true;
-}
-
-static int load_events(struct nt_alerts *a, struct entry *e, struct nt_err *err)
-{
-	struct loading l = { a, e };
-	struct nt_slice name = nt_slice_str(e->name);
-	int r;
-
-	nt_window_done(&e->window);
-	nt_window_init(&e->window, e->rule, &a->hash_key, a->config.max_groups, &a->bytes);
-	e->open_events = 0;
-	e->redo = false;
-	/* A rule without aggregateBy has its one group from the start. */
-	if (!e->rule->keys_len && !nt_window_group(&e->window, NULL, true))
-		return nt_err_set(err, ENOMEM, "no memory for the rule %s", e->name);
-	r = nt_store_events(a->reader, 1, name, UINT32_MAX, load_event, &l, err);
-	if (r == 0)
-		r = nt_store_events(a->reader, 0, name, UINT32_MAX, load_event, &l, err);
-	return r;
-}
-
-static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
-{
-	struct nt_alerts *a = ctx;
-
-	(void)row_id;
-	(void)why;
-	a->stats.rows_unreadable += !record;
-	for (size_t i = 0; record && i < a->entries_len; i++)
-		if (a->entries[i]->rule && !a->entries[i]->built)
-			add_record(a, a->entries[i], record);
-	return true;
-}
-
-/* One pass over the rows for all rules that need it. */
-static int load_rows(struct nt_alerts *a, int64_t from_us, struct nt_err *err)
-{
-	enum { PAGE_ROWS = 20000 };
-	struct nt_store_range range = {
-		.from_us = from_us, .to_us = INT64_MAX, .side = -1, .role = -1
-	};
-	int64_t cursor = 0;
-	int r;
-
-	do {
-		r = nt_store_rows(a->reader, &range, NT_STORE_NEWEST, PAGE_ROWS, cursor, load_row,
-				  a, &cursor, err);
-	} while (r == 0 && cursor);
-	return r;
-}
-
-static void begin(struct nt_alerts *a, struct entry *e)
-{
-	int64_t back = e->catch_up ? late_span(e->rule) : e->rule->step_us;
-
-	e->evaluated_us = newest_end(a, e->rule) - back;
-	e->built = true;
-	e->catch_up = false;
-}
-
-static int build(struct nt_alerts *a, struct nt_err *err)
-{
-	int64_t from_us = INT64_MAX;
-	int r = 0;
-
-	for (size_t i = 0; i < a->entries_len && r == 0; i++) {
-		struct entry *e = a->entries[i];
-
-		if (!e->rule || e->built)
-			continue;
-		if (keep_from(a, e->rule) < from_us)
-			from_us = keep_from(a, e->rule);
-		r = load_events(a, e, err);
-	}
-	if (r == 0 && from_us < INT64_MAX)
-		r = load_rows(a, from_us, err);
-	for (size_t i = 0; i < a->entries_len && r == 0; i++)
-		if (a->entries[i]->rule && !a->entries[i]->built)
-			begin(a, a->entries[i]);
-	return r;
-}
-
-static bool end_orphan(void *ctx, const struct nt_store_event *event)
-{
-	struct nt_alerts *a = ctx;
-
-	if (!find_entry(a, event->rule))
-		nt_pending_end(&a->pending, event, a->now_us);
-	return true;
-}
-
-/* --- evaluation ------------------------------------------------------------------------------- */
-
-/* A rule that fires when there is too little. It has to wait for a window that lies in the time of
- * which the log tells, and that was not open while this process was away. */
-static bool knows_too_little(const struct nt_alerts *a, const struct nt_rule *r, int64_t end_us)
-{
-	bool of_little = !r->keys_len && (r->metric == NT_RULE_COUNT || r->metric == NT_RULE_SUM) &&
-			 nt_rule_holds(r, 0);
-
-	return of_little && (end_us - r->lookback_us < a->known_us || end_us <= a->start_us);
-}
-
-static void open_event(struct nt_alerts *a, struct entry *e, struct nt_window_group *g,
-		       int64_t end_us, double value)
-{
-	if (e->open_events >= OPEN_MAX) {
-		a->stats.groups_over++;
-		return;
-	}
-	e->open_events++;
-	g->event = (struct nt_window_event){ .open = true,
-					     .first_us = end_us,
-					     .last_us = end_us,
-					     .from_us = end_us - e->rule->lookback_us,
-					     .value = value,
-					     .peak = value };
-	nt_pending_note(&a->pending, &e->window, g, 0);
-}
-
-static void raise_event(struct nt_alerts *a, struct entry *e, struct nt_window_group *g,
-			int64_t end_us, double value)
-{
-	struct nt_window_event *event = &g->event;
-	bool worse = nt_rule_worse(e->rule, value, event->peak);
-	bool inside = end_us >= event->first_us && end_us < event->last_us;
-
-	if (!worse && (inside || (end_us == event->last_us && value == event->value)))
-		return;
-	if (end_us >= event->last_us) {
-		event->last_us = end_us;
-		event->value = value;
-	}
-	if (end_us < event->first_us) {
-		event->first_us = end_us;
-		event->from_us = end_us - e->rule->lookback_us;
-	}
-	if (worse)
-		event->peak = value;
-	nt_pending_note(&a->pending, &e->window, g, 0);
-}
-
-static void evaluate(struct nt_alerts *a, struct entry *e, struct nt_window_group *g,
-		     int64_t end_us)
-{
-	double value = 0;
-	bool fires = nt_window_fires(&e->window, g, end_us, &value);
-
-	if (g->event.open && fires) {
-		raise_event(a, e, g, end_us, value);
-	} else if (g->event.open && end_us > g->event.last_us) {
-		nt_pending_note(&a->pending, &e->window, g, end_us);
-		g->event = (struct nt_window_event){ 0 };
-		g->settled_us = end_us;
-		e->open_events--;
-	} else if (!g->event.open && fires && end_us > g->settled_us &&
-		   !knows_too_little(a, e->rule, end_us)) {
-		open_event(a, e, g, end_us, value);
-	}
-}
-
-/* Windows in order of time for each group: those that late rows changed, then the new ones. */
-static void evaluate_entry(struct nt_alerts *a, struct entry *e)
-{
-	int64_t step = e->rule->step_us, newest = newest_end(a, e->rule);
-	int64_t oldest = newest - late_span(e->rule) + step;
-	int64_t from = e->evaluated_us + step > oldest ? e->evaluated_us + step : oldest;
-
-	for (struct nt_window_group *g = NULL; (g = nt_window_next(&e->window, g));) {
-		int64_t redo = g->redo_us && g->redo_us < oldest ? oldest : g->redo_us;
-
-		for (int64_t end = redo ?: from; end <= newest; end += step)
-			evaluate(a, e, g, end);
-		g->redo_us = 0;
-	}
-	if (from <= newest) {
-		a->stats.evaluations += (uint64_t)((newest - from) / step) + 1;
-		e->evaluated_us = e->listed_us = newest;
-		nt_window_expire(&e->window, keep_from(a, e->rule));
-	}
-	e->redo = false;
-}
+/* --- ticks ------------------------------------------------------------------------------------ */
 
 /* Everything anew from the store, which is the truth. */
 static void start_over(struct nt_alerts *a, bool catch_up)
@@ -540,15 +299,15 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	int r = 0;
 
 	if (a->check_orphans)
-		r = nt_store_events(a->reader, 1, (struct nt_slice){ 0 }, UINT32_MAX, end_orphan, a,
-				    err);
+		r = nt_alerts_end_orphans(a, err);
 	if (r == 0)
-		r = build(a, err);
+		r = nt_alerts_build(a, err);
 	for (size_t i = 0; i < a->entries_len && r == 0 && a->now_us >= a->ready_us; i++) {
-		struct entry *e = a->entries[i];
+		struct nt_alerts_entry *e = a->entries[i];
 
-		if (e->rule && (e->redo || newest_end(a, e->rule) > e->evaluated_us))
-			evaluate_entry(a, e);
+		if (nt_alerts_runs(e) &&
+		    (e->redo || nt_alerts_newest_end(a, e->rule) > e->evaluated_us))
+			nt_alerts_evaluate(a, e);
 	}
 	if (r < 0)
 		return r;
@@ -584,12 +343,13 @@ int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err)
 void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 {
 	for (size_t i = 0; i < a->entries_len; i++) {
-		const struct entry *e = a->entries[i];
+		const struct nt_alerts_entry *e = a->entries[i];
 		const struct nt_rule *r = e->rule;
 		struct nt_alert_rule rule = { .name = nt_slice_str(e->name),
 					      .accepted = e->accepted,
 					      .last_evaluated_us = e->listed_us,
-					      .open_events = e->open_events };
+					      .open_events = e->open_events,
+					      .over = e->over };
 
 		if (!e->accepted) {
 			rule.problem_field = nt_slice_str(e->problem.field);
@@ -598,16 +358,27 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 		if (r) {
 			rule.description = r->description;
 			rule.summary = r->summary;
-			rule.query = r->query_text;
+			/* What a filter can be made of, where that is short enough. */
+			rule.query = r->filter_text.len ? r->filter_text : r->query_text;
 			rule.metric = nt_slice_str(nt_rule_metric_name(r));
 			rule.field = r->field_name;
 			rule.condition = nt_slice_str(nt_rule_condition_name(r));
+			rule.numerator = r->numerator_text;
+			rule.min_count = r->min_count;
 			rule.aggregate_by = r->key_names;
-			rule.aggregate_by_len = r->keys_len;
+			rule.aggregate_by_len = r->per_row ? 0 : r->keys_len;
 			rule.threshold = r->threshold;
 			rule.severity = r->severity;
 			rule.period_us = r->period_us;
 			rule.lookback_us = r->lookback_us;
+			rule.for_us = r->for_us;
+			rule.cooldown_us = r->cooldown_us;
+			rule.disabled = r->disabled;
+			rule.labels = r->labels;
+			rule.labels_len = r->labels_len;
+			rule.notify = r->notify;
+			rule.notify_len = r->notify_len;
+			rule.note = r->note;
 		}
 		if (!fn(ctx, &rule))
 			return;

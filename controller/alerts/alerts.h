@@ -43,18 +43,32 @@ void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, siz
 /* Evaluates what is due at now_us (CLOCK_REALTIME). */
 int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
 
+/* What a rule says to who is told of its events. */
+struct nt_rule_label {
+	struct nt_slice key, value;
+};
+
 /* A rule as it is listed. Borrowed for the call. */
 struct nt_alert_rule {
 	struct nt_slice name, description, summary, query, metric, field, condition;
+	struct nt_slice numerator; /* of metric ratio */
+	uint64_t min_count; /* 0: none */
 	const struct nt_slice *aggregate_by;
 	size_t aggregate_by_len;
 	double threshold;
 	uint32_t severity;
-	int64_t period_us, lookback_us;
+	int64_t period_us, lookback_us, for_us, cooldown_us;
+	bool disabled;
+	const struct nt_rule_label *labels;
+	size_t labels_len;
+	const struct nt_slice *notify; /* names of receivers */
+	size_t notify_len;
+	struct nt_slice note; /* what it means here and not where it came from; "": nothing */
 	bool accepted; /* else problem_* say why */
 	struct nt_slice problem_field, problem_msg;
 	int64_t last_evaluated_us; /* end of the newest closed window; 0: none yet */
 	uint64_t open_events;
+	uint64_t over; /* times that a row or an event of it found no room within the bounds */
 };
 typedef bool nt_alert_rule_fn(void *ctx, const struct nt_alert_rule *rule);
 void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "controller/alerts/alerts.h"
 #include "controller/store/store.h"
 #include "lib/base/arena.h"
 #include "lib/objects/fields.h"
@@ -19,10 +20,16 @@
 enum nt_rule_metric {
 	NT_RULE_ANY = 0, /* whether there are rows at all */
 	NT_RULE_COUNT = 1, /* transactions: the sum of `count` (T29) */
-	NT_RULE_SUM = 2,
-	NT_RULE_MIN = 3,
-	NT_RULE_MAX = 4,
-	NT_RULE_AVG = 5,
+	NT_RULE_COUNT_ROWS = 2,
+	NT_RULE_SUM = 3,
+	NT_RULE_MIN = 4,
+	NT_RULE_MAX = 5,
+	NT_RULE_AVG = 6,
+	NT_RULE_DISTINCT = 7, /* how many values of the field */
+	NT_RULE_P50 = 8, /* of the latencies of lookups, in ns */
+	NT_RULE_P95 = 9,
+	NT_RULE_P99 = 10,
+	NT_RULE_RATIO = 11, /* transactions that match the numerator, of all */
 };
 
 enum nt_rule_condition {
@@ -42,22 +49,39 @@ struct nt_rule_key {
 
 struct nt_rule {
 	struct nt_arena arena; /* all strings */
-	struct nt_slice name, description, summary, query_text;
+	struct nt_slice name, description, summary;
+	struct nt_slice query_text; /* as it was written */
+	/* The same with substitutions written out, for the filter of events; empty when that is
+	 * longer than NT_RULE_QUERY_MAX. */
+	struct nt_slice filter_text;
 	struct nt_query *query;
 	int side, role; /* -1: any, because the query says which */
 	bool late; /* the query is about late replies: they count as rows */
+	/* Without metric and aggregateBy each row is a group: the keys are what tells it. */
+	bool per_row;
 	struct nt_rule_key keys[NT_STORE_GROUP_KEYS];
 	struct nt_slice key_names[NT_STORE_GROUP_KEYS];
 	size_t keys_len;
 	enum nt_rule_metric metric;
 	struct nt_slice field_name;
-	const struct nt_field *field; /* of SUM, MIN, MAX, AVG */
+	struct nt_rule_key field; /* of SUM, MIN, MAX, AVG (no member), DISTINCT */
+	struct nt_slice numerator_text;
+	struct nt_query *numerator; /* of RATIO */
 	enum nt_rule_condition condition;
 	double threshold;
+	uint64_t min_count; /* of lookups in a window, for it to tell anything */
 	uint32_t severity;
 	int64_t period_us, lookback_us;
 	int64_t width_us; /* of a bucket; divides lookback_us and step_us */
 	int64_t step_us; /* between two evaluations: the period, or more (NT_RULE_BUCKETS_MAX) */
+	int64_t for_us; /* how long the condition holds before an event opens */
+	int64_t cooldown_us; /* how long after an event its group opens no other */
+	bool disabled;
+	struct nt_rule_label *labels; /* for who is told */
+	size_t labels_len;
+	struct nt_slice *notify; /* names of receivers */
+	size_t notify_len;
+	struct nt_slice note; /* what means something else than where it came from; "" if nothing */
 };
 
 /* 0, or -EINVAL (-ENOMEM) with *ret_problem. */
@@ -72,6 +96,12 @@ static inline void nt_rule_freep(struct nt_rule **r)
 /* The spec's words; "" for NT_RULE_ANY, and for a condition without a metric. */
 const char *nt_rule_metric_name(const struct nt_rule *r);
 const char *nt_rule_condition_name(const struct nt_rule *r);
+/* Is the metric of something that is 0 when there is nothing? */
+static inline bool nt_rule_counts(const struct nt_rule *r)
+{
+	return r->metric == NT_RULE_COUNT || r->metric == NT_RULE_COUNT_ROWS ||
+	       r->metric == NT_RULE_SUM || r->metric == NT_RULE_DISTINCT;
+}
 bool nt_rule_holds(const struct nt_rule *r, double value);
 /* Is `value` further from peace than `than`? For the peak. */
 bool nt_rule_worse(const struct nt_rule *r, double value, double than);

@@ -138,14 +138,14 @@ static void put_quoted(struct nt_slice s, bool pattern, struct nt_buf *out)
 
 void nt_text_filter(const struct nt_rule *r, const struct nt_slice *values, struct nt_buf *out)
 {
-	if (r->query_text.len && r->keys_len)
-		nt_buf_printf(out, "(%.*s)", NT_SLICE_ARG(r->query_text));
+	if (r->filter_text.len && r->keys_len)
+		nt_buf_printf(out, "(%.*s)", NT_SLICE_ARG(r->filter_text));
 	else
-		nt_buf_slice(out, r->query_text);
+		nt_buf_slice(out, r->filter_text);
 	for (size_t i = 0; i < r->keys_len; i++) {
 		bool pattern = needs_pattern(values[i]);
 
-		nt_buf_puts(out, i || r->query_text.len ? " AND " : "");
+		nt_buf_puts(out, i || r->filter_text.len ? " AND " : "");
 		nt_buf_slice(out, r->keys[i].name);
 		if (!values[i].len) {
 			nt_buf_puts(out, " EMPTY");

@@ -22,5 +22,6 @@ void nt_text_group(const struct nt_rule *r, const struct nt_slice *values, struc
 /* As nt_text_group wrote it, back into values (in arena). False: it is no group of this rule. */
 bool nt_text_group_parse(const struct nt_rule *r, struct nt_slice json, struct nt_arena *arena,
 			 struct nt_slice *ret_values);
-/* "(rule's query) AND client_name = \"web-1\"", which lib/query parses. */
+/* "(rule's query) AND client_name = \"web-1\"", which lib/query parses. Without the rule's query
+ * when its sets make that too long: it may ask for more then, never for less. */
 void nt_text_filter(const struct nt_rule *r, const struct nt_slice *values, struct nt_buf *out);

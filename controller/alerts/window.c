@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "controller/alerts/key.h"
 #include "lib/base/cleanup.h"
 
 void nt_window_init(struct nt_window *w, const struct nt_rule *rule,
@@ -17,6 +18,8 @@ void nt_window_init(struct nt_window *w, const struct nt_rule *rule,
 
 static void free_group(struct nt_window *w, struct nt_window_group *g)
 {
+	for (size_t i = 0; i < g->buckets_len; i++)
+		nt_figure_done(&g->buckets[i].figure, w->rule, w->bytes);
 	*w->bytes -= sizeof(*g) + g->key_len + g->buckets_cap * sizeof(*g->buckets);
 	w->groups_len--;
 	free(g->buckets);
@@ -41,20 +44,12 @@ void nt_window_done(struct nt_window *w)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static bool take_bytes(struct nt_window *w, size_t n)
-{
-	if (*w->bytes + n > NT_WINDOW_BYTES_MAX)
-		return false;
-	*w->bytes += n;
-	return true;
-}
-
 static bool grow_table(struct nt_window *w)
 {
 	size_t len = w->table_len ? w->table_len * 2 : 16;
 	struct nt_window_group **table;
 
-	if (!take_bytes(w, (len - w->table_len) * sizeof(*table)))
+	if (!nt_budget_take(w->bytes, (len - w->table_len) * sizeof(*table)))
 		return false;
 	table = calloc(len, sizeof(*table));
 	if (!table) {
@@ -81,7 +76,7 @@ static struct nt_window_group *new_group(struct nt_window *w, uint64_t hash, str
 	struct nt_window_group *g;
 
 	if (w->groups_len >= w->groups_max || (w->groups_len >= w->table_len && !grow_table(w)) ||
-	    !take_bytes(w, sizeof(*g) + key.len))
+	    !nt_budget_take(w->bytes, sizeof(*g) + key.len))
 		return NULL;
 	g = calloc(1, sizeof(*g) + key.len);
 	if (!g) {
@@ -162,7 +157,7 @@ static struct nt_window_bucket *find_bucket(struct nt_window *w, struct nt_windo
 		size_t more = (cap - g->buckets_cap) * sizeof(*g->buckets);
 		struct nt_window_bucket *buckets;
 
-		if (!take_bytes(w, more))
+		if (!nt_budget_take(w->bytes, more))
 			return NULL;
 		buckets = reallocarray(g->buckets, cap, sizeof(*buckets));
 		if (!buckets) {
@@ -178,71 +173,6 @@ static struct nt_window_bucket *find_bucket(struct nt_window *w, struct nt_windo
 	return &g->buckets[at];
 }
 
-/* Of the rule's field; false when the record has none. The mean of a row weighs as much as what was
- * measured for it. */
-static bool value_of(const struct nt_rule *rule, const struct nt_record *r, double *ret_value,
-		     double *ret_weight)
-{
-	char small[NT_FIELD_SMALL];
-	struct nt_column_value v;
-
-	if (nt_field_missing(rule->field, r, r))
-		return false;
-	v = nt_field_scalar(rule->field, r, r, small);
-	if (v.kind != NT_COLUMN_INT && v.kind != NT_COLUMN_DOUBLE)
-		return false;
-	*ret_value = v.kind == NT_COLUMN_INT ? (double)v.i : v.d;
-	*ret_weight = rule->field->kind == NT_FIELD_MEAN ? (double)r->latency_count : 1;
-	return true;
-}
-
-static void accumulate(const struct nt_rule *rule, const struct nt_record *r,
-		       struct nt_window_bucket *b)
-{
-	double value, weight;
-
-	/* A late reply is no lookup of its own: it makes no group. */
-	b->rows += !r->late || rule->late;
-	b->count += (double)r->count;
-	if (!rule->field || !value_of(rule, r, &value, &weight))
-		return;
-	b->min = b->weight == 0 || value < b->min ? value : b->min;
-	b->max = b->weight == 0 || value > b->max ? value : b->max;
-	b->sum += rule->metric == NT_RULE_AVG ? value * weight : value;
-	b->weight += weight;
-}
-
-/* A value as the JSON form has it, "" for none. scratch holds it until the next call. */
-static struct nt_slice key_text(const struct nt_rule_key *key, const struct nt_record *r,
-				const struct nt_server *server, struct nt_buf *scratch)
-{
-	const struct nt_field *f = key->member ?: key->field;
-	const void *base = key->member ? (const void *)server : r;
-	char small[NT_FIELD_SMALL];
-	struct nt_column_value v;
-	struct nt_slice clean;
-
-	nt_buf_reset(scratch);
-	if (!base || nt_field_missing(f, base, r))
-		return (struct nt_slice){ 0 };
-	v = nt_field_scalar(f, base, r, small);
-	if (v.kind == NT_COLUMN_NULL)
-		return (struct nt_slice){ 0 };
-	if (v.kind != NT_COLUMN_TEXT) {
-		if (f->kind == NT_FIELD_BOOL)
-			nt_buf_puts(scratch, v.i ? "true" : "false");
-		else
-			nt_buf_i64(scratch, v.i);
-		return nt_slice_mem(scratch->p, scratch->len);
-	}
-	clean = nt_text_clean(v.text, scratch);
-	if (clean.p != small)
-		return clean;
-	nt_buf_reset(scratch);
-	nt_buf_slice(scratch, clean);
-	return nt_slice_mem(scratch->p, scratch->len);
-}
-
 static bool add_to_group(struct nt_window *w, const struct nt_record *r,
 			 const struct nt_server *server, nt_window_group_fn *fn, void *ctx)
 {
@@ -250,19 +180,20 @@ static bool add_to_group(struct nt_window *w, const struct nt_record *r,
 	struct nt_slice values[NT_STORE_GROUP_KEYS];
 	struct nt_window_bucket *bucket = NULL;
 	struct nt_window_group *g;
+	bool whole = false;
 
 	for (size_t i = 0; i < w->rule->keys_len; i++)
-		values[i] = key_text(&w->rule->keys[i], r, server, &scratch[i]);
+		values[i] = nt_key_text(&w->rule->keys[i], r, server, &scratch[i]);
 	g = nt_window_group(w, values, true);
 	if (g)
 		bucket = find_bucket(w, g, r->start_us / w->rule->width_us);
 	if (bucket) {
-		accumulate(w->rule, r, bucket);
+		whole = nt_figure_add(&bucket->figure, w->rule, r, server, w->hash_key, w->bytes);
 		fn(ctx, g);
 	}
 	for (size_t i = 0; i < w->rule->keys_len; i++)
 		nt_buf_done(&scratch[i]);
-	return bucket;
+	return whole;
 }
 
 bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_group_fn *fn,
@@ -281,61 +212,33 @@ bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_gro
 
 /* --- evaluating ------------------------------------------------------------------------------- */
 
-static struct nt_window_bucket total(const struct nt_window *w, const struct nt_window_group *g,
-				     int64_t end_us)
+static void total(const struct nt_window *w, const struct nt_window_group *g, int64_t end_us,
+		  struct nt_figure_sum *sum)
 {
 	int64_t to = end_us / w->rule->width_us;
 	int64_t from = to - w->rule->lookback_us / w->rule->width_us;
-	struct nt_window_bucket sum = { 0 };
 
-	for (size_t i = g->buckets_len; i && g->buckets[i - 1].index >= from; i--) {
-		const struct nt_window_bucket *b = &g->buckets[i - 1];
-
-		if (b->index >= to)
-			continue;
-		if (b->weight > 0) {
-			sum.min = sum.weight == 0 || b->min < sum.min ? b->min : sum.min;
-			sum.max = sum.weight == 0 || b->max > sum.max ? b->max : sum.max;
-		}
-		sum.rows += b->rows;
-		sum.count += b->count;
-		sum.sum += b->sum;
-		sum.weight += b->weight;
-	}
-	return sum;
+	for (size_t i = g->buckets_len; i && g->buckets[i - 1].index >= from; i--)
+		if (g->buckets[i - 1].index < to)
+			nt_figure_unite(sum, w->rule, &g->buckets[i - 1].figure);
 }
 
 bool nt_window_fires(const struct nt_window *w, const struct nt_window_group *g, int64_t end_us,
 		     double *ret_value)
 {
-	const struct nt_rule *rule = w->rule;
-	struct nt_window_bucket sum = total(w, g, end_us);
-	double value = sum.count;
+	struct nt_figure_sum sum = { 0 };
 
-	/* A group is there while it has rows; the one of a rule without aggregateBy always is, so
-	 * that "count lt 1" can say that nothing came. */
-	if (!sum.rows && sum.weight == 0 && (rule->keys_len || rule->metric == NT_RULE_ANY))
-		return false;
-	if (rule->metric > NT_RULE_SUM && sum.weight == 0)
-		return false;
-	if (rule->metric == NT_RULE_SUM)
-		value = sum.sum;
-	else if (rule->metric == NT_RULE_MIN)
-		value = sum.min;
-	else if (rule->metric == NT_RULE_MAX)
-		value = sum.max;
-	else if (rule->metric == NT_RULE_AVG)
-		value = sum.sum / sum.weight;
-	*ret_value = value;
-	return rule->metric == NT_RULE_ANY || nt_rule_holds(rule, value);
+	total(w, g, end_us, &sum);
+	return nt_figure_value(&sum, w->rule, ret_value) &&
+	       (w->rule->metric == NT_RULE_ANY || nt_rule_holds(w->rule, *ret_value));
 }
 
-static void expire_buckets(const struct nt_window *w, struct nt_window_group *g, int64_t before_us)
+static void expire_buckets(struct nt_window *w, struct nt_window_group *g, int64_t before_us)
 {
 	size_t n = 0;
 
 	while (n < g->buckets_len && (g->buckets[n].index + 1) * w->rule->width_us <= before_us)
-		n++;
+		nt_figure_done(&g->buckets[n++].figure, w->rule, w->bytes);
 	if (!n)
 		return;
 	g->buckets_len -= n;

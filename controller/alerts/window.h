@@ -6,18 +6,11 @@
  */
 #pragma once
 
-#include "controller/alerts/rule.h"
-#include "lib/dns/siphash.h"
-
-/* What all rules may take together (T31: open buckets 96 MiB). */
-#define NT_WINDOW_BYTES_MAX (96u << 20)
+#include "controller/alerts/figure.h"
 
 struct nt_window_bucket {
 	int64_t index; /* start_time / width */
-	uint64_t rows; /* that count as seen */
-	double count; /* transactions */
-	double sum, min, max;
-	double weight; /* of avg: rows, or measured lookups for latency_mean */
+	struct nt_figure figure;
 };
 
 /* The newest event of a group, as the store has it or will have it at the end of this tick. */
@@ -34,7 +27,8 @@ struct nt_window_group {
 	struct nt_window_bucket *buckets; /* in order of index */
 	size_t buckets_len, buckets_cap;
 	struct nt_window_event event;
-	int64_t settled_us; /* ends up to here are decided and opened nothing that may come again */
+	int64_t settled_us; /* ends up to here are decided, or in the cooldown: nothing opens */
+	int64_t since_us; /* first end from which on the condition held, without an event; 0: not */
 	int64_t redo_us; /* first end that a late row changed; 0: none */
 	size_t pending; /* index + 1 in the list of events to be stored; 0: none */
 	size_t key_len;
@@ -44,7 +38,7 @@ struct nt_window_group {
 struct nt_window {
 	const struct nt_rule *rule; /* borrowed */
 	const struct nt_siphash_key *hash_key;
-	uint64_t *bytes; /* shared by all windows */
+	uint64_t *bytes; /* shared by all windows: NT_ALERT_BYTES_MAX */
 	uint32_t groups_max;
 	struct nt_window_group **table;
 	size_t table_len; /* a power of two, or 0 */

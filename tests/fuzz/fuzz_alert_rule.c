@@ -43,6 +43,8 @@ static void use(const struct nt_rule *rule, struct nt_slice piece)
 	must(rule->width_us > 0 && rule->step_us >= rule->period_us);
 	must(rule->lookback_us % rule->width_us == 0 && rule->step_us % rule->width_us == 0);
 	must(rule->lookback_us / rule->width_us <= NT_RULE_BUCKETS_MAX);
+	must(rule->for_us / rule->width_us <= NT_RULE_BUCKETS_MAX);
+	must((rule->metric == NT_RULE_RATIO) == (rule->numerator != NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

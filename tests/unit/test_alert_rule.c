@@ -68,6 +68,24 @@ static const char *const accepted[] = {
 	"{severity: 5, query: \"rcode='SERVFAIL' AND \\\"servers.ip\\\" = 127.0.0.1\"}",
 	"{severity: 5, query: '   '}",
 	"{severity: 5, field: null, metric: null, query: null, aggregateBy: []}",
+	"{severity: 5, aggregateBy: qname}",
+	"{severity: 5, period: 1.5h, lookback: 1h30m0s}",
+	"{severity: 5, metric: countRows, condition: gt, threshold: 0, summary: '${countRows}'}",
+	"{severity: 5, metric: distinct, field: qname, condition: gt, threshold: 50}",
+	"{severity: 5, metric: distinct, field: servers.ip, condition: gt, threshold: 1}",
+	"{severity: 5, metric: p50, condition: gt, threshold: 1}",
+	"{severity: 5, metric: p95, condition: gt, threshold: 1, aggregateBy: [servers.ip]}",
+	"{severity: 5, metric: p99, condition: gt, threshold: 2e8, minCount: 100}",
+	"{severity: 5, metric: ratio, numerator: rcode = NXDOMAIN, condition: gt, threshold: 0.3}",
+	"{severity: 5, metric: ratio, numerator: 'qname IN ${a}', condition: gt, threshold: 1,"
+	" substitutions: [{name: a, values: ['*']}], minCount: 1}",
+	"{severity: 5, query: 'qname NOTIN ${d} AND qtype IN ${t.1}', substitutions: [{name: d, "
+	"values: ['*cluster.local', '?.mydomain.com']}, {name: t.1, values: [A, aaaa]}]}",
+	"{severity: 5, substitutions: [{name: unused, values: [x]}]}",
+	"{severity: 5, substitutions: []}",
+	"{severity: 5, for: 10m, cooldown: 1h, aggregateBy: [qname]}",
+	"{severity: 5, disabled: true, notify: [pager, team-dns], labels: {team: dns, _a1: ''}}",
+	"{severity: 5, disabled: false, notify: [], labels: {}}",
 };
 
 START_TEST(rules_that_are_taken)
@@ -92,12 +110,83 @@ static const struct {
 	{ "{severity: 101}", "spec.severity", "1 to 100" },
 	{ "{severity: 5.5}", "spec.severity", "1 to 100" },
 	{ "{severity: '5'}", "spec.severity", "1 to 100" },
-	{ "{severity: 5, dataSet: flows}", "spec.dataSet", "one of dns" },
+	{ "{severity: 5, dataSet: flows}", "spec.dataSet", "flows are not recorded by nametap" },
+	{ "{severity: 5, dataSet: audit}", "spec.dataSet", "audit are not recorded by nametap" },
+	{ "{severity: 5, dataSet: dnss}", "spec.dataSet", "one of dns; did you mean dns?" },
+	{ "{severity: 5, dataSet: 3}", "spec.dataSet", "one of dns" },
 	{ "{severity: 5, type: AnomalyDetection}", "spec.type", "one of RuleBased" },
-	{ "{severity: 5, detector: {name: dga}}", "spec.detector", "no such field" },
+	{ "{severity: 5, type: Rulebased}", "spec.type", "did you mean RuleBased?" },
+	{ "{severity: 5, detector: {name: dga}}", "spec.detector", "there is no AnomalyDetection" },
 	{ "{severity: 5, treshold: 5}", "spec.treshold", "did you mean threshold?" },
-	{ "{severity: 5, substitutions: [{name: d, values: [a]}]}", "spec.substitutions",
-	  "not yet" },
+	{ "{severity: 5, substitutions: {name: d, values: [a]}}", "spec.substitutions", "a list" },
+	{ "{severity: 5, substitutions: [d]}", "spec.substitutions[0]", "a mapping" },
+	{ "{severity: 5, substitutions: [{values: [a]}]}", "spec.substitutions[0].name",
+	  "missing" },
+	{ "{severity: 5, substitutions: [{name: 'a b', values: [a]}]}",
+	  "spec.substitutions[0].name", "letters, digits" },
+	{ "{severity: 5, substitutions: [{name: d, values: [a]}, {name: d, values: [b]}]}",
+	  "spec.substitutions[1].name", "two of that name" },
+	{ "{severity: 5, substitutions: [{name: d}]}", "spec.substitutions[0].values", "a list" },
+	{ "{severity: 5, substitutions: [{name: d, values: []}]}", "spec.substitutions[0].values",
+	  "at least one" },
+	{ "{severity: 5, substitutions: [{name: d, values: [a, 3]}]}",
+	  "spec.substitutions[0].values[1]", "must be a text" },
+	{ "{severity: 5, substitutions: [{name: d, values: ['']}]}",
+	  "spec.substitutions[0].values[0]", "must not be empty" },
+	{ "{severity: 5, substitutions: [{name: d, vals: [a]}]}", "spec.substitutions[0].vals",
+	  "did you mean values?" },
+	{ "{severity: 5, query: 'qname IN ${domain}', substitutions: [{name: domains, values: "
+	  "[a]}]}",
+	  "spec.query",
+	  "at octet 9: there is no substitution of that name; did you mean "
+	  "${domains}?" },
+	{ "{severity: 5, query: 'qtype IN ${t}', substitutions: [{name: t, values: [A, AAA]}]}",
+	  "spec.query", "at octet 9: value 2: AAA is no record type" },
+	{ "{severity: 5, query: 'qname = ${t}', substitutions: [{name: t, values: [a]}]}",
+	  "spec.query", "behind IN or NOTIN" },
+	{ "{severity: 5, metric: distinct, condition: gt, threshold: 1}", "spec.field", "qname" },
+	{ "{severity: 5, metric: distinct, field: count, condition: gt, threshold: 1}",
+	  "spec.field", "not told apart" },
+	{ "{severity: 5, metric: distinct, field: qnme, condition: gt, threshold: 1}", "spec.field",
+	  "did you mean qname?" },
+	{ "{severity: 5, metric: p99, field: latency_max, condition: gt, threshold: 1}",
+	  "spec.field", "leave it out" },
+	{ "{severity: 5, metric: p90, condition: gt, threshold: 1}", "spec.metric",
+	  "did you mean p50?" },
+	{ "{severity: 5, metric: ratio, condition: gt, threshold: 0.5}", "spec.numerator",
+	  "missing" },
+	{ "{severity: 5, metric: ratio, numerator: ' ', condition: gt, threshold: 0.5}",
+	  "spec.numerator", "missing" },
+	{ "{severity: 5, metric: ratio, numerator: 'rtype = A', condition: gt, threshold: 0.5}",
+	  "spec.numerator", "at octet 0: rtype is not a field; did you mean qtype?" },
+	{ "{severity: 5, metric: ratio, numerator: 'rcode = NXDOMAIN', condition: gt, threshold: "
+	  "30}",
+	  "spec.threshold", "0.3" },
+	{ "{severity: 5, metric: ratio, field: count, numerator: 'rcode = NXDOMAIN', condition: "
+	  "gt, threshold: 0.3}",
+	  "spec.field", "spec.numerator" },
+	{ "{severity: 5, metric: count, numerator: 'rcode = 3', condition: gt, threshold: 1}",
+	  "spec.numerator", "metric: ratio" },
+	{ "{severity: 5, metric: count, condition: gt, threshold: 1, minCount: 5}", "spec.minCount",
+	  "for metric avg" },
+	{ "{severity: 5, metric: p99, condition: gt, threshold: 1, minCount: 0}", "spec.minCount",
+	  "from 1 on" },
+	{ "{severity: 5, minCount: 5}", "spec.minCount", "needs spec.metric" },
+	{ "{severity: 5, metric: countRows, field: count, condition: gt, threshold: 1}",
+	  "spec.field", "metric countRows has no field" },
+	{ "{severity: 5, for: 5m}", "spec.for", "a single row does not last" },
+	{ "{severity: 5, for: 5, aggregateBy: [qname]}", "spec.for", "a duration" },
+	{ "{severity: 5, for: 2h, period: 30s, lookback: 30s, aggregateBy: [qname]}", "spec.for",
+	  "at most 3600 s" },
+	{ "{severity: 5, cooldown: -1m}", "spec.cooldown", "a duration" },
+	{ "{severity: 5, disabled: 'yes'}", "spec.disabled", "true or false" },
+	{ "{severity: 5, labels: [a]}", "spec.labels", "a mapping" },
+	{ "{severity: 5, labels: {a-b: c}}", "spec.labels.a-b", "letters, digits and _" },
+	{ "{severity: 5, labels: {1a: c}}", "spec.labels.1a", "letters, digits and _" },
+	{ "{severity: 5, labels: {a: 1}}", "spec.labels.a", "must be a text" },
+	{ "{severity: 5, notify: pager}", "spec.notify", "a list of texts" },
+	{ "{severity: 5, notify: [a, b, a]}", "spec.notify", "twice" },
+	{ "{severity: 5, notify: ['']}", "spec.notify[0]", "must not be empty" },
 	{ "{severity: 5, summary: 7}", "spec.summary", "must be a text" },
 	{ "{severity: 5, period: 5}", "spec.period", "a duration" },
 	{ "{severity: 5, period: 5 min}", "spec.period", "a duration" },
@@ -109,7 +198,8 @@ static const struct {
 	{ "{severity: 5, lookback: m}", "spec.lookback", "a duration" },
 	{ "{severity: 5, period: 10m, lookback: 5m}", "spec.lookback", "shorter than the period" },
 	{ "{severity: 5, lookback: 1m}", "spec.lookback", "shorter than the period" },
-	{ "{severity: 5, aggregateBy: qname}", "spec.aggregateBy", "must be a list" },
+	{ "{severity: 5, aggregateBy: {a: qname}}", "spec.aggregateBy", "must be a list" },
+	{ "{severity: 5, aggregateBy: qnme}", "spec.aggregateBy", "did you mean qname?" },
 	{ "{severity: 5, aggregateBy: [qname, 3]}", "spec.aggregateBy[1]", "name of a field" },
 	{ "{severity: 5, aggregateBy: [qnme]}", "spec.aggregateBy[0]", "did you mean qname?" },
 	{ "{severity: 5, aggregateBy: [source_namespace]}", "spec.aggregateBy[0]", "not a field" },
@@ -120,8 +210,8 @@ static const struct {
 	  "at most 4" },
 	{ "{severity: 5, metric: cout, condition: gt, threshold: 1}", "spec.metric",
 	  "did you mean count?" },
-	{ "{severity: 5, metric: ''}", "spec.metric", "one of count, sum" },
-	{ "{severity: 5, metric: 3}", "spec.metric", "one of count, sum" },
+	{ "{severity: 5, metric: ''}", "spec.metric", "one of count, countRows" },
+	{ "{severity: 5, metric: 3}", "spec.metric", "one of count, countRows" },
 	{ "{severity: 5, field: count}", "spec.field", "needs spec.metric" },
 	{ "{severity: 5, metric: count, field: count, condition: gt, threshold: 1}", "spec.field",
 	  "metric count has no field" },
@@ -244,6 +334,82 @@ START_TEST(summary_is_filled_in)
 
 	nt_text_summary(rule, values, 2.5, &text);
 	ck_assert_str_eq(nt_buf_str(&text), "web ${sum} asked 2.5 times for (none), $2.5");
+}
+END_TEST
+
+START_TEST(labels_and_receivers_are_kept)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule =
+		must_parse("{severity: 1, labels: {team: dns, tier: '1'}, notify: [pager, mail]}");
+
+	ck_assert_uint_eq(rule->labels_len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		bool team = nt_slice_eq(rule->labels[i].key, NT_SLICE_LIT("team"));
+
+		ck_assert(team || nt_slice_eq(rule->labels[i].key, NT_SLICE_LIT("tier")));
+		ck_assert(nt_slice_eq(rule->labels[i].value, nt_slice_str(team ? "dns" : "1")));
+	}
+	ck_assert_uint_eq(rule->notify_len, 2);
+	ck_assert(nt_slice_eq(rule->notify[0], NT_SLICE_LIT("pager")));
+	ck_assert(nt_slice_eq(rule->notify[1], NT_SLICE_LIT("mail")));
+}
+END_TEST
+
+/* Calico counts rows there: who brings a rule is told. */
+START_TEST(count_of_another_product_is_noted)
+{
+	static const char count[] = "{severity: 1, metric: count, condition: gt, threshold: 0}";
+	static const char rows[] = "{severity: 1, metric: countRows, condition: gt, threshold: 0}";
+	_cleanup_(nt_rule_freep) struct nt_rule *here = must_parse(count);
+	_cleanup_(nt_rule_freep) struct nt_rule *brought = parse_as("projectcalico.org/v3", count);
+	_cleanup_(nt_rule_freep) struct nt_rule *same = parse_as("projectcalico.org/v3", rows);
+
+	ck_assert_uint_eq(here->note.len, 0);
+	ck_assert_uint_eq(same->note.len, 0);
+	ck_assert_msg(strstr(brought->note.p, "countRows"), "%s", brought->note.p);
+}
+END_TEST
+
+/* A list of many domains makes a rule, and no filter of 20,000 octets for each event. */
+START_TEST(long_sets_are_left_out_of_filters)
+{
+	_cleanup_buf_ struct nt_buf spec = { 0 }, text = { 0 };
+	_cleanup_(nt_rule_freep) struct nt_rule *rule = NULL;
+	const struct nt_slice values[] = { NT_SLICE_LIT("a.test") };
+	struct nt_record r = store_record(1, T0_US, "x999.example.com");
+
+	nt_buf_puts(&spec, "{severity: 1, query: 'qname NOTIN ${d}', aggregateBy: [qname], "
+			   "substitutions: [{name: d, values: [\"*.cluster.local\"");
+	for (int i = 1; i < 1000; i++)
+		nt_buf_printf(&spec, ", x%d.example.com", i);
+	nt_buf_puts(&spec, "]}]}");
+	rule = must_parse(spec.p);
+	ck_assert(!nt_query_eval(rule->query, &r));
+	r.qname = NT_SLICE_LIT("x1000.example.com");
+	ck_assert(nt_query_eval(rule->query, &r));
+	nt_text_filter(rule, values, &text);
+	ck_assert_str_eq(nt_buf_str(&text), "qname = \"a.test\"");
+	nt_buf_reset(&spec);
+	nt_buf_puts(&spec, "{severity: 1, substitutions: [{name: d, values: [a");
+	for (int i = 1; i <= 1000; i++)
+		nt_buf_puts(&spec, ", a");
+	nt_buf_puts(&spec, "]}]}");
+	ck_assert_ptr_null(parse(spec.p));
+	ck_assert_str_eq(problem.field, "spec.substitutions[0].values");
+}
+END_TEST
+
+START_TEST(sets_are_written_out_in_filters)
+{
+	_cleanup_(nt_rule_freep) struct nt_rule *rule =
+		must_parse("{severity: 1, query: 'qname NOTIN ${d}', aggregateBy: [qname], "
+			   "substitutions: [{name: d, values: ['*.a', b]}]}");
+	const struct nt_slice values[] = { NT_SLICE_LIT("a.test") };
+	_cleanup_buf_ struct nt_buf text = { 0 };
+
+	nt_text_filter(rule, values, &text);
+	ck_assert_str_eq(nt_buf_str(&text),
+			 "(qname NOTIN {\"*.a\", \"b\"}) AND qname = \"a.test\"");
 }
 END_TEST
 
@@ -379,6 +545,10 @@ int main(void)
 	tcase_add_loop_test(tc, buckets_divide_both_times, 0, NT_ARRAY_LEN(times));
 	tcase_add_test(tc, sides_are_the_defaults_of_figures_unless_asked_for);
 	tcase_add_test(tc, summary_is_filled_in);
+	tcase_add_test(tc, labels_and_receivers_are_kept);
+	tcase_add_test(tc, count_of_another_product_is_noted);
+	tcase_add_test(tc, long_sets_are_left_out_of_filters);
+	tcase_add_test(tc, sets_are_written_out_in_filters);
 	tcase_add_loop_test(tc, filter_matches_the_row_that_it_was_made_from, 0,
 			    NT_ARRAY_LEN(odd_values));
 	tcase_add_loop_test(tc, group_comes_back_from_its_text, 0, NT_ARRAY_LEN(odd_values));

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the alerts share: the rules at work, and when their windows are. alerts.c keeps
+ * the list, build.c makes figures from the store, evaluate.c turns them into events. For
+ * controller/alerts only.
+ */
+#pragma once
+
+#include "controller/alerts/alerts.h"
+#include "controller/alerts/pending.h"
+
+/* More open events of one rule than a person can look at say only that the rule is wrong. */
+#define NT_ALERTS_OPEN_MAX 1000
+
+/* A GlobalAlert: the last form of it that was right, and what is wrong with the present one. */
+struct nt_alerts_entry {
+	char *name, *spec; /* owned; spec: the object's text, to know whether it changed */
+	struct nt_rule *rule; /* NULL: it never was right */
+	struct nt_window window; /* of rule */
+	bool accepted;
+	struct nt_object_problem problem;
+	bool seen; /* by the round over the objects */
+	bool built; /* the window holds what the store has */
+	bool catch_up; /* evaluate past windows, too: this process was not there */
+	bool redo; /* a group has late rows */
+	int64_t evaluated_us; /* end of the newest window that was evaluated */
+	int64_t listed_us; /* the same, 0 before the first: for people */
+	uint64_t open_events;
+	uint64_t over; /* times that a row or an event of it found no room */
+};
+
+struct nt_alerts {
+	struct nt_alerts_config config;
+	struct nt_store *store;
+	struct nt_store_reader *reader;
+	struct nt_alerts_entry **entries; /* in order of name, as objects come */
+	size_t entries_len;
+	struct nt_siphash_key hash_key;
+	uint64_t bytes; /* of all windows */
+	struct nt_pending pending;
+	int64_t now_us; /* of the last tick; 0 before the first */
+	int64_t start_us; /* the first tick */
+	int64_t known_us; /* since when there is a log */
+	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
+	int64_t retry_us; /* the store failed: nothing before that */
+	bool check_orphans; /* rules went: look for their events */
+	struct nt_alerts_stats stats;
+};
+
+static inline bool nt_alerts_runs(const struct nt_alerts_entry *e)
+{
+	return e->rule && !e->rule->disabled;
+}
+
+/* The newest closed window's end. */
+int64_t nt_alerts_newest_end(const struct nt_alerts *a, const struct nt_rule *r);
+/* For how long closed windows may still be raised. */
+int64_t nt_alerts_late_span(const struct nt_rule *r);
+/* Rows from here on are in figures. */
+int64_t nt_alerts_keep_from(const struct nt_alerts *a, const struct nt_rule *r);
+
+void nt_alerts_init_window(struct nt_alerts *a, struct nt_alerts_entry *e);
+/* NULL when there is no rule of that name. */
+struct nt_alerts_entry *nt_alerts_find(const struct nt_alerts *a, struct nt_slice name);
+/* A record that the store has to the rule's figures, if it is one of its rows. */
+void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e,
+			  const struct nt_record *r);
+
+/* Figures and events of the rules that have none yet. */
+int nt_alerts_build(struct nt_alerts *a, struct nt_err *err) NT_MUSTCHECK;
+/* Ends the events whose rules are gone or disabled. */
+int nt_alerts_end_orphans(struct nt_alerts *a, struct nt_err *err) NT_MUSTCHECK;
+/* All windows of the rule that are due, in order of time for each group. */
+void nt_alerts_evaluate(struct nt_alerts *a, struct nt_alerts_entry *e);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of a GlobalAlert's spec that rule.c puts together, each in a file of its own: which
+ * rows (rule_query.c), in which groups and by which figure (rule_metric.c). Each fills its members
+ * of the rule. For controller/alerts only.
+ */
+#pragma once
+
+#include "controller/alerts/rule.h"
+#include "controller/alerts/spec.h"
+
+/* aggregateBy, metric, field, condition, threshold, minCount. */
+int nt_rule_take_figure(const struct nt_spec *s, struct nt_rule *r) NT_MUSTCHECK;
+/* query, numerator, substitutions. Behind the above, whose groups are part of an event's filter. */
+int nt_rule_take_queries(const struct nt_spec *s, struct nt_rule *r) NT_MUSTCHECK;

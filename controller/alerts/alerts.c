@@ -43,7 +43,7 @@ int64_t nt_alerts_late_span(const struct nt_rule *r)
 	int64_t max = r->width_us * NT_RULE_BUCKETS_MAX;
 
 	span = span < max ? span : max;
-	/* After a restart, what the condition did meanwhile decides whether it lasts long enough. */
+	/* After a restart, the windows of meanwhile tell whether the condition lasted. */
 	span = span > r->for_us + r->step_us ? span : r->for_us + r->step_us;
 	return (span + r->step_us - 1) / r->step_us * r->step_us;
 }

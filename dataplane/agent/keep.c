@@ -11,16 +11,19 @@
 
 #define LIST_NS NT_NS_PER_S
 #define SWEEP_NS (10 * NT_NS_PER_S)
-/* After a failed attempt, and between moves to the head of a chain that another program wants,
- * too: doubled each time, so that two of the kind do not fight for ever. */
-#define RETRY_NS NT_NS_PER_S
-#define RETRY_SHIFT_MAX 6
+/* After a failed attempt, doubled each time to a minute. The first comes soon: a runtime that swaps
+ * a qdisc makes one fail, and a repair is to take no second. */
+#define RETRY_NS (250 * NT_NS_PER_MS)
+/* Between moves to the head of a chain that another program wants, too: doubled, so that two of the
+ * kind do not fight for ever. */
+#define MOVE_NS NT_NS_PER_S
+#define RETRY_MAX_NS (64 * NT_NS_PER_S)
 /* Without a move for so long, the next one is not delayed again. */
 #define PEACE_NS (300 * NT_NS_PER_S)
 
 struct retry {
 	int64_t due_ns; /* not before */
-	unsigned int shift; /* of the next delay */
+	int64_t delay_ns; /* the last one */
 };
 
 struct kept {
@@ -251,11 +254,12 @@ static bool look(struct nt_keep *k, struct kept *p, bool filters)
 	return true;
 }
 
-static void delay(struct retry *r, int64_t now_ns)
+static void delay(struct retry *r, int64_t now_ns, int64_t first_ns)
 {
-	r->due_ns = now_ns + (RETRY_NS << r->shift);
-	if (r->shift < RETRY_SHIFT_MAX)
-		r->shift++;
+	int64_t next_ns = r->delay_ns ? 2 * r->delay_ns : first_ns;
+
+	r->delay_ns = next_ns < RETRY_MAX_NS ? next_ns : RETRY_MAX_NS;
+	r->due_ns = now_ns + r->delay_ns;
 }
 
 static void failed(struct nt_keep *k, struct kept *p, struct retry *r, const struct nt_err *err)
@@ -263,7 +267,7 @@ static void failed(struct nt_keep *k, struct kept *p, struct retry *r, const str
 	k->stats.failures++;
 	nt_log_warn("%s/%s, link %u (%s): %s", p->pod.namespace_, p->pod.name, p->pod.ifindex,
 		    p->pod.host_ifname, err->msg);
-	delay(r, nt_clock_boot(k->clock));
+	delay(r, nt_clock_boot(k->clock), RETRY_NS);
 }
 
 static void cover(struct nt_keep *k, struct kept *p)
@@ -297,7 +301,7 @@ static void settle(struct nt_keep *k, struct kept *p, int64_t now_ns)
 		p->settle = (struct retry){ 0 };
 	if (is_move) {
 		p->moved_ns = now_ns;
-		delay(&p->settle, now_ns);
+		delay(&p->settle, now_ns, MOVE_NS);
 	}
 }
 

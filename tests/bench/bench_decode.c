@@ -2,8 +2,9 @@
 /*
  * nametapctl decode against tcpdump's text of the same capture, CPU time of the process. Both write
  * into a pipe that this program empties. Then memory: the file several times over in one stream.
+ * Beside it, not judged, the same ratio of a capture with TCP, IPv6 and fragments.
  *
- *   bench_decode CAPTURE
+ *   bench_decode CAPTURE MIXED
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -131,30 +132,46 @@ static struct usage run_long(char *decode, const char *path)
 	return u;
 }
 
+struct pair {
+	struct usage ours, theirs;
+};
+
+/* Who goes first takes turns. */
+static struct pair run_both(char *decode, char *path, unsigned round)
+{
+	char *ours[] = { decode, "decode", path, NULL };
+	char *theirs[] = { "tcpdump", "-nn", "-tt", "-r", path, NULL };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct pair p = { 0 };
+
+	for (unsigned half = 0; half < 2; half++) {
+		if ((round + half) % 2)
+			p.ours = run(ours, null);
+		else
+			p.theirs = run(theirs, null);
+	}
+	close(null);
+	return p;
+}
+
 int main(int argc, char **argv)
 {
 	char decode[PATH_MAX];
-	char *ours_argv[] = { decode, "decode", argv[1], NULL };
-	char *theirs_argv[] = { "tcpdump", "-nn", "-tt", "-r", argv[1], NULL };
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct usage ours = { 0 }, theirs = { 0 };
 
-	if (argc != 2)
-		bench_die("usage: bench_decode CAPTURE");
+	if (argc != 3)
+		bench_die("usage: bench_decode CAPTURE MIXED");
 	snprintf(decode, sizeof(decode), "%s/nametapctl", bench_env("BUILD"));
 	for (unsigned i = 0; i < bench_rounds(); i++) {
-		for (unsigned half = 0; half < 2; half++) {
-			if ((i + half) % 2)
-				ours = run(ours_argv, null);
-			else
-				theirs = run(theirs_argv, null);
-		}
-		bench_round("decode_vs_tcpdump", ours.cpu_s / theirs.cpu_s);
-		bench_also("decode_cpu_s", ours.cpu_s, "CPU-s");
-		bench_also("tcpdump_cpu_s", theirs.cpu_s, "CPU-s");
-		bench_also("decode_output_mb", (double)ours.bytes / 1e6, "MB");
-		bench_also("tcpdump_output_mb", (double)theirs.bytes / 1e6, "MB");
-		bench_also("decode_one_file_rss_mib", ours.rss_mib, "MiB");
+		struct pair p = run_both(decode, argv[1], i), mixed = run_both(decode, argv[2], i);
+
+		bench_round("decode_vs_tcpdump", p.ours.cpu_s / p.theirs.cpu_s);
+		bench_also("decode_mixed_vs_tcpdump", mixed.ours.cpu_s / mixed.theirs.cpu_s,
+			   "ratio");
+		bench_also("decode_cpu_s", p.ours.cpu_s, "CPU-s");
+		bench_also("tcpdump_cpu_s", p.theirs.cpu_s, "CPU-s");
+		bench_also("decode_output_mb", (double)p.ours.bytes / 1e6, "MB");
+		bench_also("tcpdump_output_mb", (double)p.theirs.bytes / 1e6, "MB");
+		bench_also("decode_one_file_rss_mib", p.ours.rss_mib, "MiB");
 	}
 	bench_round("decode_rss_mib", run_long(decode, argv[1]).rss_mib);
 	return 0;

@@ -55,7 +55,7 @@ static void report(struct controller *c)
 	if (c->report_due)
 		return;
 	c->reported_ns = now_ns;
-	nt_report_mistakes(&c->report, c->parts.ingest);
+	nt_report_mistakes(&c->report, c->parts.ingest, c->parts.notify);
 }
 
 static void on_objects(void *ctx, int fd, uint32_t events)

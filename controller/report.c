@@ -5,12 +5,14 @@
 #include <stdio.h>
 
 #include "controller/ingest/ingest.h"
+#include "controller/notify/notify.h"
 #include "lib/base/log.h"
 #include "lib/objects/objects.h"
 #include "lib/policy/policy.h"
 
 struct round {
 	const struct nt_buf *known;
+	struct nt_notify *notify;
 	struct nt_buf now;
 };
 
@@ -41,6 +43,14 @@ static void say_manifest(void *ctx, const struct nt_objects_problem *p)
 
 static bool say_rule(void *ctx, const struct nt_alert_rule *rule)
 {
+	struct round *round = ctx;
+
+	for (size_t i = 0; i < rule->notify_len; i++)
+		if (!nt_notify_has(round->notify, rule->notify[i]))
+			say(ctx,
+			    "GlobalAlert %.*s: spec.notify[%zu]: %.*s is no receiver of "
+			    "--receivers: nobody of that name is told",
+			    NT_SLICE_ARG(rule->name), i, NT_SLICE_ARG(rule->notify[i]));
 	if (!rule->accepted)
 		say(ctx, "GlobalAlert %.*s is refused: %.*s: %.*s", NT_SLICE_ARG(rule->name),
 		    NT_SLICE_ARG(rule->problem_field), NT_SLICE_ARG(rule->problem_msg));
@@ -67,9 +77,9 @@ static void say_policies(void *ctx, const struct nt_objects *objects)
 	}
 }
 
-void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest)
+void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest, struct nt_notify *notify)
 {
-	struct round round = { .known = &r->known };
+	struct round round = { .known = &r->known, .notify = notify };
 
 	nt_ingest_problems(ingest, say_manifest, &round);
 	nt_ingest_alert_rules(ingest, say_rule, &round);

@@ -8,11 +8,13 @@
 #include "lib/base/buf.h"
 
 struct nt_ingest;
+struct nt_notify;
 
 struct nt_report {
 	struct nt_buf known; /* lines that were logged and still hold */
 };
 
 void nt_report_done(struct nt_report *r);
-/* Logs at warn what was not known the last time: manifests, alert rules, policies. */
-void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest);
+/* Logs at warn what was not known the last time: manifests, alert rules and whom they tell,
+ * policies. notify NULL: there are no receivers. */
+void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest, struct nt_notify *notify);

@@ -7,6 +7,15 @@ const char *nt_event_state(const struct nt_store_event *e)
 	return e->resolved_us ? "resolved" : "open";
 }
 
+bool nt_event_is_for(const struct nt_store_event *e, struct nt_slice receiver)
+{
+	for (size_t i = 0; i + receiver.len + 1 < e->notify.len; i++)
+		if (e->notify.p[i] == ',' && e->notify.p[i + receiver.len + 1] == ',' &&
+		    nt_slice_eq(nt_slice_mem(e->notify.p + i + 1, receiver.len), receiver))
+			return true;
+	return e->notify.len == 0;
+}
+
 void nt_event_json(struct nt_json *j, const struct nt_store_event *e)
 {
 	nt_json_open(j, '{');
@@ -17,6 +26,9 @@ void nt_event_json(struct nt_json *j, const struct nt_store_event *e)
 	nt_json_key(j, "group");
 	nt_json_value(j);
 	nt_buf_slice(j->out, e->group); /* JSON as it is stored */
+	nt_json_key(j, "labels");
+	nt_json_value(j);
+	nt_buf_slice(j->out, e->labels.len ? e->labels : NT_SLICE_LIT("{}"));
 	nt_json_key_str(j, "summary", e->summary);
 	nt_json_key_u64(j, "severity", e->severity);
 	nt_json_key_str(j, "state", nt_slice_str(nt_event_state(e)));

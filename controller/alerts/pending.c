@@ -79,6 +79,7 @@ void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, in
 static void fill(struct nt_pending *p, struct nt_pending_item *item)
 {
 	_cleanup_buf_ struct nt_buf group = { 0 }, summary = { 0 }, query = { 0 };
+	_cleanup_buf_ struct nt_buf labels = { 0 }, notify = { 0 };
 	const struct nt_rule *r = item->rule;
 	struct nt_slice values[NT_STORE_GROUP_KEYS];
 
@@ -86,11 +87,16 @@ static void fill(struct nt_pending *p, struct nt_pending_item *item)
 	nt_text_group(r, values, &group);
 	nt_text_summary(r, values, item->event.value, &summary);
 	nt_text_filter(r, values, &query);
-	p->failed |= !nt_buf_ok(&group) || !nt_buf_ok(&summary) || !nt_buf_ok(&query);
+	nt_text_labels(r, &labels);
+	nt_text_notify(r, &notify);
+	p->failed |= !nt_buf_ok(&group) || !nt_buf_ok(&summary) || !nt_buf_ok(&query) ||
+		     !nt_buf_ok(&labels) || !nt_buf_ok(&notify);
 	item->event.rule = r->name;
 	item->event.group = keep(p, nt_slice_mem(group.p, group.len));
 	item->event.summary = keep(p, nt_slice_mem(summary.p, summary.len));
 	item->event.query = keep(p, nt_slice_mem(query.p, query.len));
+	item->event.labels = keep(p, nt_slice_mem(labels.p, labels.len));
+	item->event.notify = keep(p, nt_slice_mem(notify.p, notify.len));
 	item->event.metric = nt_slice_str(nt_rule_metric_name(r));
 	item->event.condition = nt_slice_str(nt_rule_condition_name(r));
 	item->event.severity = r->severity;

@@ -76,6 +76,26 @@ void nt_text_group(const struct nt_rule *r, const struct nt_slice *values, struc
 	nt_buf_putc(out, '}');
 }
 
+void nt_text_labels(const struct nt_rule *r, struct nt_buf *out)
+{
+	for (size_t i = 0; i < r->labels_len; i++) {
+		nt_buf_putc(out, i ? ',' : '{');
+		nt_escape_json_string(out, r->labels[i].key);
+		nt_buf_putc(out, ':');
+		nt_escape_json_string(out, r->labels[i].value);
+	}
+	nt_buf_puts(out, r->labels_len ? "}" : "");
+}
+
+void nt_text_notify(const struct nt_rule *r, struct nt_buf *out)
+{
+	for (size_t i = 0; i < r->notify_len; i++) {
+		nt_buf_putc(out, ',');
+		nt_buf_slice(out, r->notify[i]);
+	}
+	nt_buf_puts(out, r->notify_len ? "," : "");
+}
+
 bool nt_text_group_parse(const struct nt_rule *r, struct nt_slice json, struct nt_arena *arena,
 			 struct nt_slice *ret_values)
 {

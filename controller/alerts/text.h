@@ -18,6 +18,9 @@ bool nt_text_placeholder(struct nt_slice text, size_t *at, struct nt_slice *ret_
 /* The summary, else the description, else the name. */
 void nt_text_summary(const struct nt_rule *r, const struct nt_slice *values, double value,
 		     struct nt_buf *out);
+/* The rule's labels as a JSON object, "" without; its receivers as nt_store_event has them. */
+void nt_text_labels(const struct nt_rule *r, struct nt_buf *out);
+void nt_text_notify(const struct nt_rule *r, struct nt_buf *out);
 void nt_text_group(const struct nt_rule *r, const struct nt_slice *values, struct nt_buf *out);
 /* As nt_text_group wrote it, back into values (in arena). False: it is no group of this rule. */
 bool nt_text_group_parse(const struct nt_rule *r, struct nt_slice json, struct nt_arena *arena,

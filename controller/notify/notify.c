@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "controller/alerts/event.h"
 #include "controller/notify/letter.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -222,6 +223,8 @@ static bool resend_event(void *ctx, const struct nt_store_event *e)
 	struct nt_store_notice n = { .change = NT_STORE_OPENED, .event = *e };
 	struct resending *r = ctx;
 
+	if (!nt_event_is_for(e, nt_slice_str(r->worker->receiver->name)))
+		return true;
 	if (!r->len || r->lists[r->len - 1].ids_len == NT_LETTER_NOTICES_MAX) {
 		r->bytes += r->len ? r->lists[r->len - 1].body.len : 0;
 		r->cut = r->len == RESEND_LISTS || r->bytes > RESEND_BYTES_MAX;
@@ -467,6 +470,11 @@ static struct worker *find(struct nt_notify *n, struct nt_slice name)
 		if (nt_slice_eq(nt_slice_str(n->receivers.at[i].name), name))
 			return &n->workers[i];
 	return NULL;
+}
+
+bool nt_notify_has(struct nt_notify *n, struct nt_slice name)
+{
+	return n && find(n, name);
 }
 
 int nt_notify_test(struct nt_notify *n, struct nt_slice name, struct nt_send_result *ret_result,

@@ -36,6 +36,8 @@ typedef void nt_notify_state_fn(void *ctx, const struct nt_notify_state *state);
 /* Each receiver, in the order of the file. Any thread; the reader is the caller's. */
 int nt_notify_states(struct nt_notify *n, struct nt_store_reader *reader, nt_notify_state_fn *fn,
 		     void *ctx, struct nt_err *err) NT_MUSTCHECK;
+/* Is there a receiver of that name? n NULL: there are none. Any thread. */
+bool nt_notify_has(struct nt_notify *n, struct nt_slice name);
 /* Sends a notice of no event, now, in the caller's thread. -ENOENT: no such receiver; -EBUSY:
  * another test is running. Any thread. */
 int nt_notify_test(struct nt_notify *n, struct nt_slice name, struct nt_send_result *ret_result,

@@ -99,19 +99,52 @@ static void write_label_name(struct nt_json *j, const char *key)
 	nt_json_key_slice(j, nt_slice_mem(name.p, name.len));
 }
 
+static bool is_label_name(const char *key, const char *name)
+{
+	for (; *key && (*key == '.' ? '_' : *key) == *name; key++)
+		name++;
+	return !*key && !*name;
+}
+
+/* The rule's own labels do not hide what tells alerts apart; severity they may say in other words.
+ */
+static bool is_ours(json_t *group, const char *name)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(group, key, value) if (is_label_name(key, name)) return true;
+	return strcmp(name, "alertname") == 0;
+}
+
+static void write_own_labels(json_t *own, json_t *group, struct nt_json *j)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(own, key, value) if (!is_ours(group, key))
+	{
+		nt_json_key_slice(j, nt_slice_str(key));
+		nt_json_str(j, nt_slice_str(json_string_value(value)));
+	}
+}
+
 /* They are the alert's identity there: only what stays while an event is open. When somebody
  * changes the rule's severity, the alert as it was ends there by itself. */
 static void write_labels(const struct nt_store_event *e, struct nt_json *j)
 {
 	_cleanup_buf_ struct nt_buf severity = { 0 };
 	json_auto_t *group = json_loadb(e->group.len ? e->group.p : "", e->group.len, 0, NULL);
+	json_auto_t *own = json_loadb(e->labels.len ? e->labels.p : "", e->labels.len, 0, NULL);
 	const char *key;
 	json_t *value;
 
 	nt_json_open(j, '{');
 	nt_buf_u64(&severity, e->severity);
 	nt_json_key_str(j, "alertname", e->rule);
-	nt_json_key_str(j, "severity", nt_slice_mem(severity.p, severity.len));
+	if (!json_object_get(own, "severity"))
+		nt_json_key_str(j, "severity", nt_slice_mem(severity.p, severity.len));
+	write_own_labels(own, group, j);
 	json_object_foreach(group, key, value)
 	{
 		write_label_name(j, key);

@@ -14,7 +14,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 10
+#define NT_SQLITE_LAYOUT 11
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -184,7 +184,9 @@ void nt_sqlite_join_read(sqlite3_stmt *stmt, int at, struct nt_record *rec);
  * step. */
 #define NT_SQLITE_EVENT_COLUMNS                                                       \
 	"e.id, e.rule, e.grp, e.summary, e.query, e.metric, e.condition, e.severity," \
-	" e.threshold, e.value, e.peak, e.first_seen_us, e.last_seen_us, e.from_us, e.resolved_us"
+	" e.threshold, e.value, e.peak, e.first_seen_us, e.last_seen_us, e.from_us, " \
+	"e.resolved_us,"                                                              \
+	" e.labels, e.notify"
 struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at);
 /* Queues what became of the event for each receiver; within the transaction of the event. Then,
  * once, keeps the outbox within its bound; *ret_dropped notices went. */

@@ -24,8 +24,12 @@ static int put_event(struct nt_store *s, const struct nt_store_event *e, int64_t
 		(void)sqlite3_bind_double(stmt, at++, figures[i]);
 	for (size_t i = 0; i < NT_ARRAY_LEN(times); i++)
 		(void)sqlite3_bind_int64(stmt, at++, times[i]);
-	if (e->id)
+	if (e->id) {
 		(void)sqlite3_bind_int64(stmt, at, e->id);
+	} else {
+		nt_sqlite_bind_text(stmt, at++, e->labels);
+		nt_sqlite_bind_text(stmt, at, e->notify);
+	}
 	r = nt_sqlite_run(s, stmt, "write an event", err);
 	(void)sqlite3_clear_bindings(stmt);
 	if (r == 0)
@@ -114,6 +118,8 @@ struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at)
 		.last_seen_us = sqlite3_column_int64(stmt, at + 12),
 		.from_us = sqlite3_column_int64(stmt, at + 13),
 		.resolved_us = sqlite3_column_int64(stmt, at + 14),
+		.labels = nt_sqlite_column_text(stmt, at + 15),
+		.notify = nt_sqlite_column_text(stmt, at + 16),
 	};
 }
 

@@ -133,10 +133,14 @@ static const char layout_9[] =
 /* The endpoints of one pod. */
 static const char layout_10[] = "CREATE INDEX endpoints_name ON endpoints (name, namespace);";
 
+/* What a rule says to who is told of its events, as it was when the event opened. */
+static const char layout_11[] = "ALTER TABLE events ADD COLUMN labels TEXT NOT NULL DEFAULT '';"
+				"ALTER TABLE events ADD COLUMN notify TEXT NOT NULL DEFAULT '';";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2, layout_3, layout_4,
-							  layout_5, layout_6, layout_7, layout_8,
-							  layout_9, layout_10 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2,  layout_3, layout_4,
+							  layout_5, layout_6,  layout_7, layout_8,
+							  layout_9, layout_10, layout_11 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

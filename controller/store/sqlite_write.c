@@ -131,8 +131,9 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 				      " OR node IN (SELECT node FROM silent WHERE since_us < ?1)",
 	[NT_WRITE_EVENT_NEW] =
 		"INSERT INTO events (rule, grp, summary, query, metric, condition, severity,"
-		" threshold, value, peak, first_seen_us, last_seen_us, from_us, resolved_us)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+		" threshold, value, peak, first_seen_us, last_seen_us, from_us, resolved_us,"
+		" labels, notify)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 	[NT_WRITE_EVENT] =
 		"UPDATE events SET rule = ?1, grp = ?2, summary = ?3, query = ?4, metric = ?5,"
 		" condition = ?6, severity = ?7, threshold = ?8, value = ?9, peak = ?10,"
@@ -143,7 +144,8 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_EXPIRE_EVENTS] = "DELETE FROM events WHERE resolved_us > 0 AND"
 				   " resolved_us < ?1 AND" IS_TOLD,
 	[NT_WRITE_OUTBOX_ADD] = "INSERT OR IGNORE INTO outbox (receiver, event, change, queued_us)"
-				" VALUES (?1, ?2, ?3, ?4)",
+				" SELECT ?1, id, ?3, ?4 FROM events WHERE id = ?2"
+				" AND (notify = '' OR instr(notify, ',' || ?1 || ','))",
 	[NT_WRITE_OUTBOX_CAP] = "DELETE FROM outbox WHERE receiver = ?1 AND id <= (SELECT id"
 				" FROM outbox WHERE receiver = ?1 ORDER BY id DESC"
 				" LIMIT 1 OFFSET ?2)",

@@ -188,6 +188,9 @@ struct nt_store_event {
 	int64_t first_seen_us, last_seen_us; /* ends of windows, event time */
 	int64_t from_us; /* start of the first window that fired: where its rows begin */
 	int64_t resolved_us; /* 0 while open */
+	/* Of its opening, and not changed afterwards: who was told of it is told of its end. */
+	struct nt_slice labels; /* JSON object of texts; empty: none */
+	struct nt_slice notify; /* ",on-call,chat,": only these receivers; empty: all */
 };
 
 /* Resolved events beyond so many newer ones are dropped: a rule that groups by what the network
@@ -225,9 +228,10 @@ struct nt_store_notice {
 	struct nt_store_event event; /* as it is now */
 };
 
-/* From now on nt_store_events_put queues, in its transaction, a notice per receiver for each event
- * that opens and for each that ends. Notices for receivers that are not among these go:
- * *ret_forgotten. -EINVAL: more than NT_STORE_RECEIVERS_MAX, or a name that is empty or too long.
+/* From now on nt_store_events_put queues, in its transaction, a notice per receiver (of those in
+ * the event's `notify`) for each event that opens and for each that ends. Notices for receivers
+ * that are not among these go: *ret_forgotten. -EINVAL: more than NT_STORE_RECEIVERS_MAX, or a name
+ * that is empty or too long.
  */
 int nt_store_outbox_use(struct nt_store *s, const struct nt_slice *receivers, size_t len,
 			uint64_t *ret_forgotten, struct nt_err *err) NT_MUSTCHECK;

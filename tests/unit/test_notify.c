@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "controller/alerts/event.h"
 #include "controller/notify/fence.h"
 #include "controller/notify/letter.h"
 #include "controller/notify/receivers.h"
@@ -410,6 +411,41 @@ START_TEST(alertmanager_shape)
 }
 END_TEST
 
+START_TEST(labels_of_the_rule_hide_nothing)
+{
+	struct nt_store_notice n = notice(NT_STORE_OPENED);
+	json_auto_t *a = NULL;
+
+	n.event.labels =
+		NT_SLICE_LIT("{\"team\":\"dns\",\"severity\":\"critical\",\"alertname\":\"x\","
+			     "\"client_name\":\"y\",\"servers_ip\":\"z\"}");
+	a = body(NT_RECEIVER_ALERTMANAGER, &n, NULL);
+	ck_assert_str_eq(text_at(a, "labels", "alertname"), "burst");
+	ck_assert_str_eq(text_at(a, "labels", "client_name"), "web-1");
+	ck_assert_str_eq(text_at(a, "labels", "servers_ip"), "");
+	ck_assert_str_eq(text_at(a, "labels", "team"), "dns");
+	ck_assert_str_eq(text_at(a, "labels", "severity"), "critical");
+	ck_assert_uint_eq(json_object_size(json_object_get(a, "labels")), 5);
+}
+END_TEST
+
+static const struct {
+	const char *notify, *receiver;
+	bool is;
+} told[] = {
+	{ "", "a", true },	{ ",a,", "a", true },	{ ",b,a,", "a", true },
+	{ ",ab,", "a", false }, { ",ba,", "a", false }, { ",a-b,c,", "b", false },
+	{ ",a,", "ab", false }, { ",ab,", "ab", true },
+};
+
+START_TEST(event_is_for_whom_it_names)
+{
+	struct nt_store_event e = { .notify = nt_slice_str(told[_i].notify) };
+
+	ck_assert_int_eq(nt_event_is_for(&e, nt_slice_str(told[_i].receiver)), told[_i].is);
+}
+END_TEST
+
 START_TEST(webhook_shape)
 {
 	struct nt_store_notice n = notice(NT_STORE_RESOLVED);
@@ -574,6 +610,8 @@ int main(void)
 	tcase_add_test(tc, pauses_double_up_to_a_bound);
 	tcase_add_test(tc, pause_is_what_the_receiver_asks_for);
 	tcase_add_test(tc, alertmanager_shape);
+	tcase_add_test(tc, labels_of_the_rule_hide_nothing);
+	tcase_add_loop_test(tc, event_is_for_whom_it_names, 0, NT_ARRAY_LEN(told));
 	tcase_add_test(tc, webhook_shape);
 	tcase_add_test(tc, slack_shape_has_no_markup);
 	tcase_add_test(tc, jira_shape);

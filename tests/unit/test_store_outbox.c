@@ -70,6 +70,22 @@ static uint64_t pending(const char *receiver)
 	return state.pending;
 }
 
+static bool see_labels(void *ctx, const struct nt_store_event *e)
+{
+	*(size_t *)ctx = e->labels.len;
+	return true;
+}
+
+/* Octets of the labels of the one event. */
+static size_t labels_seen(void)
+{
+	size_t len = 0;
+
+	ck_assert_int_eq(
+		nt_store_events(reader, -1, (struct nt_slice){ 0 }, 10, see_labels, &len, &err), 0);
+	return len;
+}
+
 START_TEST(openings_and_endings_are_queued_for_each_receiver)
 {
 	struct nt_store_event e = event("a", "{}");
@@ -106,6 +122,29 @@ START_TEST(event_of_one_tick_is_told_as_both)
 	(void)put(e);
 	ck_assert_uint_eq(list("one", 10).len, 2);
 	ck_assert_int_eq(list("one", 10).at[0].change, NT_STORE_OPENED);
+}
+END_TEST
+
+/* By what the event said when it opened. */
+START_TEST(event_names_its_receivers)
+{
+	struct nt_store_event e = event("a", "{}");
+
+	(void)use("one", "two");
+	e.notify = NT_SLICE_LIT(",three,two,");
+	e.labels = NT_SLICE_LIT("{\"team\":\"dns\"}");
+	e.id = put(e);
+	e.notify = NT_SLICE_LIT(",one,");
+	e.labels = (struct nt_slice){ 0 };
+	e.resolved_us = T0_US + 1;
+	(void)put(e);
+	ck_assert_uint_eq(pending("one"), 0);
+	ck_assert_uint_eq(pending("two"), 2);
+	ck_assert_uint_eq(labels_seen(), strlen("{\"team\":\"dns\"}"));
+	e = event("b", "{}");
+	e.notify = NT_SLICE_LIT(",one-and-more,");
+	(void)put(e);
+	ck_assert_uint_eq(pending("one"), 0);
 }
 END_TEST
 
@@ -225,6 +264,8 @@ START_TEST(file_without_outbox_is_migrated)
 	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_exec(db,
 				      "DROP TABLE outbox; DROP INDEX endpoints_name;"
+				      "ALTER TABLE events DROP COLUMN labels;"
+				      "ALTER TABLE events DROP COLUMN notify;"
 				      "PRAGMA user_version = 8",
 				      NULL, NULL, NULL),
 			 SQLITE_OK);
@@ -242,6 +283,7 @@ int main(void)
 
 	tcase_add_test(tc, openings_and_endings_are_queued_for_each_receiver);
 	tcase_add_test(tc, event_of_one_tick_is_told_as_both);
+	tcase_add_test(tc, event_names_its_receivers);
 	tcase_add_test(tc, nothing_is_queued_without_receivers);
 	tcase_add_test(tc, refused_events_queue_nothing);
 	tcase_add_test(tc, notices_survive_a_restart_until_removed);

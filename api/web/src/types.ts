@@ -110,7 +110,7 @@ export interface Rule {
 export interface Alerts { rules: Rule[] }
 
 export interface AlertEvent {
-  id: string; rule: string; group: Record<string, string>; summary: string; severity: number;
+  id: string; rule: string; group: Record<string, string>; labels: Record<string, string>; summary: string; severity: number;
   state: "open" | "resolved"; metric: string; condition: string; threshold: number; value: number;
   peak: number; first_seen: string; last_seen: string; resolved: string | null;
   query: string; from: string; to: string;

@@ -80,6 +80,8 @@ static void add_row(struct nt_agent *a, const struct loss *l)
 		.reason = nt_slice_str(nt_reason_name(l->reason)),
 	};
 
+	if (!r.count) /* its rows state earlier batches only */
+		return;
 	if (e->ips_len)
 		r.client_ip = e->ips[0];
 	if (!nt_agent_add_unlogged(a, &r, l->tally.ep_id))

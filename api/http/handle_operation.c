@@ -257,6 +257,13 @@ static void write_store_metrics(struct nt_api *api, struct nt_buf *out)
 		{ "nametap_controller_join_forgotten_total",
 		  "Rows that went before they met their other end.", NT_METRIC_COUNTER,
 		  s.join_forgotten },
+		{ "nametap_controller_join_peers_forgotten_total",
+		  "Nodes, servers and losses of pods that the join pushed out at its bounds.",
+		  NT_METRIC_COUNTER, s.join_peers_forgotten },
+		{ "nametap_controller_join_rereads_total",
+		  "Times that the join was made again from the store's rows, after a batch that was"
+		  " not stored.",
+		  NT_METRIC_COUNTER, s.join_rereads },
 		{ "nametap_controller_start_seconds", "When this process began.", NT_METRIC_GAUGE,
 		  (uint64_t)api->started_us / 1000000 },
 	};

@@ -10,6 +10,8 @@
 
 /* Rows without a decision, of which some are looked at again with each batch. */
 #define WAITING_MAX 4096
+/* An agent's word of a lookup that no server of its own node saw. */
+#define NOT_SEEN_HERE "not_seen_here"
 /* So long after it came a row has met whom it will meet. */
 #define AGED_US (60LL * 1000000)
 
@@ -53,7 +55,7 @@ void nt_join_clear(struct nt_join *j)
 	memset(j->ends, 0, j->max * sizeof(*j->ends));
 	memset(j->buckets, 0, j->max * sizeof(*j->buckets));
 	j->serial = j->aged = 0;
-	j->forgotten_us = 0;
+	j->forgotten_us = j->unread_us = 0;
 	j->touched_len = j->waiting_len = j->dirty_len = 0;
 	j->stats.rows = 0;
 	nt_peers_clear(&j->peers);
@@ -61,13 +63,22 @@ void nt_join_clear(struct nt_join *j)
 
 void nt_join_forgot(struct nt_join *j, int64_t until_us)
 {
-	if (until_us > j->forgotten_us)
-		j->forgotten_us = until_us;
+	if (until_us > j->unread_us)
+		j->unread_us = until_us;
 }
 
 struct nt_join_stats nt_join_stats(const struct nt_join *j)
 {
-	return j->stats;
+	struct nt_join_stats stats = j->stats;
+
+	stats.peers_forgotten = j->peers.forgotten + j->peers.losses.forgotten;
+	return stats;
+}
+
+int64_t nt_join_offset(const struct nt_join *j, const struct nt_end *e)
+{
+	return e->offset_us != NT_JOIN_NO_OFFSET ? e->offset_us
+						 : nt_peers_offset(&j->peers, e->node);
 }
 
 /* --- hashes ----------------------------------------------------------------------------------- */
@@ -132,9 +143,14 @@ static void unlink_end(struct nt_join *j, const struct nt_end *e)
 
 static void forget(struct nt_join *j, struct nt_end *e)
 {
+	int64_t end_us = e->end_us - nt_join_offset(j, e);
+
 	unlink_end(j, e);
-	/* A node's clock may be years ahead: what comes is not forgotten. */
-	nt_join_forgot(j, e->end_us < j->now_us ? e->end_us : j->now_us);
+	/* Not known to be years ahead a clock may be so still: what comes is not forgotten. */
+	if (end_us > j->now_us)
+		end_us = j->now_us;
+	if (end_us > j->forgotten_us)
+		j->forgotten_us = end_us;
 	j->stats.forgotten += !e->met;
 	j->stats.rows--;
 	e->serial = 0;
@@ -172,14 +188,16 @@ static const struct nt_join_result nothing = {
 	.network_ns = -1, .server_ns = -1, .upstream_ns = -1, .reason = ""
 };
 
-/* The words of agents; the record's text goes. */
-static const char *reason_of(const struct nt_record *r)
+const char *nt_join_word(struct nt_slice text)
 {
-	static const char *const words[] = { "server_asked_others", "given_up_early",
-					     NT_JOIN_LOST };
+	static const char *const words[] = {
+		NT_JOIN_NOT_TAPPED, NT_JOIN_NOT_TOLD, NT_JOIN_LOST,	     NT_JOIN_GAP,
+		NT_JOIN_CLOCK,	    NT_JOIN_SEVERAL,  NT_JOIN_SILENT,	     NT_JOIN_UNSAID,
+		NT_JOIN_FORGOTTEN,  NOT_SEEN_HERE,    "server_asked_others", "given_up_early",
+	};
 
 	for (size_t i = 0; i < NT_ARRAY_LEN(words); i++)
-		if (nt_slice_eq(r->died_reason, nt_slice_str(words[i])))
+		if (nt_slice_eq(text, nt_slice_str(words[i])))
 			return words[i];
 	return "";
 }
@@ -189,8 +207,13 @@ static const char *reason_of(const struct nt_record *r)
 static bool is_joined(const struct nt_record *r)
 {
 	return r->type == NT_RECORD_LOG && r->client_ip.family && r->qname.len && !r->folded &&
-	       (r->queries || (r->late && r->side == NT_SIDE_CLIENT)) && r->servers_len &&
+	       (r->queries || (r->late && r->late_of)) && r->servers_len &&
 	       r->verdict != NT_VERDICT_DENY && r->verdict != NT_VERDICT_UNJUDGEABLE;
+}
+
+static uint64_t hash_addr(const struct nt_join *j, const struct nt_addr *ip)
+{
+	return nt_siphash(&j->secret, nt_slice_mem(ip, sizeof(*ip)));
 }
 
 static struct nt_end end_of(const struct nt_join *j, const struct nt_record *r)
@@ -202,13 +225,19 @@ static struct nt_end end_of(const struct nt_join *j, const struct nt_record *r)
 		.node = j->node,
 		.kind = client ? NT_END_CLIENT : NT_END_SERVER,
 		.died = (uint8_t)r->died,
-		.reason = reason_of(r),
+		.reason = nt_join_word(r->died_reason),
 		.open = r->died == NT_DIED_NONE ||
-			nt_slice_eq(r->died_reason, NT_SLICE_LIT("not_seen_here")),
+			nt_slice_eq(r->died_reason, NT_SLICE_LIT(NOT_SEEN_HERE)),
+		.stepped = r->clock_step,
 		.pod = client ? pod_of(j, r->node, r->client_namespace, r->client_name)
 			      : pod_of(j, r->node, server->namespace_, server->name),
+		/* Behind the address that was asked is the one that answers, where it is told. */
+		.translated = client && r->servers_len > 1,
+		.target = hash_addr(j, &r->servers[client && r->servers_len > 1].ip),
+		.id = r->late ? r->late_of : r->id,
 		.start_us = r->start_us,
 		.end_us = r->end_us,
+		.offset_us = j->offset_us,
 		.told_us = j->told_us,
 		.arrived_us = j->now_us,
 		.answered = r->latency_count,
@@ -219,8 +248,12 @@ static struct nt_end end_of(const struct nt_join *j, const struct nt_record *r)
 		.result = nothing,
 	};
 
-	if (r->late)
+	if (r->late) {
 		e.kind = NT_END_LATE;
+		e.late = r->replies;
+		e.met = true;
+	}
+	e.result.judged = client && !r->late && e.open && e.unanswered;
 	return e;
 }
 
@@ -229,13 +262,11 @@ static struct nt_end *add_record(struct nt_join *j, const struct nt_record *r)
 	struct nt_end end;
 
 	if (r->type == NT_RECORD_UNLOGGED) {
-		const struct nt_join_loss loss = {
-			.pod = pod_of(j, r->node, r->client_namespace, r->client_name),
-			.from_us = r->start_us,
-			.to_us = r->end_us,
-		};
+		const struct nt_join_span loss = { .from_us = r->start_us, .to_us = r->end_us };
 
-		nt_peers_lost(&j->peers, &loss);
+		nt_losses_add(&j->peers.losses,
+			      pod_of(j, r->node, r->client_namespace, r->client_name), &loss,
+			      j->now_us);
 	}
 	if (!is_joined(r))
 		return NULL;
@@ -245,23 +276,21 @@ static struct nt_end *add_record(struct nt_join *j, const struct nt_record *r)
 
 void nt_join_batch(struct nt_join *j, const struct nt_batch *b, int64_t now_us)
 {
-	j->now_us = now_us;
+	j->now_us = j->peers.now_us = now_us;
 	j->told_us = b->created_us;
 	j->node = nt_peers_node(&j->peers, nt_siphash(&j->secret, b->node));
 	nt_peers_batch(&j->peers, j->node, nt_siphash(&j->secret, b->spool), b);
+	j->offset_us = nt_peers_offset(&j->peers, j->node);
 }
 
 void nt_join_gap(struct nt_join *j, struct nt_slice node, struct nt_slice namespace_,
 		 struct nt_slice name, int64_t from_us, int64_t to_us)
 {
-	const struct nt_join_loss gap = {
-		.pod = pod_of(j, node, namespace_, name),
-		.from_us = from_us,
-		.to_us = to_us ? to_us : INT64_MAX / 2,
-		.gap = true,
-	};
+	const struct nt_join_span gap = { .from_us = from_us,
+					  .to_us = to_us ? to_us : NT_JOIN_FOREVER,
+					  .gap = true };
 
-	nt_peers_lost(&j->peers, &gap);
+	nt_losses_add(&j->peers.losses, pod_of(j, node, namespace_, name), &gap, j->now_us);
 }
 
 uint64_t nt_join_add(struct nt_join *j, const struct nt_record *rec)
@@ -280,50 +309,60 @@ void nt_join_restore(struct nt_join *j, const struct nt_record *rec, int64_t row
 	struct nt_end *e;
 
 	j->restoring = true;
-	j->now_us = j->told_us = now_us;
+	j->now_us = j->told_us = j->peers.now_us = now_us;
+	j->offset_us = NT_JOIN_NO_OFFSET;
 	j->node = nt_peers_node(&j->peers, nt_siphash(&j->secret, rec->node));
 	e = add_record(j, rec);
 	if (!e)
 		return;
 	e->row = row;
 	e->stored = true;
-	if (known)
+	if (known) {
+		bool judged = e->result.judged;
+
 		e->result = *known;
+		e->result.judged = judged;
+	}
 	touch(j, e);
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-void nt_join_wait(struct nt_join *j, struct nt_end *e)
+void nt_join_wait(struct nt_join *j, struct nt_end *e, uint32_t node)
 {
-	if (e->waiting || j->waiting_len == WAITING_MAX)
+	if (e->waiting || j->waiting_len == WAITING_MAX || nt_peers_is_aged(&j->peers, e))
 		return;
 	e->waiting = true;
+	e->waits_for = node;
 	j->waiting[j->waiting_len++] = e->serial;
+}
+
+static bool waits(const struct nt_join *j, const struct nt_end *e)
+{
+	const char *reason;
+
+	if (nt_peers_is_aged(&j->peers, e))
+		return false;
+	if (e->waits_for != NT_JOIN_NO_NODE)
+		return !nt_peers_is_heard(&j->peers, e->waits_for);
+	reason = nt_peers_unsure(&j->peers, e);
+	return reason && strcmp(reason, NT_JOIN_NOT_TOLD) == 0;
 }
 
 static bool is_same(const struct nt_join_result *a, const struct nt_join_result *b)
 {
 	return a->hop_count == b->hop_count && a->network_ns == b->network_ns &&
 	       a->server_ns == b->server_ns && a->upstream_ns == b->upstream_ns &&
-	       a->died == b->died && strcmp(a->reason, b->reason) == 0;
+	       a->judged == b->judged && a->died == b->died && strcmp(a->reason, b->reason) == 0;
 }
 
 void nt_join_say(struct nt_join *j, struct nt_end *e, const struct nt_join_result *result)
 {
-	struct nt_join_result r = *result;
-
-	if (!r.hop_count) {
-		r.hop_count = e->result.hop_count;
-		r.network_ns = e->result.network_ns;
-		r.server_ns = e->result.server_ns;
-		r.upstream_ns = e->result.upstream_ns;
-	}
-	if (is_same(&r, &e->result) || j->restoring)
+	if (is_same(result, &e->result) || j->restoring)
 		return;
 	if (!e->result.hop_count)
-		j->stats.lookups += r.hop_count;
-	e->result = r;
+		j->stats.lookups += result->hop_count;
+	e->result = *result;
 	if (e->stored && !e->dirty && j->dirty_len < j->max) {
 		e->dirty = true;
 		j->dirty[j->dirty_len++] = e->serial;
@@ -337,9 +376,8 @@ static void touch_waiting(struct nt_join *j)
 
 	for (size_t i = 0; i < j->waiting_len; i++) {
 		struct nt_end *e = nt_join_end(j, j->waiting[i]);
-		const char *reason = e ? nt_peers_unsure(&j->peers, e) : NULL;
 
-		if (e && reason && strcmp(reason, NT_JOIN_NOT_TOLD) == 0) {
+		if (e && waits(j, e)) {
 			j->waiting[kept++] = e->serial;
 			continue;
 		}
@@ -359,7 +397,9 @@ static void age(struct nt_join *j)
 
 		if (e && e->arrived_us > j->now_us - AGED_US)
 			return;
-		if (e && e->kind == NT_END_CLIENT && e->answered && !e->met)
+		/* By a clock that is off nobody is met. */
+		if (e && e->kind == NT_END_CLIENT && e->answered && !e->met &&
+		    llabs(nt_join_offset(j, e)) <= NT_JOIN_CLOCK_US)
 			nt_peers_unmet(&j->peers, e);
 	}
 }

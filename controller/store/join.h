@@ -13,7 +13,7 @@
 
 #include "lib/record/batch.h"
 
-/* Rows that wait for their other side; beyond it the oldest go. 28 MiB with their tables. */
+/* Rows that wait for their other side; beyond it the oldest go. 33 MiB with their tables. */
 #define NT_JOIN_ROWS 131072
 /* Clocks that differ more are of no use to find one end by the other's time (T39). */
 #define NT_JOIN_CLOCK_US 500000
@@ -25,6 +25,7 @@
 #define NT_JOIN_GAP "coverage_gap"
 #define NT_JOIN_CLOCK "clock"
 #define NT_JOIN_SEVERAL "several_ends"
+#define NT_JOIN_SILENT "node_silent"
 #define NT_JOIN_UNSAID "server_unsaid"
 #define NT_JOIN_FORGOTTEN "forgotten"
 
@@ -34,7 +35,8 @@ struct nt_join;
 struct nt_join_result {
 	uint64_t hop_count; /* 0: no hops */
 	int64_t network_ns, server_ns, upstream_ns;
-	enum nt_died died; /* NT_DIED_NONE: what the agent said stays */
+	bool judged; /* where it died is the join's to say; else what the agent said stays */
+	enum nt_died died; /* NT_DIED_NONE: nowhere */
 	const char *reason; /* one of the words above or an agent's; never NULL */
 };
 
@@ -42,6 +44,7 @@ struct nt_join_stats {
 	uint64_t rows; /* held now */
 	uint64_t lookups; /* whose hops were found */
 	uint64_t forgotten; /* rows that went before they met their other side */
+	uint64_t peers_forgotten; /* nodes, servers and pods' losses that went for others */
 };
 
 /* max: rows that are held, a power of two. NULL without memory or random numbers. */
@@ -49,8 +52,10 @@ struct nt_join *nt_join_new(uint32_t max, struct nt_err *err);
 void nt_join_free(struct nt_join *j);
 /* Of nothing: the caller adds the store's rows again. */
 void nt_join_clear(struct nt_join *j);
-/* Rows that ended until then are not among those. */
+/* Rows that ended until then, by their nodes' clocks, are not among those. */
 void nt_join_forgot(struct nt_join *j, int64_t until_us);
+/* The word as one of the join's, that lives as long as the program; "" when it is none. */
+const char *nt_join_word(struct nt_slice text);
 struct nt_join_stats nt_join_stats(const struct nt_join *j);
 
 /* A batch begins; now_us: the caller's clock. */

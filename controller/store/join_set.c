@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of lookups: rows of one client and question that meet in time, and what both sides say. */
+/*
+ * Sets of lookups: rows of one client and question that meet in time. Those of a set that went to
+ * different servers are told from each other.
+ */
 #include "controller/store/join_own.h"
 
 #include <stdlib.h>
@@ -13,167 +16,241 @@
 struct set {
 	struct nt_end **ends;
 	size_t len;
-	bool touched, late;
-	uint64_t asked, answered, unanswered; /* of the client's side */
-	uint64_t latency_ns;
-	uint64_t served, replied, silent; /* of the server's */
-	uint64_t server_ns;
-	int64_t upstream_ns; /* -1: not known of all */
-	uint64_t died[NT_DIED_UNKNOWN + 1]; /* silent, by what the server's agent says */
-	const char *reason; /* of NT_DIED_UNKNOWN */
+	bool touched;
+	bool partial; /* rows of it may be gone */
+	struct nt_join_sum sum;
 };
 
-static void count_server(struct set *s, const struct nt_end *e)
-{
-	s->served += e->answered + e->unanswered;
-	s->replied += e->answered;
-	s->silent += e->unanswered;
-	s->server_ns += e->latency_ns;
-	if (e->answered)
-		s->upstream_ns = s->upstream_ns < 0 || e->upstream_ns < 0
-					 ? -1
-					 : s->upstream_ns + e->upstream_ns;
-	/* An agent without a word for it is of an older build. */
-	s->died[e->died ? e->died : NT_DIED_UNKNOWN] += e->unanswered;
-	if (e->unanswered && e->died == NT_DIED_UNKNOWN)
-		s->reason = e->reason;
-}
+/* What a client asked at one server. */
+struct group {
+	const struct nt_end *client; /* the first of its rows */
+	bool mixed; /* a server's row may be of these lookups or of others */
+	struct nt_join_sum sum;
+};
 
-static void count(struct set *s, const struct nt_end *e)
+static const struct nt_join_sum no_sum = { .reason = NT_JOIN_UNSAID };
+
+/* --- one server or several -------------------------------------------------------------------- */
+
+/* How well a server's row fits to what was asked there. Of two that differ by one both may be it:
+ * an address that is not known may stand for any server. */
+enum fit {
+	FIT_NO = 0,
+	FIT_OTHERS = 1, /* others answer at that address; there may be a new one */
+	FIT_UNKNOWN = 2, /* who answers there is not known */
+	FIT_KNOWN = 3, /* this one was seen to */
+	FIT_EQUAL = 4, /* it is the server's own address */
+};
+
+static enum fit fit_of(const struct nt_join *j, const struct group *g, const struct nt_end *server)
 {
-	s->touched |= e->touched;
-	if (e->kind == NT_END_LATE) {
-		s->late = true;
-	} else if (e->kind == NT_END_SERVER) {
-		count_server(s, e);
-	} else {
-		s->asked += e->answered + e->unanswered;
-		s->answered += e->answered;
-		s->unanswered += e->unanswered;
-		s->latency_ns += e->latency_ns;
+	if (g->client->target == server->target)
+		return FIT_EQUAL;
+	if (g->client->translated)
+		return FIT_NO;
+	switch (nt_peers_behind(&j->peers, g->client, server)) {
+	case NT_BEHIND_IT:
+		return FIT_KNOWN;
+	case NT_BEHIND_OTHERS:
+		return FIT_OTHERS;
+	default:
+		return FIT_UNKNOWN;
 	}
 }
 
-/* --- hops ------------------------------------------------------------------------------------- */
-
-static int64_t share(uint64_t whole, uint64_t part, uint64_t of)
+/* The one group that a server's row is of; NULL: of none, or several, which are mixed then. */
+static struct group *group_of_server(const struct nt_join *j, struct group *groups, size_t len,
+				     const struct nt_end *server)
 {
-	return of ? (int64_t)((unsigned __int128)whole * part / of) : 0;
-}
+	enum fit fits[ROWS_MAX], best = FIT_NO, least;
+	struct group *found = NULL;
+	size_t found_len = 0;
 
-/* Each side's sum is of one clock. Rows of a set share by their latency: the set's sums stay. */
-static void find_hops(const struct set *s, const struct nt_end *e, struct nt_join_result *ret)
-{
-	int64_t server_ns;
-
-	if (!e->answered || s->answered != s->replied || s->latency_ns < s->server_ns)
-		return;
-	server_ns = share(s->server_ns, e->latency_ns, s->latency_ns);
-	ret->hop_count = e->answered;
-	ret->network_ns = (int64_t)e->latency_ns - server_ns;
-	if (s->upstream_ns < 0 || (uint64_t)s->upstream_ns > s->server_ns)
-		return;
-	ret->upstream_ns = share((uint64_t)s->upstream_ns, e->latency_ns, s->latency_ns);
-	ret->server_ns = server_ns - ret->upstream_ns;
-}
-
-/* --- deaths ----------------------------------------------------------------------------------- */
-
-static void say(struct nt_join_result *ret, enum nt_died died, const char *reason)
-{
-	ret->died = died;
-	ret->reason = reason;
-}
-
-/* The client's side has all that was asked, the server's all that came: the rest never came. */
-static void not_served(struct nt_join *j, const struct set *s, struct nt_end *e,
-		       struct nt_join_result *ret)
-{
-	const char *reason = nt_peers_unsure(&j->peers, e);
-
-	if (!reason)
-		reason = nt_peers_missing(&j->peers, e->pod, e->start_us, e->end_us);
-	if (!reason && e->start_us - PAUSE_US <= j->forgotten_us)
-		reason = NT_JOIN_FORGOTTEN;
-	if (!reason && (s->silent || s->replied != s->answered))
-		reason = NT_JOIN_SEVERAL;
-	if (reason && strcmp(reason, NT_JOIN_NOT_TOLD) == 0)
-		nt_join_wait(j, e);
-	say(ret, reason ? NT_DIED_UNKNOWN : NT_DIED_BEFORE, reason ? reason : "");
-}
-
-/* All that was asked came: it was answered and lost on its way, or all died at one place. */
-static void served(const struct set *s, struct nt_join_result *ret)
-{
-	uint64_t returned = s->replied - s->answered;
-
-	if (returned == s->unanswered) {
-		say(ret, NT_DIED_RETURN, "");
-		return;
+	for (size_t i = 0; i < len; i++) {
+		fits[i] = fit_of(j, &groups[i], server);
+		if (fits[i] > best)
+			best = fits[i];
 	}
-	for (enum nt_died d = NT_DIED_SERVER; d <= NT_DIED_UNKNOWN; d++)
-		if (s->died[d] == s->unanswered) {
-			say(ret, d, d == NT_DIED_UNKNOWN ? s->reason : "");
-			return;
+	least = best > FIT_OTHERS ? best - 1 : FIT_OTHERS;
+	for (size_t i = 0; i < len; i++)
+		if (fits[i] >= least) {
+			found = &groups[i];
+			found_len++;
 		}
-	say(ret, NT_DIED_UNKNOWN, NT_JOIN_SEVERAL);
+	for (size_t i = 0; i < len && found_len > 1; i++)
+		groups[i].mixed |= fits[i] >= least;
+	return found_len == 1 ? found : NULL;
 }
 
-static void find_death(struct nt_join *j, const struct set *s, struct nt_end *e,
-		       struct nt_join_result *ret)
+static struct group *group_of_client(struct group *groups, size_t *len, const struct nt_end *client)
 {
-	const char *lost;
-
-	/* What came late died nowhere. */
-	if (!e->unanswered || !e->open || s->late)
-		return;
-	if (s->served < s->asked) {
-		not_served(j, s, e, ret);
-		return;
-	}
-	lost = nt_peers_missing(&j->peers, e->pod, e->start_us, e->end_us);
-	if (lost)
-		say(ret, NT_DIED_UNKNOWN, lost);
-	else if (s->served > s->asked || s->replied < s->answered)
-		say(ret, NT_DIED_UNKNOWN, NT_JOIN_SEVERAL);
-	else
-		served(s, ret);
+	for (size_t i = 0; i < *len; i++)
+		if (groups[i].client->target == client->target)
+			return &groups[i];
+	groups[*len] = (struct group){ .client = client, .sum = no_sum };
+	return &groups[(*len)++];
 }
 
-/* --- sets ------------------------------------------------------------------------------------- */
+/* The rows by server; of[i] is the i-th row's, NULL where that is not known. */
+static void separate(const struct nt_join *j, const struct set *s, struct group *groups,
+		     struct group **of)
+{
+	size_t len = 0;
 
-static void meet(struct nt_join *j, struct nt_end *client, const struct set *s)
+	for (size_t i = 0; i < s->len; i++)
+		if (s->ends[i]->kind == NT_END_CLIENT)
+			of[i] = group_of_client(groups, &len, s->ends[i]);
+	for (size_t i = 0; i < s->len; i++)
+		if (s->ends[i]->kind == NT_END_SERVER)
+			of[i] = group_of_server(j, groups, len, s->ends[i]);
+	for (size_t i = 0; i < s->len; i++)
+		if (of[i])
+			nt_join_count(&of[i]->sum, s->ends[i]);
+}
+
+/* --- what is said of a set -------------------------------------------------------------------- */
+
+/* By times of clocks that differ, other lookups may have met. */
+static bool is_off(const struct nt_join *j, const struct set *s)
+{
+	int64_t least = INT64_MAX, most = INT64_MIN;
+
+	for (size_t i = 0; i < s->len; i++) {
+		int64_t offset_us = nt_join_offset(j, s->ends[i]);
+
+		if (s->ends[i]->stepped)
+			return true;
+		if (offset_us < least)
+			least = offset_us;
+		if (offset_us > most)
+			most = offset_us;
+	}
+	return most - least > NT_JOIN_CLOCK_US;
+}
+
+/* Of rows from before the start a node's clock is known when its next batch comes: the node that is
+ * waited for, NT_JOIN_NO_NODE for none. */
+static uint32_t unheard(const struct nt_join *j, const struct set *s)
+{
+	bool several = false;
+
+	for (size_t i = 1; i < s->len; i++)
+		several |= s->ends[i]->node != s->ends[0]->node;
+	for (size_t i = 0; i < s->len && several; i++)
+		if (s->ends[i]->offset_us == NT_JOIN_NO_OFFSET &&
+		    !nt_peers_is_heard(&j->peers, s->ends[i]->node))
+			return s->ends[i]->node;
+	return NT_JOIN_NO_NODE;
+}
+
+/* Who answers behind an address is learned where both sides agree; by clocks that are not known yet
+ * only where they did before the start. */
+static void learn(struct nt_join *j, const struct set *s, struct group *const *of, bool clocks)
+{
+	for (size_t c = 0; c < s->len; c++) {
+		const struct nt_end *client = s->ends[c];
+
+		if (client->kind != NT_END_CLIENT || of[c]->mixed || !nt_join_agrees(&of[c]->sum) ||
+		    (!clocks && !client->result.hop_count))
+			continue;
+		for (size_t i = 0; i < s->len; i++)
+			if (of[i] == of[c] && s->ends[i]->kind == NT_END_SERVER)
+				nt_peers_met(&j->peers, client, s->ends[i]);
+	}
+}
+
+static void meet(const struct set *s, struct group *const *of)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < s->len; i++)
+		asked |= s->ends[i]->kind == NT_END_CLIENT;
+	for (size_t i = 0; i < s->len; i++)
+		s->ends[i]->met |= of[i] ? of[i]->mixed || of[i]->sum.served : asked;
+}
+
+/* Not sure of any of them. */
+static void say_unsure(struct nt_join *j, const struct set *s, const char *reason)
+{
+	for (size_t i = 0; i < s->len; i++) {
+		struct nt_join_result result = nt_join_unsure(s->ends[i], reason);
+
+		if (s->ends[i]->kind == NT_END_CLIENT)
+			nt_join_say(j, s->ends[i], &result);
+	}
+}
+
+/* What is known of a row stays, but for what a late reply takes back. */
+static bool is_known(const struct nt_end *e)
+{
+	return e->result.hop_count ||
+	       (e->result.died && !e->late && strcmp(e->result.reason, NT_JOIN_NOT_TOLD) != 0);
+}
+
+/* What was not known when all was there will not be. */
+static void say_partial(struct nt_join *j, const struct set *s)
 {
 	for (size_t i = 0; i < s->len; i++) {
 		struct nt_end *e = s->ends[i];
+		struct nt_join_result result = nt_join_unsure(e, NT_JOIN_FORGOTTEN);
 
-		if (e->kind != NT_END_SERVER)
+		if (e->kind == NT_END_CLIENT && !is_known(e))
+			nt_join_say(j, e, &result);
+	}
+}
+
+static void say_whole(struct nt_join *j, const struct set *s, struct group *const *of)
+{
+	for (size_t i = 0; i < s->len; i++) {
+		struct nt_end *e = s->ends[i];
+		struct nt_join_result result;
+
+		if (e->kind != NT_END_CLIENT)
 			continue;
-		client->met = e->met = true;
-		/* Not of a set that may have what another server answered. */
-		if (s->asked == s->served && s->answered == s->replied)
-			nt_peers_met(&j->peers, client, e);
+		result = of[i]->mixed ? nt_join_unsure(e, NT_JOIN_SEVERAL)
+				      : nt_join_judge(j, &of[i]->sum, e);
+		nt_join_say(j, e, &result);
+	}
+}
+
+static void say_unheard(struct nt_join *j, const struct set *s, uint32_t node)
+{
+	for (size_t i = 0; i < s->len; i++) {
+		struct nt_end *e = s->ends[i];
+		struct nt_join_result result = nt_join_unsure(
+			e, nt_peers_is_aged(&j->peers, e) ? NT_JOIN_SILENT : NT_JOIN_NOT_TOLD);
+
+		if (e->kind != NT_END_CLIENT)
+			continue;
+		if (!is_known(e))
+			nt_join_say(j, e, &result);
+		nt_join_wait(j, e, node);
 	}
 }
 
 static void look_at(struct nt_join *j, const struct set *s)
 {
-	for (size_t i = 0; i < s->len; i++) {
-		struct nt_end *e = s->ends[i];
-		struct nt_join_result result = {
-			.network_ns = -1, .server_ns = -1, .upstream_ns = -1, .reason = ""
-		};
+	struct group groups[ROWS_MAX], *of[ROWS_MAX] = { 0 };
+	uint32_t node = unheard(j, s);
 
-		e->touched = false;
-		if (e->kind != NT_END_CLIENT)
-			continue;
-		if (s->served)
-			meet(j, e, s);
-		find_hops(s, e, &result);
-		find_death(j, s, e, &result);
-		nt_join_say(j, e, &result);
+	if (s->partial) {
+		say_partial(j, s);
+	} else if (node == NT_JOIN_NO_NODE && is_off(j, s)) {
+		say_unsure(j, s, NT_JOIN_CLOCK);
+	} else {
+		separate(j, s, groups, of);
+		meet(s, of);
+		learn(j, s, of, node == NT_JOIN_NO_NODE);
+		if (node == NT_JOIN_NO_NODE)
+			say_whole(j, s, of);
+		else
+			say_unheard(j, s, node);
 	}
+	for (size_t i = 0; i < s->len; i++)
+		s->ends[i]->touched = false;
 }
+
+/* --- sets ------------------------------------------------------------------------------------- */
 
 static int by_start(const void *a, const void *b)
 {
@@ -182,7 +259,7 @@ static int by_start(const void *a, const void *b)
 	return x->start_us < y->start_us ? -1 : x->start_us > y->start_us;
 }
 
-/* The newest rows of that key, by their start. */
+/* The newest rows of that key. */
 static size_t gather(const struct nt_join *j, uint64_t key, uint32_t at, struct nt_end **ends)
 {
 	size_t len = 0;
@@ -190,45 +267,85 @@ static size_t gather(const struct nt_join *j, uint64_t key, uint32_t at, struct 
 	for (; at && len < ROWS_MAX; at = j->ends[at - 1].next)
 		if (j->ends[at - 1].key == key)
 			ends[len++] = &j->ends[at - 1];
-	qsort(ends, len, sizeof(*ends), by_start);
 	return len;
+}
+
+/* The row that a late reply was for. */
+static void find_late(struct nt_end *late, struct nt_end **ends, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		struct nt_end *e = ends[i];
+
+		if (e->kind == NT_END_LATE || e->id != late->id || e->node != late->node ||
+		    !e->unanswered)
+			continue;
+		e->late =
+			e->late + late->late < e->unanswered ? e->late + late->late : e->unanswered;
+		e->touched = late->used = true;
+	}
+}
+
+/* Late replies go to the rows that they were for, and are of no set: they come much later. Returns
+ * how many rows are left. */
+static size_t take_late(struct nt_end **ends, size_t len)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (ends[i]->kind == NT_END_LATE && !ends[i]->used)
+			find_late(ends[i], ends, len);
+	for (size_t i = 0; i < len; i++) {
+		if (ends[i]->kind == NT_END_LATE)
+			ends[i]->touched = false;
+		else
+			ends[kept++] = ends[i];
+	}
+	return kept;
 }
 
 /* A set ends before a pause, or, when both sides have as many, before the next row that begins
  * after all of it: a client that never pauses has one set per interval so. */
 static size_t next_set(struct nt_end **ends, size_t len, struct set *ret)
 {
-	struct set s = { .ends = ends, .reason = NT_JOIN_UNSAID };
+	struct set s = { .ends = ends, .sum = no_sum };
 	int64_t end_us = INT64_MIN;
 
 	for (; s.len < len; s.len++) {
 		const struct nt_end *e = ends[s.len];
 
 		if (s.len && e->start_us > end_us &&
-		    (e->start_us - end_us > PAUSE_US ||
-		     (s.asked == s.served && s.answered == s.replied)))
+		    (e->start_us - end_us > PAUSE_US || nt_join_agrees(&s.sum)))
 			break;
 		if (e->end_us > end_us)
 			end_us = e->end_us;
-		count(&s, e);
+		s.touched |= e->touched;
+		nt_join_count(&s.sum, e);
 	}
 	*ret = s;
 	return s.len;
 }
 
+/* Rows of before its beginning have been forgotten, or were not read after a start. */
+static bool is_partial(const struct nt_join *j, const struct set *s)
+{
+	int64_t start_us = s->ends[0]->start_us - PAUSE_US;
+
+	return start_us <= j->unread_us ||
+	       start_us - nt_join_offset(j, s->ends[0]) <= j->forgotten_us;
+}
+
 void nt_join_look(struct nt_join *j, uint64_t key, uint32_t newest)
 {
 	struct nt_end *ends[ROWS_MAX];
-	size_t len = gather(j, key, newest, ends), at = 0;
+	size_t all = gather(j, key, newest, ends), len = take_late(ends, all), at = 0;
 
+	qsort(ends, len, sizeof(*ends), by_start);
 	while (at < len) {
 		struct set s;
 
 		at += next_set(ends + at, len - at, &s);
-		/* The oldest set of many may be a part of one. */
-		if (s.touched && (len < ROWS_MAX || s.ends != ends || s.len == len))
+		s.partial = is_partial(j, &s) || (all == ROWS_MAX && s.ends == ends);
+		if (s.touched)
 			look_at(j, &s);
 	}
-	for (size_t i = 0; i < len; i++)
-		ends[i]->touched = false;
 }

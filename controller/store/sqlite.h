@@ -80,6 +80,9 @@ struct nt_store {
 	struct nt_join *join;
 	struct nt_buf tickets; /* uint64_t of each record of the batch at hand */
 	bool join_stale; /* a batch was not stored: the join has what the store has not */
+	int64_t join_again_ns; /* then it is read again, CLOCK_BOOTTIME */
+	unsigned join_failures; /* since a batch was stored and joined */
+	uint64_t join_rereads; /* ever */
 	char receivers[NT_STORE_RECEIVERS_MAX][NT_STORE_RECEIVER_SIZE];
 	size_t receivers_len;
 	pthread_mutex_t stats_lock; /* covers stats; taken after write_lock or alone */
@@ -162,12 +165,15 @@ int nt_sqlite_ends_heard(struct nt_store *s, struct nt_slice node, struct nt_err
 int nt_sqlite_ends_is_folded(struct nt_store *s, const struct nt_record *rec, bool *ret_folded,
 			     struct nt_err *err) NT_MUSTCHECK;
 
-/* The join of both ends (sqlite_join.c); within the append's transaction. From the store's rows,
- * after its opening and after a batch that was not stored; of a batch, before its rows; the record
+/* The join of both ends (sqlite_join.c). From the store's rows; around an append's transaction,
+ * when what was read is stale after a batch that was not stored: batches go in without the join
+ * until it was read again. Within the transaction: of a batch, before its rows; the record
  * with what is said of it (rec itself, or room); the i-th record is the row that was just written;
  * rows from before of which something else is said now. */
 struct nt_join;
 int nt_sqlite_join_restore(struct nt_store *s, struct nt_err *err) NT_MUSTCHECK;
+void nt_sqlite_join_begin(struct nt_store *s);
+void nt_sqlite_join_end(struct nt_store *s, int result);
 int nt_sqlite_join_batch(struct nt_store *s, const struct nt_batch *b, int64_t now_us,
 			 struct nt_err *err) NT_MUSTCHECK;
 const struct nt_record *nt_sqlite_join_apply(const struct nt_store *s, size_t i,

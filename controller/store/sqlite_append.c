@@ -283,9 +283,11 @@ static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now
 }
 
 static void count_append(struct nt_store *s, const struct nt_batch *b, bool is_new,
-			 struct nt_join_stats joined)
+			 struct nt_join_stats joined, uint64_t rereads)
 {
 	pthread_mutex_lock(&s->stats_lock);
+	s->stats.join_rereads = rereads;
+	s->stats.join_peers_forgotten = joined.peers_forgotten;
 	s->stats.joined_lookups = joined.lookups;
 	s->stats.join_rows = joined.rows;
 	s->stats.join_forgotten = joined.forgotten;
@@ -311,15 +313,15 @@ static int append_locked(struct nt_store *s, const struct nt_batch *batch, bool 
 			 struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
-	int r = s->join_stale ? nt_sqlite_join_restore(s, err) : 0;
+	int r;
 
-	if (r == 0)
-		r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
+	nt_sqlite_join_begin(s);
+	r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
 	if (r < 0)
 		return r;
 	r = write_batch(s, batch, nt_clock_real(&clock) / NT_NS_PER_US, ret_new, err);
 	r = nt_sqlite_end(s->db, s->path, r, *ret_new ? "COMMIT" : "ROLLBACK", err);
-	s->join_stale = r < 0;
+	nt_sqlite_join_end(s, r);
 	return r;
 }
 
@@ -327,16 +329,18 @@ int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
 		    enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
 	struct nt_join_stats joined;
+	uint64_t rereads;
 	bool is_new = false;
 	int r;
 
 	pthread_mutex_lock(&s->write_lock);
 	r = append_locked(s, batch, &is_new, err);
 	joined = nt_join_stats(s->join);
+	rereads = s->join_rereads;
 	pthread_mutex_unlock(&s->write_lock);
 	if (r < 0)
 		return r;
-	count_append(s, batch, is_new, joined);
+	count_append(s, batch, is_new, joined, rereads);
 	*ret_outcome = is_new ? NT_STORE_APPENDED : NT_STORE_DUPLICATE;
 	return 0;
 }

@@ -11,10 +11,11 @@
 #define ROW_ARENA_MAX (256u << 20)
 /* At a start the rows of so long before the newest one are read again. */
 #define REACH_US (120LL * 1000000)
-
-static const char *const words[] = { NT_JOIN_NOT_TAPPED, NT_JOIN_NOT_TOLD, NT_JOIN_LOST,
-				     NT_JOIN_GAP,	 NT_JOIN_CLOCK,	   NT_JOIN_SEVERAL,
-				     NT_JOIN_UNSAID,	 NT_JOIN_FORGOTTEN };
+/* When reading them fails again and again, or batches are not stored, they are read again so much
+ * later at most: within REACH_US, so that what came meanwhile is among them. */
+#define AGAIN_MAX_NS (60 * NT_NS_PER_S)
+/* From its first query to its last packet a row lasts for a flush of its agent and a timeout. */
+#define LASTS_US (30LL * 1000000)
 
 static const struct nt_enum_value *died_names(void)
 {
@@ -50,8 +51,7 @@ void nt_sqlite_join_read(sqlite3_stmt *stmt, int at, struct nt_record *rec)
 		rec->hop_server_ns = sum_at(stmt, at + 2, rec->hop_count);
 		rec->hop_upstream_ns = sum_at(stmt, at + 3, rec->hop_count);
 	}
-	if (died == NT_DIED_NONE)
-		return;
+	/* Also when it died nowhere, after all. */
 	rec->died = died;
 	rec->died_reason = nt_sqlite_column_text(stmt, at + 5);
 }
@@ -67,13 +67,8 @@ static struct nt_join_result known_of(const struct nt_record *rec)
 				    .upstream_ns = rec->hop_upstream_ns,
 				    .reason = "" };
 
-	for (size_t i = 0; rec->died == NT_DIED_UNKNOWN && i < NT_ARRAY_LEN(words); i++)
-		if (nt_slice_eq(rec->died_reason, nt_slice_str(words[i]))) {
-			r.died = NT_DIED_UNKNOWN;
-			r.reason = words[i];
-		}
-	if (rec->died && rec->died != NT_DIED_UNKNOWN)
-		r.died = rec->died;
+	r.died = rec->died;
+	r.reason = nt_join_word(rec->died_reason);
 	return r;
 }
 
@@ -114,8 +109,14 @@ static int restore_rows(struct nt_store *s, int64_t from_us, int64_t now_us, str
 		nt_arena_reset(&arena);
 		r = restore_row(s, stmt, &arena, now_us, err);
 	}
-	if (r == 0 && step != SQLITE_DONE)
+	if (r == 0 && step != SQLITE_DONE) {
 		r = nt_sqlite_err(s->db, s->path, "read rows to be joined", err);
+		/* What stands behind a damaged page is not read: nothing is said of it. */
+		if (r == -EUCLEAN || r == -EIO) {
+			nt_join_forgot(s->join, now_us);
+			r = 0;
+		}
+	}
 	return r;
 }
 
@@ -138,6 +139,29 @@ static int restore_gaps(struct nt_store *s, int64_t from_us, struct nt_err *err)
 	return r == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, "read the gaps", err);
 }
 
+/* Rows of that time that are too many. */
+static int forget_more(struct nt_store *s, int64_t from_us, struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r;
+
+	if (sqlite3_prepare_v2(s->db,
+			       "SELECT nt_start FROM rows INDEXED BY rows_start"
+			       " WHERE nt_start >= ?1"
+			       " AND nt_row <= (SELECT max(nt_row) FROM rows) - ?2"
+			       " ORDER BY nt_start DESC LIMIT 1",
+			       -1, &stmt, NULL) != SQLITE_OK)
+		return nt_sqlite_err(s->db, s->path, "read rows to be joined", err);
+	(void)sqlite3_bind_int64(stmt, 1, from_us);
+	(void)sqlite3_bind_int64(stmt, 2, NT_JOIN_ROWS);
+	r = sqlite3_step(stmt);
+	if (r == SQLITE_ROW)
+		nt_join_forgot(s->join, sqlite3_column_int64(stmt, 0) + LASTS_US);
+	return r == SQLITE_ROW || r == SQLITE_DONE
+		       ? 0
+		       : nt_sqlite_err(s->db, s->path, "read rows to be joined", err);
+}
+
 int nt_sqlite_join_restore(struct nt_store *s, struct nt_err *err)
 {
 	struct nt_clock clock = nt_clock_system();
@@ -147,14 +171,51 @@ int nt_sqlite_join_restore(struct nt_store *s, struct nt_err *err)
 	/* A node's clock may be far ahead. */
 	from_us = (from_us < now_us ? from_us : now_us) - REACH_US;
 	nt_join_clear(s->join);
-	nt_join_forgot(s->join, from_us);
+	nt_join_forgot(s->join, from_us + LASTS_US);
 	if (r == 0)
-		r = restore_gaps(s, from_us, err);
+		r = forget_more(s, from_us, err);
 	if (r == 0)
 		r = restore_rows(s, from_us, now_us, err);
+	if (r == 0)
+		r = restore_gaps(s, from_us, err);
 	nt_join_settle(s->join);
-	s->join_stale = r < 0;
 	return r;
+}
+
+/* The first time at once: a batch was not stored, and the next one is. */
+static void make_stale(struct nt_store *s, int64_t now_ns)
+{
+	unsigned failures = s->join_failures++;
+
+	s->join_stale = true;
+	s->join_again_ns = now_ns;
+	if (failures)
+		s->join_again_ns += failures > 6 ? AGAIN_MAX_NS : NT_NS_PER_S << (failures - 1);
+}
+
+void nt_sqlite_join_begin(struct nt_store *s)
+{
+	struct nt_clock clock = nt_clock_system();
+	struct nt_err ignored;
+
+	if (!s->join_stale || nt_clock_boot(&clock) < s->join_again_ns)
+		return;
+	s->join_rereads++;
+	s->join_stale = false;
+	if (nt_sqlite_join_restore(s, &ignored) < 0)
+		make_stale(s, nt_clock_boot(&clock));
+}
+
+void nt_sqlite_join_end(struct nt_store *s, int result)
+{
+	struct nt_clock clock = nt_clock_system();
+
+	if (s->join_stale)
+		return;
+	if (result < 0)
+		make_stale(s, nt_clock_boot(&clock));
+	else
+		s->join_failures = 0;
 }
 
 /* --- a batch ---------------------------------------------------------------------------------- */
@@ -189,6 +250,8 @@ int nt_sqlite_join_batch(struct nt_store *s, const struct nt_batch *b, int64_t n
 	int r = 0;
 
 	nt_buf_reset(&s->tickets);
+	if (s->join_stale)
+		return 0;
 	nt_join_batch(s->join, b, now_us);
 	for (size_t i = 0; i < b->gaps_len && r == 0; i++)
 		r = add_gap(s, b, &b->gaps[i], err);
@@ -204,8 +267,10 @@ int nt_sqlite_join_batch(struct nt_store *s, const struct nt_batch *b, int64_t n
 
 static uint64_t ticket_of(const struct nt_store *s, size_t i)
 {
-	uint64_t ticket;
+	uint64_t ticket = 0;
 
+	if (s->join_stale)
+		return 0;
 	memcpy(&ticket, s->tickets.p + i * sizeof(ticket), sizeof(ticket));
 	return ticket;
 }
@@ -215,7 +280,7 @@ const struct nt_record *nt_sqlite_join_apply(const struct nt_store *s, size_t i,
 {
 	const struct nt_join_result r = nt_join_result(s->join, ticket_of(s, i));
 
-	if (rec->side != NT_SIDE_CLIENT || (!r.hop_count && !r.died))
+	if (rec->side != NT_SIDE_CLIENT || (!r.hop_count && !r.judged))
 		return rec;
 	*room = *rec;
 	if (r.hop_count) {
@@ -224,7 +289,7 @@ const struct nt_record *nt_sqlite_join_apply(const struct nt_store *s, size_t i,
 		room->hop_server_ns = r.server_ns;
 		room->hop_upstream_ns = r.upstream_ns;
 	}
-	if (r.died) {
+	if (r.judged) {
 		room->died = r.died;
 		room->died_reason = nt_slice_str(r.reason);
 	}
@@ -249,10 +314,11 @@ int nt_sqlite_join_update(struct nt_store *s, struct nt_err *err)
 	int64_t row;
 	int r = nt_sqlite_write(s, NT_WRITE_JOINED, &stmt, err);
 
-	while (r == 0 && nt_join_next(s->join, &row, &result)) {
+	while (r == 0 && !s->join_stale && nt_join_next(s->join, &row, &result)) {
 		(void)sqlite3_clear_bindings(stmt);
 		(void)sqlite3_bind_int64(stmt, 1, row);
-		(void)sqlite3_bind_int64(stmt, 2, (int64_t)result.hop_count);
+		if (result.hop_count)
+			(void)sqlite3_bind_int64(stmt, 2, (int64_t)result.hop_count);
 		bind_mean(stmt, 3, result.network_ns, result.hop_count);
 		bind_mean(stmt, 4, result.server_ns, result.hop_count);
 		bind_mean(stmt, 5, result.upstream_ns, result.hop_count);
@@ -261,6 +327,7 @@ int nt_sqlite_join_update(struct nt_store *s, struct nt_err *err)
 					    nt_slice_str(nt_enum_name(died_names(), result.died)));
 		if (result.reason[0])
 			nt_sqlite_bind_text(stmt, 7, nt_slice_str(result.reason));
+		(void)sqlite3_bind_int(stmt, 8, result.judged);
 		r = nt_sqlite_run(s, stmt, "write what both ends say", err);
 	}
 	return r;

@@ -100,8 +100,8 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		"SELECT namespace, name FROM endpoints WHERE node = ?1 AND ep_id = ?2",
 	[NT_WRITE_JOINED] =
 		"UPDATE rows SET hop_count = ?2, hop_network_ns = ?3, hop_server_ns = ?4,"
-		" hop_upstream_ns = ?5, died = ifnull(?6, died),"
-		" died_reason = CASE WHEN ?6 IS NULL THEN died_reason ELSE ?7 END"
+		" hop_upstream_ns = ?5, died = CASE WHEN ?8 THEN ?6 ELSE died END,"
+		" died_reason = CASE WHEN ?8 THEN ?7 ELSE died_reason END"
 		" WHERE nt_row = ?1",
 	[NT_WRITE_EXPIRE_FOLDED] =
 		"DELETE FROM rows WHERE nt_row IN (SELECT nt_row FROM rows"

@@ -34,6 +34,9 @@ struct nt_store_stats {
 	/* The join of both ends (README.md, "Hops"): lookups whose hops were found, rows that are
 	 * held for it, rows that went before they met their other side. */
 	uint64_t joined_lookups, join_rows, join_forgotten;
+	/* Nodes, servers and pods' losses that it pushed out at its bounds; times that it was made
+	 * again from the store's rows, after a batch that was not stored. */
+	uint64_t join_peers_forgotten, join_rereads;
 	uint64_t outbox_dropped; /* notices that found no room since the opening */
 };
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Of the SQLite store alone: former layouts, rows that are damaged, and what an answer costs, in
- * steps of SQLite's virtual machine: these do not depend on the machine, and rise with what is
+ * Of the SQLite store alone: former layouts, what is damaged or refused, and what an answer costs,
+ * in steps of SQLite's virtual machine: these do not depend on the machine, and rise with what is
  * looked at.
  */
 #include "controller/store/sqlite.h"
+
+#include <fcntl.h>
+
+#include "lib/base/cleanup.h"
 #include "tests/unit/store_fixture.h"
 
 #define S 1000000LL
@@ -292,6 +296,96 @@ START_TEST(a_row_that_cannot_be_read_is_one_row)
 }
 END_TEST
 
+/* --- the join, when a batch is not stored ----------------------------------------------------- */
+
+/* Another connection: what it writes makes the writer read its pages anew. */
+static void with_file(const char *sql)
+{
+	_cleanup_buf_ struct nt_buf path = { 0 };
+	sqlite3 *db;
+
+	nt_buf_printf(&path, "%s/" NT_SQLITE_FILE, folder);
+	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+static int try_append(uint64_t seq, const char *qname)
+{
+	struct nt_record r = store_record(seq, T0_US + (int64_t)seq, qname);
+	struct nt_batch batch = store_batch("s", seq, &r, 1);
+	enum nt_store_outcome outcome;
+
+	return nt_store_append(store, &batch, &outcome, &err);
+}
+
+static uint64_t rereads(uint64_t seq)
+{
+	ck_assert_int_eq(try_append(seq, "a.test"), 0);
+	return nt_store_stats(store).join_rereads;
+}
+
+static const char refuse[] = "CREATE TRIGGER refuse BEFORE INSERT ON rows"
+			     " WHEN new.qname = 'refused.test'"
+			     " BEGIN SELECT RAISE(ABORT, 'refused'); END";
+
+/* The join then has what the store has not. It is made again at once, and when that helps nothing
+ * after a while: not for each of many batches that come again and again. */
+START_TEST(batches_that_are_refused)
+{
+	with_file(refuse);
+	ck_assert_uint_eq(rereads(1), 0);
+	ck_assert_int_lt(try_append(2, "refused.test"), 0);
+	ck_assert_uint_eq(rereads(3), 1);
+	ck_assert_uint_eq(nt_store_stats(store).join_rows, 2); /* not the one that was refused */
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_lt(try_append(4, "refused.test"), 0);
+	ck_assert_uint_lt(rereads(5), 12);
+	/* When the time has come. */
+	store->join_again_ns = 0;
+	(void)rereads(6);
+	ck_assert_uint_eq(nt_store_stats(store).join_rows, 4);
+	ck_assert(!store->join_stale);
+}
+END_TEST
+
+/* Writes over each page of the file that has the text. */
+static void damage_pages(const char *text)
+{
+	_cleanup_buf_ struct nt_buf path = { 0 };
+	_cleanup_close_ int fd = -1;
+	char page[4096], garbage[4096];
+	int damaged = 0;
+
+	memset(garbage, 0xa5, sizeof(garbage));
+	nt_buf_printf(&path, "%s/" NT_SQLITE_FILE, folder);
+	fd = open(path.p, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ne(fd, -1);
+	for (off_t at = 4096; pread(fd, page, sizeof(page), at) == sizeof(page); at += 4096)
+		if (memmem(page, sizeof(page), text, strlen(text))) {
+			ck_assert_int_eq(pwrite(fd, garbage, sizeof(garbage), at), sizeof(garbage));
+			damaged++;
+		}
+	ck_assert_int_gt(damaged, 0);
+}
+
+/* What cannot be read any more is not joined; batches go in. */
+START_TEST(pages_that_cannot_be_read)
+{
+	for (uint64_t seq = 1; seq < 200; seq++)
+		ck_assert_int_eq(try_append(seq, seq == 100 ? "damage.test" : "a.test"), 0);
+	with_file(refuse);
+	with_file("PRAGMA wal_checkpoint(TRUNCATE)");
+	damage_pages("damage.test");
+	ck_assert_int_lt(try_append(200, "refused.test"), 0);
+	ck_assert_uint_eq(rereads(201), 1);
+	ck_assert_uint_eq(rereads(202), 1);
+	ck_assert(!store->join_stale);
+	ck_assert_uint_lt(nt_store_stats(store).join_rows, 150);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("sqlite");
@@ -302,6 +396,8 @@ int main(void)
 	tcase_add_test(tc, other_pods_endpoints_cost_nothing);
 	tcase_add_test(tc, nodes_that_are_no_more_leave_nothing);
 	tcase_add_test(tc, a_spool_that_was_forgotten_goes_on);
+	tcase_add_test(tc, batches_that_are_refused);
+	tcase_add_test(tc, pages_that_cannot_be_read);
 	tcase_add_loop_test(tc, a_row_that_cannot_be_read_is_one_row, 1, 7);
 	return store_run("store_sqlite", tc);
 }

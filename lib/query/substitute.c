@@ -36,6 +36,8 @@ void nt_query_expand(struct nt_slice text, const struct nt_query_substitution *s
 	struct nt_token t;
 	size_t copied = 0;
 
+	if (!text.len) /* p may be NULL */
+		return;
 	do {
 		const struct nt_query_substitution *s;
 

@@ -378,6 +378,8 @@ START_TEST(test_expansion)
 {
 	_cleanup_buf_ struct nt_buf out = { 0 };
 
+	nt_query_expand((struct nt_slice){ 0 }, substitutions, 4, &out);
+	ck_assert_uint_eq(out.len, 0);
 	nt_query_expand(NT_SLICE_LIT(" a IN ${types} AND qname IN {'${types}'} or b NOTIN${types}"),
 			substitutions, 4, &out);
 	ck_assert_str_eq(nt_buf_str(&out),

@@ -178,7 +178,7 @@ static int del(struct nt_cni_call *c, struct nt_err *err)
 	name_attachment(c, &pod);
 	nt_failure_end(c->config.state_dir, &pod, c->env->netns);
 	if (r == 0)
-		r = nt_taps_detach(taps, pod.container_id, pod.ifname, meant_netns(c, &netns), err);
+		r = nt_taps_end(taps, pod.container_id, pod.ifname, meant_netns(c, &netns), err);
 	if (r < 0 && r != -ENOENT)
 		nt_log_warn("%s %s: the tap is left to the agent: %s", pod.container_id, pod.ifname,
 			    err->msg);

@@ -215,7 +215,9 @@ _Static_assert(sizeof(struct nt_counters) == 192, "struct nt_counters is part of
 
 enum nt_pod_state {
 	NT_POD_ATTACHED = 1,
-	NT_POD_DETACHED = 2, /* DEL came; kept until the agent has stored the last record */
+	NT_POD_DETACHED =
+		2, /* not tapped any more; kept until the agent has stored the last record */
+	NT_POD_ENDING = 3, /* DEL came, and the host link is there still: tapped until it goes */
 };
 
 /* How the pod's record came to be. */
@@ -262,7 +264,7 @@ struct nt_pod {
 	__u64 ep_id;
 	__u64 attach_boot_ns;
 	__u64 attach_real_ns; /* CLOCK_REALTIME, ns since 1970 */
-	__u64 detach_boot_ns; /* 0 while attached */
+	__u64 detach_boot_ns; /* 0 while attached; of an ending one when its link was there still */
 	__u64 netns_ino; /* of CNI_NETNS, with netns_dev */
 	__u64 netns_dev;
 	__u32 ifindex; /* host link */
@@ -287,6 +289,12 @@ struct nt_pod {
 	__u32 slots[NT_POLICY_SLOTS];
 };
 _Static_assert(sizeof(struct nt_pod) == 1512, "struct nt_pod is part of the contract");
+
+/* Are its programs to be on its link? */
+static inline int nt_pod_is_tapped(const struct nt_pod *pod)
+{
+	return pod->state == NT_POD_ATTACHED || pod->state == NT_POD_ENDING;
+}
 
 struct nt_live_key {
 	char container_id[192];

@@ -143,9 +143,9 @@ static bool note_record(void *ctx, const struct nt_pod *pod)
 	struct nt_adopt *a = ctx;
 
 	/* One whose link went without a DEL may run on, untapped. */
-	if (pod->state == NT_POD_DETACHED && pod->end == NT_END_DEL)
+	if (pod->state != NT_POD_ATTACHED && pod->end == NT_END_DEL)
 		note_ended(a, pod);
-	if (pod->state != NT_POD_ATTACHED || pod->origin == NT_ORIGIN_NODE)
+	if (!nt_pod_is_tapped(pod) || pod->origin == NT_ORIGIN_NODE)
 		return true;
 	memcpy(t.ips, pod->ips, sizeof(t.ips));
 	nt_buf_add(&a->tapped, &t, sizeof(t));
@@ -163,10 +163,12 @@ static void verify(struct nt_adopt *a)
 
 		if (r < 0)
 			nt_log_warn("look at an attachment: %s", err.msg);
-		if (r != 1)
+		if (r <= 0)
 			continue;
-		a->stats.lost++;
-		a->dirty = true; /* the pod may be there under another link */
+		if (r == NT_VERIFY_LOST) {
+			a->stats.lost++;
+			a->dirty = true; /* the pod may be there under another link */
+		}
 		memset(&all[i], 0, sizeof(all[i]));
 	}
 }

@@ -58,7 +58,7 @@ static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
 
 	if (pod->until_us)
 		e.until_us = pod->until_us;
-	else if (p->detach_boot_ns)
+	else if (p->state == NT_POD_DETACHED && p->detach_boot_ns)
 		e.until_us = nt_timebase_us(&a->timebase, (int64_t)p->detach_boot_ns);
 	else if (pod->gone)
 		e.until_us = nt_clock_real(a->clock) / NT_NS_PER_US;

@@ -81,7 +81,7 @@ static void read_link(struct nt_agent *a, struct nt_agent_pod *pod)
 {
 	struct nt_linkstats now;
 
-	if (!a->source.link_stats || !pod->known || pod->pod.state != NT_POD_ATTACHED ||
+	if (!a->source.link_stats || !pod->known || !nt_pod_is_tapped(&pod->pod) ||
 	    a->source.link_stats(a->source.ctx, pod->pod.ifindex, &now) < 0)
 		return;
 	if (pod->link_read || (int64_t)(pod->pod.attach_real_ns / NT_NS_PER_US) >= a->start_us)

@@ -303,7 +303,7 @@ static bool reconcile_pod(void *ctx, const struct nt_pod *record)
 	int e;
 
 	/* The host network is observed only. */
-	if (pod.version != NT_ABI_VERSION || pod.state != NT_POD_ATTACHED ||
+	if (pod.version != NT_ABI_VERSION || !nt_pod_is_tapped(&pod) ||
 	    pod.origin == NT_ORIGIN_NODE)
 		return true;
 	nt_pod_terminate(&pod);

@@ -105,7 +105,7 @@ static void put_tables(struct nt_buf *out, const struct nt_agent *a)
 	size_t at = 0;
 
 	while ((pod = nt_podtable_next(&a->pods, &at)))
-		tapped += pod->known && pod->pod.state == NT_POD_ATTACHED;
+		tapped += pod->known && nt_pod_is_tapped(&pod->pod);
 	one(out, "nametap_agent_pods_tapped", "Pods that are tapped", tapped);
 	one(out, "nametap_agent_pods", "Pods in the table, gone ones included", a->pods.map.len);
 	one(out, "nametap_agent_attach_failures", "Pods whose attachment failed",

@@ -15,7 +15,7 @@ static bool note_if_ended(void *ctx, const struct nt_pod *old)
 {
 	struct ended *e = ctx;
 
-	e->found = old->state == NT_POD_DETACHED && old->end == NT_END_DEL &&
+	e->found = old->state != NT_POD_ATTACHED && old->end == NT_END_DEL &&
 		   old->netns_ino == e->pod->netns_ino && old->netns_dev == e->pod->netns_dev &&
 		   strcmp(old->container_id, e->pod->container_id) == 0 &&
 		   strcmp(old->ifname, e->pod->ifname) == 0;
@@ -40,7 +40,7 @@ static bool is_tapped(struct nt_taps *t, const struct nt_pod *pod)
 
 	if (nt_pods_find_live(t, pod->container_id, pod->ifname, &old) == 0)
 		return true;
-	return ep_id && nt_taps_pod_get(t, ep_id, &old) == 0 && old.state == NT_POD_ATTACHED &&
+	return ep_id && nt_taps_pod_get(t, ep_id, &old) == 0 && nt_pod_is_tapped(&old) &&
 	       old.netns_ino == pod->netns_ino && old.netns_dev == pod->netns_dev;
 }
 
@@ -91,17 +91,23 @@ int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns, struct nt_
 {
 	_cleanup_close_ int lock = -1;
 	struct nt_pod pod;
+	bool has_del;
 	__u8 end;
 	int r = nt_taps_lock(t->state_dir, &lock, err);
 
 	if (r < 0)
 		return r;
-	if (nt_taps_pod_get(t, ep_id, &pod) < 0 || pod.state != NT_POD_ATTACHED)
+	if (nt_taps_pod_get(t, ep_id, &pod) < 0 || !nt_pod_is_tapped(&pod))
 		return 0;
+	has_del = pod.state == NT_POD_ENDING;
 	r = look(&pod, netns, &end, err);
+	if (r == 0 && has_del)
+		r = nt_pods_still_there(t, &pod, err);
 	if (r <= 0)
 		return r;
-	pod.end = end;
+	pod.end = has_del ? NT_END_DEL : end;
 	r = nt_pods_close(t, &pod, err);
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	return has_del ? NT_VERIFY_ENDED : NT_VERIFY_LOST;
 }

@@ -103,7 +103,8 @@ static int close_former_tenant(struct nt_taps *t, __u32 ifindex, struct nt_err *
 
 	if (ep_id == 0 || nt_taps_pod_get(t, ep_id, &former) < 0)
 		return 0;
-	former.end = NT_END_LINK_REUSED;
+	if (former.state == NT_POD_ATTACHED)
+		former.end = NT_END_LINK_REUSED;
 	return nt_pods_close(t, &former, err);
 }
 
@@ -204,6 +205,17 @@ static bool means(const struct nt_taps *t, const struct nt_pod *pod, __u64 netns
 	return netns_ino == 0 || netns_ino == pod->netns_ino;
 }
 
+/* The live attachment, when it is the one that is meant. */
+static bool find_meant(struct nt_taps *t, const char *container_id, const char *ifname,
+		       __u64 netns_ino, struct nt_pod *ret_pod)
+{
+	int r = nt_pods_find_live(t, container_id, ifname, ret_pod);
+
+	if (r == -ENOENT)
+		nt_pods_drop_stale(t, container_id, ifname);
+	return r == 0 && means(t, ret_pod, netns_ino);
+}
+
 int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
 		   struct nt_err *err)
 {
@@ -211,12 +223,24 @@ int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifna
 	struct nt_pod pod;
 	int r = nt_taps_lock(t->state_dir, &lock, err);
 
-	if (r < 0)
+	if (r == 0 && find_meant(t, container_id, ifname, netns_ino, &pod))
+		r = nt_pods_close(t, &pod, err);
+	return r;
+}
+
+int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
+		struct nt_err *err)
+{
+	_cleanup_close_ int lock = -1;
+	struct nt_pod pod;
+	int r = nt_taps_lock(t->state_dir, &lock, err);
+
+	if (r < 0 || !find_meant(t, container_id, ifname, netns_ino, &pod))
 		return r;
-	r = nt_pods_find_live(t, container_id, ifname, &pod);
-	if (r == -ENOENT)
-		nt_pods_drop_stale(t, container_id, ifname);
-	return r == 0 && means(t, &pod, netns_ino) ? nt_pods_close(t, &pod, err) : 0;
+	if (netns_ino == NT_NETNS_GONE || nt_pods_at(t, pod.ifindex) != pod.ep_id ||
+	    !nt_link_exists(pod.ifindex))
+		return nt_pods_close(t, &pod, err);
+	return nt_pods_end(t, &pod, err);
 }
 
 int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,

@@ -195,6 +195,14 @@ static int look_again(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 	return r < 0 ? r : look_at_sides(t, pod, filters, sides);
 }
 
+/* Then the link's end is no surprise. */
+static bool has_del(struct nt_taps *t, const struct nt_pod *pod)
+{
+	struct nt_pod now;
+
+	return nt_taps_pod_get(t, pod->ep_id, &now) < 0 || now.state != NT_POD_ATTACHED;
+}
+
 int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 		  struct nt_hook_state *ret_state)
 {
@@ -211,6 +219,8 @@ int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 	if (r < 0 && !is_link_gone(pod->ifindex))
 		return r;
 	if (r < 0 || (!sides[0].link && !sides[0].filter && is_link_gone(pod->ifindex))) {
+		if (has_del(t, pod))
+			return -ENOENT;
 		*ret_state = (struct nt_hook_state){ .fault = NT_FAULT_LINK_GONE };
 		return 0;
 	}
@@ -242,7 +252,7 @@ static int lock_pod(struct nt_taps *t, const struct nt_pod *pod, int *ret_lock,
 
 	if (r < 0)
 		return r;
-	if (nt_taps_pod_get(t, pod->ep_id, &now) < 0 || now.state != NT_POD_ATTACHED ||
+	if (nt_taps_pod_get(t, pod->ep_id, &now) < 0 || !nt_pod_is_tapped(&now) ||
 	    endpoint_of(t, pod, ret_ep) < 0)
 		return nt_err_set(err, ENOENT, "endpoint %llu is not attached any more",
 				  (unsigned long long)pod->ep_id);

@@ -56,7 +56,7 @@ static bool read_slots(const struct nt_taps *t, struct nt_pod *pod)
 {
 	struct nt_endpoint ep;
 
-	if (pod->state == NT_POD_ATTACHED) {
+	if (nt_pod_is_tapped(pod)) {
 		if (bpf_map_lookup_elem(t->endpoints_fd, &pod->ifindex, &ep) < 0 ||
 		    ep.ep_id != pod->ep_id || ep.slots_len > NT_POLICY_SLOTS)
 			return false;

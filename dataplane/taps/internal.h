@@ -31,6 +31,7 @@ struct nt_taps {
 	__u32 prog_id[NT_DIR_MAX];
 	__u32 endpoints_id; /* of the map: a program that uses it is ours, of whatever generation */
 	int cpus;
+	__u64 opened_boot_ns;
 	int copy_fd[NT_DIR_MAX]; /* see nt_taps_copy; -1 until then */
 	struct nt_linkstats_reader *links; /* NULL before the first question */
 	bool only_pods; /* as the config says; then the other descriptors are -1 */
@@ -167,5 +168,9 @@ int nt_pods_ensure(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *e
 /* Marks the pod as detached (the caller has set pod->end), removes its programs (when the link is
  * ours), endpoint and live entry; record and counters stay. */
 int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+/* DEL came while the link is there: live no more, tapped until the link goes. */
+int nt_pods_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+/* An ending pod's link was there just now. */
+int nt_pods_still_there(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 /* ep_id of the endpoint at a link; 0 when there is none. */
 __u64 nt_pods_at(const struct nt_taps *t, __u32 ifindex);

@@ -17,6 +17,8 @@
 #define BATCH 256
 /* Of a millisecond each: a map that is filled as fast as possible needs some five. */
 #define NOMEM_TRIES 50
+/* What the rest of a chain may take between our DEL and the link's end, where nobody saw that. */
+#define CHAIN_NS 1000000000ULL
 
 static struct nt_live_key live_key(const char *container_id, const char *ifname)
 {
@@ -109,12 +111,19 @@ struct oldest {
 	unsigned len;
 };
 
+/* Without an agent nobody closes the record of a pod whose link went after its DEL. */
+static bool is_over(const struct nt_pod *pod)
+{
+	return pod->state == NT_POD_DETACHED ||
+	       (pod->state == NT_POD_ENDING && !nt_link_exists(pod->ifindex));
+}
+
 static bool note_if_old(void *ctx, const struct nt_pod *pod)
 {
 	struct oldest *o = ctx;
 	unsigned i = o->len;
 
-	if (pod->state != NT_POD_DETACHED)
+	if (!is_over(pod))
 		return true;
 	if (o->len < EVICT_AT_ONCE)
 		o->len++;
@@ -160,9 +169,10 @@ static int evict(struct nt_taps *t, struct nt_err *err)
 	if (bpf_map_update_elem(t->meta_fd, &zero, &meta, BPF_EXIST) < 0)
 		return nt_err_sys(err, errno, "count evicted pods");
 	for (unsigned i = 0; i < o.len; i++) {
-		(void)bpf_map_delete_elem(t->scopes_fd, &o.pods[i].ep_id);
-		(void)bpf_map_delete_elem(t->counters_fd, &o.pods[i].ep_id);
-		(void)bpf_map_delete_elem(t->pods_fd, &o.pods[i].ep_id);
+		struct nt_pod pod;
+
+		if (nt_taps_pod_get(t, o.pods[i].ep_id, &pod) == 0)
+			nt_pods_unwrite(t, &pod);
 	}
 	return 0;
 }
@@ -325,11 +335,53 @@ static void keep_slots(struct nt_pod *pod, const struct nt_endpoint *ep)
 	memcpy(pod->slots, ep->slots, sizeof(pod->slots));
 }
 
+static __u64 boot_ns(void)
+{
+	struct nt_clock clock = nt_clock_system();
+
+	return (__u64)nt_clock_boot(&clock);
+}
+
+static int put_state(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
+{
+	if (bpf_map_update_elem(t->pods_fd, &pod->ep_id, pod, BPF_EXIST) < 0 && errno != ENOENT)
+		return nt_err_sys(err, errno, "write map %s", NT_PIN_PODS);
+	return 0;
+}
+
+int nt_pods_still_there(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	pod->detach_boot_ns = boot_ns();
+	return put_state(t, pod, err);
+}
+
+int nt_pods_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	int r;
+
+	pod->state = NT_POD_ENDING;
+	r = nt_pods_still_there(t, pod, err);
+	if (r == 0)
+		drop_live(t, pod);
+	return r;
+}
+
+/* Now, unless the link may have gone long before anybody of us looked. */
+static __u64 ended_ns(const struct nt_taps *t, const struct nt_pod *pod)
+{
+	__u64 now = boot_ns(), latest = pod->detach_boot_ns + CHAIN_NS;
+
+	return pod->state == NT_POD_ENDING && pod->detach_boot_ns < t->opened_boot_ns &&
+			       latest < now
+		       ? latest
+		       : now;
+}
+
 /* In the order in which a killed process leaves what the next DEL or ADD can finish. */
 int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
-	struct nt_clock clock = nt_clock_system();
 	struct nt_endpoint ep;
+	int r;
 
 	for (int dir = 0; dir < NT_DIR_MAX; dir++)
 		nt_tcx_unpin(t, pod->ep_id, dir);
@@ -340,12 +392,12 @@ int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 			nt_tc_detach(t, pod->ifindex, dir);
 		(void)bpf_map_delete_elem(t->endpoints_fd, &pod->ifindex);
 	}
+	pod->detach_boot_ns = ended_ns(t, pod);
 	pod->state = NT_POD_DETACHED;
-	pod->detach_boot_ns = (__u64)nt_clock_boot(&clock);
-	if (bpf_map_update_elem(t->pods_fd, &pod->ep_id, pod, BPF_EXIST) < 0 && errno != ENOENT)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_PODS);
-	drop_live(t, pod);
-	return 0;
+	r = put_state(t, pod, err);
+	if (r == 0)
+		drop_live(t, pod);
+	return r;
 }
 
 int nt_taps_forget(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
@@ -356,7 +408,7 @@ int nt_taps_forget(struct nt_taps *t, __u64 ep_id, struct nt_err *err)
 
 	if (r < 0)
 		return r;
-	if (nt_taps_pod_get(t, ep_id, &pod) == 0 && pod.state == NT_POD_ATTACHED)
+	if (nt_taps_pod_get(t, ep_id, &pod) == 0 && nt_pod_is_tapped(&pod))
 		return nt_err_set(err, EBUSY, "endpoint %llu is attached",
 				  (unsigned long long)ep_id);
 	if (bpf_map_delete_elem(t->scopes_fd, &ep_id) < 0 && errno != ENOENT)

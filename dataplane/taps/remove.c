@@ -17,7 +17,7 @@ static bool detach_one(void *ctx, const struct nt_pod *pod)
 {
 	struct nt_taps *t = ((struct detach_ctx *)ctx)->t;
 
-	if (pod->state != NT_POD_ATTACHED || pod->origin == NT_ORIGIN_NODE)
+	if (!nt_pod_is_tapped(pod) || pod->origin == NT_ORIGIN_NODE)
 		return true;
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		if (nt_pods_at(t, pod->ifindex) == pod->ep_id)

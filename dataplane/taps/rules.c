@@ -206,7 +206,7 @@ int nt_endpoint_put(struct nt_taps *t, const struct nt_pod *pod, const struct nt
 int nt_endpoint_find(struct nt_taps *t, __u64 ep_id, struct nt_pod *ret_pod,
 		     struct nt_endpoint *ret_ep, struct nt_err *err)
 {
-	if (nt_taps_pod_get(t, ep_id, ret_pod) < 0 || ret_pod->state != NT_POD_ATTACHED ||
+	if (nt_taps_pod_get(t, ep_id, ret_pod) < 0 || !nt_pod_is_tapped(ret_pod) ||
 	    bpf_map_lookup_elem(t->endpoints_fd, &ret_pod->ifindex, ret_ep) < 0 ||
 	    ret_ep->ep_id != ep_id)
 		return nt_err_set(err, ENOENT, "endpoint %llu is not attached",

@@ -15,6 +15,7 @@
 
 #include "dataplane/taps/internal.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/slice.h"
 
@@ -358,6 +359,7 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps, struct nt_err *err)
 {
 	_cleanup_(closep) struct nt_taps *t = NULL;
+	struct nt_clock clock = nt_clock_system();
 	int r;
 
 	if (geteuid() != 0)
@@ -366,6 +368,7 @@ int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps,
 	if (!t)
 		return nt_err_set(err, ENOMEM, "no memory");
 	t->only_pods = config->only_pods;
+	t->opened_boot_ns = (__u64)nt_clock_boot(&clock);
 	if (t->cpus < 1)
 		return nt_err_set(err, EIO, "the number of possible CPUs is not known");
 	r = nt_taps_set_paths(t, config, err);

@@ -84,15 +84,18 @@ int nt_taps_adopt(struct nt_taps *t, const char *netns, struct nt_pod *pod,
 		  struct nt_err *err) NT_MUSTCHECK;
 
 /*
- * Is an attached record still true? netns: a path of the record's network namespace, NULL when none
- * can be seen (then only that the link is there is checked). Closes the record with the reason when
- * its host link is gone or is another pod's by now, and returns 1; 0: it is true, or not attached.
+ * Is the record of a tap still true? netns: a path of the record's network namespace, NULL when
+ * none can be seen (then only that the link is there is checked). Closes the record when its host
+ * link is gone or is another pod's by now, and returns NT_VERIFY_ENDED where a DEL had come, else
+ * NT_VERIFY_LOST, with the reason in the record; 0: it is true, or not tapped.
  */
+enum nt_verify { NT_VERIFY_LOST = 1, NT_VERIFY_ENDED = 2 };
+
 int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns,
 		   struct nt_err *err) NT_MUSTCHECK;
 
 /*
- * DEL: marks the live attachment of (container id, ifname) as detached; its counters and record
+ * Ends the live attachment of (container id, ifname) now; its counters and record
  * stay until nt_taps_forget. Acts only when the netns is the recorded one (T18), whose inode the
  * caller keeps from being given to another one; with NT_NETNS_GONE only when the recorded link is
  * gone or another's by now, or its peer's netns has ended; with netns_ino 0 in any case. Programs
@@ -101,6 +104,15 @@ int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns,
  */
 int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
 		   struct nt_err *err) NT_MUSTCHECK;
+
+/*
+ * DEL: as nt_taps_detach when the link is gone. While it is there the record becomes ENDING, not
+ * live any more, but tapped until the link goes: a chain is deleted from its end, so other plugins
+ * take it down after ours, and what a pod sends until then is the pod's. nt_taps_verify ends it, or
+ * whoever needs its room or its link's index.
+ */
+int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname, __u64 netns_ino,
+		struct nt_err *err) NT_MUSTCHECK;
 
 /*
  * GC: ends, as a DEL would, the live attachments of `network` that is_valid does not know and that

@@ -190,7 +190,7 @@ static bool is_over(void *ctx, __u64 ep_id)
 	struct nt_pod pod;
 	int r = nt_taps_pod_get(t, ep_id, &pod);
 
-	return r == -ENOENT || (r == 0 && pod.state != NT_POD_ATTACHED);
+	return r == -ENOENT || (r == 0 && !nt_pod_is_tapped(&pod));
 }
 
 void nt_tcx_sweep(struct nt_taps *t)

@@ -2,6 +2,9 @@
 /* Adoption and verification of attachments, alone and against ADD and DEL of the same container. */
 #include "tests/bpf/lab.h"
 
+#include <bpf/bpf.h>
+
+#include "dataplane/taps/hooks.h"
 #include "dataplane/taps/hostlink.h"
 #include "tests/unit/suite.h"
 
@@ -121,6 +124,86 @@ START_TEST(link_that_went)
 }
 END_TEST
 
+static void end(const struct nt_pod *pod)
+{
+	struct nt_err err = {};
+
+	ck_assert_msg(nt_taps_end(taps, "c1", "eth0", pod->netns_ino, &err) == 0, "%s", err.msg);
+	ck_assert_uint_eq(get(pod->ep_id).state, NT_POD_ENDING);
+	ck_assert_int_eq(nt_taps_find(taps, "c1", "eth0", &(struct nt_pod){}), -ENOENT);
+}
+
+static void age(__u64 ep_id, __u64 ns)
+{
+	struct nt_pod pod = get(ep_id);
+
+	pod.detach_boot_ns -= ns;
+	ck_assert_int_eq(bpf_map_update_elem(nt_taps_pods_fd(taps), &ep_id, &pod, BPF_EXIST), 0);
+}
+
+/* DEL comes while the link is there: tapped until it goes, and it goes as was said. */
+START_TEST(ends_with_its_link)
+{
+	struct nt_hook_state state;
+	struct nt_pod pod = stranger("c1");
+	__u64 del_ns;
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	end(&pod);
+	ck_assert_int_eq(nt_hooks_look(taps, &pod, true, &state), 0);
+	ck_assert_int_eq(state.fault, NT_FAULT_NONE);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	del_ns = get(pod.ep_id).detach_boot_ns;
+	lab_run("ip link del h1");
+	ck_assert_int_eq(nt_hooks_look(taps, &pod, true, &state), -ENOENT);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), NT_VERIFY_ENDED);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_DETACHED);
+	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_DEL);
+	ck_assert_uint_gt(get(pod.ep_id).detach_boot_ns, del_ns);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	lab_run("ip netns del p1");
+}
+END_TEST
+
+/* Nobody of us looked for an hour: it went soon after its DEL. */
+START_TEST(ended_unseen)
+{
+	const __u64 second = 1000000000, hour = 3600 * second;
+	struct nt_pod pod = stranger("c1");
+	__u64 del_ns;
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	end(&pod);
+	age(pod.ep_id, hour);
+	del_ns = get(pod.ep_id).detach_boot_ns;
+	lab_run("ip link del h1");
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), NT_VERIFY_ENDED);
+	ck_assert_uint_eq(get(pod.ep_id).detach_boot_ns, del_ns + second);
+	lab_run("ip netns del p1");
+}
+END_TEST
+
+/* The same link is attached again: the old record ends, as by DEL. */
+START_TEST(added_again)
+{
+	struct nt_pod pod = stranger("c1"), again = stranger("c1");
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	end(&pod);
+	ck_assert_int_eq(adopt(&again, "/run/netns/p1"), 0); /* it is tapped, and is to end */
+	again = pod;
+	ck_assert_int_eq(nt_taps_attach(taps, &again, &(struct nt_err){}), 0);
+	ck_assert_uint_ne(again.ep_id, pod.ep_id);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_DETACHED);
+	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_DEL);
+	ck_assert_int_eq(nt_taps_check(taps, "c1", "eth0", &(struct nt_err){}), 0);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
 /* The pod may call its interface whatever it likes: it stays tapped. */
 START_TEST(renamed_inside)
 {
@@ -237,6 +320,9 @@ int main(void)
 	tcase_add_test(t, another_namespace_by_now);
 	tcase_add_test(t, not_after_its_end);
 	tcase_add_test(t, link_that_went);
+	tcase_add_test(t, ends_with_its_link);
+	tcase_add_test(t, ended_unseen);
+	tcase_add_test(t, added_again);
 	tcase_add_test(t, renamed_inside);
 	tcase_add_test(t, index_of_another_pod);
 	tcase_add_test(t, adoption_races_with_add_and_del);

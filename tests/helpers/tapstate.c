@@ -102,17 +102,17 @@ static json_t *packets_of(int counters, __u64 ep_id)
 
 static json_t *describe(int counters, const struct nt_pod *p)
 {
-	bool attached = p->state == NT_POD_ATTACHED;
+	bool attached = p->state == NT_POD_ATTACHED, ending = p->state == NT_POD_ENDING;
 	json_t *tapped = json_array();
 
-	for (int dir = 0; dir < NT_DIR_MAX && attached; dir++)
+	for (int dir = 0; dir < NT_DIR_MAX && nt_pod_is_tapped(p); dir++)
 		json_array_append_new(tapped, json_pack("[b, b]", has_filter(p->ifindex, dir),
 							has_tcx(p->ifindex, dir)));
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:b, s:o, s:o}", "ep_id",
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:b, s:b, s:o, s:o}", "ep_id",
 			 (json_int_t)p->ep_id, "id", p->container_id, "ifname", p->ifname,
 			 "namespace", p->namespace_, "name", p->name, "uid", p->uid, "netns",
 			 (json_int_t)p->netns_ino, "ifindex", (int)p->ifindex, "attached", attached,
-			 "seq", packets_of(counters, p->ep_id), "tapped", tapped);
+			 "ending", ending, "seq", packets_of(counters, p->ep_id), "tapped", tapped);
 }
 
 static json_t *list_pods(void)

@@ -199,6 +199,10 @@ class State:
     def attached(self, container=None):
         return [p for p in self.pods if p["attached"] and container in (None, p["id"])]
 
+    def ending(self):
+        """Those whose DEL has come while their link was there; the agent closes them when it goes."""
+        return [p for p in self.pods if p["ending"]]
+
     def faults(self, pods, packets=None):
         """Why the live pods are not exactly these, each tapped once under its own identity, with so
         many packets counted; in words."""
@@ -229,10 +233,11 @@ class State:
         want = sorted([r["id"], r["ifname"], e] for e, r in attached.items())
         found = [] if live == want else [f"live has {len(live)} entries for {len(want)} attached: "
                                          f"{[e for e in live if e not in want][:5]} more, {[e for e in want if e not in live][:5]} less"]
-        ends, want = sorted(self.endpoints), sorted([r["ifindex"], e] for e, r in attached.items())
+        tapped = list(attached.values()) + self.ending()
+        ends, want = sorted(self.endpoints), sorted([r["ifindex"], r["ep_id"]] for r in tapped)
         if ends != want:
             found.append(f"endpoints: {[e for e in ends if e not in want][:5]} more, {[e for e in want if e not in ends][:5]} less")
-        if sorted(self.links) != sorted(r["ifindex"] for r in attached.values()):
+        if sorted(self.links) != sorted(r["ifindex"] for r in tapped if r["attached"] or any(map(any, r["tapped"]))):
             found.append(f"programs on links {self.links}")
         # An ADD that was killed after it wrote the record, and then a DEL, leave one without counters.
         counted = sum(r["seq"] is not None for r in self.pods)
@@ -243,7 +248,8 @@ class State:
 
 def litter(tapped=()):
     """Files and pins that should not be there, in words; tapped: records of pods that may have links."""
-    links = {f"{r['ep_id']}-{way}" for r in tapped for way in ("from_pod", "to_pod")}
+    ending = State().ending() if os.path.isdir(ROOT) else []
+    links = {f"{r['ep_id']}-{way}" for r in [*tapped, *ending] for way in ("from_pod", "to_pod")}
     want = {ROOT: PINS, sandbox.BPFFS: ["nametap"], STATE: ["lock"]}
     found = []
     for folder, names in want.items():

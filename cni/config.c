@@ -159,16 +159,6 @@ static const char *get_string(const json_t *object, const char *key, bool *ret_b
 	return NULL;
 }
 
-static bool get_unsigned(const json_t *v, double max, double *ret_value)
-{
-	double d = json_number_value(v);
-
-	if (!json_is_number(v) || d < 0 || d > max || d != (double)(__u64)d)
-		return false;
-	*ret_value = d;
-	return true;
-}
-
 static int read_path(const json_t *root, const char *key, const char **ret_path, struct nt_err *err)
 {
 	bool bad = false;
@@ -181,41 +171,13 @@ static int read_path(const json_t *root, const char *key, const char **ret_path,
 	return 0;
 }
 
-static int read_ring(const json_t *root, __u32 *ret_bytes, struct nt_err *err)
+static int read_loadkeys(const json_t *root, struct nt_loadkeys *ret_keys, struct nt_err *err)
 {
-	const json_t *v = json_object_get(root, "ringBytes");
-	double bytes = 0;
+	int r = nt_loadkeys_parse(root, ret_keys, err);
 
-	if (!v)
-		return 0;
-	/* What is a power of two is checked here, what the kernel takes by dataplane/taps. */
-	if (!get_unsigned(v, 1 << 30, &bytes) || bytes < 16384 ||
-	    ((__u32)bytes & ((__u32)bytes - 1)))
-		return fail(err, NT_CNI_CONFIG,
-			    "\"ringBytes\" must be a power of two from 16384 to 1073741824");
-	*ret_bytes = (__u32)bytes;
-	return 0;
-}
-
-static int read_ports(const json_t *root, const char *key, __u16 *ret_ports, struct nt_err *err)
-{
-	const json_t *list = json_object_get(root, key);
-	size_t n = json_array_size(list);
-
-	if (!list)
-		return 0;
-	if (n == 0 || n > NT_PORTS_MAX)
-		return nt_err_set(err, NT_CNI_CONFIG, "\"%s\" must be a list of 1 to %d ports", key,
-				  NT_PORTS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		double port;
-
-		if (!get_unsigned(json_array_get(list, i), 65535, &port) || port < 1)
-			return nt_err_set(err, NT_CNI_CONFIG,
-					  "\"%s\" must hold numbers from 1 to 65535", key);
-		ret_ports[i] = (__u16)port;
-	}
-	return 0;
+	if (r < 0)
+		err->code = NT_CNI_CONFIG;
+	return r < 0 ? -NT_CNI_CONFIG : 0;
 }
 
 static int read_on_error(const json_t *root, const char *key, enum nt_cni_on_error *ret_what,
@@ -272,11 +234,7 @@ static int read_ours(struct nt_cni_config *c, struct nt_err *err)
 	if (r == 0)
 		r = read_required(c->root, &c->is_required, err);
 	if (r == 0)
-		r = read_ring(c->root, &c->ring_bytes, err);
-	if (r == 0)
-		r = read_ports(c->root, "ports", c->ports, err);
-	if (r == 0)
-		r = read_ports(c->root, "serverPorts", c->server_ports, err);
+		r = read_loadkeys(c->root, &c->load, err);
 	if (r == 0)
 		r = read_on_error(c->root, "onAttachError", &c->on_attach_error, err);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "dataplane/abi.h"
+#include "dataplane/taps/loadkeys.h"
 #include "lib/base/err.h"
 #include "lib/base/slice.h"
 
@@ -45,9 +46,7 @@ struct nt_cni_config {
 	const char *name;
 	const char *bpffs; /* NULL: default */
 	const char *state_dir; /* NULL: default */
-	__u32 ring_bytes; /* 0: default */
-	__u16 ports[NT_PORTS_MAX]; /* all 0: default */
-	__u16 server_ports[NT_PORTS_MAX]; /* all 0: none */
+	struct nt_loadkeys load;
 	enum nt_cni_on_error on_attach_error;
 	enum nt_cni_on_error on_unknown_policy; /* policies that the agent cannot put in force */
 	const char *own_namespace; /* never NULL: pods of nametap itself */

@@ -36,20 +36,40 @@ static void close_taps(struct nt_taps **taps)
 	nt_taps_close(*taps);
 }
 
+/* What was asked for and is not so. */
+static void tell_loadkeys(const struct nt_loadkeys *said, const struct nt_meta *meta)
+{
+	struct nt_loadkeys pinned = nt_loadkeys_of(meta), due = nt_loadkeys_decide(said, &pinned);
+	char text[NT_LOADKEYS_TEXT];
+
+	nt_loadkeys_format(&pinned, text);
+	nt_log_info("programs: epoch %u, version %u%s; %s", meta->epoch, meta->object_version,
+		    meta->object_version > NT_OBJECT_VERSION ? ", newer than this agent's" : "",
+		    text);
+	if (!nt_loadkeys_same_ports(&due, &pinned))
+		nt_log_warn("--plugin-config says other ports: programs of a newer agent are "
+			    "pinned and stay; start that one with these ports");
+	if (said->ring_bytes && said->ring_bytes != pinned.ring_bytes)
+		nt_log_warn("--plugin-config says a ring of %u KiB: the ring is made once, when the "
+			    "objects are loaded first; for another one restart the node, or take "
+			    "nametap off it (nametap-agent uninstall) and start it again",
+			    said->ring_bytes / 1024);
+}
+
 static int run(const struct nt_options *o, bool *ret_uninstall, struct nt_err *err)
 {
 	_cleanup_(close_taps) struct nt_taps *taps = NULL;
 	struct nt_meta meta;
 	struct nt_taps_config config = { .pin_root = o->pin_root,
 					 .state_dir = o->state_dir,
+					 .load = o->load,
 					 .upgrade = true };
 	int r = nt_taps_open(&config, &taps, err);
 
 	if (r < 0)
 		return r;
 	meta = nt_taps_meta(taps);
-	nt_log_info("programs: epoch %u, version %u%s", meta.epoch, meta.object_version,
-		    meta.object_version > NT_OBJECT_VERSION ? ", newer than this agent's" : "");
+	tell_loadkeys(&o->load, &meta);
 	return nt_daemon_run(o, taps, ret_uninstall, err);
 }
 

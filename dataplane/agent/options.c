@@ -12,6 +12,7 @@
 #include "dataplane/agent/export.h"
 #include "dataplane/agent/resolvconf.h"
 #include "dataplane/agent/status.h"
+#include "dataplane/installer/entry.h"
 #include "dataplane/installer/record.h"
 #include "dataplane/taps/taps.h"
 #include "lib/base/cleanup.h"
@@ -66,7 +67,9 @@ const char nt_options_usage[] =
 	"  --cni-drop-in auto|off  libcni's drop-in folder, where the runtime honours it (default "
 	"auto)\n"
 	"  --plugin FILE         the plugin's program (default: nametap beside this one)\n"
-	"  --plugin-config JSON  more keys of the plugin's entry (default: none)\n"
+	"  --plugin-config JSON  more keys of the plugin's entry (default: none); ports, serverPorts\n"
+	"                        and ringBytes of it hold for the agent, too, without --install\n"
+	"                        as well\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";
@@ -366,6 +369,23 @@ static int check(const struct nt_options *o, struct nt_err *err)
 	return 0;
 }
 
+/* The agent's programs are there before the plugin's first call. An entry that we write says all: a
+ * port that was taken out of it is DNS no more. */
+static int read_loadkeys(struct nt_options *o, struct nt_err *err)
+{
+	const char *text = o->install.plugin_config;
+	json_auto_t *keys = text ? nt_entry_keys(text, err) : NULL;
+	int r = 0;
+
+	if (text)
+		r = keys ? nt_loadkeys_parse(keys, &o->load, err) : -err->code;
+	if (r < 0)
+		return keys ? nt_err_wrap(err, "--plugin-config") : r;
+	if (o->installs)
+		o->load = nt_loadkeys_decide(&o->load, NULL);
+	return 0;
+}
+
 /* kubelet writes it for a pod of dnsPolicy ClusterFirst or ClusterFirstWithHostNet. */
 static void detect_cluster_domain(struct nt_options *o)
 {
@@ -433,6 +453,8 @@ int nt_options_parse_some(int argc, char **argv, struct nt_options *ret_options,
 	o.install.pin_root = o.pin_root;
 	o.install.cni_cache = o.cni_cache;
 	r = check(&o, err);
+	if (r == 0)
+		r = read_loadkeys(&o, err);
 	if (r == 0)
 		*ret_options = o;
 	return r;

@@ -7,6 +7,7 @@
 
 #include "dataplane/abi.h"
 #include "dataplane/installer/installer.h"
+#include "dataplane/taps/loadkeys.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 
@@ -33,6 +34,7 @@ struct nt_options {
 	bool no_tcx; /* --hook clsact */
 	bool installs; /* --install: the plugin is put into the CNI chain and kept there */
 	struct nt_installer_config install;
+	struct nt_loadkeys load; /* of --plugin-config; with --install what it does not say is 53 */
 	enum nt_log_level log_level;
 };
 

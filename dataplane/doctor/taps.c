@@ -32,7 +32,10 @@ static void look_at_open_fault(struct nt_doctor *d, int r, const struct nt_err *
 static void look_at_version(struct nt_doctor *d, struct nt_taps *taps)
 {
 	struct nt_meta meta = nt_taps_meta(taps);
+	struct nt_loadkeys keys = nt_loadkeys_of(&meta);
+	char text[NT_LOADKEYS_TEXT];
 
+	nt_loadkeys_format(&keys, text);
 	if (meta.object_version < NT_OBJECT_VERSION)
 		nt_findings_add(&d->findings, NT_LEVEL_WARN, "pins",
 				"the agent replaces them when it starts: is it running, is it this "
@@ -41,9 +44,9 @@ static void look_at_version(struct nt_doctor *d, struct nt_taps *taps)
 				NT_OBJECT_VERSION);
 	else
 		nt_findings_add(&d->findings, NT_LEVEL_OK, "pins", "",
-				"%s: ABI %u, programs of version %u, epoch %u, ring of %u KiB",
+				"%s: ABI %u, programs of version %u, epoch %u, %s",
 				d->options->pin_root, meta.version, meta.object_version, meta.epoch,
-				meta.ring_bytes / 1024);
+				text);
 	if (meta.tombstones_evicted_packets)
 		nt_findings_add(&d->findings, NT_LEVEL_WARN, "pins",
 				"the agent was away while very many pods came and went",

@@ -2,7 +2,6 @@
 /* Our entry of a network configuration. */
 #include "dataplane/installer/entry.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "dataplane/installer/conflist.h"
@@ -25,6 +24,22 @@ static char *print(const json_t *entry, struct nt_err *err)
 	return text;
 }
 
+json_t *nt_entry_keys(const char *more, struct nt_err *err)
+{
+	json_error_t where;
+	json_t *keys = json_loads(more, 0, &where);
+
+	if (json_is_object(keys) && !json_object_get(keys, "type"))
+		return keys;
+	if (json_is_object(keys))
+		nt_err_set(err, EINVAL, "--plugin-config: \"type\" cannot be set");
+	else
+		nt_err_set(err, EINVAL, "--plugin-config: no JSON object%s%s", keys ? "" : ": ",
+			   keys ? "" : where.text);
+	json_decref(keys);
+	return NULL;
+}
+
 char *nt_entry_text(const char *pin_root, const char *state_dir, const char *more,
 		    struct nt_err *err)
 {
@@ -32,7 +47,6 @@ char *nt_entry_text(const char *pin_root, const char *state_dir, const char *mor
 		json_pack("{s:s, s:{s:b, s:b}}", "type", NT_CONFLIST_TYPE, "capabilities", "dns", 1,
 			  "io.kubernetes.cri.pod-annotations", 1);
 	json_auto_t *keys = NULL;
-	json_error_t where;
 
 	if (!entry || !put_path(entry, "bpffs", pin_root, NT_PIN_ROOT_DEFAULT) ||
 	    !put_path(entry, "stateDir", state_dir, NT_STATE_DIR_DEFAULT)) {
@@ -41,14 +55,11 @@ char *nt_entry_text(const char *pin_root, const char *state_dir, const char *mor
 	}
 	if (!more)
 		return print(entry, err);
-	keys = json_loads(more, 0, &where);
-	if (!json_is_object(keys)) {
-		nt_err_set(err, EINVAL, "--plugin-config: no JSON object%s%s", keys ? "" : ": ",
-			   keys ? "" : where.text);
+	keys = nt_entry_keys(more, err);
+	if (!keys)
 		return NULL;
-	}
-	if (json_object_get(keys, "type") || json_object_update(entry, keys) < 0) {
-		nt_err_set(err, EINVAL, "--plugin-config: \"type\" cannot be set");
+	if (json_object_update(entry, keys) < 0) {
+		nt_err_set(err, ENOMEM, "no memory for the entry");
 		return NULL;
 	}
 	return print(entry, err);

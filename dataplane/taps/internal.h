@@ -61,9 +61,11 @@ const char *nt_taps_pin_name(unsigned i);
 /* Loads the objects, pins them beside the root and renames. Root must not exist. */
 int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config,
 		 struct nt_err *err) NT_MUSTCHECK;
-/* Replaces the pinned programs by this build's where those are older, keeping the maps that t has
- * open. Returns 1 when it did (t's programs are the old ones still), 0 when there was no need. */
-int nt_taps_upgrade(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
+/* Replaces the pinned programs by this build's where those are older or have other ports than said,
+ * keeping the maps that t has open. Returns 1 when it did (t's programs are the old ones still), 0
+ * when there was no need. */
+int nt_taps_upgrade(struct nt_taps *t, const struct nt_loadkeys *said,
+		    struct nt_err *err) NT_MUSTCHECK;
 /* Loads the programs once more over the same maps, into copy_fd: the kernel takes no program twice
  * in one chain. Nothing to do when they are there. */
 int nt_taps_copy(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;

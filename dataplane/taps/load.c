@@ -21,7 +21,6 @@
 /* Two pages at least, and what the kernel takes at most is no sensible node's ring. */
 #define RING_BYTES_MIN (16 * 1024)
 #define RING_BYTES_MAX (1024 * 1024 * 1024)
-#define DNS_PORT 53
 
 /* The last thing that libbpf complained about: the reason that its return code does not say. */
 static char last_complaint[256];
@@ -129,35 +128,24 @@ static void skel_freep(struct nt_tap_bpf **skel)
 	nt_tap_bpf__destroy(*skel);
 }
 
-/* Used ports first, each once: the programs stop at the first that is 0. */
-static void set_ports(const __u16 from[NT_PORTS_MAX], __u16 to[NT_PORTS_MAX])
+static void put_keys(struct nt_meta *meta, const struct nt_loadkeys *keys)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < NT_PORTS_MAX; i++) {
-		bool known = !from[i];
-
-		for (unsigned k = 0; k < n; k++)
-			known |= to[k] == from[i];
-		if (!known)
-			to[n++] = from[i];
-	}
+	meta->ring_bytes = keys->ring_bytes;
+	memcpy(meta->ports, keys->ports, sizeof(meta->ports));
+	memcpy(meta->server_ports, keys->server_ports, sizeof(meta->server_ports));
 }
 
 /* What the first load decides and all later ones keep. */
 static int decide(const struct nt_taps_config *config, struct nt_meta *meta,
 		  struct nt_rules_key *ret_key, struct nt_err *err)
 {
-	__u32 ring = config->ring_bytes ? config->ring_bytes : NT_RING_BYTES_DEFAULT;
+	struct nt_loadkeys keys = nt_loadkeys_decide(&config->load, NULL);
+	__u32 ring = keys.ring_bytes;
 
 	if (ring < RING_BYTES_MIN || ring > RING_BYTES_MAX || (ring & (ring - 1)))
 		return nt_err_set(err, EINVAL, "ring of %u octets: a power of two from %d to %d",
 				  ring, RING_BYTES_MIN, RING_BYTES_MAX);
-	meta->ring_bytes = ring;
-	set_ports(config->ports, meta->ports);
-	set_ports(config->server_ports, meta->server_ports);
-	if (!meta->ports[0])
-		meta->ports[0] = DNS_PORT;
+	put_keys(meta, &keys);
 	/* Nobody but root may know the key: a pod could make names that collide with allowed ones
 	 * (T14). */
 	if (getrandom(ret_key, sizeof(*ret_key), 0) != (ssize_t)sizeof(*ret_key) ||
@@ -360,18 +348,21 @@ static int replace_pin(const struct nt_taps *t, struct nt_tap_bpf *skel, const c
 }
 
 /* The identity is written last: killed before it, the next agent does all of it again. */
-int nt_taps_upgrade(struct nt_taps *t, struct nt_err *err)
+int nt_taps_upgrade(struct nt_taps *t, const struct nt_loadkeys *said, struct nt_err *err)
 {
 	_cleanup_(skel_freep) struct nt_tap_bpf *skel = NULL;
 	struct nt_meta old = nt_taps_meta(t), meta = old;
+	struct nt_loadkeys pinned = nt_loadkeys_of(&old), keys = nt_loadkeys_decide(said, &pinned);
 	const char *name;
 	__u32 zero = 0;
 	int r;
 
 	put_identity(&meta);
+	put_keys(&meta, &keys);
 	meta.epoch++;
 	if (old.object_version > NT_OBJECT_VERSION ||
-	    memcmp(old.object_build, meta.object_build, sizeof(old.object_build)) == 0)
+	    (memcmp(old.object_build, meta.object_build, sizeof(old.object_build)) == 0 &&
+	     nt_loadkeys_same_ports(&pinned, &keys)))
 		return 0;
 	raise_memlock();
 	skel = nt_tap_bpf__open();

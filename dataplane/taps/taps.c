@@ -350,7 +350,7 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 	r = open_pins(t, err);
 	if (r < 0 || !config->upgrade)
 		return r;
-	r = nt_taps_upgrade(t, err);
+	r = nt_taps_upgrade(t, &config->load, err);
 	if (r < 0)
 		return nt_err_wrap(err, "replace the programs in %s", t->pin_root);
 	return r ? open_pins(t, err) : 0;

@@ -13,6 +13,7 @@
 
 #include "dataplane/abi.h"
 #include "dataplane/taps/linkstats.h"
+#include "dataplane/taps/loadkeys.h"
 #include "lib/base/err.h"
 
 #define NT_STATE_DIR_DEFAULT "/run/nametap"
@@ -22,9 +23,7 @@ struct nt_taps;
 struct nt_taps_config {
 	const char *pin_root; /* NULL: NT_PIN_ROOT_DEFAULT; its parent must be a bpffs */
 	const char *state_dir; /* NULL: NT_STATE_DIR_DEFAULT; made with mode 0700 */
-	__u32 ring_bytes; /* used when loading; 0: NT_RING_BYTES_DEFAULT */
-	__u16 ports[NT_PORTS_MAX]; /* used when loading; all 0: 53 */
-	__u16 server_ports[NT_PORTS_MAX]; /* when loading: DNS where a pod answers on it */
+	struct nt_loadkeys load; /* when loading; with upgrade other ports are a reason to load */
 	bool must_exist; /* -ENOENT instead of loading: a DEL must not load anything */
 	bool only_pods; /* for attaching and detaching alone (plugin): other maps stay closed */
 	bool upgrade; /* pinned programs of an older build are replaced by this build's (agent) */
@@ -36,8 +35,9 @@ struct nt_taps_config {
 
 /*
  * Generations. The agent owns the objects: it opens with `upgrade`, and where the pinned programs
- * are of another build (nt_meta.object_build) and not of a newer version (object_version), it loads
- * its own with the SAME pinned maps, as the next epoch, and pins them in place of the old ones.
+ * are of another build (nt_meta.object_build) or have other ports, and are not of a newer version
+ * (object_version), it loads its own with the SAME pinned maps, as the next epoch, and pins them in
+ * place of the old ones.
  * Filters and links get them one by one by nt_hooks_settle, each in one step, so that every packet
  * meets the old program or the new one; sequence numbers go on. The plugin uses what is pinned,
  * older or newer. Where the maps differ (NT_ABI_VERSION) nothing is replaced: -EPROTO.

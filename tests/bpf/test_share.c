@@ -43,7 +43,7 @@ static void write_endpoint(int pod)
 
 static void set_up(void)
 {
-	taps = lab_open(&(struct nt_taps_config){ .ring_bytes = RING });
+	taps = lab_open(&(struct nt_taps_config){ .load.ring_bytes = RING });
 	ring = lab_ring_new(taps);
 	prog[NT_DIR_FROM_POD] = bpf_obj_get(LAB_ROOT "/" NT_PIN_FROM_POD);
 	prog[NT_DIR_TO_POD] = bpf_obj_get(LAB_ROOT "/" NT_PIN_TO_POD);

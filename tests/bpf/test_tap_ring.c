@@ -57,7 +57,7 @@ START_TEST(full_ring_counts_exactly)
 	__u64 captured = 0, gaps = 0, next = 0;
 	struct nt_counters c;
 
-	again_with(&(struct nt_taps_config){ .ring_bytes = 16384 });
+	again_with(&(struct nt_taps_config){ .load.ring_bytes = 16384 });
 	for (unsigned i = 0; i < sent; i++)
 		run_gso(&p, NT_DIR_FROM_POD, i % 3 ? 0 : gso_size);
 	lab_drain(ring);
@@ -100,7 +100,7 @@ START_TEST(one_wakeup_per_drain)
 	struct packet p = packet_query4();
 	const __u32 armed = 1;
 
-	again_with(&(struct nt_taps_config){ .ring_bytes = 16384 });
+	again_with(&(struct nt_taps_config){ .load.ring_bytes = 16384 });
 	(void)drain_state(&armed);
 	for (int i = 0; i < 20; i++)
 		run(&p, NT_DIR_FROM_POD);
@@ -146,7 +146,7 @@ START_TEST(ports_are_configuration)
 {
 	struct packet dns = packet_query4(), mdns = packet_query4(), reply = packet_reply4();
 
-	again_with(&(struct nt_taps_config){ .ports = { 5353, 0, 0, 1053 } });
+	again_with(&(struct nt_taps_config){ .load.ports = { 5353, 0, 0, 1053 } });
 	check_nothing(&dns);
 	packet_put16(mdns.octets + mdns.udp + 2, 5353);
 	check_captured(&mdns, NT_DIR_FROM_POD);
@@ -164,7 +164,7 @@ START_TEST(ports_of_servers)
 	struct packet query = packet_query4(), reply = packet_reply4(), mdns = packet_query4();
 	struct packet segment = packet_tcp4(PSH | ACK);
 
-	again_with(&(struct nt_taps_config){ .server_ports = { 0, 5353 } });
+	again_with(&(struct nt_taps_config){ .load.server_ports = { 0, 5353 } });
 	packet_put16(query.octets + query.udp + 2, 5353);
 	packet_put16(reply.octets + reply.udp, 5353);
 	packet_put16(segment.octets + segment.tcp + 2, 5353);
@@ -193,8 +193,8 @@ START_TEST(ports_are_in_the_meta)
 
 	ck_assert_mem_eq(meta.ports, ports, sizeof(ports));
 	ck_assert_uint_eq(meta.server_ports[0], 0);
-	again_with(&(struct nt_taps_config){ .ports = { 5353, 0, 5353, 1053 },
-					     .server_ports = { 0, 0, 8053 } });
+	again_with(&(struct nt_taps_config){ .load.ports = { 5353, 0, 5353, 1053 },
+					     .load.server_ports = { 0, 0, 8053 } });
 	meta = nt_taps_meta(taps);
 	ck_assert_mem_eq(meta.ports, some, sizeof(some));
 	ck_assert_uint_eq(meta.server_ports[0], 8053);

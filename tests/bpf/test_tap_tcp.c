@@ -161,7 +161,7 @@ START_TEST(full_ring_counts_segments)
 	struct packet p = packet_tcp4(PSH | ACK);
 	struct nt_counters c;
 
-	again_with(&(struct nt_taps_config){ .ring_bytes = 16384 });
+	again_with(&(struct nt_taps_config){ .load.ring_bytes = 16384 });
 	for (unsigned i = 0; i < 500; i++)
 		run(&p, NT_DIR_FROM_POD);
 	c = counters();

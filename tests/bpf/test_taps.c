@@ -165,7 +165,7 @@ START_TEST(no_bpffs_says_what_to_do)
 	ck_assert_int_eq(open_with(&config, &err), -EINVAL);
 	config = lab_config;
 	config.pin_root = LAB "/bpf/other";
-	config.ring_bytes = 5000;
+	config.load.ring_bytes = 5000;
 	ck_assert_int_eq(open_with(&config, &err), -EINVAL);
 	ck_assert_int_ne(access(LAB "/bpf/other", F_OK), 0);
 }

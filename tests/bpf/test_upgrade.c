@@ -226,6 +226,35 @@ START_TEST(numbers_go_on)
 }
 END_TEST
 
+/* The same build with other ports is another generation, too; who says none keeps them. */
+START_TEST(ports_are_replaced_under_a_flood)
+{
+	struct nt_taps_config config = { .upgrade = true, .load.server_ports = { 5353 } };
+	struct nt_taps *fresh = open_upgrading();
+	struct nt_meta meta;
+	struct flood f;
+
+	settle(fresh);
+	nt_taps_close(fresh);
+	f = flood_begin();
+	for (__u16 round = 0; round < 4; round++) {
+		config.load.server_ports[0] = 5353 + round % 2;
+		fresh = lab_open(&config);
+		settle(fresh);
+		meta = nt_taps_meta(fresh);
+		ck_assert_uint_eq(meta.epoch, 3 + round);
+		ck_assert_uint_eq(meta.ports[0], 53);
+		ck_assert_uint_eq(meta.server_ports[0], config.load.server_ports[0]);
+		nt_taps_close(fresh);
+	}
+	flood_end(&f);
+	flood_check(taps, pod.ep_id);
+	nt_taps_close(open_upgrading());
+	ck_assert_uint_eq(nt_taps_meta(taps).epoch, 6);
+	ck_assert_uint_eq(nt_taps_meta(taps).server_ports[0], 5354);
+}
+END_TEST
+
 START_TEST(same_build_changes_nothing)
 {
 	struct nt_taps *t = open_upgrading();
@@ -343,6 +372,7 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, replaced_under_a_flood, 0, 2);
 	tcase_add_test(t, numbers_go_on);
+	tcase_add_test(t, ports_are_replaced_under_a_flood);
 	tcase_add_test(t, same_build_changes_nothing);
 	tcase_add_test(t, newer_objects_stay);
 	tcase_add_test(t, generations_know_each_other);

@@ -76,6 +76,25 @@ START_TEST(values_of_the_installer)
 }
 END_TEST
 
+/* The programs are loaded by the agent, long before the plugin's first call. */
+START_TEST(ports_of_the_plugins_entry)
+{
+	ck_assert_int_eq(parse("--controller http://c:1"), NT_OPTIONS_RUN);
+	ck_assert_uint_eq(o.load.ports[0], 0); /* whatever is pinned */
+	ck_assert_int_eq(parse("--controller http://c:1 --plugin-config "
+			       "{\"serverPorts\":[5353],\"ringBytes\":65536}"),
+			 NT_OPTIONS_RUN);
+	ck_assert_uint_eq(o.load.server_ports[0], 5353);
+	ck_assert_uint_eq(o.load.ring_bytes, 65536);
+	ck_assert_int_eq(parse("--controller http://c:1 --install --plugin-config {}"),
+			 NT_OPTIONS_RUN);
+	ck_assert_uint_eq(o.load.ports[0], 53); /* our entry says so */
+	ck_assert_int_eq(parse("--controller http://c:1 --plugin-config {\"ports\":53}"), -EINVAL);
+	ck_assert_str_eq(err.msg, "--plugin-config: \"ports\" must be a list of 1 to 4 ports");
+	ck_assert_int_eq(parse("--controller http://c:1 --plugin-config 53"), -EINVAL);
+}
+END_TEST
+
 START_TEST(values)
 {
 	ck_assert_int_eq(parse("--controller https://c:1/x --pin-root /p --state-dir /s --spool /q "
@@ -157,6 +176,7 @@ int main(void)
 	TCase *tc = tcase_create("options");
 
 	tcase_add_test(tc, defaults);
+	tcase_add_test(tc, ports_of_the_plugins_entry);
 	tcase_add_test(tc, values);
 	tcase_add_test(tc, values_of_the_installer);
 	tcase_add_loop_test(tc, mistake, 0, sizeof(mistakes) / sizeof(mistakes[0]));

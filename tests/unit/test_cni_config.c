@@ -351,12 +351,12 @@ START_TEST(our_keys)
 			 0);
 	ck_assert_str_eq(c.bpffs, "/sys/fs/bpf/other");
 	ck_assert_str_eq(c.state_dir, "/run/x..y");
-	ck_assert_uint_eq(c.ring_bytes, 65536);
-	ck_assert_uint_eq(c.ports[0], 53);
-	ck_assert_uint_eq(c.ports[1], 5353);
-	ck_assert_uint_eq(c.ports[2], 0);
-	ck_assert_uint_eq(c.server_ports[0], 5353);
-	ck_assert_uint_eq(c.server_ports[1], 0);
+	ck_assert_uint_eq(c.load.ring_bytes, 65536);
+	ck_assert_uint_eq(c.load.ports[0], 53);
+	ck_assert_uint_eq(c.load.ports[1], 5353);
+	ck_assert_uint_eq(c.load.ports[2], 0);
+	ck_assert_uint_eq(c.load.server_ports[0], 5353);
+	ck_assert_uint_eq(c.load.server_ports[1], 0);
 	ck_assert_int_eq(c.on_attach_error, NT_CNI_FAIL);
 	ck_assert_ptr_null(c.prev_result.p);
 }
@@ -369,9 +369,9 @@ START_TEST(defaults)
 	ck_assert_int_eq(parse(HEAD "\"prevResult\":null,\"bpffs\":null}", &c, NULL), 0);
 	ck_assert_ptr_null(c.bpffs);
 	ck_assert_ptr_null(c.state_dir);
-	ck_assert_uint_eq(c.ring_bytes, 0);
-	ck_assert_uint_eq(c.ports[0], 0);
-	ck_assert_uint_eq(c.server_ports[0], 0);
+	ck_assert_uint_eq(c.load.ring_bytes, 0);
+	ck_assert_uint_eq(c.load.ports[0], 0);
+	ck_assert_uint_eq(c.load.server_ports[0], 0);
 	ck_assert_int_eq(c.on_attach_error, NT_CNI_IGNORE);
 	ck_assert_int_eq(c.on_unknown_policy, NT_CNI_IGNORE);
 	ck_assert_str_eq(c.own_namespace, "nametap");

@@ -50,20 +50,20 @@ static void tell_loadkeys(const struct nt_loadkeys *said, const struct nt_meta *
 		nt_log_warn("--plugin-config says other ports: programs of a newer agent are "
 			    "pinned and stay; start that one with these ports");
 	if (said->ring_bytes && said->ring_bytes != pinned.ring_bytes)
-		nt_log_warn("--plugin-config says a ring of %u KiB: the ring is made once, when the "
-			    "objects are loaded first; for another one restart the node, or take "
-			    "nametap off it (nametap-agent uninstall) and start it again",
-			    said->ring_bytes / 1024);
+		nt_log_warn(
+			"--plugin-config says a ring of %u KiB: the ring is made once, when the "
+			"objects are loaded first; for another one restart the node, or take "
+			"nametap off it (nametap-agent uninstall) and start it again",
+			said->ring_bytes / 1024);
 }
 
 static int run(const struct nt_options *o, bool *ret_uninstall, struct nt_err *err)
 {
 	_cleanup_(close_taps) struct nt_taps *taps = NULL;
 	struct nt_meta meta;
-	struct nt_taps_config config = { .pin_root = o->pin_root,
-					 .state_dir = o->state_dir,
-					 .load = o->load,
-					 .upgrade = true };
+	struct nt_taps_config config = {
+		.pin_root = o->pin_root, .state_dir = o->state_dir, .load = o->load, .upgrade = true
+	};
 	int r = nt_taps_open(&config, &taps, err);
 
 	if (r < 0)

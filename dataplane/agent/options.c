@@ -67,9 +67,8 @@ const char nt_options_usage[] =
 	"  --cni-drop-in auto|off  libcni's drop-in folder, where the runtime honours it (default "
 	"auto)\n"
 	"  --plugin FILE         the plugin's program (default: nametap beside this one)\n"
-	"  --plugin-config JSON  more keys of the plugin's entry (default: none); ports, serverPorts\n"
-	"                        and ringBytes of it hold for the agent, too, without --install\n"
-	"                        as well\n"
+	"  --plugin-config JSON  more keys of the plugin's entry (default: none); the agent takes\n"
+	"                        ports, serverPorts and ringBytes of it, without --install, too\n"
 	"  --listen 127.0.0.1:PORT  /metrics and /healthz (default: none)\n"
 	"  --log-level LEVEL     error, warn, info or debug (default info)\n"
 	"  --help, --version\n";

@@ -27,8 +27,7 @@ static const struct {
 	{ "{}", PINNED, "DNS ports 53 1053, of servers 5353, ring of 64 KiB" },
 	{ "{\"ports\":[53]}", PINNED, "DNS ports 53, ring of 64 KiB" },
 	{ "{\"serverPorts\":[8053]}", PINNED, "DNS ports 53, of servers 8053, ring of 64 KiB" },
-	{ "{\"ringBytes\":16384}", PINNED,
-	  "DNS ports 53 1053, of servers 5353, ring of 64 KiB" },
+	{ "{\"ringBytes\":16384}", PINNED, "DNS ports 53 1053, of servers 5353, ring of 64 KiB" },
 };
 
 static struct nt_loadkeys parsed(const char *text)

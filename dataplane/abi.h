@@ -393,6 +393,6 @@ struct nt_host_conf {
 	__u32 mode; /* enum nt_host_mode */
 	__u32 beacon_mark; /* SO_MARK of the beacon, random: nobody else can make one */
 	__u32 beacon_port; /* on 127.0.0.1, host byte order */
-	__u32 reserved;
+	__u32 object_build; /* digest of the object file that the programs come from */
 };
 _Static_assert(sizeof(struct nt_host_conf) == 40, "struct nt_host_conf is part of the contract");

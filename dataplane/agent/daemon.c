@@ -326,7 +326,8 @@ static int start_keeper(struct daemon *d, const struct nt_options *o, struct nt_
 	int r;
 
 	snprintf(gaplog, sizeof(gaplog), "%s/gaps", o->spool);
-	r = nt_keeper_start(&taps, gaplog, verified_us, &d->keeper, err);
+	r = nt_keeper_start(&taps, d->hostpods ? nt_hostpods_taps(d->hostpods) : NULL, gaplog,
+			    verified_us, &d->keeper, err);
 	return r < 0 ? r
 		     : nt_loop_watch(d->loop, nt_keeper_links_fd(d->keeper), EPOLLIN, on_link_gone,
 				     d, err);

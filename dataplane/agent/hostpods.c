@@ -75,6 +75,9 @@ int nt_hostpods_new(const struct nt_hostpods_config *config, struct nt_hostpods 
 		nt_failure_drop(config->state_dir, &node);
 		nt_log_info("the host network is tapped at %s (%s)", h->config.cgroup_root,
 			    nt_hostnet_mode(h->hostnet) == NT_HOST_COOKIE ? "cookie" : "beacon");
+		if (nt_hostnet_old(h->hostnet))
+			nt_log_warn("the host network is tapped by the programs of before: %s",
+				    nt_hostnet_old(h->hostnet));
 		*ret_hostpods = h;
 		return 0;
 	}
@@ -90,6 +93,11 @@ void nt_hostpods_free(struct nt_hostpods *h)
 	nt_hostnet_close(h->hostnet);
 	nt_buf_done(&h->groups);
 	free(h);
+}
+
+struct nt_hostnet *nt_hostpods_taps(struct nt_hostpods *h)
+{
+	return h->hostnet;
 }
 
 size_t nt_hostpods_len(const struct nt_hostpods *h)
@@ -240,7 +248,8 @@ static void note_group(void *ctx, __u64 cgroup, __u64 ep_id)
 	struct group g = { .cgroup = cgroup, .ep_id = ep_id };
 	struct nt_hostpods *h = ctx;
 
-	nt_buf_add(&h->groups, &g, sizeof(g));
+	if (cgroup) /* else the node's, which stays */
+		nt_buf_add(&h->groups, &g, sizeof(g));
 }
 
 static bool is_wanted(const struct nt_hostpods *h, uint64_t ep_id)

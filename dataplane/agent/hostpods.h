@@ -26,6 +26,8 @@ struct nt_hostpods;
 int nt_hostpods_new(const struct nt_hostpods_config *config, struct nt_hostpods **ret_hostpods,
 		    struct nt_err *err) NT_MUSTCHECK;
 void nt_hostpods_free(struct nt_hostpods *h);
+/* The taps, for who keeps them in place; as long as h lives. */
+struct nt_hostnet *nt_hostpods_taps(struct nt_hostpods *h);
 /* One look at all cgroups. */
 void nt_hostpods_look(struct nt_hostpods *h);
 /* Pods in the host's network, at the last look. */

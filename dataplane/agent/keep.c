@@ -3,6 +3,7 @@
 #include "dataplane/agent/keep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #define RETRY_MAX_NS (64 * NT_NS_PER_S)
 /* Without a move for so long, the next one is not delayed again. */
 #define PEACE_NS (300 * NT_NS_PER_S)
+#define SUBJECT 400
 
 struct retry {
 	int64_t due_ns; /* not before */
@@ -36,6 +38,7 @@ struct kept {
 	enum nt_hook hook;
 	uint64_t listed; /* the last list that had it */
 	bool touched, is_settled, yields;
+	bool looked_at; /* in this call of nt_keep_work */
 };
 
 struct nt_keep {
@@ -102,6 +105,27 @@ static int64_t real_us(const struct nt_keep *k)
 	return nt_clock_real(k->clock) / NT_NS_PER_US;
 }
 
+/* The node, and pods in its network: all have the same programs, and no link. */
+static bool is_of_host(const struct kept *p)
+{
+	return p->pod.origin == NT_ORIGIN_NODE;
+}
+
+/* Who it is, for the log. */
+static const char *subject(const struct kept *p, char out[SUBJECT])
+{
+	const struct nt_pod *pod = &p->pod;
+
+	if (is_of_host(p) && pod->namespace_[0])
+		snprintf(out, SUBJECT, "%s/%s in the host network", pod->namespace_, pod->name);
+	else if (is_of_host(p))
+		snprintf(out, SUBJECT, "the host network, %s", pod->uid[0] ? pod->uid : "node");
+	else
+		snprintf(out, SUBJECT, "%s/%s, link %u (%s)", pod->namespace_, pod->name,
+			 pod->ifindex, pod->host_ifname);
+	return out;
+}
+
 /* --- news ------------------------------------------------------------------------------------- */
 
 static void tell(struct nt_keep *k, const struct kept *p, int64_t to_us)
@@ -119,20 +143,22 @@ static void tell(struct nt_keep *k, const struct kept *p, int64_t to_us)
  * look. Never later than the truth. */
 static void open_gap(struct nt_keep *k, struct kept *p, enum nt_hook_fault fault, bool told)
 {
+	char who[SUBJECT];
+
 	p->fault = fault;
 	p->from_us = told && k->quiet_us > p->good_us ? k->quiet_us : p->good_us;
 	k->stats.removed += fault == NT_FAULT_REMOVED;
 	k->stats.shadowed += fault == NT_FAULT_SHADOWED;
-	nt_log_warn("%s/%s, link %u (%s): %s", p->pod.namespace_, p->pod.name, p->pod.ifindex,
-		    p->pod.host_ifname, nt_hook_fault_name(fault));
+	nt_log_warn("%s: %s", subject(p, who), nt_hook_fault_name(fault));
 	tell(k, p, 0);
 }
 
 static void close_gap(struct nt_keep *k, struct kept *p)
 {
+	char who[SUBJECT];
+
 	tell(k, p, real_us(k));
-	nt_log_info("%s/%s, link %u (%s): tapped again", p->pod.namespace_, p->pod.name,
-		    p->pod.ifindex, p->pod.host_ifname);
+	nt_log_info("%s: tapped again", subject(p, who));
 	p->fault = NT_FAULT_NONE;
 	p->good_us = real_us(k); /* a fault of another kind begins then */
 }
@@ -166,9 +192,7 @@ static struct kept *add(struct nt_keep *k, uint64_t ep_id)
 {
 	struct kept *p = calloc(1, sizeof(*p));
 
-	/* The node itself has no link. */
-	if (!p || k->ops.pod(k->ops.ctx, ep_id, &p->pod) < 0 || p->pod.origin == NT_ORIGIN_NODE ||
-	    !nt_idmap_set(&k->pods, ep_id, p)) {
+	if (!p || k->ops.pod(k->ops.ctx, ep_id, &p->pod) < 0 || !nt_idmap_set(&k->pods, ep_id, p)) {
 		free(p);
 		return NULL;
 	}
@@ -264,9 +288,10 @@ static void delay(struct retry *r, int64_t now_ns, int64_t first_ns)
 
 static void failed(struct nt_keep *k, struct kept *p, struct retry *r, const struct nt_err *err)
 {
+	char who[SUBJECT];
+
 	k->stats.failures++;
-	nt_log_warn("%s/%s, link %u (%s): %s", p->pod.namespace_, p->pod.name, p->pod.ifindex,
-		    p->pod.host_ifname, err->msg);
+	nt_log_warn("%s: %s", subject(p, who), err->msg);
 	delay(r, nt_clock_boot(k->clock), RETRY_NS);
 }
 
@@ -310,17 +335,45 @@ static bool is_due(const struct kept *p, int64_t now_ns)
 	return p->touched || now_ns >= p->look_ns;
 }
 
-static void attend(struct nt_keep *k, struct kept *p, int64_t now_ns)
+static void look_at(struct nt_keep *k, struct kept *p, int64_t now_ns)
 {
 	bool filters = p->touched || p->hook != NT_HOOK_TCX || p->yields;
 
 	if (!look(k, p, filters))
 		return; /* the next list will not have it */
 	p->touched = false;
-	if (p->fault == NT_FAULT_REMOVED && now_ns >= p->cover.due_ns)
-		cover(k, p);
+	p->looked_at = true;
 	p->look_ns = now_ns + (p->hook == NT_HOOK_CLSACT && p->is_settled ? NT_KEEP_LOOK_FILTER_NS
 									  : NT_KEEP_LOOK_NS);
+}
+
+/* What is missing of the host's network is missing for all of it: each has its gap before the first
+ * of them is repaired, and the others with it. */
+static void look_at_due(struct nt_keep *k, int64_t now_ns)
+{
+	bool host_fault = false;
+	struct kept *p;
+	size_t at = 0;
+
+	while ((p = nt_idmap_next(&k->pods, &at))) {
+		p->looked_at = false;
+		if (is_due(p, now_ns))
+			look_at(k, p, now_ns);
+		host_fault |= p->looked_at && p->fault && is_of_host(p);
+	}
+	for (at = 0; host_fault && (p = nt_idmap_next(&k->pods, &at));)
+		if (is_of_host(p) && !p->looked_at)
+			look_at(k, p, now_ns);
+}
+
+static void cover_removed(struct nt_keep *k, int64_t now_ns)
+{
+	struct kept *p;
+	size_t at = 0;
+
+	while ((p = nt_idmap_next(&k->pods, &at)))
+		if (p->looked_at && p->fault == NT_FAULT_REMOVED && now_ns >= p->cover.due_ns)
+			cover(k, p);
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -393,7 +446,6 @@ bool nt_keep_work(struct nt_keep *k)
 {
 	int64_t now_ns = nt_clock_boot(k->clock);
 	struct kept *p;
-	size_t at = 0;
 	bool more;
 
 	if (now_ns >= k->list_ns) {
@@ -404,9 +456,8 @@ bool nt_keep_work(struct nt_keep *k)
 		k->ops.sweep(k->ops.ctx);
 		k->sweep_ns = now_ns + SWEEP_NS;
 	}
-	while ((p = nt_idmap_next(&k->pods, &at)))
-		if (is_due(p, now_ns))
-			attend(k, p, now_ns);
+	look_at_due(k, now_ns);
+	cover_removed(k, now_ns);
 	p = find_unsettled(k, now_ns, &more);
 	if (p)
 		settle(k, p, now_ns);
@@ -421,8 +472,9 @@ struct nt_keep_stats nt_keep_stats(const struct nt_keep *k)
 	const struct kept *p;
 	size_t at = 0;
 
-	stats.kept = k->pods.len;
-	while ((p = nt_idmap_next(&k->pods, &at)))
+	while ((p = nt_idmap_next(&k->pods, &at))) {
+		stats.kept += !is_of_host(p);
 		stats.tcx += p->hook == NT_HOOK_TCX;
+	}
 	return stats;
 }

@@ -13,6 +13,7 @@
 
 #include "dataplane/agent/gaplog.h"
 #include "dataplane/agent/netnses.h"
+#include "dataplane/taps/hostnet.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -25,6 +26,7 @@
 struct nt_keeper {
 	struct nt_clock clock;
 	struct nt_taps *taps; /* the thread's own handle */
+	struct nt_hostnet *hostnet; /* the owner's; NULL: not tapped */
 	struct nt_keep *keep; /* the thread's */
 	struct nl_sock *netlink;
 	int stop_fd, links_fd;
@@ -38,25 +40,65 @@ struct nt_keeper {
 
 /* --- the pinned objects ----------------------------------------------------------------------- */
 
+struct host_list {
+	nt_hooks_list_fn *fn;
+	void *ctx;
+};
+
+static void list_group(void *ctx, __u64 cgroup, __u64 ep_id)
+{
+	const struct host_list *l = ctx;
+
+	(void)cgroup;
+	(void)l->fn(l->ctx, 0, ep_id);
+}
+
 static int op_list(void *ctx, nt_hooks_list_fn *fn, void *fn_ctx, struct nt_err *err)
 {
-	return nt_hooks_list(ctx, fn, fn_ctx, err);
+	struct host_list list = { .fn = fn, .ctx = fn_ctx };
+	struct nt_keeper *k = ctx;
+
+	if (k->hostnet)
+		nt_hostnet_groups(k->hostnet, list_group, &list);
+	return nt_hooks_list(k->taps, fn, fn_ctx, err);
 }
 
 static int op_pod(void *ctx, uint64_t ep_id, struct nt_pod *ret_pod)
 {
-	return nt_taps_pod_get(ctx, ep_id, ret_pod);
+	struct nt_keeper *k = ctx;
+
+	return nt_taps_pod_get(k->taps, ep_id, ret_pod);
+}
+
+/* A pin that went has cost no packet yet. */
+static int look_at_host(struct nt_keeper *k, struct nt_hook_state *ret_state)
+{
+	struct nt_err err;
+
+	nt_hostnet_look(k->hostnet, ret_state);
+	if (ret_state->fault || ret_state->is_settled)
+		return 0;
+	if (nt_hostnet_repair(k->hostnet, &err) < 0)
+		nt_log_warn("the host network: %s", err.msg);
+	else
+		nt_log_warn("the host network: pins were removed by another program, and are there "
+			    "again");
+	ret_state->is_settled = true; /* what failed is tried again at the next look */
+	return 0;
 }
 
 static int op_look(void *ctx, const struct nt_pod *pod, bool filters,
 		   struct nt_hook_state *ret_state)
 {
-	return nt_hooks_look(ctx, pod, filters, ret_state);
+	struct nt_keeper *k = ctx;
+
+	return pod->origin == NT_ORIGIN_NODE ? look_at_host(k, ret_state)
+					     : nt_hooks_look(k->taps, pod, filters, ret_state);
 }
 
 /* A link without our programs may be a new one under the index of an old one: another pod's, which
  * must not inherit the name. */
-static int op_cover(void *ctx, const struct nt_pod *pod, struct nt_err *err)
+static int cover_link(struct nt_taps *taps, const struct nt_pod *pod, struct nt_err *err)
 {
 	_cleanup_(nt_netnses_done) struct nt_netnses nets = { 0 };
 	const struct nt_netns *n;
@@ -65,20 +107,32 @@ static int op_cover(void *ctx, const struct nt_pod *pod, struct nt_err *err)
 	if (r < 0)
 		return r;
 	n = nt_netnses_find(&nets, pod->netns_ino, pod->netns_dev);
-	r = nt_taps_verify(ctx, pod->ep_id, n ? n->path : NULL, err);
+	r = nt_taps_verify(taps, pod->ep_id, n ? n->path : NULL, err);
 	if (r > 0)
 		return nt_err_set(err, ENOENT, "the link is another pod's by now");
-	return r < 0 ? r : nt_hooks_cover(ctx, pod, err);
+	return r < 0 ? r : nt_hooks_cover(taps, pod, err);
+}
+
+static int op_cover(void *ctx, const struct nt_pod *pod, struct nt_err *err)
+{
+	struct nt_keeper *k = ctx;
+
+	return pod->origin == NT_ORIGIN_NODE ? nt_hostnet_repair(k->hostnet, err)
+					     : cover_link(k->taps, pod, err);
 }
 
 static int op_settle(void *ctx, const struct nt_pod *pod, struct nt_err *err)
 {
-	return nt_hooks_settle(ctx, pod, err);
+	struct nt_keeper *k = ctx;
+
+	return nt_hooks_settle(k->taps, pod, err);
 }
 
 static int op_calm(void *ctx, const struct nt_pod *pod, struct nt_err *err)
 {
-	return nt_hooks_calm(ctx, pod, err);
+	struct nt_keeper *k = ctx;
+
+	return nt_hooks_calm(k->taps, pod, err);
 }
 
 static void op_grace(void *ctx)
@@ -89,7 +143,9 @@ static void op_grace(void *ctx)
 
 static void op_sweep(void *ctx)
 {
-	nt_hooks_sweep(ctx);
+	struct nt_keeper *k = ctx;
+
+	nt_hooks_sweep(k->taps);
 }
 
 /* --- rtnetlink -------------------------------------------------------------------------------- */
@@ -238,7 +294,7 @@ static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, 
 	r = nt_taps_open(&config, &k->taps, err);
 	if (r < 0)
 		return r;
-	ops.ctx = k->taps;
+	ops.ctx = k;
 	k->keep = nt_keep_new(&ops, &k->clock, verified_us, on_news, k, err);
 	if (!k->keep)
 		return -err->code;
@@ -259,8 +315,9 @@ static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, 
 	return 0;
 }
 
-int nt_keeper_start(const struct nt_taps_config *taps_config, const char *gaplog,
-		    int64_t verified_us, struct nt_keeper **ret_keeper, struct nt_err *err)
+int nt_keeper_start(const struct nt_taps_config *taps_config, struct nt_hostnet *hostnet,
+		    const char *gaplog, int64_t verified_us, struct nt_keeper **ret_keeper,
+		    struct nt_err *err)
 {
 	struct nt_keeper *k = calloc(1, sizeof(*k));
 	int r;
@@ -268,6 +325,7 @@ int nt_keeper_start(const struct nt_taps_config *taps_config, const char *gaplog
 	if (!k)
 		return nt_err_set(err, ENOMEM, "no memory to keep taps in place");
 	k->clock = nt_clock_system();
+	k->hostnet = hostnet;
 	k->stop_fd = k->links_fd = -1;
 	pthread_mutex_init(&k->mutex, NULL);
 	r = start(k, taps_config, gaplog, verified_us, err);

@@ -8,12 +8,14 @@
 
 #include "dataplane/agent/keep.h"
 
+struct nt_hostnet;
 struct nt_keeper;
 
 /* taps_config, gaplog (path of the file, gaplog.h): borrowed during the call; the pinned objects
- * must exist. verified_us: as nt_keep_new. */
-int nt_keeper_start(const struct nt_taps_config *taps_config, const char *gaplog,
-		    int64_t verified_us, struct nt_keeper **ret_keeper,
+ * must exist. hostnet: borrowed until nt_keeper_stop; NULL: the host's network is not tapped.
+ * verified_us: as nt_keep_new. */
+int nt_keeper_start(const struct nt_taps_config *taps_config, struct nt_hostnet *hostnet,
+		    const char *gaplog, int64_t verified_us, struct nt_keeper **ret_keeper,
 		    struct nt_err *err) NT_MUSTCHECK;
 /* Ends the thread; taps stay as they are. */
 void nt_keeper_stop(struct nt_keeper *k);

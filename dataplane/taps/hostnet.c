@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cgroup_skb on the cgroup2 root: the one file that includes the skeleton. */
+/* The host's network: where it is tapped, how its sockets are told, whose they are. */
 #include "dataplane/taps/hostnet.h"
 
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "dataplane/taps/hostprogs.h"
 #include "dataplane/taps/internal.h"
-#include "host.skel.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 
@@ -25,15 +25,12 @@
 #define NODE_CONTAINER "node"
 #define HOST_IFNAME "host"
 
-static const char *const pin_names[] = { NT_PIN_HOST_GROUPS, NT_PIN_HOST_NUMBERS,
-					 NT_PIN_HOST_CONF,   NT_PIN_HOST_INGRESS,
-					 NT_PIN_HOST_EGRESS, NT_PIN_HOST_SOCKET };
-
 struct nt_hostnet {
 	struct nt_taps *taps;
-	int groups_fd, numbers_fd, conf_fd;
+	struct nt_hostprogs progs;
 	int beacon_fd;
 	struct nt_host_conf conf;
+	struct nt_err old_why;
 };
 
 /* --- what there is ---------------------------------------------------------------------------- */
@@ -103,177 +100,7 @@ static int open_beacon(struct nt_hostnet *h, struct nt_err *err)
 	return 0;
 }
 
-/* --- pins ------------------------------------------------------------------------------------- */
-
-static void folder_of(const char *pin_root, const char *suffix, char out[PATH_MAX])
-{
-	snprintf(out, PATH_MAX, "%s" NT_HOST_SUFFIX "%s", pin_root, suffix);
-}
-
-static void remove_folder(const char *folder)
-{
-	char path[PATH_MAX + 32];
-
-	for (size_t i = 0; i < NT_ARRAY_LEN(pin_names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, pin_names[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(folder);
-}
-
-void nt_hostnet_remove(const char *pin_root)
-{
-	char folder[PATH_MAX];
-
-	folder_of(pin_root, "", folder);
-	remove_folder(folder);
-	folder_of(pin_root, "_new", folder);
-	remove_folder(folder);
-}
-
-static int open_pin(const char *folder, const char *name)
-{
-	char path[PATH_MAX + 32];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return bpf_obj_get(path);
-}
-
-static bool is_same(const struct nt_host_conf *a, const struct nt_host_conf *b)
-{
-	return a->version == b->version && a->epoch == b->epoch &&
-	       a->root_created_boot_ns == b->root_created_boot_ns && a->cgroup == b->cgroup &&
-	       a->mode == b->mode;
-}
-
-/* What an agent before us attached, when it is what we would attach. */
-static bool take_over(struct nt_hostnet *h)
-{
-	struct nt_host_conf there = { 0 };
-	char folder[PATH_MAX];
-	__u32 zero = 0;
-
-	folder_of(h->taps->pin_root, "", folder);
-	h->conf_fd = open_pin(folder, NT_PIN_HOST_CONF);
-	h->groups_fd = open_pin(folder, NT_PIN_HOST_GROUPS);
-	h->numbers_fd = open_pin(folder, NT_PIN_HOST_NUMBERS);
-	if (h->conf_fd >= 0 && h->groups_fd >= 0 && h->numbers_fd >= 0 &&
-	    bpf_map_lookup_elem(h->conf_fd, &zero, &there) == 0 && is_same(&there, &h->conf))
-		return true;
-	nt_closep(&h->conf_fd);
-	nt_closep(&h->groups_fd);
-	nt_closep(&h->numbers_fd);
-	h->conf_fd = h->groups_fd = h->numbers_fd = -1;
-	return false;
-}
-
-/* --- load ------------------------------------------------------------------------------------- */
-
-static void skel_freep(struct nt_host_bpf **skel)
-{
-	nt_host_bpf__destroy(*skel);
-}
-
-static int configure(struct nt_hostnet *h, struct nt_host_bpf *skel, __u64 cookie)
-{
-	struct nt_meta meta = nt_taps_meta(h->taps);
-	bool marks = h->conf.mode == NT_HOST_BEACON && cookie &&
-		     has_helper(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_sk_storage_get);
-	int r;
-
-	memcpy((void *)skel->rodata->nt_ports, meta.ports, sizeof(meta.ports));
-	memcpy((void *)skel->rodata->nt_server_ports, meta.server_ports, sizeof(meta.server_ports));
-	skel->rodata->nt_epoch = meta.epoch;
-	skel->rodata->nt_ring_bytes = meta.ring_bytes;
-	skel->rodata->nt_host_mode = h->conf.mode;
-	skel->rodata->nt_host_netns_cookie = cookie;
-	r = bpf_program__set_autoload(skel->progs.socket, marks);
-	if (r == 0)
-		r = bpf_map__reuse_fd(skel->maps.counters, h->taps->counters_fd);
-	if (r == 0)
-		r = bpf_map__reuse_fd(skel->maps.events, h->taps->events_fd);
-	if (r == 0)
-		r = bpf_map__reuse_fd(skel->maps.drain, h->taps->drain_fd);
-	return r == 0 ? bpf_map__reuse_fd(skel->maps.shares, h->taps->shares_fd) : r;
-}
-
-static int pin_map(const struct bpf_map *map, const char *folder, const char *name, int *ret_fd,
-		   struct nt_err *err)
-{
-	char path[PATH_MAX + 32];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	if (bpf_obj_pin(bpf_map__fd(map), path) < 0)
-		return nt_err_sys(err, errno, "pin %s", path);
-	*ret_fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
-	return *ret_fd < 0 ? nt_err_sys(err, errno, "%s", path) : 0;
-}
-
-static int pin_maps(struct nt_hostnet *h, struct nt_host_bpf *skel, const char *folder,
-		    struct nt_err *err)
-{
-	int r = pin_map(skel->maps.groups, folder, NT_PIN_HOST_GROUPS, &h->groups_fd, err);
-
-	if (r == 0)
-		r = pin_map(skel->maps.numbers, folder, NT_PIN_HOST_NUMBERS, &h->numbers_fd, err);
-	if (r == 0)
-		r = pin_map(skel->maps.conf, folder, NT_PIN_HOST_CONF, &h->conf_fd, err);
-	return r;
-}
-
-static int attach(struct bpf_program *prog, int cgroup_fd, const char *folder, const char *name,
-		  struct nt_err *err)
-{
-	char path[PATH_MAX + 32];
-	struct bpf_link *link;
-	int r;
-
-	if (!bpf_program__autoload(prog))
-		return 0;
-	link = bpf_program__attach_cgroup(prog, cgroup_fd);
-	if (!link)
-		return nt_err_sys(err, errno, "attach %s to the cgroup root", name);
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	r = bpf_link__pin(link, path);
-	bpf_link__destroy(link); /* the pin keeps it */
-	return r < 0 ? nt_err_sys(err, -r, "pin %s", path) : 0;
-}
-
-static int attach_all(struct nt_hostnet *h, struct nt_host_bpf *skel, int cgroup_fd,
-		      const char *folder, struct nt_err *err)
-{
-	__u32 zero = 0;
-	int r;
-
-	/* Before the first packet: it finds its endpoint and the beacon. */
-	if (bpf_map_update_elem(h->conf_fd, &zero, &h->conf, BPF_ANY) < 0)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_HOST_CONF);
-	r = attach(skel->progs.socket, cgroup_fd, folder, NT_PIN_HOST_SOCKET, err);
-	if (r == 0)
-		r = attach(skel->progs.egress, cgroup_fd, folder, NT_PIN_HOST_EGRESS, err);
-	return r == 0 ? attach(skel->progs.ingress, cgroup_fd, folder, NT_PIN_HOST_INGRESS, err)
-		      : r;
-}
-
-static int load_and_pin(struct nt_hostnet *h, int cgroup_fd, __u64 cookie, const char *folder,
-			struct nt_err *err)
-{
-	_cleanup_(skel_freep) struct nt_host_bpf *skel = nt_host_bpf__open();
-	int r;
-
-	if (!skel)
-		return nt_err_sys(err, errno, "open the built-in object");
-	r = configure(h, skel, cookie);
-	if (r < 0)
-		return nt_err_sys(err, -r, "share the maps of %s", h->taps->pin_root);
-	r = nt_host_bpf__load(skel);
-	if (r < 0)
-		return nt_err_sys(err, -r, "the kernel refuses the programs of the host network");
-	if (mkdir(folder, 0700) == -1)
-		return nt_err_sys(err, errno, "make %s", folder);
-	r = pin_maps(h, skel, folder, err);
-	return r == 0 ? attach_all(h, skel, cgroup_fd, folder, err) : r;
-}
+/* --- records ---------------------------------------------------------------------------------- */
 
 struct stale {
 	struct nt_taps *taps;
@@ -308,25 +135,13 @@ static int close_records(struct nt_taps *taps, struct nt_err *err)
 
 int nt_hostnet_off(struct nt_taps *taps, struct nt_err *err)
 {
-	nt_hostnet_remove(taps->pin_root);
+	nt_hostprogs_remove(taps->pin_root);
 	return close_records(taps, err);
 }
 
-static int load(struct nt_hostnet *h, int cgroup_fd, __u64 cookie, struct nt_err *err)
+void nt_hostnet_remove(const char *pin_root)
 {
-	char folder[PATH_MAX], fresh[PATH_MAX];
-	int r = nt_hostnet_off(h->taps, err);
-
-	if (r < 0)
-		return r;
-	folder_of(h->taps->pin_root, "", folder);
-	folder_of(h->taps->pin_root, "_new", fresh);
-	r = load_and_pin(h, cgroup_fd, cookie, fresh, err);
-	if (r == 0 && rename(fresh, folder) == -1)
-		r = nt_err_sys(err, errno, "rename %s", fresh);
-	if (r < 0)
-		remove_folder(fresh);
-	return r;
+	nt_hostprogs_remove(pin_root);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -349,11 +164,10 @@ static int attach_or_take_over(struct nt_hostnet *h, const struct nt_hostnet_con
 			       struct nt_err *err)
 {
 	struct nt_meta meta = nt_taps_meta(h->taps);
-	_cleanup_close_ int cgroup_fd = -1;
 	enum nt_host_mode mode = 0;
-	__u32 zero = 0;
+	bool is_new = false;
 	__u64 cookie;
-	int r = open_root(config->cgroup_root, &h->conf.cgroup, &cgroup_fd, err);
+	int r = open_root(config->cgroup_root, &h->conf.cgroup, &h->progs.cgroup_fd, err);
 
 	if (r == 0)
 		r = open_beacon(h, err);
@@ -367,11 +181,8 @@ static int attach_or_take_over(struct nt_hostnet *h, const struct nt_hostnet_con
 	h->conf.epoch = meta.epoch;
 	h->conf.root_created_boot_ns = meta.created_boot_ns;
 	h->conf.mode = mode;
-	if (!take_over(h))
-		return load(h, cgroup_fd, cookie, err);
-	if (bpf_map_update_elem(h->conf_fd, &zero, &h->conf, BPF_ANY) < 0)
-		return nt_err_sys(err, errno, "write map %s", NT_PIN_HOST_CONF);
-	return 0;
+	r = nt_hostprogs_open(&h->progs, &h->conf, cookie, &is_new, &h->old_why, err);
+	return r == 0 && is_new ? close_records(h->taps, err) : r;
 }
 
 static int add_node(struct nt_hostnet *h, bool hybrid, struct nt_err *err)
@@ -391,7 +202,8 @@ int nt_hostnet_open(struct nt_taps *taps, const struct nt_hostnet_config *config
 	if (!h)
 		return nt_err_set(err, ENOMEM, "no memory for the host network");
 	h->taps = taps;
-	h->groups_fd = h->numbers_fd = h->conf_fd = h->beacon_fd = -1;
+	nt_hostprogs_init(&h->progs, taps);
+	h->beacon_fd = -1;
 	r = attach_or_take_over(h, config, err);
 	if (r == 0)
 		r = add_node(h, config->hybrid, err);
@@ -407,9 +219,7 @@ void nt_hostnet_close(struct nt_hostnet *h)
 {
 	if (!h)
 		return;
-	nt_closep(&h->groups_fd);
-	nt_closep(&h->numbers_fd);
-	nt_closep(&h->conf_fd);
+	nt_hostprogs_done(&h->progs);
 	nt_closep(&h->beacon_fd);
 	free(h);
 }
@@ -417,6 +227,25 @@ void nt_hostnet_close(struct nt_hostnet *h)
 enum nt_host_mode nt_hostnet_mode(const struct nt_hostnet *h)
 {
 	return (enum nt_host_mode)h->conf.mode;
+}
+
+const char *nt_hostnet_old(const struct nt_hostnet *h)
+{
+	return h->old_why.msg[0] ? h->old_why.msg : NULL;
+}
+
+void nt_hostnet_look(const struct nt_hostnet *h, struct nt_hook_state *ret_state)
+{
+	struct nt_hook_state state = { .hook = NT_HOOK_NONE }; /* those are of links */
+
+	if (!nt_hostprogs_look(&h->progs, &state.is_settled))
+		state.fault = NT_FAULT_REMOVED;
+	*ret_state = state;
+}
+
+int nt_hostnet_repair(struct nt_hostnet *h, struct nt_err *err)
+{
+	return nt_hostprogs_repair(&h->progs, err);
 }
 
 /* --- endpoints and groups --------------------------------------------------------------------- */
@@ -449,7 +278,7 @@ static void drop_numbers(struct nt_hostnet *h, __u64 ep_id)
 		for (__u32 dir = 0; dir < NT_DIR_MAX; dir++) {
 			struct nt_host_key key = { ep_id, (__u32)cpu, dir };
 
-			(void)bpf_map_delete_elem(h->numbers_fd, &key);
+			(void)bpf_map_delete_elem(h->progs.map_fds[NT_HOST_MAP_NUMBERS], &key);
 		}
 	}
 }
@@ -471,14 +300,14 @@ int nt_hostnet_end(struct nt_hostnet *h, __u64 ep_id, struct nt_err *err)
 
 int nt_hostnet_group_set(struct nt_hostnet *h, __u64 cgroup, __u64 ep_id, struct nt_err *err)
 {
-	if (bpf_map_update_elem(h->groups_fd, &cgroup, &ep_id, BPF_ANY) < 0)
+	if (bpf_map_update_elem(h->progs.map_fds[NT_HOST_MAP_GROUPS], &cgroup, &ep_id, BPF_ANY) < 0)
 		return nt_err_sys(err, errno, "write map %s", NT_PIN_HOST_GROUPS);
 	return 0;
 }
 
 void nt_hostnet_group_drop(struct nt_hostnet *h, __u64 cgroup)
 {
-	(void)bpf_map_delete_elem(h->groups_fd, &cgroup);
+	(void)bpf_map_delete_elem(h->progs.map_fds[NT_HOST_MAP_GROUPS], &cgroup);
 }
 
 void nt_hostnet_groups(struct nt_hostnet *h, nt_hostnet_group_fn *fn, void *ctx)
@@ -486,10 +315,11 @@ void nt_hostnet_groups(struct nt_hostnet *h, nt_hostnet_group_fn *fn, void *ctx)
 	__u64 key, next, ep_id;
 	bool first = true;
 
-	while (bpf_map_get_next_key(h->groups_fd, first ? NULL : &key, &next) == 0) {
+	while (bpf_map_get_next_key(h->progs.map_fds[NT_HOST_MAP_GROUPS], first ? NULL : &key,
+				    &next) == 0) {
 		first = false;
 		key = next;
-		if (key && bpf_map_lookup_elem(h->groups_fd, &key, &ep_id) == 0)
+		if (bpf_map_lookup_elem(h->progs.map_fds[NT_HOST_MAP_GROUPS], &key, &ep_id) == 0)
 			fn(ctx, key, ep_id);
 	}
 }

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "dataplane/taps/taps.h"
+#include "dataplane/taps/hooks.h"
 
 struct nt_hostnet;
 
@@ -29,7 +29,11 @@ struct nt_hostnet_config {
 const char *nt_hostnet_find_root(bool *ret_hybrid);
 
 /*
- * Attaches the programs, or takes over those that are pinned and the same; makes the node's record.
+ * Attaches the programs, or takes over those that are pinned; makes the node's record. Where those
+ * are of another generation or mode they are replaced in place, with each packet seen once and
+ * numbers going on; where the maps are of another pin root, cgroup or layout, all is made anew and
+ * the records of before are closed. What fails leaves what was there. Links that somebody detached
+ * are left to look and repair, so that since when can be said.
  * taps: borrowed until nt_hostnet_close. -EOPNOTSUPP: the mode is not in this kernel; -EINVAL:
  * cgroup_root is no cgroup2 folder; -EPERM: somebody's program there forbids others.
  */
@@ -38,6 +42,14 @@ int nt_hostnet_open(struct nt_taps *taps, const struct nt_hostnet_config *config
 /* Programs and records stay. */
 void nt_hostnet_close(struct nt_hostnet *h);
 enum nt_host_mode nt_hostnet_mode(const struct nt_hostnet *h);
+/* Why programs of before are attached still, which the kernel let no others replace; NULL: ours. */
+const char *nt_hostnet_old(const struct nt_hostnet *h);
+
+/* Are the programs attached (else NT_FAULT_REMOVED)? is_settled: their pins are there, too. These
+ * two may be called by one other thread than the rest. */
+void nt_hostnet_look(const struct nt_hostnet *h, struct nt_hook_state *ret_state);
+/* Puts back links, programs and pins that are missing. */
+int nt_hostnet_repair(struct nt_hostnet *h, struct nt_err *err) NT_MUSTCHECK;
 
 /* The attached record of (container id, interface "host"), made when there is none. pod: identity
  * set by the caller; written back. */
@@ -48,7 +60,7 @@ int nt_hostnet_end(struct nt_hostnet *h, __u64 ep_id, struct nt_err *err) NT_MUS
 int nt_hostnet_group_set(struct nt_hostnet *h, __u64 cgroup, __u64 ep_id,
 			 struct nt_err *err) NT_MUSTCHECK;
 void nt_hostnet_group_drop(struct nt_hostnet *h, __u64 cgroup);
-/* Calls fn for each cgroup that belongs to somebody. */
+/* Calls fn for each cgroup that belongs to somebody; 0 is every other one, the node's. */
 typedef void nt_hostnet_group_fn(void *ctx, __u64 cgroup, __u64 ep_id);
 void nt_hostnet_groups(struct nt_hostnet *h, nt_hostnet_group_fn *fn, void *ctx);
 

@@ -71,6 +71,12 @@ int nt_taps_upgrade(struct nt_taps *t, const struct nt_loadkeys *said,
 int nt_taps_copy(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
 /* Descriptor of the pin of that name; -1: there is none. */
 int nt_taps_pin_fd(const struct nt_taps *t, const char *name);
+/* For programs of which t's map behind fd is one: -EPROTO when it is laid out otherwise. */
+struct bpf_map;
+int nt_taps_reuse_map(struct bpf_map *map, int fd, struct nt_err *err) NT_MUSTCHECK;
+/* Tells builds apart (FNV-1a); nobody has a reason to forge one. */
+#define NT_DIGEST_BASIS 0xcbf29ce484222325ULL
+__u64 nt_taps_digest(__u64 basis, const void *octets, size_t len);
 /* Who we are, as it is written into a new root. */
 int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
 

@@ -168,18 +168,24 @@ static int configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
 	return bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
 }
 
-/* Tells builds apart (FNV-1a, twice); nobody has a reason to forge one. */
+__u64 nt_taps_digest(__u64 basis, const void *octets, size_t len)
+{
+	const __u8 *p = octets;
+
+	for (size_t at = 0; at < len; at++)
+		basis = (basis ^ p[at]) * 0x100000001b3;
+	return basis;
+}
+
 static void put_identity(struct nt_meta *meta)
 {
-	static const __u64 bases[2] = { 0xcbf29ce484222325, 0x84222325cbf29ce4 };
+	static const __u64 bases[2] = { NT_DIGEST_BASIS, 0x84222325cbf29ce4 };
 	size_t len;
-	const __u8 *octets = nt_tap_bpf__elf_bytes(&len);
+	const void *octets = nt_tap_bpf__elf_bytes(&len);
 
 	for (int i = 0; i < 2; i++) {
-		__u64 hash = bases[i];
+		__u64 hash = nt_taps_digest(bases[i], octets, len);
 
-		for (size_t at = 0; at < len; at++)
-			hash = (hash ^ octets[at]) * 0x100000001b3;
 		memcpy(meta->object_build + i * sizeof(hash), &hash, sizeof(hash));
 	}
 	meta->object_version = NT_OBJECT_VERSION;
@@ -267,14 +273,11 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 /* --- another generation of the programs ------------------------------------------------------- */
 
 /* A map that is laid out otherwise would be read wrongly by programs of either build. */
-static int reuse_map(const struct nt_taps *t, struct bpf_map *map, struct nt_err *err)
+int nt_taps_reuse_map(struct bpf_map *map, int fd, struct nt_err *err)
 {
-	int fd = nt_taps_pin_fd(t, bpf_map__name(map));
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
-	if (fd < 0) /* scratch and the like: each generation has its own */
-		return 0;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return nt_err_sys(err, errno, "read map %s", bpf_map__name(map));
 	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
@@ -302,7 +305,10 @@ static int load_beside(const struct nt_taps *t, struct nt_tap_bpf *skel, const s
 		return nt_err_sys(err, -r, "set the size of the ring");
 	bpf_object__for_each_map(map, skel->obj)
 	{
-		r = reuse_map(t, map, err);
+		int fd = nt_taps_pin_fd(t, bpf_map__name(map));
+
+		/* Scratch and the like: each generation has its own. */
+		r = fd < 0 ? 0 : nt_taps_reuse_map(map, fd, err);
 		if (r < 0)
 			return r;
 	}

@@ -4,6 +4,10 @@
 #include "tests/bpf/lab.h"
 #include "tests/bpf/packet.h"
 
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "dataplane/taps/hostnet.h"
 #include "tests/unit/suite.h"
 
@@ -213,6 +217,278 @@ START_TEST(no_cgroup_folder)
 }
 END_TEST
 
+/* --- real packets of a socket in the cgroup --- */
+
+struct wire {
+	int from, to; /* UDP: 127.0.0.1, to port 53 there */
+};
+
+/* Sockets belong to the cgroup in which they are made. */
+static struct wire wire_open(void)
+{
+	struct sockaddr_in dns = { .sin_family = AF_INET,
+				   .sin_port = htons(53),
+				   .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct wire w;
+	char path[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", root);
+	f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_gt(fprintf(f, "%d\n", (int)getpid()), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	w.from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	w.to = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(w.to, (void *)&dns, sizeof(dns)), 0);
+	ck_assert_int_eq(connect(w.from, (void *)&dns, sizeof(dns)), 0);
+	return w;
+}
+
+static void wire_close(struct wire *w)
+{
+	close(w->from);
+	close(w->to);
+}
+
+/* Goes out and comes in, before this returns. */
+static bool wire_cross(const struct wire *w)
+{
+	char octets[512];
+
+	return send(w->from, QUERY, QUERY_LEN, 0) == (ssize_t)QUERY_LEN &&
+	       recv(w->to, octets, sizeof(octets), 0) == (ssize_t)QUERY_LEN;
+}
+
+static void check_seen(__u64 ep_id, __u64 count)
+{
+	struct nt_counters c = lab_counters(taps, ep_id);
+
+	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], count);
+	ck_assert_uint_eq(c.seq[NT_DIR_TO_POD], count);
+}
+
+/* The next generation: the same build with other ports. hostnet borrows the handle. */
+static void next_generation(void)
+{
+	static __u16 port = 5353;
+	struct nt_taps_config config = { .upgrade = true, .load.server_ports = { ++port } };
+
+	nt_hostnet_close(hostnet);
+	hostnet = NULL;
+	nt_taps_close(taps);
+	taps = lab_open(&config);
+}
+
+static __u32 id_of(const char *pin)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = program_of(pin);
+
+	ck_assert_int_eq(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	close(fd);
+	return info.id;
+}
+
+/* As fast as one process can, one at a time, so that it is known how many there were. */
+static pid_t start_flood(volatile __u64 *sent)
+{
+	pid_t pid = fork();
+	struct wire w;
+
+	if (pid)
+		return pid;
+	w = wire_open();
+	for (;;) {
+		if (!wire_cross(&w))
+			_exit(1);
+		++*sent;
+	}
+}
+
+static void end_flood(pid_t pid)
+{
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+/* Each packet meets the old program or the new one: one endpoint, none unseen, none twice. */
+START_TEST(replaced_under_a_flood)
+{
+	volatile __u64 *sent = mmap(NULL, sizeof(*sent), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct nt_pod before = node();
+	pid_t pid = start_flood(sent);
+	struct nt_counters c;
+
+	for (int round = 0; round < 8; round++) {
+		__u32 egress = id_of(NT_PIN_HOST_EGRESS), ingress = id_of(NT_PIN_HOST_INGRESS);
+		__u64 then = *sent;
+
+		while (*sent < then + 100)
+			usleep(1000);
+		next_generation();
+		hostnet = open_with(mode);
+		ck_assert_ptr_null(nt_hostnet_old(hostnet));
+		ck_assert_uint_ne(id_of(NT_PIN_HOST_EGRESS), egress);
+		ck_assert_uint_ne(id_of(NT_PIN_HOST_INGRESS), ingress);
+		ck_assert_uint_eq(node().ep_id, before.ep_id);
+	}
+	end_flood(pid);
+	/* The last one may have gone out only, or not have been counted by its sender. */
+	c = lab_counters(taps, before.ep_id);
+	ck_assert_uint_ge(c.seq[NT_DIR_FROM_POD], *sent);
+	ck_assert_uint_le(c.seq[NT_DIR_FROM_POD], *sent + 1);
+	ck_assert_uint_ge(c.seq[NT_DIR_TO_POD], *sent);
+	ck_assert_uint_le(c.seq[NT_DIR_TO_POD], *sent + 1);
+}
+END_TEST
+
+/* Descriptors run out at each step of it: whatever fails, packets are seen as before. */
+START_TEST(what_cannot_be_loaded_leaves_the_old)
+{
+	struct nt_hostnet_config config = { .cgroup_root = root, .mode = mode };
+	__u64 ep_id = node().ep_id, count = 0;
+	struct wire w = wire_open();
+	unsigned failed = 0, kept = 0;
+	struct rlimit all, few;
+	struct nt_err err;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	next_generation();
+	for (int more = 0; more < 60; more++) {
+		int first = dup(0), r;
+
+		few = all;
+		few.rlim_cur = (rlim_t)(first + more);
+		close(first);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		r = nt_hostnet_open(taps, &config, &hostnet, &err);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+		failed += r < 0;
+		kept += r == 0 && nt_hostnet_old(hostnet);
+		ck_assert(wire_cross(&w));
+		check_seen(ep_id, ++count);
+		if (r == 0) {
+			nt_hostnet_close(hostnet);
+			hostnet = NULL;
+		}
+	}
+	ck_assert_uint_gt(failed, 0);
+	ck_assert_uint_gt(kept, 0);
+	hostnet = open_with(mode);
+	ck_assert_ptr_null(nt_hostnet_old(hostnet));
+	ck_assert(wire_cross(&w));
+	check_seen(ep_id, ++count);
+	wire_close(&w);
+}
+END_TEST
+
+static struct nt_hook_state look(void)
+{
+	struct nt_hook_state state;
+
+	nt_hostnet_look(hostnet, &state);
+	return state;
+}
+
+static void repair(void)
+{
+	struct nt_err err = {};
+
+	ck_assert_msg(nt_hostnet_repair(hostnet, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(look().fault, NT_FAULT_NONE);
+	ck_assert(look().is_settled);
+}
+
+static void detach(const char *pin)
+{
+	char path[256];
+	int link;
+
+	snprintf(path, sizeof(path), LAB_ROOT NT_HOST_SUFFIX "/%s", pin);
+	link = bpf_obj_get(path);
+	ck_assert_int_ge(link, 0);
+	ck_assert_int_eq(bpf_link_detach(link), 0);
+	close(link);
+}
+
+/* By somebody, while the agent runs or while it is away: it is noticed, and put back. */
+START_TEST(detached_from_outside)
+{
+	__u64 ep_id = node().ep_id;
+	struct wire w = wire_open();
+
+	ck_assert(wire_cross(&w));
+	ck_assert_int_eq(look().fault, NT_FAULT_NONE);
+	ck_assert(look().is_settled);
+	for (__u64 round = 0; round < 2; round++) {
+		if (round) {
+			nt_hostnet_close(hostnet);
+			detach(NT_PIN_HOST_EGRESS);
+			hostnet = open_with(mode); /* its keeper says since when */
+			ck_assert_int_eq(look().fault, NT_FAULT_REMOVED);
+			detach(NT_PIN_HOST_INGRESS);
+		} else {
+			detach(NT_PIN_HOST_EGRESS);
+			ck_assert_int_eq(look().fault, NT_FAULT_REMOVED);
+			detach(NT_PIN_HOST_INGRESS);
+		}
+		ck_assert(wire_cross(&w)); /* unseen */
+		check_seen(ep_id, 1 + round);
+		repair();
+		ck_assert(wire_cross(&w));
+		check_seen(ep_id, 2 + round);
+	}
+	ck_assert_uint_eq(node().ep_id, ep_id);
+	wire_close(&w);
+}
+END_TEST
+
+/* Removed pins cost nothing as long as this process lives, which puts them back. */
+START_TEST(unpinned_from_outside)
+{
+	__u64 ep_id = node().ep_id;
+	struct wire w = wire_open();
+
+	lab_run("rm -r " LAB_ROOT NT_HOST_SUFFIX);
+	ck_assert_int_eq(look().fault, NT_FAULT_NONE);
+	ck_assert(!look().is_settled);
+	ck_assert(wire_cross(&w));
+	check_seen(ep_id, 1);
+	repair();
+	nt_hostnet_close(hostnet);
+	ck_assert(wire_cross(&w));
+	hostnet = open_with(mode);
+	ck_assert_uint_eq(node().ep_id, ep_id);
+	ck_assert(wire_cross(&w));
+	check_seen(ep_id, 3);
+	wire_close(&w);
+}
+END_TEST
+
+/* A pin that went with the agent away, and with it the link: the rest is gone on with. */
+START_TEST(unpinned_with_the_agent_away)
+{
+	__u64 ep_id = node().ep_id;
+	struct wire w = wire_open();
+
+	ck_assert(wire_cross(&w));
+	nt_hostnet_close(hostnet);
+	close(prog[NT_DIR_TO_POD]);
+	lab_run("rm " LAB_ROOT NT_HOST_SUFFIX "/" NT_PIN_HOST_INGRESS);
+	hostnet = open_with(mode);
+	ck_assert_int_eq(look().fault, NT_FAULT_REMOVED);
+	repair();
+	prog[NT_DIR_TO_POD] = program_of(NT_PIN_HOST_INGRESS);
+	ck_assert(wire_cross(&w));
+	check_seen(ep_id, 2);
+	ck_assert_uint_eq(node().ep_id, ep_id);
+	wire_close(&w);
+}
+END_TEST
+
 static void add_tests(Suite *s, const char *name)
 {
 	TCase *t = tcase_create(name);
@@ -226,6 +502,11 @@ static void add_tests(Suite *s, const char *name)
 	tcase_add_test(t, taken_over_by_the_next_agent);
 	tcase_add_test(t, replaced_by_another_kind);
 	tcase_add_test(t, no_cgroup_folder);
+	tcase_add_test(t, replaced_under_a_flood);
+	tcase_add_test(t, what_cannot_be_loaded_leaves_the_old);
+	tcase_add_test(t, detached_from_outside);
+	tcase_add_test(t, unpinned_from_outside);
+	tcase_add_test(t, unpinned_with_the_agent_away);
 	suite_add_tcase(s, t);
 }
 

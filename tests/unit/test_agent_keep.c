@@ -18,6 +18,7 @@ struct tap {
 	bool rival; /* puts itself before ours whenever we move */
 	bool refuses; /* attaching fails */
 	bool yields;
+	bool host; /* of the host's network: what one of these has, all have */
 };
 
 static struct {
@@ -58,6 +59,7 @@ static int fake_pod(void *ctx, uint64_t ep_id, struct nt_pod *ret_pod)
 	(void)ctx;
 	*ret_pod = (struct nt_pod){ .ep_id = ep_id,
 				    .ifindex = (__u32)(99 + ep_id),
+				    .origin = kernel.taps[ep_id - 1].host ? NT_ORIGIN_NODE : 0,
 				    .attach_real_ns = (__u64)clock_now.virtual_real_ns };
 	return 0;
 }
@@ -79,7 +81,11 @@ static int fake_look(void *ctx, const struct nt_pod *pod, bool filters,
 		s.fault = NT_FAULT_REMOVED;
 	else if (t->behind)
 		s.fault = NT_FAULT_SHADOWED;
-	s.is_settled = kernel.has_tcx ? t->link && !t->filter && !t->behind : t->filter;
+	if (t->host) {
+		s.hook = NT_HOOK_NONE;
+		s.is_settled = true;
+	} else
+		s.is_settled = kernel.has_tcx ? t->link && !t->filter && !t->behind : t->filter;
 	*ret_state = s;
 	return 0;
 }
@@ -93,6 +99,8 @@ static int fake_cover(void *ctx, const struct nt_pod *pod, struct nt_err *err)
 	if (t->refuses)
 		return nt_err_set(err, EBUSY, "no room");
 	t->filter = true;
+	for (unsigned i = 0; i < PODS; i++)
+		kernel.taps[i].filter |= t->host && kernel.taps[i].host;
 	return 0;
 }
 
@@ -235,6 +243,37 @@ START_TEST(all_pods_are_taken_over)
 	ck_assert_uint_eq(nt_keep_stats(keep).tcx, PODS);
 	/* One grace period for all that came at once. */
 	ck_assert_uint_eq(kernel.graces, 1);
+}
+END_TEST
+
+/* The node and the pods in its network have the same programs: repaired for one of them they are
+ * repaired for all, and each of them had the gap, whenever it was to be looked at. */
+START_TEST(host_network_detached)
+{
+	bool open[PODS] = { false }, closed[PODS] = { false };
+
+	for (unsigned i = 1; i < PODS; i++) {
+		pass(700);
+		kernel.taps[i] = (struct tap){ .attached = true, .filter = true, .host = true };
+	}
+	pass(3000);
+	ck_assert_uint_eq(nt_keep_stats(keep).kept, 1); /* pods with a link */
+	ck_assert_uint_eq(gaps(), 0);
+	for (unsigned i = 1; i < PODS; i++)
+		kernel.taps[i].filter = false;
+	pass(1000);
+	for (unsigned i = 0; i < gaps(); i++) {
+		struct nt_keep_news n = gap(i);
+
+		ck_assert_uint_gt(n.ep_id, 1);
+		ck_assert_int_eq(n.fault, NT_FAULT_REMOVED);
+		open[n.ep_id - 1] |= !n.to_us;
+		closed[n.ep_id - 1] |= n.to_us > n.from_us;
+	}
+	for (unsigned i = 1; i < PODS; i++)
+		ck_assert(kernel.taps[i].filter && open[i] && closed[i]);
+	ck_assert_uint_eq(gaps(), 2 * (PODS - 1));
+	ck_assert_uint_eq(kernel.settles, 1); /* of the pod's link */
 }
 END_TEST
 
@@ -421,6 +460,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, taken_over_to_tcx);
 	tcase_add_test(t, all_pods_are_taken_over);
+	tcase_add_test(t, host_network_detached);
 	tcase_add_test(t, link_detached);
 	tcase_add_test(t, filter_removed);
 	tcase_add_test(t, repair_that_fails_is_tried_again);

@@ -134,7 +134,7 @@ static bool end_orphan(void *ctx, const struct nt_store_event *event)
 
 	const struct nt_alerts_entry *e = nt_alerts_find(a, event->rule);
 
-	if (!e || (e->rule && e->rule->disabled))
+	if (!e || !e->rule || e->rule->disabled)
 		nt_pending_end(&a->pending, event, a->now_us);
 	return true;
 }

@@ -44,6 +44,27 @@ static void open_event(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 	nt_pending_note(&a->pending, &e->window, g, 0);
 }
 
+/* May this window be the reason of an event? */
+static bool begins(const struct nt_alerts *a, const struct nt_alerts_entry *e,
+		   const struct nt_window_group *g, int64_t end_us, double *ret_value)
+{
+	return end_us > g->settled_us && nt_window_fires(&e->window, g, end_us, ret_value) &&
+	       !knows_too_little(a, e->rule, end_us);
+}
+
+/* Did the condition hold from this window up to where the event begins? Else it was another event,
+ * or none. */
+static bool leads_to(const struct nt_alerts *a, const struct nt_alerts_entry *e,
+		     const struct nt_window_group *g, int64_t end_us)
+{
+	double value;
+
+	for (; end_us < g->event.first_us; end_us += e->rule->step_us)
+		if (!begins(a, e, g, end_us, &value))
+			return false;
+	return true;
+}
+
 static void raise_event(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_window_group *g,
 			int64_t end_us, double value)
 {
@@ -52,6 +73,8 @@ static void raise_event(struct nt_alerts *a, struct nt_alerts_entry *e, struct n
 	bool inside = end_us >= event->first_us && end_us < event->last_us;
 
 	if (!worse && (inside || (end_us == event->last_us && value == event->value)))
+		return;
+	if (!leads_to(a, e, g, end_us))
 		return;
 	if (end_us >= event->last_us) {
 		event->last_us = end_us;
@@ -74,14 +97,6 @@ static void resolve_event(struct nt_alerts *a, struct nt_alerts_entry *e, struct
 	g->since_us = 0;
 	g->settled_us = end_us + e->rule->cooldown_us;
 	e->open_events--;
-}
-
-/* May this window be the reason of an event? */
-static bool begins(const struct nt_alerts *a, const struct nt_alerts_entry *e,
-		   const struct nt_window_group *g, int64_t end_us, double *ret_value)
-{
-	return end_us > g->settled_us && nt_window_fires(&e->window, g, end_us, ret_value) &&
-	       !knows_too_little(a, e->rule, end_us);
 }
 
 static void evaluate(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_window_group *g,

@@ -72,6 +72,8 @@ void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, in
 	item->event.query = keep(p, event->query);
 	item->event.metric = keep(p, event->metric);
 	item->event.condition = keep(p, event->condition);
+	item->event.labels = keep(p, event->labels);
+	item->event.notify = keep(p, event->notify);
 	item->event.resolved_us = now_us > event->last_seen_us ? now_us : event->last_seen_us;
 }
 

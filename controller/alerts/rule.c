@@ -17,7 +17,7 @@ enum {
 	LABEL_LEN_MAX = 256,
 	RECEIVERS_MAX = 16,
 	RECEIVER_LEN_MAX = 253, /* an object's name */
-	ARENA_MAX = 256 << 10,
+	ARENA_MAX = 512 << 10, /* a rule's values may be read before they are found too many */
 };
 
 /* --- texts ------------------------------------------------------------------------------------ */

@@ -17,6 +17,7 @@
 #define FILE_BYTES_MAX (256u << 10)
 #define RESEND_NS (60 * NT_NS_PER_S)
 #define GIVE_UP_NS (24 * 3600 * NT_NS_PER_S)
+#define DURATION_MAX_NS (720 * 3600 * NT_NS_PER_S)
 
 static const char *const types[NT_RECEIVER_TYPES + 1] = { "alertmanager", "webhook", "slack",
 							  "jira", NULL };
@@ -115,7 +116,7 @@ static const char *text_of(struct reading *at, const json_t *object, const char 
 {
 	const json_t *value = json_object_get(object, field);
 
-	if (!value || json_is_null(value))
+	if (!value)
 		return NULL;
 	if (json_is_string(value) && json_string_length(value) &&
 	    strlen(json_string_value(value)) == json_string_length(value))
@@ -132,9 +133,10 @@ static int64_t duration_of(struct reading *at, const json_t *object, const char 
 
 	if (!text)
 		return otherwise;
-	if (nt_parse_duration_ns(nt_slice_str(text), &ns) == 0 && ns >= NT_NS_PER_S)
+	if (nt_parse_duration_ns(nt_slice_str(text), &ns) == 0 && ns >= NT_NS_PER_S &&
+	    ns <= DURATION_MAX_NS)
 		return ns;
-	refuse(at, field, "a duration of at least 1s is wanted, as 30s or 24h");
+	refuse(at, field, "a duration of 1s to 720h is wanted, as 30s or 24h");
 	return otherwise;
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GlobalAlert objects: what is taken, what is refused and in which words; texts of events. */
+#include <fcntl.h>
+
 #include "controller/alerts/rule.h"
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/file.h"
 #include "lib/objects/manifest.h"
 #include "lib/query/query.h"
 #include "tests/unit/store_build.h"
@@ -533,6 +536,31 @@ START_TEST(examples_are_taken)
 }
 END_TEST
 
+/* Else the API server refuses what we would take. */
+START_TEST(the_crd_has_all_metrics)
+{
+	_cleanup_buf_ struct nt_buf crd = { 0 };
+	struct nt_err err = { 0 };
+	const char *list;
+
+	ck_assert_msg(nt_file_read_at(AT_FDCWD, "manifests/base/crds.yaml", 1 << 20, &crd, &err) ==
+			      0,
+		      "%s", err.msg);
+	nt_buf_putc(&crd, '\0');
+	list = strstr(crd.p, "metric: {type: string, enum: [");
+	ck_assert_ptr_nonnull(list);
+	*strchr(list, '}') = '\0';
+	for (int m = NT_RULE_COUNT; m <= NT_RULE_RATIO; m++) {
+		const struct nt_rule rule = { .metric = (enum nt_rule_metric)m };
+		char word[32];
+
+		snprintf(word, sizeof(word), " %s%s", nt_rule_metric_name(&rule),
+			 m == NT_RULE_RATIO ? "]" : ",");
+		ck_assert_msg(strstr(list, word) != NULL, "%s", word);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alert_rule");
@@ -554,6 +582,7 @@ int main(void)
 	tcase_add_loop_test(tc, group_comes_back_from_its_text, 0, NT_ARRAY_LEN(odd_values));
 	tcase_add_loop_test(tc, examples_are_taken, 0, NT_ARRAY_LEN(folders));
 	tcase_add_test(tc, filter_of_the_longest_values_is_a_query);
+	tcase_add_test(tc, the_crd_has_all_metrics);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);
 }

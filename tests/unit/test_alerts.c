@@ -221,6 +221,21 @@ START_TEST(restart_at_any_second_changes_nothing)
 }
 END_TEST
 
+/* What is evaluated again are windows of a former event, too: they are not this one's. */
+START_TEST(restart_keeps_two_events_apart)
+{
+	begin(RULE);
+	asks("a", 41, 9);
+	tick_to(100);
+	asks("a", 121, 5);
+	tick_to(136);
+	expect("{\"client_name\":\"a\"} 9/9 50-70 80\n{\"client_name\":\"a\"} 5/5 130-130 open\n");
+	restart_at(137);
+	tick_to(200);
+	expect("{\"client_name\":\"a\"} 9/9 50-70 80\n{\"client_name\":\"a\"} 5/5 130-150 160\n");
+}
+END_TEST
+
 START_TEST(event_of_a_rule_that_is_gone_is_resolved)
 {
 	begin(RULE);
@@ -484,6 +499,7 @@ int main(void)
 	tcase_add_test(tc, restart_loses_no_window);
 	tcase_add_test(tc, rows_that_agents_kept_meanwhile_count);
 	tcase_add_loop_test(tc, restart_at_any_second_changes_nothing, 0, 9);
+	tcase_add_test(tc, restart_keeps_two_events_apart);
 	tcase_add_test(tc, event_of_a_rule_that_is_gone_is_resolved);
 	tcase_add_test(tc, refused_rule_goes_on_in_its_last_good_form);
 	tcase_add_test(tc, rule_that_never_was_right_is_listed);

@@ -105,6 +105,8 @@ static const struct {
 	{ HOOK ", giveUpAfter: 5}]", "giveUpAfter: a text is wanted" },
 	{ HOOK ", giveUpAfter: 5x}]", "giveUpAfter: a duration" },
 	{ HOOK ", giveUpAfter: 10ms}]", "giveUpAfter: a duration" },
+	{ HOOK ", giveUpAfter: 2000000h}]", "giveUpAfter: a duration" },
+	{ HOOK ", secretFile: }]", "secretFile: a text is wanted" },
 	{ HOOK ", resendInterval: 1m}]", "resendInterval: only an Alertmanager" },
 	{ HOOK ", project: X}]", "project: only jira" },
 	{ HOOK ", tokenFile: /a, basicAuthFile: /b}]", "basicAuthFile: tokenFile says already" },

@@ -165,10 +165,10 @@ static void verify(struct nt_adopt *a)
 			nt_log_warn("look at an attachment: %s", err.msg);
 		if (r <= 0)
 			continue;
-		if (r == NT_VERIFY_LOST) {
+		if (r == NT_VERIFY_LOST)
 			a->stats.lost++;
-			a->dirty = true; /* the pod may be there under another link */
-		}
+		/* The pod may be there under another link, its address another pod's. */
+		a->dirty = true;
 		memset(&all[i], 0, sizeof(all[i]));
 	}
 }

@@ -40,8 +40,8 @@ static void put_part(struct nt_buf *out, char before, unsigned value)
 
 static void put_time(struct nt_buf *out, int64_t us)
 {
-	int64_t second = us / 1000000 - (us % 1000000 < 0);
-	struct nt_date d = nt_date_of(second);
+	int64_t rest = us % 1000000, before = rest < 0;
+	struct nt_date d = nt_date_of(us / 1000000 - before);
 
 	nt_buf_putc(out, '"');
 	put_year(out, d.year);
@@ -51,7 +51,7 @@ static void put_time(struct nt_buf *out, int64_t us)
 	put_part(out, ':', d.minute);
 	put_part(out, ':', d.second);
 	nt_buf_putc(out, '.');
-	nt_buf_padded(out, (uint64_t)(us - second * 1000000), 6);
+	nt_buf_padded(out, (uint64_t)(rest + before * 1000000), 6);
 	nt_buf_puts(out, "Z\"");
 }
 

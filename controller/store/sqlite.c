@@ -185,6 +185,17 @@ static int set_up_writer(struct nt_store *s, struct nt_err *err)
 	return r;
 }
 
+int nt_sqlite_span(struct nt_store *s, int64_t *ret_oldest_us, int64_t *ret_newest_us,
+		   struct nt_err *err)
+{
+	int r = nt_sqlite_int(s->db, s->path, "SELECT min(nt_start) FROM rows", ret_oldest_us, err);
+
+	if (r == 0)
+		r = nt_sqlite_int(s->db, s->path, "SELECT max(nt_start) FROM rows", ret_newest_us,
+				  err);
+	return r;
+}
+
 static int read_stats(struct nt_store *s, struct nt_err *err)
 {
 	int64_t rows, batches, oldest, newest;
@@ -194,9 +205,7 @@ static int read_stats(struct nt_store *s, struct nt_err *err)
 	if (r == 0)
 		r = nt_sqlite_int(s->db, s->path, "SELECT count(*) FROM ledger", &batches, err);
 	if (r == 0)
-		r = nt_sqlite_int(s->db, s->path, "SELECT min(nt_start) FROM rows", &oldest, err);
-	if (r == 0)
-		r = nt_sqlite_int(s->db, s->path, "SELECT max(nt_start) FROM rows", &newest, err);
+		r = nt_sqlite_span(s, &oldest, &newest, err);
 	if (r < 0)
 		return r;
 	s->stats = (struct nt_store_stats){ .batches = (uint64_t)batches,

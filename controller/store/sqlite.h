@@ -113,6 +113,9 @@ int nt_sqlite_end(sqlite3 *db, const char *path, int result, const char *how,
 /* One integer as the result of sql; 0 where there is no row. */
 int nt_sqlite_int(sqlite3 *db, const char *path, const char *sql, int64_t *ret_value,
 		  struct nt_err *err) NT_MUSTCHECK;
+/* The earliest and the latest beginning of a row, us; 0 where there is no row. By the writer. */
+int nt_sqlite_span(struct nt_store *s, int64_t *ret_oldest_us, int64_t *ret_newest_us,
+		   struct nt_err *err) NT_MUSTCHECK;
 /* Text that lives until the statement is stepped or reset; an empty slice is "". */
 void nt_sqlite_bind_text(sqlite3_stmt *stmt, int at, struct nt_slice text);
 struct nt_slice nt_sqlite_column_text(sqlite3_stmt *stmt, int at);

@@ -61,9 +61,7 @@ static int expire_rest(struct nt_store *s, int64_t before_us, struct nt_err *err
 	if (r == 0)
 		r = nt_sqlite_exec(s->db, s->path, "PRAGMA incremental_vacuum", err);
 	if (r == 0)
-		r = nt_sqlite_int(s->db, s->path, "SELECT min(nt_start) FROM rows", &oldest, err);
-	if (r == 0)
-		r = nt_sqlite_int(s->db, s->path, "SELECT max(nt_start) FROM rows", &newest, err);
+		r = nt_sqlite_span(s, &oldest, &newest, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&s->stats_lock);

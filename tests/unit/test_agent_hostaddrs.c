@@ -2,8 +2,7 @@
 /* The host network's addresses: what is told, and for which time. */
 #include "dataplane/agent/hostaddrs.c"
 
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/suite.h"
 
 static struct nt_hostaddrs h;
 static const struct nt_addr a = { 4, { 10, 0, 0, 1 } }, b = { 4, { 10, 0, 0, 2 } },
@@ -153,8 +152,6 @@ int main(void)
 {
 	Suite *suite = suite_create("hostaddrs");
 	TCase *tc = tcase_create("hostaddrs");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, NULL, teardown);
 	tcase_add_test(tc, first_they_count_from_the_taps_on);
@@ -168,9 +165,5 @@ int main(void)
 	tcase_add_test(tc, services_addresses_are_nobodys);
 	tcase_add_test(tc, loopback_and_link_local_are_nobodys);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(suite);
 }

@@ -60,12 +60,9 @@ START_TEST(spool_removed)
 }
 END_TEST
 
-/* Removed with what was stated of a batch that had been dropped. */
-START_TEST(spool_removed_when_full)
+/* 40 lookups, a batch each: more than the spool takes. */
+static void fill(void)
 {
-	config.spool_max_bytes = 4000;
-	stop();
-	start();
 	for (unsigned i = 0; i < 40; i++) {
 		Q(.id = i);
 		R(.id = i);
@@ -73,6 +70,15 @@ START_TEST(spool_removed_when_full)
 		flush();
 	}
 	ck_assert_uint_gt(nt_spool_stats(agent->spool).dropped, 10);
+}
+
+/* Removed with what was stated of a batch that had been dropped. */
+START_TEST(spool_removed_when_full)
+{
+	config.spool_max_bytes = 4000;
+	stop();
+	start();
+	fill();
 	ck_assert_uint_eq(store.batches, 0);
 	remove_spool("");
 	settle();
@@ -198,13 +204,7 @@ START_TEST(restated_before_a_restart)
 	start();
 	Q(.pod = 1);
 	R(.pod = 1);
-	for (unsigned i = 0; i < 40; i++) {
-		Q(.id = i);
-		R(.id = i);
-		pass(1000);
-		flush();
-	}
-	ck_assert_uint_gt(nt_spool_stats(agent->spool).dropped, 10);
+	fill();
 	stop();
 	start();
 	remove_spool("");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The join's bounds (controller/store/join_own.h): what it forgets, and what it never does. */
-#include <check.h>
 
 #include "controller/store/join_own.h"
 #include "tests/unit/store_build.h"
+#include "tests/unit/suite.h"
 
 #define S 1000000LL
 
@@ -199,8 +199,6 @@ int main(void)
 {
 	Suite *suite = suite_create("join");
 	TCase *tc = tcase_create("bounds");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
@@ -211,9 +209,5 @@ int main(void)
 	tcase_add_test(tc, servers_give_way);
 	tcase_add_test(tc, a_node_that_is_silent);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return nt_suite_run(suite);
 }

@@ -76,9 +76,10 @@ static int restore(struct nt_agent *a, enum nt_reason *ret_reason, struct nt_err
 	if (r < 0)
 		return r;
 	r = nt_state_restore(a, nt_slice_mem(state.p, state.len), err);
-	*ret_reason = r < 0 ? NT_REASON_SPOOL_LOST : NT_REASON_AGENT_RESTART;
 	if (r < 0)
 		nt_log_error("spool: %s; which packets it covers is not known", err->msg);
+	else
+		*ret_reason = NT_REASON_AGENT_RESTART;
 	a->former_end = nt_spool_next(a->spool);
 	return 0;
 }

@@ -114,7 +114,7 @@ struct nt_agent {
 	uint64_t former_next,
 		former_end; /* batches of former agents that are to be noted (lost.h) */
 	uint64_t lost_told, unnoted_told; /* of the spool's lost batches */
-	uint64_t unnoted; /* batches for whose note there was no room */
+	bool unnoted_said; /* that there was no room for a batch's note */
 	uint64_t written_off; /* batches, since the start */
 	int64_t written_off_said_ns; /* when the log last had that; 0: never */
 	struct nt_agent_stats stats;

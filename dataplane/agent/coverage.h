@@ -9,7 +9,7 @@
 
 /* Appends those of the batch that is being written (struct nt_batch_endpoint), which borrow. */
 void nt_coverage_collect(const struct nt_agent *a, struct nt_buf *out);
-/* The batch that says so was written: nothing of the pods is news. */
+/* The batch that says so was written: nothing of the pod is news. */
 void nt_coverage_told(struct nt_agent_pod *pod);
 /* A pod that a former agent said to be gone in batch seq, and forgot: until that is acknowledged
  * its totals may have to be told anew. One that is known is left alone. False: no memory. */

@@ -3,7 +3,8 @@
  * Keeps the taps of this node's pods in place: takes links over from clsact to tcx, notices when
  * another program removes ours or goes before it, repairs that, and says from when to when a pod
  * was not (surely) tapped. Without thread, netlink and BPF, which come through function pointers,
- * so that tests run it under virtual time. Bounded by the pinned map of endpoints. One thread.
+ * so that tests run it under virtual time. Bounded by the pinned map of endpoints and the host's
+ * map of groups. One thread.
  */
 #pragma once
 

@@ -46,11 +46,12 @@ static void note(struct nt_agent *a, uint64_t seq, const struct nt_state_holds *
 	nt_buf_add(&out, holds->told.p, holds->told.len);
 	if (nt_buf_ok(&out) && nt_spool_note(a->spool, seq, nt_slice_mem(out.p, out.len)))
 		return;
-	if (a->unnoted++ == 0)
+	if (!a->unnoted_said)
 		nt_log_warn(
 			"no room to note what batch %llu and others hold: should somebody remove "
 			"them, it cannot be stated",
 			(unsigned long long)seq);
+	a->unnoted_said = true;
 }
 
 void nt_lost_note(struct nt_agent *a, const struct nt_state_holds *holds)
@@ -86,7 +87,7 @@ static void restore_gone(struct nt_agent *a, uint64_t seq, struct nt_slice told)
 }
 
 /* Before version 3 of the state only a batch itself said when its packets were: here it is when we
- * came. Returns the file's octets. */
+ * came. Returns what the read took, in octets. */
 static size_t read_former(struct nt_agent *a, uint64_t seq)
 {
 	_cleanup_(nt_state_holds_done) struct nt_state_holds holds = { 0 };

@@ -380,8 +380,13 @@ static int read_loadkeys(struct nt_options *o, struct nt_err *err)
 		r = keys ? nt_loadkeys_parse(keys, &o->load, err) : -err->code;
 	if (r < 0)
 		return keys ? nt_err_wrap(err, "--plugin-config") : r;
-	if (o->installs)
+	if (o->installs) {
+		__u32 said =
+			o->load.ring_bytes; /* of the ring only what was said is held against it */
+
 		o->load = nt_loadkeys_decide(&o->load, NULL);
+		o->load.ring_bytes = said;
+	}
 	return 0;
 }
 

@@ -125,12 +125,18 @@ static void change_kind(struct nt_spool *s, struct file *f, enum nt_spoolfile_ki
 	f->kind = kind;
 }
 
+/* Does nothing but it say what it holds? */
+static bool is_owed(const struct file *f)
+{
+	return !f->marked && (f->kind == NT_SPOOLFILE_WAITING || f->kind == NT_SPOOLFILE_REJECTED);
+}
+
 /* What only it had is not to be had any more. */
 static void lose(struct nt_spool *s, struct file *f)
 {
 	struct note *note = NT_TAKE_PTR(f->note);
 
-	if (f->marked || (f->kind != NT_SPOOLFILE_WAITING && f->kind != NT_SPOOLFILE_REJECTED)) {
+	if (!is_owed(f)) {
 		free_note(s, note);
 		return;
 	}
@@ -438,18 +444,13 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-uint64_t nt_spool_after(const struct nt_spool *s, uint64_t seq)
-{
-	for (size_t i = 0; i < s->len; i++)
-		if (s->files[i].seq > seq && s->files[i].kind == NT_SPOOLFILE_WAITING &&
-		    !s->files[i].marked && !s->files[i].held)
-			return s->files[i].seq;
-	return 0;
-}
-
 uint64_t nt_spool_head(const struct nt_spool *s)
 {
-	return nt_spool_after(s, 0);
+	for (size_t i = 0; i < s->len; i++)
+		if (s->files[i].kind == NT_SPOOLFILE_WAITING && !s->files[i].marked &&
+		    !s->files[i].held)
+			return s->files[i].seq;
+	return 0;
 }
 
 /* Reads one file; what is damaged or not there is lost. */
@@ -545,8 +546,7 @@ bool nt_spool_note(struct nt_spool *s, uint64_t seq, struct nt_slice octets)
 
 static bool is_unnoted(const struct file *f)
 {
-	return !f->note && !f->marked &&
-	       (f->kind == NT_SPOOLFILE_WAITING || f->kind == NT_SPOOLFILE_REJECTED);
+	return !f->note && is_owed(f);
 }
 
 uint64_t nt_spool_unnoted(const struct nt_spool *s, uint64_t seq)

@@ -67,8 +67,6 @@ int nt_spool_write(struct nt_spool *s, struct nt_slice batch, struct nt_slice st
 
 /* The oldest batch that waits and is not held; 0 when there is none. */
 uint64_t nt_spool_head(const struct nt_spool *s);
-/* The oldest that waits behind that one; 0 when none does. */
-uint64_t nt_spool_after(const struct nt_spool *s, uint64_t seq);
 /* Reads one batch (or the state beside it) into out; -EBADMSG: torn (set aside), -ENOENT: its file
  * was removed; in both cases it is lost, and gone from the queue. */
 int nt_spool_read(struct nt_spool *s, uint64_t seq, struct nt_buf *out,

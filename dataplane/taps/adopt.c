@@ -105,7 +105,8 @@ int nt_taps_verify(struct nt_taps *t, __u64 ep_id, const char *netns, struct nt_
 		r = nt_pods_still_there(t, &pod, err);
 	if (r <= 0)
 		return r;
-	pod.end = has_del ? NT_END_DEL : end;
+	if (!has_del)
+		pod.end = end;
 	r = nt_pods_close(t, &pod, err);
 	if (r < 0)
 		return r;

@@ -189,7 +189,7 @@ bool nt_link_exists(__u32 ifindex)
 {
 	char name[IF_NAMESIZE];
 
-	return if_indextoname(ifindex, name) != NULL;
+	return if_indextoname(ifindex, name) || errno != ENXIO;
 }
 
 /* Runtimes send DEL several times, in parallel and late, under an id that may be in use again

@@ -2,7 +2,6 @@
 /* clsact to tcx and back, with each packet seen once; what others did to our programs. */
 #include "dataplane/taps/hooks.h"
 
-#include <net/if.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -167,13 +166,6 @@ static int endpoint_of(const struct nt_taps *t, const struct nt_pod *pod, struct
 	return ret->ep_id == pod->ep_id ? 0 : -ENOENT;
 }
 
-static bool is_link_gone(__u32 ifindex)
-{
-	char name[IF_NAMESIZE];
-
-	return !if_indextoname(ifindex, name) && errno == ENXIO;
-}
-
 static bool is_removed(const struct side sides[NT_DIR_MAX])
 {
 	return fault_of(&sides[NT_DIR_FROM_POD]) == NT_FAULT_REMOVED ||
@@ -216,9 +208,9 @@ int nt_hooks_look(struct nt_taps *t, const struct nt_pod *pod, bool filters,
 	r = look_at_sides(t, pod, filters, sides);
 	if (r == 0 && is_removed(sides))
 		r = look_again(t, pod, filters, sides, &ep);
-	if (r < 0 && !is_link_gone(pod->ifindex))
+	if (r < 0 && nt_link_exists(pod->ifindex))
 		return r;
-	if (r < 0 || (!sides[0].link && !sides[0].filter && is_link_gone(pod->ifindex))) {
+	if (r < 0 || (!sides[0].link && !sides[0].filter && !nt_link_exists(pod->ifindex))) {
 		if (has_del(t, pod))
 			return -ENOENT;
 		*ret_state = (struct nt_hook_state){ .fault = NT_FAULT_LINK_GONE };

@@ -43,7 +43,8 @@ int nt_hooks_list(struct nt_taps *t, nt_hooks_list_fn *fn, void *ctx,
 
 /*
  * How things stand. Cheap for a settled tcx link (two system calls). filters: look at the clsact
- * filters of such a link, too (there should be none). -ENOENT: the pod is not attached any more;
+ * filters of such a link, too (there should be none). -ENOENT: the pod is not attached any more,
+ * or its link went after its DEL;
  * another -errno: could not be found out. Where a program is missing it waits for whoever changes
  * attachments, up to 10 s.
  */

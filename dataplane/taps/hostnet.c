@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -102,17 +101,12 @@ static int open_beacon(struct nt_hostnet *h, struct nt_err *err)
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-struct stale {
-	struct nt_taps *taps;
-	struct nt_buf pods; /* struct nt_pod */
-};
-
 static bool note_stale(void *ctx, const struct nt_pod *pod)
 {
-	struct stale *s = ctx;
+	struct nt_buf *pods = ctx;
 
 	if (pod->state == NT_POD_ATTACHED && pod->origin == NT_ORIGIN_NODE)
-		nt_buf_add(&s->pods, pod, sizeof(*pod));
+		nt_buf_add(pods, pod, sizeof(*pod));
 	return true;
 }
 
@@ -120,16 +114,16 @@ static bool note_stale(void *ctx, const struct nt_pod *pod)
 static int close_records(struct nt_taps *taps, struct nt_err *err)
 {
 	_cleanup_close_ int lock = -1;
-	struct stale s = { .taps = taps };
+	struct nt_buf pods = { 0 };
 	int r = nt_taps_lock(taps->state_dir, &lock, err);
 
 	if (r == 0)
-		r = nt_taps_pods(taps, note_stale, &s, err);
-	if (r == 0 && !nt_buf_ok(&s.pods))
+		r = nt_taps_pods(taps, note_stale, &pods, err);
+	if (r == 0 && !nt_buf_ok(&pods))
 		r = nt_err_set(err, ENOMEM, "no memory to list what the host network had");
-	for (size_t i = 0; r == 0 && i < s.pods.len / sizeof(struct nt_pod); i++)
-		r = nt_pods_close(taps, &((struct nt_pod *)s.pods.p)[i], err);
-	nt_buf_done(&s.pods);
+	for (size_t i = 0; r == 0 && i < pods.len / sizeof(struct nt_pod); i++)
+		r = nt_pods_close(taps, &((struct nt_pod *)pods.p)[i], err);
+	nt_buf_done(&pods);
 	return r;
 }
 

@@ -60,7 +60,8 @@ int nt_hostnet_end(struct nt_hostnet *h, __u64 ep_id, struct nt_err *err) NT_MUS
 int nt_hostnet_group_set(struct nt_hostnet *h, __u64 cgroup, __u64 ep_id,
 			 struct nt_err *err) NT_MUSTCHECK;
 void nt_hostnet_group_drop(struct nt_hostnet *h, __u64 cgroup);
-/* Calls fn for each cgroup that belongs to somebody; 0 is every other one, the node's. */
+/* Calls fn for each cgroup that belongs to somebody; 0 is every other one, the node's. That other
+ * thread may call it, too. */
 typedef void nt_hostnet_group_fn(void *ctx, __u64 cgroup, __u64 ep_id);
 void nt_hostnet_groups(struct nt_hostnet *h, nt_hostnet_group_fn *fn, void *ctx);
 

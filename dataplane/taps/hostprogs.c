@@ -117,17 +117,12 @@ static bool has_pin(const char *folder, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* In place of another one: whoever opens the pin gets the one or the other. */
 static int put_pin(const char *folder, const char *name, int fd, struct nt_err *err)
 {
-	char path[PATH_MAX + 32], fresh[PATH_MAX + 40];
+	char path[PATH_MAX + 32];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	snprintf(fresh, sizeof(fresh), "%s_new", path);
-	(void)unlink(fresh);
-	if (bpf_obj_pin(fd, fresh) < 0)
-		return nt_err_sys(err, errno, "pin %s", fresh);
-	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
+	return nt_taps_put_pin(path, fd, err);
 }
 
 /* --- hooks ------------------------------------------------------------------------------------ */

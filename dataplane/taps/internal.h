@@ -44,6 +44,8 @@ struct nt_taps {
 /* Takes the root's lock; -ETIMEDOUT after 10 s, so that a stuck process does not stop pods for
  * ever. Close the descriptor to give it back. */
 int nt_taps_lock(const char *state_dir, int *ret_fd, struct nt_err *err) NT_MUSTCHECK;
+/* Pins fd at path, in place of what is there: whoever opens it gets the one or the other. */
+int nt_taps_put_pin(const char *path, int fd, struct nt_err *err) NT_MUSTCHECK;
 /* Copies paths with their defaults into t; -EINVAL or -ENAMETOOLONG. */
 int nt_taps_set_paths(struct nt_taps *t, const struct nt_taps_config *config,
 		      struct nt_err *err) NT_MUSTCHECK;

@@ -339,18 +339,13 @@ int nt_taps_copy(struct nt_taps *t, struct nt_err *err)
 	return r;
 }
 
-/* One rename: whoever opens the pin gets the one or the other. */
 static int replace_pin(const struct nt_taps *t, struct nt_tap_bpf *skel, const char *name,
 		       struct nt_err *err)
 {
-	char path[PATH_MAX + 64], fresh[PATH_MAX + 72];
+	char path[PATH_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s/%s", t->pin_root, name);
-	snprintf(fresh, sizeof(fresh), "%s_new", path);
-	(void)unlink(fresh);
-	if (bpf_obj_pin(object_fd(skel, name), fresh) < 0)
-		return nt_err_sys(err, errno, "pin %s", fresh);
-	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
+	return nt_taps_put_pin(path, object_fd(skel, name), err);
 }
 
 /* The identity is written last: killed before it, the next agent does all of it again. */

@@ -151,6 +151,17 @@ static int lock_once(const char *path, int *ret_fd)
 	return 0;
 }
 
+int nt_taps_put_pin(const char *path, int fd, struct nt_err *err)
+{
+	char fresh[PATH_MAX + 72];
+
+	snprintf(fresh, sizeof(fresh), "%s_new", path);
+	(void)unlink(fresh);
+	if (bpf_obj_pin(fd, fresh) < 0)
+		return nt_err_sys(err, errno, "pin %s", fresh);
+	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
+}
+
 int nt_taps_lock(const char *state_dir, int *ret_fd, struct nt_err *err)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };

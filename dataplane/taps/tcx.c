@@ -114,7 +114,7 @@ static void pin_path(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir, char
 int nt_tcx_pin(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir, int link_fd,
 	       struct nt_err *err)
 {
-	char folder[PATH_MAX], path[PATH_MAX], fresh[PATH_MAX + 8];
+	char folder[PATH_MAX], path[PATH_MAX];
 
 	snprintf(folder, sizeof(folder), "%s/" NT_PIN_LINKS, t->pin_root);
 	if (mkdir(folder, 0700) == -1 && errno != EEXIST)
@@ -125,11 +125,7 @@ int nt_tcx_pin(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir, int link_f
 	if (errno != EEXIST)
 		return nt_err_sys(err, errno, "pin %s", path);
 	/* In one step: killed between two, neither link would be pinned, and both would end. */
-	snprintf(fresh, sizeof(fresh), "%s_new", path);
-	(void)unlink(fresh);
-	if (bpf_obj_pin(link_fd, fresh) < 0)
-		return nt_err_sys(err, errno, "pin %s", fresh);
-	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
+	return nt_taps_put_pin(path, link_fd, err);
 }
 
 int nt_tcx_open(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir)

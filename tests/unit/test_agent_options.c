@@ -89,6 +89,7 @@ START_TEST(ports_of_the_plugins_entry)
 	ck_assert_int_eq(parse("--controller http://c:1 --install --plugin-config {}"),
 			 NT_OPTIONS_RUN);
 	ck_assert_uint_eq(o.load.ports[0], 53); /* our entry says so */
+	ck_assert_uint_eq(o.load.ring_bytes, 0); /* nobody did */
 	ck_assert_int_eq(parse("--controller http://c:1 --plugin-config {\"ports\":53}"), -EINVAL);
 	ck_assert_str_eq(err.msg, "--plugin-config: \"ports\" must be a list of 1 to 4 ports");
 	ck_assert_int_eq(parse("--controller http://c:1 --plugin-config 53"), -EINVAL);

@@ -310,10 +310,10 @@ START_TEST(folder_removed_with_notes)
 			 -ESTALE);
 	lost_are("db");
 	ck_assert_uint_eq(nt_spool_head(spool), 1);
-	ck_assert_uint_eq(nt_spool_after(spool, 1), 3);
 	ck_assert_uint_eq(nt_spool_next(spool), 5);
 	put(5);
 	nt_spool_acknowledge(spool, 1);
+	ck_assert_uint_eq(nt_spool_head(spool), 3);
 	nt_spool_acknowledge(spool, 3);
 	ck_assert_uint_eq(nt_spool_head(spool), 5);
 	ck_assert_uint_eq(nt_spool_stats(spool).bytes, 40 + 2 * 5);

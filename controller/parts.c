@@ -29,11 +29,10 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
 {
 	struct nt_receivers receivers = { 0 };
-	uint64_t forgotten = 0;
 	int r;
 
 	if (!o->receivers)
-		return nt_store_outbox_use(p->store, NULL, 0, &forgotten, err);
+		return nt_notify_nobody(p->store, err);
 	r = nt_receivers_read(o->receivers, &receivers, err);
 	if (r == 0)
 		r = nt_notify_new(p->store, &receivers, &p->notify, err);

@@ -270,7 +270,7 @@ static void refuse_length(struct nt_http *h, struct nt_reply *reply)
 	nt_reply_problem(reply, 413, "a batch has at most %u octets", NT_BATCH_BYTES_MAX);
 }
 
-/* Whoever makes us do something shows the token of the data folder: no page of a browser has it. */
+/* Whoever makes us do something shows the token of --token-file: no page of a browser has it. */
 static bool passes_operator(struct call *c, struct nt_slice authorization)
 {
 	struct nt_http *h = c->http;
@@ -279,8 +279,8 @@ static bool passes_operator(struct call *c, struct nt_slice authorization)
 		return true;
 	atomic_fetch_add(&h->api.counters.refused_token, 1);
 	nt_reply_problem(&c->refusal, 401,
-			 "the token in the controller's data folder is wanted: Authorization: "
-			 "Bearer");
+			 "the token of the controller's --token-file (DIR/token) is wanted: "
+			 "Authorization: Bearer");
 	return false;
 }
 

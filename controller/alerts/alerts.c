@@ -361,7 +361,7 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 			/* What a filter can be made of, where that is short enough. */
 			rule.query = r->filter_text.len ? r->filter_text : r->query_text;
 			rule.metric = nt_slice_str(nt_rule_metric_name(r));
-			rule.field = r->field_name;
+			rule.field = r->field.name;
 			rule.condition = nt_slice_str(nt_rule_condition_name(r));
 			rule.numerator = r->numerator_text;
 			rule.min_count = r->min_count;

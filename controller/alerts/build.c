@@ -131,10 +131,9 @@ int nt_alerts_build(struct nt_alerts *a, struct nt_err *err)
 static bool end_orphan(void *ctx, const struct nt_store_event *event)
 {
 	struct nt_alerts *a = ctx;
-
 	const struct nt_alerts_entry *e = nt_alerts_find(a, event->rule);
 
-	if (!e || !e->rule || e->rule->disabled)
+	if (!e || !nt_alerts_runs(e))
 		nt_pending_end(&a->pending, event, a->now_us);
 	return true;
 }

@@ -13,11 +13,11 @@ static bool knows_too_little(const struct nt_alerts *a, const struct nt_rule *r,
 
 /* The worst that the condition showed since it holds. */
 static double peak_since(const struct nt_alerts_entry *e, const struct nt_window_group *g,
-			 int64_t since_us, int64_t end_us, double value)
+			 int64_t end_us, double value)
 {
 	double peak = value, before;
 
-	for (int64_t end = since_us; end < end_us; end += e->rule->step_us)
+	for (int64_t end = g->since_us; end < end_us; end += e->rule->step_us)
 		if (nt_window_fires(&e->window, g, end, &before) &&
 		    nt_rule_worse(e->rule, before, peak))
 			peak = before;
@@ -39,7 +39,7 @@ static void open_event(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 		.last_us = end_us,
 		.from_us = g->since_us - e->rule->lookback_us,
 		.value = value,
-		.peak = peak_since(e, g, g->since_us, end_us, value),
+		.peak = peak_since(e, g, end_us, value),
 	};
 	nt_pending_note(&a->pending, &e->window, g, 0);
 }

@@ -2,11 +2,6 @@
 /* An event as JSON. */
 #include "controller/alerts/event.h"
 
-const char *nt_event_state(const struct nt_store_event *e)
-{
-	return e->resolved_us ? "resolved" : "open";
-}
-
 bool nt_event_is_for(const struct nt_store_event *e, struct nt_slice receiver)
 {
 	for (size_t i = 0; i + receiver.len + 1 < e->notify.len; i++)
@@ -31,7 +26,7 @@ void nt_event_json(struct nt_json *j, const struct nt_store_event *e)
 	nt_buf_slice(j->out, e->labels.len ? e->labels : NT_SLICE_LIT("{}"));
 	nt_json_key_str(j, "summary", e->summary);
 	nt_json_key_u64(j, "severity", e->severity);
-	nt_json_key_str(j, "state", nt_slice_str(nt_event_state(e)));
+	nt_json_key_str(j, "state", nt_slice_str(e->resolved_us ? "resolved" : "open"));
 	nt_json_key_str(j, "metric", e->metric);
 	nt_json_key_str(j, "condition", e->condition);
 	nt_json_key(j, "threshold");

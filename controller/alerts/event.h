@@ -10,5 +10,3 @@
 void nt_event_json(struct nt_json *j, const struct nt_store_event *e);
 /* Is that receiver to be told of it? */
 bool nt_event_is_for(const struct nt_store_event *e, struct nt_slice receiver);
-/* "open" or "resolved". */
-const char *nt_event_state(const struct nt_store_event *e);

@@ -9,11 +9,6 @@
 #include "lib/query/query.h"
 #include "lib/record/histogram.h"
 
-static bool is_percentile(const struct nt_rule *rule)
-{
-	return rule->metric >= NT_RULE_P50 && rule->metric <= NT_RULE_P99;
-}
-
 static bool has_value(const struct nt_rule *rule)
 {
 	return rule->metric >= NT_RULE_SUM && rule->metric <= NT_RULE_AVG;
@@ -115,7 +110,7 @@ bool nt_figure_add(struct nt_figure *f, const struct nt_rule *rule, const struct
 		f->numerator += (double)r->count;
 	else if (rule->metric == NT_RULE_DISTINCT && seen)
 		return add_distinct(f, rule, r, server, hash_key, bytes);
-	else if (is_percentile(rule))
+	else if (nt_rule_is_percentile(rule))
 		return add_latencies(f, r, bytes);
 	return true;
 }
@@ -124,7 +119,7 @@ void nt_figure_done(struct nt_figure *f, const struct nt_rule *rule, uint64_t *b
 {
 	if (rule->metric == NT_RULE_DISTINCT) {
 		nt_distinct_done(&f->distinct, bytes);
-	} else if (is_percentile(rule) && f->latencies) {
+	} else if (nt_rule_is_percentile(rule) && f->latencies) {
 		*bytes -= sizeof(*f->latencies);
 		free(f->latencies);
 	}
@@ -163,7 +158,7 @@ void nt_figure_unite(struct nt_figure_sum *into, const struct nt_rule *rule,
 	} else if (rule->metric == NT_RULE_DISTINCT) {
 		nt_distinct_unite(&into->distinct, &f->distinct);
 		into->folded = f->folded > into->folded ? f->folded : into->folded;
-	} else if (is_percentile(rule)) {
+	} else if (nt_rule_is_percentile(rule)) {
 		unite_latencies(&into->latencies, f->latencies);
 	}
 }

@@ -63,7 +63,6 @@ struct nt_rule {
 	struct nt_slice key_names[NT_STORE_GROUP_KEYS];
 	size_t keys_len;
 	enum nt_rule_metric metric;
-	struct nt_slice field_name;
 	struct nt_rule_key field; /* of SUM, MIN, MAX, AVG (no member), DISTINCT */
 	struct nt_slice numerator_text;
 	struct nt_query *numerator; /* of RATIO */
@@ -96,6 +95,11 @@ static inline void nt_rule_freep(struct nt_rule **r)
 /* The spec's words; "" for NT_RULE_ANY, and for a condition without a metric. */
 const char *nt_rule_metric_name(const struct nt_rule *r);
 const char *nt_rule_condition_name(const struct nt_rule *r);
+static inline bool nt_rule_is_percentile(const struct nt_rule *r)
+{
+	return r->metric == NT_RULE_P50 || r->metric == NT_RULE_P95 || r->metric == NT_RULE_P99;
+}
+
 /* Is the metric of something that is 0 when there is nothing? */
 static inline bool nt_rule_counts(const struct nt_rule *r)
 {

@@ -108,11 +108,6 @@ static int take_keys(const struct nt_spec *s, struct nt_rule *r)
 
 /* --- the metric's field ----------------------------------------------------------------------- */
 
-static bool is_percentile(const struct nt_rule *r)
-{
-	return r->metric >= NT_RULE_P50 && r->metric <= NT_RULE_P99;
-}
-
 static bool is_number(const struct nt_rule_key *key)
 {
 	const struct nt_field *f = key->field;
@@ -129,7 +124,7 @@ static int refuse_needless(const struct nt_spec *s, const struct nt_rule *r)
 	if (r->metric == NT_RULE_ANY)
 		return nt_spec_refuse(s, field,
 				      "needs spec.metric: sum, min, max, avg or distinct");
-	if (is_percentile(r))
+	if (nt_rule_is_percentile(r))
 		return nt_spec_refuse(s, field,
 				      "metric %s is of the latencies of lookups and has no "
 				      "field: leave it out",
@@ -171,7 +166,6 @@ static int take_field(const struct nt_spec *s, struct nt_rule *r)
 		return nt_spec_refuse(s, "spec.field",
 				      "%s is no number: count, unanswered or latency_max would be",
 				      q->name);
-	r->field_name = r->field.name;
 	return 0;
 }
 
@@ -213,7 +207,7 @@ static int take_min_count(const struct nt_spec *s, struct nt_rule *r)
 
 	if (!v)
 		return 0;
-	if (r->metric != NT_RULE_AVG && r->metric != NT_RULE_RATIO && !is_percentile(r))
+	if (r->metric != NT_RULE_AVG && r->metric != NT_RULE_RATIO && !nt_rule_is_percentile(r))
 		return nt_spec_refuse(s, "spec.minCount",
 				      "is for metric avg, p50, p95, p99 and ratio");
 	if (!json_is_integer(v) || json_integer_value(v) < 1)

@@ -2,7 +2,6 @@
 /* The accumulators of one rule. */
 #include "controller/alerts/window.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "controller/alerts/key.h"

@@ -240,18 +240,25 @@ struct nt_enrich_holder nt_enrich_holder(const struct nt_enrich *e, const struct
 	return nt_enrich_index_holder(&e->index, ip, node);
 }
 
+/* As the agent that saw it calls it, whose node it is on. */
+static struct nt_enrich_identity server_of(const struct nt_record *r, const struct nt_server *s)
+{
+	return (struct nt_enrich_identity){ .namespace_ = s->namespace_,
+					    .name = s->name,
+					    .node = r->node };
+}
+
 bool nt_enrich_server_elsewhere(const struct nt_enrich *e, const struct nt_record *r, int64_t at_us,
 				struct nt_enrich_holder *ret_holder)
 {
-	const struct nt_server none = { 0 }, *s = r->servers_len ? &r->servers[0] : &none;
-	const struct nt_enrich_identity who = { .namespace_ = s->namespace_,
-						.name = s->name,
-						.node = r->node };
+	struct nt_enrich_identity who;
 
-	if (r->side != NT_SIDE_SERVER || !r->servers_len ||
-	    nt_enrich_index_any_pod(&e->index, &who))
+	if (r->side != NT_SIDE_SERVER || !r->servers_len)
 		return false;
-	*ret_holder = nt_enrich_index_holder(&e->index, &s->ip, r->node);
+	who = server_of(r, &r->servers[0]);
+	if (nt_enrich_index_any_pod(&e->index, &who))
+		return false;
+	*ret_holder = nt_enrich_index_holder(&e->index, &r->servers[0].ip, r->node);
 	return at_us >= ret_holder->from_us;
 }
 
@@ -340,9 +347,7 @@ static bool may_have_address(const struct nt_object *pod, const struct nt_addr *
 static int enrich_by_name(struct nt_enrich *e, struct nt_arena *arena, const struct nt_record *r,
 			  struct nt_server *server)
 {
-	const struct nt_enrich_identity who = { .namespace_ = server->namespace_,
-						.name = server->name,
-						.node = r->node };
+	const struct nt_enrich_identity who = server_of(r, server);
 	struct nt_enrich_pod *pod = nt_enrich_index_pod(&e->index, &who, r->start_us);
 
 	if (!pod || !may_have_address(pod->object, &server->ip))

@@ -7,6 +7,12 @@
 /* An alert is believed for so many intervals, so that a few lost requests end none. */
 #define BELIEVED 4
 
+/* The receiver takes lists. */
+static bool is_list(const struct nt_letter *l)
+{
+	return l->shape.receiver->type == NT_RECEIVER_ALERTMANAGER;
+}
+
 struct nt_letter nt_letter_for(const struct nt_receiver *receiver, const char *external_url,
 			       int64_t now_us, bool alone)
 {
@@ -16,7 +22,7 @@ struct nt_letter nt_letter_for(const struct nt_receiver *receiver, const char *e
 			   .ends_us = now_us + BELIEVED * receiver->resend_ns / NT_NS_PER_US },
 	};
 
-	l.max = nt_letter_is_list(&l) && !alone ? NT_LETTER_NOTICES_MAX : 1;
+	l.max = is_list(&l) && !alone ? NT_LETTER_NOTICES_MAX : 1;
 	return l;
 }
 
@@ -24,11 +30,6 @@ void nt_letter_done(struct nt_letter *l)
 {
 	nt_buf_done(&l->body);
 	nt_buf_done(&l->key);
-}
-
-bool nt_letter_is_list(const struct nt_letter *l)
-{
-	return l->shape.receiver->type == NT_RECEIVER_ALERTMANAGER;
 }
 
 /* The list is closed at any time: what follows takes the bracket's place. */
@@ -46,7 +47,7 @@ bool nt_letter_add(struct nt_letter *l, const struct nt_store_notice *notice)
 	const struct nt_receiver *receiver = l->shape.receiver;
 
 	l->unwanted = !nt_shape_wants(receiver->type, notice->change);
-	if (nt_letter_is_list(l)) {
+	if (is_list(l)) {
 		add_to_list(l, notice);
 	} else if (!l->unwanted) {
 		nt_shape_key(receiver, notice, &l->key);

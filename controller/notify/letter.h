@@ -24,7 +24,5 @@ struct nt_letter {
 struct nt_letter nt_letter_for(const struct nt_receiver *receiver, const char *external_url,
 			       int64_t now_us, bool alone);
 void nt_letter_done(struct nt_letter *l);
-/* The receiver takes lists. */
-bool nt_letter_is_list(const struct nt_letter *l);
 /* False: it is full now. */
 bool nt_letter_add(struct nt_letter *l, const struct nt_store_notice *notice);

@@ -325,19 +325,30 @@ static void shorten_url(const char *url, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)len, url ? url : "");
 }
 
-static int use_outbox(struct nt_notify *n, struct nt_err *err)
+static int use_outbox(struct nt_store *store, const struct nt_slice *names, size_t len,
+		      struct nt_err *err)
 {
-	struct nt_slice names[NT_STORE_RECEIVERS_MAX];
 	uint64_t forgotten = 0;
-	int r;
+	int r = nt_store_outbox_use(store, names, len, &forgotten, err);
 
-	for (size_t i = 0; i < n->receivers.len; i++)
-		names[i] = nt_slice_str(n->receivers.at[i].name);
-	r = nt_store_outbox_use(n->store, names, n->receivers.len, &forgotten, err);
 	if (r == 0 && forgotten)
 		nt_log_warn("%llu notices were for receivers that are no more: nobody is told",
 			    (unsigned long long)forgotten);
 	return r;
+}
+
+int nt_notify_nobody(struct nt_store *store, struct nt_err *err)
+{
+	return use_outbox(store, NULL, 0, err);
+}
+
+static int use_receivers(struct nt_notify *n, struct nt_err *err)
+{
+	struct nt_slice names[NT_STORE_RECEIVERS_MAX];
+
+	for (size_t i = 0; i < n->receivers.len; i++)
+		names[i] = nt_slice_str(n->receivers.at[i].name);
+	return use_outbox(n->store, names, n->receivers.len, err);
 }
 
 static int open_workers(struct nt_notify *n, struct nt_err *err)
@@ -375,7 +386,7 @@ int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
 	pthread_cond_init(&n->wake, NULL);
 	for (size_t i = 0; i < NT_ARRAY_LEN(n->workers); i++)
 		pthread_mutex_init(&n->workers[i].lock, NULL);
-	r = use_outbox(n, err);
+	r = use_receivers(n, err);
 	if (r == 0)
 		r = open_workers(n, err);
 	if (r < 0) {

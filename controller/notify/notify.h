@@ -10,6 +10,9 @@
 
 struct nt_notify;
 
+/* There are no receivers: what the store's outbox has for former ones goes, with a word in the log.
+ */
+int nt_notify_nobody(struct nt_store *store, struct nt_err *err) NT_MUSTCHECK;
 /* Opens the store's outbox for these receivers; nothing is sent before nt_notify_start. store:
  * borrowed; receivers: taken over, also when this fails. */
 int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
@@ -30,7 +33,7 @@ struct nt_notify_state {
 	int64_t oldest_us; /* of these; 0: none */
 	int64_t delivered_us; /* the last time; 0: not since the start */
 	unsigned failures; /* in a row; 0: all is well */
-	const char *why; /* of the last failure, "" when all is well */
+	const char *why; /* what became of the last request; "" when it was taken */
 };
 typedef void nt_notify_state_fn(void *ctx, const struct nt_notify_state *state);
 /* Each receiver, in the order of the file. Any thread; the reader is the caller's. */

@@ -246,7 +246,6 @@ static void quote_answer(const struct request *q, const struct nt_send_result *r
 	snprintf(out, size, "%s%.*s", quoted ? ": " : "",
 		 quoted ? (int)(q->answer.len < 120 ? q->answer.len : 120) : 0,
 		 quoted ? q->answer.p : "");
-	nt_escape_ascii(out);
 }
 
 static void explain(const struct request *q, CURLcode code, struct nt_send_result *result)

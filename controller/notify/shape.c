@@ -14,7 +14,7 @@
 #define JIRA_SUMMARY_MAX 250
 #define JIRA_TEXT_MAX ((size_t)2000)
 
-const char *nt_shape_change(enum nt_store_change change)
+static const char *name_of(enum nt_store_change change)
 {
 	return change == NT_STORE_RESOLVED ? "resolved" : "opened";
 }
@@ -27,8 +27,8 @@ bool nt_shape_wants(enum nt_receiver_type type, enum nt_store_change change)
 void nt_shape_key(const struct nt_receiver *r, const struct nt_store_notice *notice,
 		  struct nt_buf *out)
 {
-	nt_buf_printf(out, "%lld-%s-%s-%lld", (long long)notice->event.id,
-		      nt_shape_change(notice->change), r->name, (long long)notice->queued_us);
+	nt_buf_printf(out, "%lld-%s-%s-%lld", (long long)notice->event.id, name_of(notice->change),
+		      r->name, (long long)notice->queued_us);
 }
 
 struct nt_store_notice nt_shape_test(int64_t now_us)
@@ -202,7 +202,7 @@ static void write_webhook(const struct nt_shape *shape, const struct nt_store_no
 	nt_json_open(j, '{');
 	nt_json_key_str(j, "key", nt_slice_mem(key.p, key.len));
 	nt_json_key_str(j, "receiver", nt_slice_str(shape->receiver->name));
-	nt_json_key_str(j, "change", nt_slice_str(nt_shape_change(n->change)));
+	nt_json_key_str(j, "change", nt_slice_str(name_of(n->change)));
 	nt_json_key(j, "event");
 	nt_event_json(j, &n->event);
 	write_link(shape, "url", &n->event, j);

@@ -24,6 +24,5 @@ void nt_shape_write(const struct nt_shape *shape, const struct nt_store_notice *
  * from 1 again in a new data folder). The same whenever the notice is sent. */
 void nt_shape_key(const struct nt_receiver *r, const struct nt_store_notice *notice,
 		  struct nt_buf *out);
-const char *nt_shape_change(enum nt_store_change change);
 /* A notice of no event, to try a receiver with. */
 struct nt_store_notice nt_shape_test(int64_t now_us);

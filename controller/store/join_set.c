@@ -18,7 +18,6 @@ struct set {
 	size_t len;
 	bool touched;
 	bool partial; /* rows of it may be gone */
-	struct nt_join_sum sum;
 };
 
 /* What a client asked at one server. */
@@ -307,19 +306,20 @@ static size_t take_late(struct nt_end **ends, size_t len)
  * after all of it: a client that never pauses has one set per interval so. */
 static size_t next_set(struct nt_end **ends, size_t len, struct set *ret)
 {
-	struct set s = { .ends = ends, .sum = no_sum };
+	struct nt_join_sum sum = no_sum;
+	struct set s = { .ends = ends };
 	int64_t end_us = INT64_MIN;
 
 	for (; s.len < len; s.len++) {
 		const struct nt_end *e = ends[s.len];
 
 		if (s.len && e->start_us > end_us &&
-		    (e->start_us - end_us > PAUSE_US || nt_join_agrees(&s.sum)))
+		    (e->start_us - end_us > PAUSE_US || nt_join_agrees(&sum)))
 			break;
 		if (e->end_us > end_us)
 			end_us = e->end_us;
 		s.touched |= e->touched;
-		nt_join_count(&s.sum, e);
+		nt_join_count(&sum, e);
 	}
 	*ret = s;
 	return s.len;

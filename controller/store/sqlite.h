@@ -82,7 +82,6 @@ struct nt_store {
 	bool join_stale; /* a batch was not stored: the join has what the store has not */
 	int64_t join_again_ns; /* then it is read again, CLOCK_BOOTTIME */
 	unsigned join_failures; /* since a batch was stored and joined */
-	uint64_t join_rereads; /* ever */
 	char receivers[NT_STORE_RECEIVERS_MAX][NT_STORE_RECEIVER_SIZE];
 	size_t receivers_len;
 	pthread_mutex_t stats_lock; /* covers stats; taken after write_lock or alone */

@@ -283,10 +283,9 @@ static int write_batch(struct nt_store *s, const struct nt_batch *b, int64_t now
 }
 
 static void count_append(struct nt_store *s, const struct nt_batch *b, bool is_new,
-			 struct nt_join_stats joined, uint64_t rereads)
+			 struct nt_join_stats joined)
 {
 	pthread_mutex_lock(&s->stats_lock);
-	s->stats.join_rereads = rereads;
 	s->stats.join_peers_forgotten = joined.peers_forgotten;
 	s->stats.joined_lookups = joined.lookups;
 	s->stats.join_rows = joined.rows;
@@ -329,18 +328,16 @@ int nt_store_append(struct nt_store *s, const struct nt_batch *batch,
 		    enum nt_store_outcome *ret_outcome, struct nt_err *err)
 {
 	struct nt_join_stats joined;
-	uint64_t rereads;
 	bool is_new = false;
 	int r;
 
 	pthread_mutex_lock(&s->write_lock);
 	r = append_locked(s, batch, &is_new, err);
 	joined = nt_join_stats(s->join);
-	rereads = s->join_rereads;
 	pthread_mutex_unlock(&s->write_lock);
 	if (r < 0)
 		return r;
-	count_append(s, batch, is_new, joined, rereads);
+	count_append(s, batch, is_new, joined);
 	*ret_outcome = is_new ? NT_STORE_APPENDED : NT_STORE_DUPLICATE;
 	return 0;
 }

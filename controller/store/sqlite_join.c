@@ -61,15 +61,12 @@ void nt_sqlite_join_read(sqlite3_stmt *stmt, int at, struct nt_record *rec)
 /* Of the record with its columns: what the join said, not the agent. */
 static struct nt_join_result known_of(const struct nt_record *rec)
 {
-	struct nt_join_result r = { .hop_count = rec->hop_count,
-				    .network_ns = rec->hop_network_ns,
-				    .server_ns = rec->hop_server_ns,
-				    .upstream_ns = rec->hop_upstream_ns,
-				    .reason = "" };
-
-	r.died = rec->died;
-	r.reason = nt_join_word(rec->died_reason);
-	return r;
+	return (struct nt_join_result){ .hop_count = rec->hop_count,
+					.network_ns = rec->hop_network_ns,
+					.server_ns = rec->hop_server_ns,
+					.upstream_ns = rec->hop_upstream_ns,
+					.died = rec->died,
+					.reason = nt_join_word(rec->died_reason) };
 }
 
 /* A row that cannot be read is one that is not joined. */
@@ -200,7 +197,9 @@ void nt_sqlite_join_begin(struct nt_store *s)
 
 	if (!s->join_stale || nt_clock_boot(&clock) < s->join_again_ns)
 		return;
-	s->join_rereads++;
+	pthread_mutex_lock(&s->stats_lock);
+	s->stats.join_rereads++;
+	pthread_mutex_unlock(&s->stats_lock);
 	s->join_stale = false;
 	if (nt_sqlite_join_restore(s, &ignored) < 0)
 		make_stale(s, nt_clock_boot(&clock));

@@ -23,6 +23,8 @@ import sys
 import threading
 import time
 
+from certs import self_signed
+
 ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount"
 NAME = "nametap-agent"
 PORT = 6443
@@ -57,8 +59,7 @@ class Api:
         os.makedirs(self.folder)
         os.makedirs(ACCOUNT)
         key, crt = f"{self.folder}/tls.key", f"{self.folder}/tls.crt"
-        lab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                "-subj", "/CN=kube-apiserver", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt)
+        self_signed(crt, key, "kube-apiserver")
         lab.run("cp", crt, f"{ACCOUNT}/ca.crt")
         self.write(f"{ACCOUNT}/token", "a.token.of-the-pod")
         self.mode("there")
@@ -100,9 +101,7 @@ class Standin:
     def __init__(self, folder):
         self.folder, self.port, self.process, self.kubeconfig = folder, 0, None, f"{folder}/kubeconfig"
         os.makedirs(folder)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=kube-apiserver", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"],
-                       check=True, capture_output=True)
+        self_signed(f"{folder}/tls.crt", f"{folder}/tls.key", "kube-apiserver")
         self.mode("there")
 
     def write(self, name, value):

@@ -66,7 +66,7 @@ START_TEST(rows_of_another_nodes_pod_are_left_out)
 	struct nt_ingest_stats stats;
 	char log[160];
 
-	nt_log_init("test_ingest", NT_LOG_WARN);
+	nt_log_init("test_foreign", NT_LOG_WARN);
 	keep_log(log);
 	put_objects(i, two_nodes);
 	r[0].client_uid = NT_SLICE_LIT("near");
@@ -169,8 +169,7 @@ static uint64_t server_rows(void)
 	return total(&range).count;
 }
 
-/* n1 says so as an address of its host network, or as that of a pod; when the pod's object is that
- * old. */
+/* n1 says so as an address of its host network, or as that of a pod. */
 static void claim(struct nt_ingest *i, bool by_endpoint, int64_t since_us, int64_t until_us)
 {
 	static uint64_t seq;

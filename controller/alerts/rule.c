@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "controller/alerts/rule_parts.h"
 #include "controller/alerts/text.h"
@@ -193,10 +194,14 @@ static int take_notify(const struct nt_spec *s, struct nt_rule *r)
 		return 0;
 	result = nt_spec_texts(s, list, field, RECEIVERS_MAX, RECEIVER_LEN_MAX, &r->notify,
 			       &r->notify_len);
-	for (size_t i = 0; i < r->notify_len && result == 0; i++)
+	for (size_t i = 0; i < r->notify_len && result == 0; i++) {
+		/* An event keeps them as one text. */
+		if (memchr(r->notify[i].p, ',', r->notify[i].len))
+			result = nt_spec_refuse(s, field, "a name has no comma: a list is wanted");
 		for (size_t k = 0; k < i && result == 0; k++)
 			if (nt_slice_eq(r->notify[i], r->notify[k]))
 				result = nt_spec_refuse(s, field, "a receiver is there twice");
+	}
 	return result;
 }
 

@@ -236,12 +236,14 @@ static const char *advice(int status)
 }
 
 /* What the receiver says of a message that it does not like; a server that repeats our
- * credentials is not repeated. */
+ * credentials is not repeated, and those of webhook and slack may be in the path. */
 static void quote_answer(const struct request *q, const struct nt_send_result *result, char *out,
 			 size_t size)
 {
 	bool quoted = result->outcome == NT_OUTCOME_REFUSED && q->answer.len &&
-		      !q->receiver->token_file && !q->receiver->basic_auth_file;
+		      !q->receiver->token_file && !q->receiver->basic_auth_file &&
+		      q->receiver->type != NT_RECEIVER_WEBHOOK &&
+		      q->receiver->type != NT_RECEIVER_SLACK;
 
 	snprintf(out, size, "%s%.*s", quoted ? ": " : "",
 		 quoted ? (int)(q->answer.len < 120 ? q->answer.len : 120) : 0,

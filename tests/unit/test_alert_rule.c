@@ -189,6 +189,7 @@ static const struct {
 	{ "{severity: 5, labels: {a: 1}}", "spec.labels.a", "must be a text" },
 	{ "{severity: 5, notify: pager}", "spec.notify", "a list of texts" },
 	{ "{severity: 5, notify: [a, b, a]}", "spec.notify", "twice" },
+	{ "{severity: 5, notify: ['a,b']}", "spec.notify", "no comma" },
 	{ "{severity: 5, notify: ['']}", "spec.notify[0]", "must not be empty" },
 	{ "{severity: 5, summary: 7}", "spec.summary", "must be a text" },
 	{ "{severity: 5, period: 5}", "spec.period", "a duration" },

@@ -117,8 +117,9 @@ int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname,
 /*
  * GC: ends now, be the link there or not, the live attachments of `network` that is_valid does not
  * know and that were made before before_boot_ns (CLOCK_BOOTTIME: the runtime's list may not have
- * newer ones). Those of other networks stay, and those that the agent found without a network's name.
- * Returns how many were ended; where one could not be, the others are, and the error is returned.
+ * newer ones). Those of other networks stay, and those that the agent found without a network's
+ * name. Returns how many were ended; where one could not be, the others are, and the error is
+ * returned.
  */
 typedef bool nt_taps_valid_fn(void *ctx, const char *container_id, const char *ifname);
 int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,

@@ -65,6 +65,10 @@ class Rule:
             end += self.period
         return found
 
+    def within(self, times, spell):
+        """Those that a window of the spell may have counted."""
+        return [t for t in times if spell[0] - self.lookback <= t < spell[-1] + FLUSH_S]
+
     def passed(self, times):
         """When the threshold was passed within one lookback, each time."""
         n = int(self.threshold)
@@ -108,7 +112,7 @@ class Alarms:
                         report.differ(f"alerts: {rule.name} of {key}: {len(fits)} events, and one was due")
                     for e in fits:
                         left.pop(e["id"], None)
-                        self.compare_event(report, rule, key, e, possible, sure, times)
+                        self.compare_event(report, rule, key, e, possible, sure, rule.within(times, possible))
         for e in left.values():
             report.differ(f"alerts: {e['rule']} fired for {e['group']} at {e['first_seen']} without a reason")
         return len(events)

@@ -219,7 +219,7 @@ bool nt_backends_find(struct nt_backends *b, const struct nt_flow *flow, int64_t
 					.transport = flow->transport };
 	struct nt_backends_entry *e = b->sets ? find(b, hash_of(b, &original)) : NULL;
 
-	if (!e || at_ns < e->after_ns)
+	if (!e || at_ns < e->after_ns - NT_BACKENDS_MADE_WITHIN_NS)
 		return false;
 	e->used_ns = at_ns;
 	*ret_backend = e->backend;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/dns/pair.h"
 
@@ -16,6 +17,9 @@ struct nlmsghdr;
  * a drain of the ring after it began, so this is 50 ms of 600,000 new flows a second. */
 #define NT_BACKENDS_SETS 8192
 #define NT_BACKENDS_WAYS 4
+/* A packet passes its tap before the kernel makes the entry of its flow: microseconds, but its CPU
+ * may be taken away meanwhile. No flow goes and comes again with another backend within this. */
+#define NT_BACKENDS_MADE_WITHIN_NS (50 * NT_NS_PER_MS)
 /* Addresses that the kernel translates; a node's pods use a handful. */
 #define NT_BACKENDS_FRONTS 16
 

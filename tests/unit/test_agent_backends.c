@@ -129,10 +129,23 @@ END_TEST
 /* A port that comes again: what was before the kernel's entry is not of it. */
 START_TEST(a_later_flow_says_nothing_of_earlier_packets)
 {
+	const int64_t made = NT_NS_PER_S;
+
 	tell(client, front, pod, 5);
-	tell(client, front, other, 1000);
-	ck_assert_str_eq(ask_for(client, front, IPPROTO_UDP, 900), "");
-	ck_assert_str_eq(ask_for(client, front, IPPROTO_UDP, 1000), "10.244.2.9 53");
+	tell(client, front, other, made);
+	ck_assert_str_eq(ask_for(client, front, IPPROTO_UDP, made - 100 * NT_NS_PER_MS), "");
+	ck_assert_str_eq(ask_for(client, front, IPPROTO_UDP, made), "10.244.2.9 53");
+}
+END_TEST
+
+/* The tap saw it, and the table was read, before the kernel had come to the flow's entry. */
+START_TEST(the_packet_that_makes_the_entry)
+{
+	const int64_t read = NT_NS_PER_S;
+
+	tell(client, front, pod, read);
+	ck_assert_str_eq(ask_for(client, front, IPPROTO_UDP, read - NT_NS_PER_MS),
+			 "10.244.1.7 5353");
 }
 END_TEST
 
@@ -415,6 +428,7 @@ int main(void)
 	tcase_add_test(messages, the_flow_and_no_other);
 	tcase_add_test(messages, of_version_6);
 	tcase_add_test(messages, a_later_flow_says_nothing_of_earlier_packets);
+	tcase_add_test(messages, the_packet_that_makes_the_entry);
 	tcase_add_test(messages, the_same_flow_translated_no_more);
 	tcase_add_test(messages, a_port_alone_is_a_translation);
 	tcase_add_test(messages, flows_that_go_where_they_say);

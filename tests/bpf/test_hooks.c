@@ -3,11 +3,14 @@
  * each packet is seen exactly once, and theirs go on. */
 #include "tests/bpf/flood.h"
 #include "tests/bpf/foreign.h"
+#include "tests/bpf/refuse.h"
 
+#include <linux/membarrier.h>
 #include <pthread.h>
 
 #include "dataplane/taps/hooks.h"
 #include "dataplane/taps/internal.h"
+#include "lib/base/clock.h"
 #include "tests/unit/suite.h"
 
 static struct nt_taps *taps, *old_way; /* the second one may not use tcx */
@@ -75,26 +78,12 @@ static bool has_filters(void)
 		      "grep -q 0x4e540001") == 0;
 }
 
-static bool kernel_has_tcx(void)
-{
-	struct nt_hook_state state;
-
-	return nt_hooks_look(taps, &pod, true, &state) == 0 && !state.is_settled;
-}
-
-#define NEEDS_TCX()                    \
-	do {                           \
-		if (!kernel_has_tcx()) \
-			return;        \
-	} while (0)
-
 /* --- from one hook to the other --- */
 
 START_TEST(taken_over_and_back_under_a_flood)
 {
 	struct flood f;
 
-	NEEDS_TCX();
 	f = flood_begin();
 	for (int i = 0; i < 15; i++) {
 		check_state(NT_HOOK_CLSACT, NT_FAULT_NONE, false);
@@ -117,7 +106,6 @@ START_TEST(killed_while_taking_over)
 {
 	struct flood f;
 
-	NEEDS_TCX();
 	f = flood_begin();
 	for (int i = 0; i < 24; i++) {
 		struct nt_taps *t = i % 2 ? old_way : taps;
@@ -144,7 +132,6 @@ START_TEST(settling_twice_changes_nothing)
 {
 	struct nt_endpoint before, after;
 
-	NEEDS_TCX();
 	settle(taps);
 	ck_assert_int_eq(bpf_map_lookup_elem(nt_taps_endpoints_fd(taps), &pod.ifindex, &before), 0);
 	ck_assert_uint_eq(before.flags, NT_EP_TCX);
@@ -209,7 +196,6 @@ START_TEST(beside_tcx_programs)
 	bool before = _i % 2;
 	struct foreign theirs[NT_DIR_MAX];
 
-	NEEDS_TCX();
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		theirs[dir] = others_program(dir, end);
 		ck_assert(foreign_tcx(&theirs[dir], pod.ifindex, dir, before));
@@ -228,7 +214,6 @@ START_TEST(gone_before_by_a_tcx_program)
 	__u64 link[NT_DIR_MAX];
 	struct flood f;
 
-	NEEDS_TCX();
 	settle(taps);
 	f = flood_begin();
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
@@ -265,7 +250,6 @@ START_TEST(tcx_beside_filters)
 	enum foreign_end end = ends[_i / 2];
 	struct foreign theirs[NT_DIR_MAX];
 
-	NEEDS_TCX();
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		theirs[dir] = others_program(dir, end);
 		foreign_filter(&theirs[dir], pod.ifindex, dir, _i % 2 ? 1 : 3);
@@ -312,7 +296,6 @@ static void detach_link(void)
 
 START_TEST(link_detached)
 {
-	NEEDS_TCX();
 	settle(taps);
 	detach_link();
 	check_state(NT_HOOK_NONE, NT_FAULT_REMOVED, false);
@@ -325,7 +308,6 @@ END_TEST
 
 START_TEST(pin_removed)
 {
-	NEEDS_TCX();
 	settle(taps);
 	lab_run("rm " LAB_ROOT "/links/*-to_pod");
 	for (int i = 0; i < 500 && look().fault == NT_FAULT_NONE; i++)
@@ -391,7 +373,7 @@ START_TEST(link_gone)
 {
 	struct nt_hook_state state;
 
-	if (kernel_has_tcx())
+	if (nt_tcx_is_known())
 		settle(taps);
 	lab_run("ip link del h0");
 	ck_assert_int_eq(nt_hooks_look(taps, &pod, true, &state), 0);
@@ -408,7 +390,6 @@ START_TEST(bandwidth_qdisc)
 	struct nt_err err = {};
 	struct flood f;
 
-	NEEDS_TCX();
 	ck_assert_int_eq(nt_taps_detach(taps, "c1", "eth0", 0, &err), 0);
 	lab_run("tc qdisc del dev h0 clsact && tc qdisc add dev h0 ingress");
 	shaped = pod;
@@ -441,7 +422,6 @@ START_TEST(pins_go_with_the_pod)
 	struct nt_hook_state state;
 	struct nt_err err = {};
 
-	NEEDS_TCX();
 	settle(taps);
 	ck_assert(has_pins());
 	ck_assert_int_eq(nt_taps_check(taps, "c1", "eth0", &err), 0);
@@ -458,7 +438,6 @@ START_TEST(pins_of_nobody_are_swept)
 {
 	char line[256];
 
-	NEEDS_TCX();
 	settle(taps);
 	snprintf(line, sizeof(line),
 		 "mv " LAB_ROOT "/links/%llu-from_pod " LAB_ROOT "/links/1-from_pod",
@@ -469,30 +448,61 @@ START_TEST(pins_of_nobody_are_swept)
 }
 END_TEST
 
+static void set_up_without_membarrier(void)
+{
+	ck_assert_int_eq(refuse_install(refuse_find("membarrier")), 0);
+	ck_assert_int_eq(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0), -1);
+	set_up();
+}
+
+/* Longer than a packet is between two hooks, however fast this machine is: never less than said. */
+START_TEST(without_membarrier_it_is_waited)
+{
+	struct nt_clock clock = nt_clock_system();
+	int64_t before_ns = nt_clock_boot(&clock);
+
+	nt_hooks_grace();
+	ck_assert_int_ge(nt_clock_boot(&clock) - before_ns, 100 * NT_NS_PER_MS);
+}
+END_TEST
+
+static void add_with_tcx(TCase *t, const TTest *test, int rounds)
+{
+	if (nt_tcx_is_known())
+		tcase_add_loop_test(t, test, 0, rounds);
+	else
+		nt_suite_skip(test->name, "the kernel has no tcx");
+}
+
 int main(void)
 {
 	Suite *s = suite_create("hooks");
-	TCase *t = tcase_create("hooks");
+	TCase *t = tcase_create("hooks"), *slow = tcase_create("hooks_without_membarrier");
 
 	lab_enter();
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, set_up, tear_down);
-	tcase_add_test(t, taken_over_and_back_under_a_flood);
-	tcase_add_test(t, killed_while_taking_over);
-	tcase_add_test(t, settling_twice_changes_nothing);
+	add_with_tcx(t, taken_over_and_back_under_a_flood, 1);
+	add_with_tcx(t, killed_while_taking_over, 1);
+	add_with_tcx(t, settling_twice_changes_nothing, 1);
 	tcase_add_test(t, clsact_is_settled_where_tcx_may_not_be_used);
-	tcase_add_loop_test(t, beside_tcx_programs, 0, 2 * ENDS);
-	tcase_add_test(t, gone_before_by_a_tcx_program);
-	tcase_add_loop_test(t, tcx_beside_filters, 0, 2 * ENDS);
+	add_with_tcx(t, beside_tcx_programs, 2 * ENDS);
+	add_with_tcx(t, gone_before_by_a_tcx_program, 1);
+	add_with_tcx(t, tcx_beside_filters, 2 * ENDS);
 	tcase_add_loop_test(t, filters_beside_filters, 0, 2 * ENDS);
-	tcase_add_test(t, link_detached);
-	tcase_add_test(t, pin_removed);
+	add_with_tcx(t, link_detached, 1);
+	add_with_tcx(t, pin_removed, 1);
 	tcase_add_loop_test(t, filter_or_qdisc_removed, 0, 4);
 	tcase_add_test(t, no_removal_in_the_middle_of_a_del);
 	tcase_add_test(t, link_gone);
-	tcase_add_test(t, bandwidth_qdisc);
-	tcase_add_test(t, pins_go_with_the_pod);
-	tcase_add_test(t, pins_of_nobody_are_swept);
+	add_with_tcx(t, bandwidth_qdisc, 1);
+	add_with_tcx(t, pins_go_with_the_pod, 1);
+	add_with_tcx(t, pins_of_nobody_are_swept, 1);
 	suite_add_tcase(s, t);
+	tcase_set_timeout(slow, 120);
+	tcase_add_checked_fixture(slow, set_up_without_membarrier, tear_down);
+	tcase_add_test(slow, without_membarrier_it_is_waited);
+	add_with_tcx(slow, taken_over_and_back_under_a_flood, 1);
+	suite_add_tcase(s, slow);
 	return nt_suite_run(s);
 }

@@ -81,7 +81,30 @@ class Chain:
         return verdict
 
 
-def tell(story, flush="500ms"):
+def kernel_has_tcx():
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int(minor)) >= (6, 6)
+
+
+class Asking:
+    """A pod that asks one name after the other until told to end."""
+
+    def __init__(self, chain, pod, name):
+        loop = 'n=0; while ! read -t 0; do "$@" >/dev/null || exit 1; n=$((n+1)); done; echo $n'
+        self.process = subprocess.Popen(
+            chain.lab.in_pod(pod, ["bash", "-c", loop, "bash", CLIENT_RAW, "--server", "10.96.0.10", "--name", name,
+                                   "--count", "40", "--interval", "2"]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        out, _ = self.process.communicate("end\n", timeout=60)
+        if self.process.returncode:
+            raise Failed(f"a client ended with {self.process.returncode}")
+        return int(out)
+
+
+def tell(story, flush="500ms", before=lambda chain: None):
+    """before(chain) is called when nothing of the chain is there yet."""
     def check():
         problems = sandbox.missing(COMMANDS, PLUGINS + [f"{BUILD}/{n}" for n in OURS] + [CLIENT_RAW])
         for p in problems:
@@ -91,6 +114,7 @@ def tell(story, flush="500ms"):
     def inside(stop):
         chain = Chain(stop, flush)
         try:
+            before(chain)
             chain.start()
             story(chain)
         except Exception:  # whatever it was, the chain is taken down and the test has failed

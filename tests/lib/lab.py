@@ -92,6 +92,7 @@ class Lab:
         self.children, self.pods, self.netns, self.relays = [], [], [], []
         self.networks = {}
         self.controller_url, self.token_file = None, f"{work}/token"
+        self.lacking = []
         self.lock = threading.Lock()
         for d in (self.evidence, f"{work}/log", f"{work}/objects", f"{work}/cni/bin"):
             os.makedirs(d, exist_ok=True)
@@ -159,10 +160,25 @@ class Lab:
             self.sysctl(self.node, f"net/ipv4/conf/{key}/send_redirects", 0)
         for plugin in os.listdir(DEBIAN_PLUGINS):
             os.symlink(f"{DEBIAN_PLUGINS}/{plugin}", f"{self.work}/cni/bin/{plugin}")
-        if os.path.exists(f"{self.build}/nametap"):
-            os.symlink(f"{self.build}/nametap", f"{self.work}/cni/bin/nametap")
+        self.put_plugin()
         for kind in RANGES:
             self.networks[kind] = self.make_network(kind)
+
+    def lack(self, features):
+        """From now on agents and plugin run as on a kernel without these (tests/helpers/refuse); "": with all."""
+        self.lacking = [f"{self.build}/tests/helpers/refuse", features] if features else []
+        self.put_plugin()
+
+    def put_plugin(self):
+        path, ours = f"{self.work}/cni/bin/nametap", f"{self.build}/nametap"
+        if os.path.lexists(path):
+            os.unlink(path)
+        if self.lacking:
+            with open(path, "w") as f:
+                f.write(f"#!/bin/sh\nexec {' '.join(self.lacking)} {ours}\n")
+            os.chmod(path, 0o755)
+        elif os.path.exists(ours):
+            os.symlink(ours, path)
 
     def make_netns(self, name):
         self.run("ip", "netns", "add", name)
@@ -280,7 +296,7 @@ class Lab:
         os.makedirs(f"{self.work}/spool", exist_ok=True)
         if not self.relays:
             self.start_relay()
-        return self.spawn(name, [f"{self.build}/nametap-agent", "--pin-root", self.bpf, "--state-dir",
+        return self.spawn(name, [*self.lacking, f"{self.build}/nametap-agent", "--pin-root", self.bpf, "--state-dir",
                                  f"{self.work}/state", "--spool", f"{self.work}/spool", "--controller",
                                  self.controller_url, "--token-file", self.token_file, "--node", "node1",
                                  "--flush", flush, "--host-network", "off", *extra], netns=self.node)

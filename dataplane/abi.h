@@ -60,7 +60,7 @@ enum nt_loss {
 	NT_LOSS_RING_FULL = 0,
 	NT_LOSS_SHARE_EXCEEDED = 1, /* the pod had as much in the ring as was free (T12) */
 	NT_LOSS_UNPARSABLE = 2, /* to a DNS port, but the headers or payload could not be read */
-	NT_LOSS_FRAGMENT = 3, /* of a DNS datagram: a later fragment; one of TCP */
+	NT_LOSS_FRAGMENT = 3, /* a later one of DNS; a first one of TCP without the header */
 	NT_LOSS_TCP_RESET = 4, /* TCP to a DNS port from an enforced pod: reset, not logged */
 	NT_LOSS_DROPPED = 5, /* from an enforced pod, could not be judged nor logged: dropped */
 	NT_LOSS_MAX = 8,
@@ -148,7 +148,8 @@ enum nt_event_flag {
  *
  * TCP: a segment with payload, or with SYN, FIN or RST. One that is longer than NT_CAP_MAX (TSO,
  * GRO) is several events, each with a number and a tcp_seq of its own; FIN and RST are on the last,
- * SYN on the first. gso_segs is always 1, and so nothing is ever truncated.
+ * SYN on the first. gso_segs is always 1, and so nothing is ever truncated. Of a first fragment
+ * payload_len is what it holds; its FIN and RST are not told.
  */
 struct nt_event {
 	__u8 version; /* NT_ABI_VERSION */

@@ -31,7 +31,8 @@
 enum nt_kind {
 	NT_KIND_OTHER = 0, /* neither UDP nor TCP, or nothing a host would accept */
 	NT_KIND_WHOLE = 1, /* of UDP */
-	NT_KIND_FIRST_FRAGMENT = 2, /* ports known */
+	NT_KIND_FIRST_FRAGMENT =
+		2, /* ports known; of TCP with `tcp_header` 0: no more than these */
 	NT_KIND_LATER_FRAGMENT = 3, /* the ports are elsewhere; `proto` 0: it may be any */
 	NT_KIND_UNPARSABLE = 4, /* ports known, but the lengths lie */
 	NT_KIND_ENDLESS = 5, /* more extension headers than are followed */
@@ -40,7 +41,7 @@ enum nt_kind {
 
 struct nt_packet {
 	__u32 off; /* UDP: of the payload, TCP: of its header; counted from the Ethernet header */
-	__u32 end; /* where the IP packet says that it ends; 0 in a fragment of TCP */
+	__u32 end; /* where the IP packet says that it ends */
 	__u32 addrs_off; /* source address; the destination follows it in both families */
 	__be32 saddr4; /* IPv4 only */
 	__be32 daddr4;

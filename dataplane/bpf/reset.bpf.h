@@ -53,7 +53,8 @@ static __always_inline void nt_reset_header(const __u8 *old, __u8 *tcp, __u32 da
 	tcp[13] = NT_TCP_RST | NT_TCP_ACK;
 }
 
-/* Long segments are dropped: the retransmitted ones are shorter, and the first of all is. */
+/* Long segments are dropped: the retransmitted ones are shorter, and the first of all is. So are
+ * first fragments, which have no sum of their own. */
 __noinline int nt_reset(struct __sk_buff *skb)
 {
 	struct nt_judging *j = nt_judging();
@@ -68,8 +69,8 @@ __noinline int nt_reset(struct __sk_buff *skb)
 	p = &j->packet;
 	ip_len = p->ip_version == 4 ? 8 : 32;
 	len = p->end - p->off;
-	if (p->off != p->addrs_off + ip_len || p->end < p->off + 20 || p->end > skb->len ||
-	    len > NT_RESET_MAX || nt_read(skb, p->off, old, sizeof(old)) < 0)
+	if (p->flags & NT_EV_FRAGMENT || p->off != p->addrs_off + ip_len || p->end < p->off + 20 ||
+	    p->end > skb->len || len > NT_RESET_MAX || nt_read(skb, p->off, old, sizeof(old)) < 0)
 		return NT_DROP;
 	header = (old[12] >> 4) * 4;
 	if (header < 20 || header > len || old[13] & NT_TCP_RST ||

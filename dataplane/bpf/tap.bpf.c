@@ -86,9 +86,10 @@ static __always_inline void tap_later(struct __sk_buff *skb, const struct nt_pac
 static __always_inline void tap_log(struct __sk_buff *skb, const struct nt_packet *p, int kind,
 				    __u64 ep_id, struct nt_counters *c, __u32 dir)
 {
-	if (kind == NT_KIND_TCP && nt_tcp_is_event(p))
+	if (nt_tcp_is_event(p, kind))
 		nt_emit_tcp(skb, p, ep_id, c, dir);
-	else if (kind == NT_KIND_WHOLE || (kind == NT_KIND_FIRST_FRAGMENT && p->end))
+	else if (kind == NT_KIND_WHOLE ||
+		 (kind == NT_KIND_FIRST_FRAGMENT && p->proto == IPPROTO_UDP))
 		nt_emit(skb, p, ep_id, c, dir, NT_VERDICT_NONE, 0);
 	else if (kind == NT_KIND_FIRST_FRAGMENT)
 		lose(c, dir, NT_LOSS_FRAGMENT);

@@ -32,22 +32,24 @@ __noinline int nt_emit_part(struct __sk_buff *skb, __u32 off, __u32 len)
 	return nt_ring_output(s, sizeof(s->event) + cap, skb->ifindex);
 }
 
-/* A part that is not the last one neither ends the stream nor begins it. */
+/* The first part begins the stream, the last one ends it; that is not in a first fragment. */
 static __always_inline __u8 nt_tcp_flags_of(const struct nt_packet *p, __u32 done, __u32 part)
 {
 	__u8 flags = p->tcp_flags;
 
 	if (done)
 		flags &= ~NT_TCP_SYN;
-	if (done + part < p->payload_len)
+	if (done + part < p->payload_len || p->flags & NT_EV_FRAGMENT)
 		flags &= ~(NT_TCP_FIN | NT_TCP_RST);
 	return flags;
 }
 
-static __always_inline int nt_tcp_is_event(const struct nt_packet *p)
+static __always_inline int nt_tcp_is_event(const struct nt_packet *p, int kind)
 {
-	return !p->tcp_header || p->payload_len ||
-	       p->tcp_flags & (NT_TCP_SYN | NT_TCP_FIN | NT_TCP_RST);
+	if (kind == NT_KIND_FIRST_FRAGMENT)
+		return p->tcp_header != 0;
+	return kind == NT_KIND_TCP && (!p->tcp_header || p->payload_len ||
+				       p->tcp_flags & (NT_TCP_SYN | NT_TCP_FIN | NT_TCP_RST));
 }
 
 static __always_inline void nt_emit_tcp(struct __sk_buff *skb, const struct nt_packet *p,

@@ -47,7 +47,8 @@ static __always_inline int nt_packet_udp(struct __sk_buff *skb, struct nt_packet
 	return kind;
 }
 
-/* Leaves `off` at the header, for a reset. A fragment of TCP has no payload here. */
+/* Leaves `off` at the header, for a reset. What a first fragment has of the segment is its payload:
+ * how long the whole is only the last one says. */
 static __always_inline int nt_packet_tcp(struct __sk_buff *skb, struct nt_packet *p, int kind)
 {
 	__u8 h[14] = {}; /* up to the flags */
@@ -57,18 +58,18 @@ static __always_inline int nt_packet_tcp(struct __sk_buff *skb, struct nt_packet
 		return nt_without_ports(kind);
 	p->sport = h[0] << 8 | h[1];
 	p->dport = h[2] << 8 | h[3];
-	if (kind == NT_KIND_FIRST_FRAGMENT) {
-		p->end = 0;
-		return kind;
-	}
+	if (kind == NT_KIND_FIRST_FRAGMENT)
+		p->flags |= NT_EV_FRAGMENT;
+	else
+		kind = NT_KIND_TCP;
 	header = (h[12] >> 4) * 4;
 	if (header < 20 || p->off + header > p->end || p->end > skb->len)
-		return NT_KIND_TCP;
+		return kind;
 	p->tcp_header = header;
 	p->tcp_flags = h[13];
 	p->tcp_seq = nt_get32(h + 4) + !!(h[13] & NT_TCP_SYN);
 	p->payload_len = p->end - p->off - header;
-	return NT_KIND_TCP;
+	return kind;
 }
 
 /* `off` is at the IP header, whose family the EtherType says. */

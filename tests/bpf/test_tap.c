@@ -365,21 +365,6 @@ START_TEST(fragments_of_ipv6)
 }
 END_TEST
 
-/* Nobody fragments TCP without cause: nothing of it is read, all of it is counted. */
-START_TEST(fragments_of_tcp)
-{
-	struct packet first = packet_tcp4(0x18), later = packet_tcp4(0x18);
-
-	packet_put16(first.octets + first.ip + 6, 0x2000);
-	packet_put16(later.octets + later.ip + 6, 0x0003);
-	check_nothing(&later);
-	check_lost(&first, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
-	check_lost(&later, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
-	packet_put16(first.octets + first.tcp + 2, 80);
-	check_nothing(&first);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("tap");
@@ -407,7 +392,6 @@ int main(void)
 	tcase_add_test(t, fragments_of_ipv4);
 	tcase_add_loop_test(t, first_fragment_that_lies, 0, 2);
 	tcase_add_test(t, fragments_of_ipv6);
-	tcase_add_test(t, fragments_of_tcp);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

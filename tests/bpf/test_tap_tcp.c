@@ -156,6 +156,73 @@ START_TEST(tcp_gso_is_one_event)
 }
 END_TEST
 
+/* A first fragment: as a segment of what it holds, whose end, and that of the stream, is in others.
+ */
+static void check_first_fragment(const struct packet *p, unsigned header, unsigned number)
+{
+	struct nt_event want = expected_tcp(p, NT_DIR_FROM_POD, header);
+
+	want.seq = number;
+	want.flags = NT_EV_FRAGMENT;
+	want.tcp_flags &= (__u8) ~(FIN | RST);
+	run(p, NT_DIR_FROM_POD);
+	check_event(want, p->octets + p->tcp + header);
+}
+
+START_TEST(fragments_of_ipv4)
+{
+	struct packet first = packet_tcp4(PSH | ACK | FIN), later = packet_tcp4(PSH | ACK);
+
+	packet_put16(first.octets + first.ip + 6, 0x2000);
+	packet_put16(later.octets + later.ip + 6, 0x0003);
+	check_nothing(&later);
+	check_first_fragment(&first, 20, 0);
+	check_lost(&later, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
+	packet_put16(first.octets + first.tcp + 2, 80);
+	check_nothing(&first);
+	check_nothing(&later);
+}
+END_TEST
+
+START_TEST(fragments_of_ipv6)
+{
+	struct packet first = {}, later;
+	__u8 *ext;
+
+	packet_eth(&first, ETH_P_IPV6);
+	packet_ip6(&first, CLIENT6, SERVER6, IPPROTO_TCP);
+	ext = packet_ext(&first, IPPROTO_FRAGMENT, 8);
+	packet_put16(ext + 2, 1);
+	packet_tcp(&first, 40000, 53, SYN | RST, 12, QUERY, QUERY_LEN);
+	packet_done(&first);
+	later = first;
+	packet_put16(later.octets + (ext - first.octets) + 2, 64);
+	check_nothing(&later);
+	check_first_fragment(&first, 32, 0);
+	check_lost(&later, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
+}
+END_TEST
+
+/* With its header and no octet more it is a segment all the same: those are in the others. Without
+ * all of the header it says no more than the ports. */
+START_TEST(first_fragment_cut_anywhere)
+{
+	struct packet whole = packet_tcp4(PSH | ACK);
+
+	packet_put16(whole.octets + whole.ip + 6, 0x2000);
+	whole.len = whole.tcp + 20;
+	packet_done(&whole);
+	check_first_fragment(&whole, 20, 0);
+	for (size_t len = whole.tcp + 19; len >= whole.tcp + 4; len--) {
+		struct packet p = whole;
+
+		p.len = len;
+		packet_done(&p);
+		check_lost(&p, NT_DIR_FROM_POD, NT_LOSS_FRAGMENT);
+	}
+}
+END_TEST
+
 START_TEST(full_ring_counts_segments)
 {
 	struct packet p = packet_tcp4(PSH | ACK);
@@ -189,6 +256,9 @@ int main(void)
 	tcase_add_test(t, tcp_cut_anywhere);
 	tcase_add_loop_test(t, tcp_header_that_lies, 0, 3);
 	tcase_add_test(t, tcp_gso_is_one_event);
+	tcase_add_test(t, fragments_of_ipv4);
+	tcase_add_test(t, fragments_of_ipv6);
+	tcase_add_test(t, first_fragment_cut_anywhere);
 	tcase_add_test(t, full_ring_counts_segments);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);

@@ -13,7 +13,7 @@ which the kernel does not give twice. A UDP GSO packet comes as the one skb that
 it by where each message ends.
 
 A TCP segment is an skb: what offload keeps together is one, and counts as a packet once per started
-16 KiB; what only acknowledges is none. A first IP fragment of a datagram is read as far as it goes;
+16 KiB; what only acknowledges is none. A first IP fragment of a datagram or of a segment is read as far as it goes;
 later_fragments() are those that follow such a one.
 
 FRAME is how many octets of the ring a packet gets: the fewer, the more packets may wait while the machine is busy elsewhere. A
@@ -189,13 +189,15 @@ def datagram(where, octets, parsed, tcp=False):
 
 class Segment:
     """One TCP segment of a DNS connection at one device that has payload or begins or ends a stream.
-    packets: how many it counts as."""
+    packets: how many it counts as; fragment: it is the first one of such a segment."""
     __slots__ = ("ns", "ifindex", "from_pod", "src", "dst", "sport", "dport", "seq", "flags", "payload", "length",
-                 "packets")
+                 "packets", "fragment")
 
 
 def segment_of(ns, ifindex, from_pod, family, packet, whole_length):
-    addresses = ip_payload(family, packet, TCP)
+    addresses, fragment = ip_payload(family, packet, TCP), fragment_of(family, packet)
+    if fragment and fragment[1] and fragment[0][2] == TCP:
+        addresses = fragment[2:]
     if not addresses or len(packet) < addresses[2] + 20:
         return None
     s = Segment()
@@ -208,7 +210,10 @@ def segment_of(ns, ifindex, from_pod, family, packet, whole_length):
     s.ns, s.ifindex, s.from_pod, s.flags = ns, ifindex, from_pod, packet[at + 13]
     s.length, s.payload = min(total, whole_length) - data, packet[data:min(total, len(packet))]
     s.packets = max(1, -(-s.length // SEGMENT_PACKET))
-    return s if s.length or s.flags & (FIN | SYN | RST) else None
+    s.fragment = fragment is not None
+    if s.fragment:  # the stream goes on, and ends, in others
+        s.flags &= ~(FIN | RST)
+    return s if s.fragment or s.length or s.flags & (FIN | SYN | RST) else None
 
 
 class Stream:
@@ -272,14 +277,14 @@ def skbs(path):
 
 
 def later_fragments(path):
-    """The packets that go on with a DNS datagram whose first fragment came before them."""
+    """The packets that go on with a DNS datagram or segment whose first fragment came before them."""
     firsts, found = set(), []
     for p in packets(path):
         fragment = fragment_of(p.family, p.packet)
         if not fragment:
             continue
         key = (p.ifindex, p.from_pod, fragment[0])
-        if fragment[1] and any(True for _ in p.datagrams()):
+        if fragment[1] and (p.segment() or any(True for _ in p.datagrams())):
             firsts.add(key)
         elif not fragment[1] and key in firsts:
             found.append(p)

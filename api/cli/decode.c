@@ -11,8 +11,10 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/dns/pair.h"
+#include "lib/dns/part.h"
 #include "lib/dns/stream.h"
 #include "lib/names/names.h"
+#include "lib/pcap/fragments.h"
 #include "lib/pcap/pcap.h"
 #include "lib/record/aggregate.h"
 #include "lib/record/codec.h"
@@ -38,9 +40,12 @@ struct decode {
 	struct nt_pair *pair;
 	struct nt_streams *streams;
 	struct nt_arena arena;
+	struct nt_fragments fragments;
 	struct nt_buf out;
+	struct nt_buf part; /* of one first fragment */
 	int failed; /* errno of the first write that failed, 0 */
-	uint64_t packet, rows, fragments;
+	uint64_t packet, rows;
+	uint64_t later[NT_FRAGMENT_FLOWS]; /* fragments, by whose they are */
 	uint64_t segments[NT_STREAM_REASONS]; /* of TCP, by what became of them */
 };
 
@@ -89,26 +94,37 @@ static uint64_t take_transaction(void *ctx, const struct nt_txn *txn)
 	return d->rows;
 }
 
+/* Of a fragmented message what its first fragment holds. */
+static int parse(struct decode *d, const struct nt_packet *p, struct nt_dns_msg *ret_msg)
+{
+	char why[160];
+	int r;
+
+	if (!p->is_first && p->payload.len < p->payload_len) {
+		snprintf(why, sizeof(why),
+			 "only %zu of %zu octets of the DNS message were captured", p->payload.len,
+			 p->payload_len);
+		complain(d, why);
+		return -EBADMSG;
+	}
+	r = p->is_first ? nt_dns_parse_part(p->payload, &d->part, ret_msg)
+			: nt_dns_parse(p->payload, ret_msg);
+	if (r < 0) {
+		snprintf(why, sizeof(why), "malformed DNS message: %s", nt_dns_strerror(-r));
+		complain(d, why);
+	}
+	return r;
+}
+
 static void take_message(struct decode *d, const struct nt_pcap_frame *f)
 {
 	const struct nt_packet *p = &f->packet;
 	struct nt_dns_msg msg;
 	struct nt_flow flow;
 	bool is_reply;
-	char why[160];
-	int r;
 
-	if (p->payload.len < p->payload_len) {
-		snprintf(why, sizeof(why),
-			 "only %zu of %zu octets of the DNS message were captured", p->payload.len,
-			 p->payload_len);
-		return complain(d, why);
-	}
-	r = nt_dns_parse(p->payload, &msg);
-	if (r < 0) {
-		snprintf(why, sizeof(why), "malformed DNS message: %s", nt_dns_strerror(-r));
-		return complain(d, why);
-	}
+	if (parse(d, p, &msg) < 0)
+		return;
 	is_reply = msg.flags & NT_DNS_QR;
 	flow = (struct nt_flow){
 		.transport = IPPROTO_UDP,
@@ -186,7 +202,8 @@ static void take_segment(struct decode *d, const struct nt_pcap_frame *f)
 	};
 	char why[160];
 
-	if (!p->payload_len && !(p->tcp_flags & (NT_TCP_SYN | NT_TCP_FIN | NT_TCP_RST)))
+	if (!p->payload_len && !p->is_first &&
+	    !(p->tcp_flags & (NT_TCP_SYN | NT_TCP_FIN | NT_TCP_RST)))
 		return;
 	if (p->payload.len < p->payload_len) {
 		snprintf(why, sizeof(why),
@@ -207,6 +224,8 @@ static void take_frame(struct decode *d, const struct nt_pcap_frame *f)
 
 	d->packet = f->number;
 	nt_streams_expire(d->streams, f->time_ns);
+	if (p->is_first)
+		nt_fragments_first(&d->fragments, p, dns ? NT_FRAGMENT_DNS : NT_FRAGMENT_OTHER);
 	switch (p->kind) {
 	case NT_PACKET_OTHER:
 		break;
@@ -219,7 +238,7 @@ static void take_frame(struct decode *d, const struct nt_pcap_frame *f)
 			take_segment(d, f);
 		break;
 	case NT_PACKET_FRAGMENT:
-		d->fragments++;
+		d->later[nt_fragments_later(&d->fragments, p)]++;
 		break;
 	case NT_PACKET_BROKEN:
 		complain(d, p->fault);
@@ -244,7 +263,9 @@ static void finish(struct decode *d)
 	tell_count(d->segments[NT_STREAM_MIDDLE],
 		   "TCP segments of streams whose begin is not in the file");
 	tell_count(d->segments[NT_STREAM_LIMIT], "TCP segments for lack of room");
-	tell_count(d->fragments, "IP fragments");
+	tell_count(d->later[NT_FRAGMENT_DNS], "later IP fragments of DNS");
+	tell_count(d->later[NT_FRAGMENT_UNKNOWN],
+		   "IP fragments whose first one, with the ports, is not in the file");
 }
 
 static int open_tables(struct decode *d, struct nt_err *err)
@@ -321,6 +342,7 @@ int nt_decode_main(int argc, char **argv)
 	nt_names_free(d.names);
 	nt_arena_done(&d.arena);
 	nt_buf_done(&d.out);
+	nt_buf_done(&d.part);
 	if (r < 0)
 		fprintf(stderr, "nametapctl: %s: %s\n", argv[optind], err.msg);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -3,6 +3,7 @@
 #include "lib/pcap/packet.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pcap/dlt.h>
 
 #include "lib/dns/cursor.h"
@@ -15,10 +16,13 @@ enum {
 	EXTENSIONS_MAX = 16, /* RFC 8504 section 5.3 lets a host refuse at fewer */
 };
 
+enum piece { WHOLE = 0, FIRST = 1, LATER = 2 }; /* of an IP packet */
+
 /* What parsing has so far. `cut` octets of the frame were not captured. */
 struct parse {
 	struct nt_cursor c;
 	size_t cut;
+	enum piece piece;
 	struct nt_packet *packet;
 };
 
@@ -26,6 +30,15 @@ static void broken(struct parse *p, const char *fault)
 {
 	p->packet->kind = NT_PACKET_BROKEN;
 	p->packet->fault = fault;
+}
+
+/* A first fragment may end inside of its headers: it tells no more than a later one then. */
+static void without_header(struct parse *p, const char *fault)
+{
+	if (p->piece == FIRST && !p->cut)
+		p->packet->kind = NT_PACKET_FRAGMENT;
+	else
+		broken(p, fault);
 }
 
 /* The IP packet may be shorter than what is left of the frame (Ethernet pads), or longer: then the
@@ -56,15 +69,16 @@ static void parse_udp(struct parse *p)
 	len = nt_cursor_u16(&p->c);
 	(void)nt_cursor_u16(&p->c); /* checksum */
 	if (p->c.bad)
-		return broken(p, "the UDP header is cut short");
-	if (!len)
+		return without_header(p, "the UDP header is cut short");
+	if (!len && p->piece == WHOLE)
 		len = ip_left;
-	if (len < 8 || len > ip_left)
+	if (len < 8 || (len > ip_left && p->piece == WHOLE))
 		return broken(p, "the UDP length does not fit the packet");
 	out->payload_len = len - 8;
 	out->payload = nt_cursor_take(&p->c, out->payload_len < nt_cursor_left(&p->c)
 						     ? out->payload_len
 						     : nt_cursor_left(&p->c));
+	out->is_first = p->piece == FIRST;
 	out->kind = NT_PACKET_UDP;
 }
 
@@ -80,20 +94,23 @@ static void parse_tcp(struct parse *p)
 	(void)nt_cursor_u32(&p->c); /* acknowledgement */
 	header = (size_t)(nt_cursor_u8(&p->c) >> 4) * 4;
 	out->tcp_flags = nt_cursor_u8(&p->c);
-	out->tcp_seq += out->tcp_flags >> 1 & 1; /* a SYN has a number of its own */
+	out->tcp_seq += (out->tcp_flags & TH_SYN) != 0; /* it has a number of its own */
 	if (p->c.bad || header < 20 || header > ip_left)
-		return broken(p, "the TCP header is cut short");
+		return without_header(p, "the TCP header is cut short");
 	(void)nt_cursor_take(&p->c, header - 14);
 	out->payload_len = ip_left - header;
 	out->payload = nt_cursor_take(&p->c, nt_cursor_left(&p->c));
+	out->is_first = p->piece == FIRST;
+	if (out->is_first) /* the stream ends behind the last one */
+		out->tcp_flags &= (uint8_t) ~(TH_FIN | TH_RST);
 	out->kind = NT_PACKET_TCP;
 }
 
-static void parse_transport(struct parse *p, uint8_t protocol, bool fragment)
+static void parse_transport(struct parse *p, uint8_t protocol)
 {
 	if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
 		return;
-	if (fragment)
+	if (p->piece == LATER)
 		p->packet->kind = NT_PACKET_FRAGMENT;
 	else if (protocol == IPPROTO_UDP)
 		parse_udp(p);
@@ -108,20 +125,28 @@ static struct nt_addr take_addr(struct nt_cursor *c, int family)
 	return c->bad ? (struct nt_addr){ 0 } : nt_addr_from(family, (const uint8_t *)s.p);
 }
 
+/* offset, more: of the fragment; none of them: a whole packet. */
+static void take_piece(struct parse *p, unsigned int offset, unsigned int more, uint64_t id)
+{
+	p->piece = offset ? LATER : more ? FIRST : WHOLE;
+	p->packet->fragment_id = p->piece == WHOLE ? 0 : id;
+}
+
 static void parse_ipv4(struct parse *p)
 {
 	size_t start = p->c.at;
 	uint8_t first = nt_cursor_u8(&p->c);
 	size_t header = (size_t)(first & 15) * 4, total;
-	uint16_t fragment;
+	uint16_t id, fragment;
 	uint8_t protocol;
 
 	(void)nt_cursor_u8(&p->c);
 	total = nt_cursor_u16(&p->c);
-	(void)nt_cursor_u16(&p->c);
-	fragment = nt_cursor_u16(&p->c) & 0x3fff; /* more-fragments bit and offset */
+	id = nt_cursor_u16(&p->c);
+	fragment = nt_cursor_u16(&p->c);
 	(void)nt_cursor_u8(&p->c);
 	protocol = nt_cursor_u8(&p->c);
+	take_piece(p, fragment & 0x1fff, fragment & 0x2000, (uint64_t)protocol << 32 | id);
 	(void)nt_cursor_u16(&p->c);
 	p->packet->source = take_addr(&p->c, 4);
 	p->packet->destination = take_addr(&p->c, 4);
@@ -134,7 +159,7 @@ static void parse_ipv4(struct parse *p)
 		return broken(p, "the IPv4 options are cut short");
 	if (total == header || !limit_to(p, total ? total - (p->c.at - start) : 0))
 		return broken(p, "the IPv4 length does not fit the frame");
-	parse_transport(p, protocol, fragment != 0);
+	parse_transport(p, protocol);
 }
 
 static bool is_extension(uint8_t next)
@@ -155,15 +180,16 @@ static bool is_extension(uint8_t next)
 }
 
 /* One extension header at the cursor (RFC 8200 section 4). Returns the next header. */
-static uint8_t skip_extension(struct nt_cursor *c, uint8_t kind, bool *fragment)
+static uint8_t skip_extension(struct parse *p, uint8_t kind)
 {
+	struct nt_cursor *c = &p->c;
 	uint8_t next = nt_cursor_u8(c);
 	uint8_t len = nt_cursor_u8(c);
 
 	if (kind == IPPROTO_FRAGMENT) {
-		*fragment |=
-			(nt_cursor_u16(c) & 0xfff9) != 0; /* RFC 6946: zero is a whole packet */
-		(void)nt_cursor_u32(c);
+		uint16_t fragment = nt_cursor_u16(c);
+
+		take_piece(p, fragment & 0xfff8, fragment & 1, nt_cursor_u32(c));
 	} else if (kind == IPPROTO_AH) {
 		(void)nt_cursor_take(c, (len + 2u) * 4 - 2);
 	} else {
@@ -177,7 +203,6 @@ static void parse_ipv6(struct parse *p)
 	uint8_t version = (uint8_t)(nt_cursor_u32(&p->c) >> 28);
 	size_t len = nt_cursor_u16(&p->c);
 	uint8_t next = nt_cursor_u8(&p->c);
-	bool fragment = false;
 
 	(void)nt_cursor_u8(&p->c);
 	p->packet->source = take_addr(&p->c, 6);
@@ -191,15 +216,15 @@ static void parse_ipv6(struct parse *p)
 	for (int i = 0; is_extension(next); i++) {
 		if (i == EXTENSIONS_MAX)
 			return broken(p, "too many IPv6 extension headers");
-		next = skip_extension(&p->c, next, &fragment);
+		next = skip_extension(p, next);
 		if (p->c.bad)
-			return broken(p, "an IPv6 extension header is cut short");
-		if (fragment) /* what follows is in the first fragment only */
+			return without_header(p, "an IPv6 extension header is cut short");
+		if (p->piece == LATER) /* what follows is in the first fragment only */
 			break;
 	}
-	if (fragment && is_extension(next))
+	if (p->piece == LATER && is_extension(next))
 		next = IPPROTO_UDP; /* unknown; counted with the fragments all the same */
-	parse_transport(p, next, fragment);
+	parse_transport(p, next);
 }
 
 static void parse_ethertype(struct parse *p, uint16_t type)

@@ -63,10 +63,10 @@ def udp(payload, sport, dport, length=None):
     return u16(sport, dport, 8 + len(payload) if length is None else length, 0) + payload
 
 
-def ipv4(payload, src, dst, proto=17, options=b"", fragment=0, total=None, version=4, header=None):
+def ipv4(payload, src, dst, proto=17, options=b"", fragment=0, total=None, version=4, header=None, ident=1):
     ihl = 5 + len(options) // 4 if header is None else header
     total = 20 + len(options) + len(payload) if total is None else total
-    return u8(version << 4 | ihl, 0) + u16(total, 1, fragment) + u8(64, proto) + u16(0) + src + dst + options + payload
+    return u8(version << 4 | ihl, 0) + u16(total, ident, fragment) + u8(64, proto) + u16(0) + src + dst + options + payload
 
 
 def ipv6(payload, src, dst, proto=17, extensions=(), length=None):
@@ -337,11 +337,20 @@ class Connection:
     def segment(self, ms, side, at=0, data=b"", flags=0x18, cut=0):
         """side 0: to the server; at: where in the side's stream; cut: octets that were not captured."""
         sport, dport = (self.port, 53) if side == 0 else (53, self.port)
+        frame = ethernet(self.packet(side, at, data, flags))
+        self.c.frame(ms, frame[:len(frame) - cut], len(frame))
+
+    def packet(self, side, at, data, flags):
+        sport, dport = (self.port, 53) if side == 0 else (53, self.port)
         tcp = u16(sport, dport) + u32((self.begin[side] + at) & 0xffffffff, 1) + u8(0x50, flags) + u16(500, 0, 0) + data
         client, server, ip = (CLIENT6, SERVER6, ipv6) if self.v6 else (CLIENT4, SERVER4, ipv4)
         src, dst = (client, server) if side == 0 else (server, client)
-        frame = ethernet(ip(tcp, src, dst, 6))
-        self.c.frame(ms, frame[:len(frame) - cut], len(frame))
+        return ip(tcp, src, dst, 6)
+
+    def pieces(self, ms, side, at, first):
+        """The stream from there on in a segment that ends it, in two fragments."""
+        for frame in pieces(self.packet(side, at, self.stream[side][at:], 0x19), first, ident=self.port):
+            self.c.frame(ms, frame)
 
     def open(self, ms):
         for side, flags in ((0, 0x02), (1, 0x12), (0, 0x10)):
@@ -445,16 +454,60 @@ def tcp_gaps():
     return c
 
 
+def pieces(packet, *lens, ident=1):
+    """An IP packet without options or extension headers in fragments; lens: octets of all but the last."""
+    v4 = packet[0] >> 4 == 4
+    header = 20 if v4 else 40
+    proto, src, dst = (packet[9], packet[12:16], packet[16:20]) if v4 else (packet[6], packet[8:24], packet[24:40])
+    payload, at = packet[header:], 0
+    for n in (*lens, len(payload)):
+        part, more = payload[at:at + n], at + n < len(payload)
+        if v4:
+            yield ethernet(ipv4(part, src, dst, proto, fragment=more << 13 | at // 8, ident=ident))
+        else:
+            yield ethernet(ipv6(part, src, dst, proto, [(44, u8(0) + u16(at | more) + u32(ident))]))
+        at += n
+
+
+def fragments():
+    """First fragments are read as far as they go: a reply over UDP whose last records are elsewhere, over IPv4 and over
+    IPv6, one that was captured in part, one that holds no whole question; over TCP, where the next segment shows the
+    gap, and where the stream ends. Later ones are counted: of DNS, and of what nobody knows; none of what is no DNS."""
+    c = Capture()
+    records = [rr(Q, TXT, string(f"record {i} " + "x" * 90)) for i in range(12)]
+    answer = reply(1, "cut.example", TXT, records)
+    for i, (ip, client, server) in enumerate(((ipv4, CLIENT4, SERVER4), (ipv6, CLIENT6, SERVER6))):
+        c.frame(10 * i, ethernet(ip(udp(query(1, "cut.example", TXT), 5000, 53), client, server)))
+        other_port = pieces(ip(udp(bytes(1200), 5000, 123), server, client), 560, ident=8)
+        for ms, frame in enumerate(pieces(ip(udp(answer, 53, 5000), server, client), 560, 560, ident=7)):
+            c.frame(10 * i + 1 + ms, frame)
+            c.frame(10 * i + 1.5 + ms, next(other_port, b"\2" * 14))
+    asked = [udp(query(i, "cut.example", TXT), 6000 + i, 53) for i in range(2)]
+    for i, (first, cut) in enumerate(((560, 300), (16, 0))):  # of the second one not even all of the header is here
+        c.frame(20 + 10 * i, ethernet(ipv4(asked[i], CLIENT4, SERVER4)))
+        frames = list(pieces(ipv4(udp(answer[:1] + bytes([i]) + answer[2:], 53, 6000 + i), SERVER4, CLIENT4), first,
+                             ident=9 + i))
+        c.frame(21 + 10 * i, frames[0][:len(frames[0]) - cut], len(frames[0]))
+        c.frame(22 + 10 * i, frames[1])
+    for ms, v6 in ((40, False), (50, True)):
+        x = Connection(c, 5001, v6).open(ms)
+        x.say(ms + 1, 0, query(3, "tcp.example", TXT))
+        x.pieces(ms + 2, 1, x.put(1, reply(3, "tcp.example", TXT), reply(4, "tcp.example", TXT, records)), 560)
+        if v6:
+            x.say(ms + 4, 1, reply(5, "tcp.example", TXT))
+    c.frame(60, ethernet(ipv4(bytes(16), CLIENT4, SERVER4, fragment=5, ident=11)))
+    c.frame(61, ethernet(ipv4(udp(query(6, "cut.example", A), 5000, 53)[:8], CLIENT4, SERVER4, 6, fragment=0x2000)))
+    c.frame(62, ethernet(ipv6(bytes(16), CLIENT6, SERVER6, extensions=[(44, u8(0) + u16(8 << 3) + u32(12))])))
+    return c
+
+
 def other():
-    """What is no DNS, or not to be decoded: fragments, other protocols and ports."""
+    """What is no DNS, or not to be decoded: other protocols and ports."""
     c = Capture()
     q = query(1, "other.example", A)
     http = lambda data: u16(5000, 80) + u32(1, 1) + u8(0x50, 0x18) + u16(500, 0, 0) + data
     c.frame(1, ethernet(ipv4(http(u16(len(q)) + q), CLIENT4, SERVER4, 6)))
     c.frame(2, ethernet(ipv6(http(u16(len(q)) + q), CLIENT6, SERVER6, 6)))
-    c.frame(3, ethernet(ipv4(udp(q, 5000, 53), CLIENT4, SERVER4, fragment=0x2000)))
-    c.frame(4, ethernet(ipv4(b"x" * 16, CLIENT4, SERVER4, fragment=5)))
-    c.frame(5, ethernet(ipv6(b"x" * 16, CLIENT6, SERVER6, extensions=[(44, u8(0) + u16(8 << 3) + u32(9))])))
     c.frame(6, ethernet(ipv4(b"x" * 16, CLIENT4, SERVER4, 1, fragment=5)))  # ICMP
     c.frame(7, ethernet(ipv4(udp(q, 5000, 5353), CLIENT4, SERVER4)))
     c.frame(8, ethernet(b"\0\1\x08\0\6\4\0\1" + bytes(20), ethertype=0x806))  # ARP
@@ -464,7 +517,7 @@ def other():
 
 
 CAPTURES = [types, edns, pairing, names, malformed, vlan, sll, sll2, raw, null, swapped, ip, tcp, tcp_disorder,
-            tcp_gaps, other]
+            tcp_gaps, fragments, other]
 
 
 def pcapng(c):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames to flows: links, IP, UDP and TCP headers, each cut everywhere; capture files. */
+/* Frames to flows: links, IP, UDP and TCP headers, each cut everywhere, fragments; captures. */
 #include "lib/pcap/pcap.h"
+#include "lib/pcap/fragments.h"
 
 #include <check.h>
 #include <pcap/dlt.h>
@@ -10,6 +11,9 @@
 #include "tests/unit/suite.h"
 
 #define V4 "\x45\0\0\x20\0\1\0\0\x40\x11\0\0\x0a\0\0\5\x0a\0\0\x35"
+/* protocol, total length, flags and offset */
+#define V4_PIECE(protocol, total, fragment) \
+	"\x45\0" total "\0\1" fragment "\x40" protocol "\0\0\x0a\0\0\5\x0a\0\0\x35"
 #define V6 "\x60\0\0\0\0\x0c\x11\x40" V6_ADDRESSES
 #define V6_ADDRESSES                         \
 	"\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5" \
@@ -55,9 +59,10 @@ static const struct {
 	  NT_PACKET_UDP, 6 },
 	{ "first fragment, IPv6", DLT_RAW,
 	  NT_SLICE_LIT("\x60\0\0\0\0\x14\x2c\x40" V6_ADDRESSES "\x11\0\0\1\0\0\0\1" UDP),
-	  NT_PACKET_FRAGMENT, 0 },
-	{ "first fragment, IPv4", DLT_RAW,
-	  NT_SLICE_LIT("\x45\0\0\x20\0\1\x20\0\x40\x11\0\0\x0a\0\0\5\x0a\0\0\x35" UDP),
+	  NT_PACKET_UDP, 6 },
+	{ "first fragment, IPv4", DLT_RAW, NT_SLICE_LIT(V4_PIECE("\x11", "\0\x20", "\x20\0") UDP),
+	  NT_PACKET_UDP, 4 },
+	{ "later fragment, IPv4", DLT_RAW, NT_SLICE_LIT(V4_PIECE("\x11", "\0\x20", "\x20\1") UDP),
 	  NT_PACKET_FRAGMENT, 0 },
 	{ "do not fragment is no fragment", DLT_RAW,
 	  NT_SLICE_LIT("\x45\0\0\x20\0\1\x40\0\x40\x11\0\0\x0a\0\0\5\x0a\0\0\x35" UDP),
@@ -131,6 +136,85 @@ START_TEST(test_cut)
 		if (p.kind == NT_PACKET_UDP && frames[_i].family)
 			ck_assert_uint_eq(p.payload_len, 4);
 	}
+}
+END_TEST
+
+static struct nt_packet parsed(struct nt_slice frame)
+{
+	struct nt_packet p;
+
+	nt_packet_parse(DLT_RAW, frame, frame.len, &p);
+	return p;
+}
+
+/* The whole datagram's length, and the octets that are here. */
+START_TEST(test_first_of_udp)
+{
+	struct nt_packet p = parsed(NT_SLICE_LIT(
+		V4_PIECE("\x11", "\0\x20", "\x20\0") "\x9c\x40\0\x35\x0b\xc0\0\0dns!"));
+
+	ck_assert_int_eq(p.kind, NT_PACKET_UDP);
+	ck_assert(p.is_first);
+	ck_assert_uint_eq(p.payload_len, 3000);
+	ck_assert(nt_slice_eq(p.payload, NT_SLICE_LIT("dns!")));
+	p = parsed(NT_SLICE_LIT(V4 UDP));
+	ck_assert(!p.is_first);
+	/* No length is none: offload's long packets are not in fragments. */
+	p = parsed(NT_SLICE_LIT(V4_PIECE("\x11", "\0\x20", "\x20\0") "\x9c\x40\0\x35\0\0\0\0dns!"));
+	ck_assert_int_eq(p.kind, NT_PACKET_BROKEN);
+}
+END_TEST
+
+#define TCP_PORTS "\x9c\x40\0\x35\0\0\0\1"
+
+/* As a segment of what it holds, whose end is in others; without a header no more than a later one.
+ */
+START_TEST(test_first_of_tcp)
+{
+	static const char v6[] =
+		"\x60\0\0\0\0\x10\x2c\x40" V6_ADDRESSES "\x3c\0\0\1\0\0\0\1\6\1\0\0\0\0\0\0";
+	struct nt_packet p = parsed(NT_SLICE_LIT(V4_PIECE("\6", "\0\x2c", "\x20\0") TCP_PORTS
+						 "\0\0\0\1\x50\x1f\1\0\0\0\0\0dns!"));
+
+	ck_assert_int_eq(p.kind, NT_PACKET_TCP);
+	ck_assert(p.is_first);
+	ck_assert_uint_eq(p.tcp_flags, 0x1a);
+	ck_assert_uint_eq(p.tcp_seq, 2);
+	ck_assert_uint_eq(p.payload_len, 4);
+	p = parsed(NT_SLICE_LIT(V4_PIECE("\6", "\0\x1c", "\x20\0") TCP_PORTS));
+	ck_assert_int_eq(p.kind, NT_PACKET_FRAGMENT);
+	p = parsed(nt_slice_mem(v6, sizeof(v6) - 1)); /* headers that go on elsewhere (RFC 7112) */
+	ck_assert_int_eq(p.kind, NT_PACKET_FRAGMENT);
+	/* The capture cut it: that is another fault. */
+	nt_packet_parse(DLT_RAW, NT_SLICE_LIT(V4_PIECE("\6", "\0\x2c", "\x20\0") TCP_PORTS), 44,
+			&p);
+	ck_assert_int_eq(p.kind, NT_PACKET_BROKEN);
+}
+END_TEST
+
+/* Known by addresses, identification and protocol; those of the latest first ones. */
+START_TEST(test_whose_fragments)
+{
+	struct nt_packet first = parsed(NT_SLICE_LIT(V4_PIECE("\x11", "\0\x20", "\x20\0") UDP));
+	struct nt_packet later = parsed(NT_SLICE_LIT(V4_PIECE("\x11", "\0\x20", "\0\2") UDP));
+	struct nt_packet tcp = parsed(NT_SLICE_LIT(V4_PIECE("\6", "\0\x20", "\0\2") UDP));
+	struct nt_fragments f = { 0 };
+
+	ck_assert_int_eq(nt_fragments_later(&f, &later), NT_FRAGMENT_UNKNOWN);
+	nt_fragments_first(&f, &first, NT_FRAGMENT_DNS);
+	ck_assert_int_eq(nt_fragments_later(&f, &later), NT_FRAGMENT_DNS);
+	ck_assert_int_eq(nt_fragments_later(&f, &tcp), NT_FRAGMENT_UNKNOWN);
+	later.source.octets[3]++;
+	ck_assert_int_eq(nt_fragments_later(&f, &later), NT_FRAGMENT_UNKNOWN);
+	later.source.octets[3]--;
+	nt_fragments_first(&f, &first, NT_FRAGMENT_OTHER); /* the number is used again */
+	ck_assert_int_eq(nt_fragments_later(&f, &later), NT_FRAGMENT_OTHER);
+	for (int i = 0; i < NT_FRAGMENTS_KEPT; i++) {
+		ck_assert_int_eq(nt_fragments_later(&f, &later), NT_FRAGMENT_OTHER);
+		first.fragment_id++;
+		nt_fragments_first(&f, &first, NT_FRAGMENT_DNS);
+	}
+	ck_assert_int_eq(nt_fragments_later(&f, &later), NT_FRAGMENT_UNKNOWN);
 }
 END_TEST
 
@@ -229,6 +313,9 @@ int main(void)
 
 	tcase_add_loop_test(t, test_frame, 0, (int)NT_ARRAY_LEN(frames));
 	tcase_add_loop_test(t, test_cut, 0, (int)NT_ARRAY_LEN(frames));
+	tcase_add_test(t, test_first_of_udp);
+	tcase_add_test(t, test_first_of_tcp);
+	tcase_add_test(t, test_whose_fragments);
 	tcase_add_test(t, test_endless_extensions);
 	tcase_add_test(t, test_file);
 	tcase_add_test(t, test_file_faults);

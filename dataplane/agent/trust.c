@@ -11,7 +11,7 @@
 #include "lib/base/log.h"
 
 #define PAUSE_MIN_NS NT_NS_PER_S
-#define PAUSE_MAX_NS (30 * NT_NS_PER_S)
+#define PAUSE_MAX_NS (10 * NT_NS_PER_S)
 #define RENEW_NS (5 * NT_NS_PER_S)
 #define OBJECT_BYTES_MAX ((size_t)2 << 20)
 

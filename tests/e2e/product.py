@@ -14,6 +14,8 @@ from lab import Child, Failed, Lab
 # Whole lookups are answered within it; the agent gives up a query later.
 TIMEOUT = "3s"
 NSLOOKUP_SECONDS = 20
+# Until something is there that comes in one when all goes well.
+SECONDS = 60
 
 
 class NodeChild(Child):
@@ -69,12 +71,12 @@ class Product(Lab):
         found = self.api.get("/api/v1/coverage")["endpoints"]
         return [e for e in reversed(found) if all(e[k] == v for k, v in wanted.items())]
 
-    def endpoint(self, seconds=15, **wanted):
+    def endpoint(self, seconds=SECONDS, **wanted):
         """The one endpoint that is so, as soon as it is; else None."""
         found = wait(lambda: self.endpoints(**wanted), lambda v: v, seconds)
         return found[0] if len(found) == 1 else None
 
-    def who_asked(self, qname, seconds=15):
+    def who_asked(self, qname, seconds=SECONDS):
         """The client's rows of a name, a resolver's own questions left out: {(namespace, name, uid, interface)}."""
         rows = wait(lambda: [r for r in self.api.rows(side="client", role="workload", q=f'qname = "{qname}"') if r.get("rcode")], bool,
                     seconds)

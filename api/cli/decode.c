@@ -29,9 +29,10 @@ enum {
 	 * characters of text. */
 	ARENA_MAX = 64 << 20,
 	OUTPUT_CHUNK = 1 << 16,
-	/* Connections that are open at once, and the octets of their half-read messages. */
-	STREAMS_MAX = 1 << 15,
-	STREAM_BYTES_MAX = 16 << 20,
+	/* Connections that are open at once, and the octets of their half-read messages; the one
+	 * owner's share is half of either. */
+	STREAMS_MAX = 1 << 16,
+	STREAM_BYTES_MAX = 32 << 20,
 };
 
 struct decode {
@@ -272,9 +273,7 @@ static int open_tables(struct decode *d, struct nt_err *err)
 {
 	struct nt_pair_config pair = { .max_entries = WAITING_MAX, .max_per_owner = WAITING_MAX };
 	struct nt_stream_config streams = { .max_streams = STREAMS_MAX,
-					    .max_owner_streams = STREAMS_MAX,
-					    .max_bytes = STREAM_BYTES_MAX,
-					    .max_owner_bytes = STREAM_BYTES_MAX };
+					    .max_bytes = STREAM_BYTES_MAX };
 	struct nt_stream_calls calls = { .message = take_tcp_message, .fate = take_fate, .ctx = d };
 
 	d->pair = nt_pair_new(&pair, take_transaction, d, err);

@@ -64,10 +64,8 @@ struct nt_pair *nt_pair_new(const struct nt_pair_config *config, nt_txn_fn *fn, 
 	p->config = *config;
 	p->fn = fn;
 	p->ctx = ctx;
-	if (!p->config.max_entries)
-		p->config.max_entries = DEFAULT_ENTRIES;
-	if (!p->config.max_per_owner)
-		p->config.max_per_owner = DEFAULT_PER_OWNER;
+	p->owners.max = config->max_entries ? config->max_entries : DEFAULT_ENTRIES;
+	p->owners.owner_max = config->max_per_owner ? config->max_per_owner : DEFAULT_PER_OWNER;
 	if (p->config.timeout_ns <= 0)
 		p->config.timeout_ns = DEFAULT_TIMEOUT_S * NT_NS_PER_S;
 	if (p->config.late_ns <= 0)
@@ -91,7 +89,7 @@ static void free_list(struct nt_pair *p, struct entry_list *list)
 
 	while ((e = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, e, age);
-		nt_owners_leave(&p->owners, &e->own);
+		nt_owners_give(&p->owners, &e->own, 1);
 		free(e);
 	}
 }
@@ -231,8 +229,7 @@ static void forget(struct nt_pair *p, struct entry *e)
 {
 	TAILQ_REMOVE(list_of(p, e), e, age);
 	LIST_REMOVE(e, chain);
-	nt_owners_leave(&p->owners, &e->own);
-	p->stats.entries--;
+	nt_owners_give(&p->owners, &e->own, 1);
 	p->stats.waiting -= !e->reported;
 	LIST_INSERT_HEAD(&p->spare, e, chain);
 }
@@ -268,35 +265,17 @@ static void give_up(struct nt_pair *p, struct entry *e)
 	p->stats.waiting--;
 }
 
-static void evict(struct nt_pair *p, struct entry *e)
+static bool evict(void *ctx, struct nt_owned *m)
 {
+	struct entry *e = NT_OWNED(m, struct entry, own);
+	struct nt_pair *p = ctx;
+
 	if (!e->reported) {
 		report(p, NT_TXN_UNANSWERED, &e->q, NULL, NULL, 0);
 		p->stats.evicted++;
 	}
 	forget(p, e);
-}
-
-/*
- * An owner may hold as many entries as are free, and max_per_owner at most: owners that ask without
- * end share the table among them and leave one share to the others. Who is above it, because it
- * had more when there was more, shrinks by one with each entry that it opens.
- */
-static void make_room(struct nt_pair *p, uint64_t owner_id)
-{
-	struct nt_owner *o = nt_owners_find(&p->owners, owner_id);
-	uint64_t available = p->config.max_entries > p->stats.entries
-				     ? p->config.max_entries - p->stats.entries
-				     : 0;
-	uint32_t most =
-		available < p->config.max_per_owner ? (uint32_t)available : p->config.max_per_owner;
-
-	if (o && o->members > 1 && o->members > most)
-		evict(p, oldest_of(o));
-	if (o && o->members >= most)
-		evict(p, oldest_of(o));
-	else if (p->stats.entries >= p->config.max_entries)
-		evict(p, TAILQ_EMPTY(&p->late) ? TAILQ_FIRST(&p->waiting) : TAILQ_FIRST(&p->late));
+	return true;
 }
 
 /* A new entry that waits, as the youngest; the caller fills its q. NULL without memory; nothing has
@@ -305,21 +284,20 @@ static struct entry *open_entry(struct nt_pair *p, uint64_t owner_id, uint64_t h
 {
 	struct entry *e;
 
-	make_room(p, owner_id);
+	(void)nt_owners_make_room(&p->owners, owner_id, 1, evict, p); /* one that exists goes */
 	e = LIST_FIRST(&p->spare);
 	if (e)
 		LIST_REMOVE(e, chain);
 	else
 		e = calloc(1, sizeof(*e)); /* all of q is written to the spool */
-	if (!e || !nt_owners_join(&p->owners, owner_id, &e->own)) {
+	if (!e || !nt_owners_take(&p->owners, owner_id, &e->own, 1)) {
 		free(e);
 		return NULL;
 	}
 	e->hash = hash;
 	e->reported = false;
-	if (p->stats.entries > p->mask)
+	if (p->owners.held > p->mask)
 		grow_chains(p);
-	p->stats.entries++;
 	p->stats.waiting++;
 	LIST_INSERT_HEAD(&p->chains[hash & p->mask], e, chain);
 	TAILQ_INSERT_TAIL(&p->waiting, e, age);
@@ -482,7 +460,7 @@ void nt_pair_flush(struct nt_pair *p, uint64_t owner)
 			forget(p, e);
 		return;
 	}
-	for (uint32_t left = o ? o->members : 0; left; left--) {
+	for (size_t left = o ? o->held : 0; left; left--) {
 		e = oldest_of(o); /* the last one takes the owner with it */
 		if (!e->reported)
 			give_up(p, e);
@@ -522,5 +500,8 @@ int nt_pair_restore(struct nt_pair *p, const struct nt_pair_query *q)
 
 struct nt_pair_stats nt_pair_stats(const struct nt_pair *p)
 {
-	return p->stats;
+	struct nt_pair_stats stats = p->stats;
+
+	stats.entries = p->owners.held;
+	return stats;
 }

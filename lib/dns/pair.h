@@ -7,9 +7,8 @@
  * The life of an entry: a query opens it; the same query again counts as a retry; a reply closes it
  * (answered); the timeout reports it as unanswered and keeps it for late_ns, in which a reply comes
  * out as late, with the tag that the callback gave back; a reply without an entry is unpaired. An
- * owner may hold at most as many entries as are free in the table, and max_per_owner: its own
- * oldest entry is then reported as unanswered at once and counted as evicted. Only when more owners
- * than max_entries want one each, the table's oldest entry goes.
+ * owner has a share of the table (owners.h), and max_per_owner at most: what gives way is reported
+ * as unanswered at once and counted as evicted.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of TCP streams. Each is in one hash chain, in its owner's list and in the table's; both
- * lists go from the stream that was silent for longest to the one that spoke last.
+ * lists go from the stream that was silent for longest to the one that spoke last. Those that hold
+ * octets are in a list of their owner's for that, too.
  */
 #include "lib/dns/stream.h"
 
@@ -15,9 +16,7 @@
 
 enum {
 	DEFAULT_STREAMS = 8192,
-	DEFAULT_OWNER_STREAMS = 1024,
 	DEFAULT_BYTES = 8 << 20,
-	DEFAULT_OWNER_BYTES = 1 << 20,
 	DEFAULT_STREAM_BYTES = 256 << 10,
 	DEFAULT_HOLE_S = 6,
 	DEFAULT_IDLE_S = 120,
@@ -28,13 +27,13 @@ enum {
 struct stream {
 	struct nt_flow flow;
 	uint64_t hash;
-	size_t bytes;
 	int64_t last_ns;
 	bool closed; /* reset, or both halves ended */
 	struct nt_half halves[2]; /* of the client, of the server */
 	LIST_ENTRY(stream) chain;
 	TAILQ_ENTRY(stream) age;
-	struct nt_owned own;
+	struct nt_owned place; /* in the table: one */
+	struct nt_owned octets; /* as many as it holds */
 };
 
 TAILQ_HEAD(stream_list, stream);
@@ -47,7 +46,7 @@ struct nt_streams {
 	struct nt_stream_stats stats;
 	size_t mask;
 	struct stream_chain *chains;
-	struct nt_owners owners;
+	struct nt_owners places, octets;
 	struct stream_list all;
 	int64_t looked_ns; /* when expiry last looked at all */
 	/* The half that calls back. */
@@ -59,12 +58,8 @@ static void set_defaults(struct nt_stream_config *c)
 {
 	if (!c->max_streams)
 		c->max_streams = DEFAULT_STREAMS;
-	if (!c->max_owner_streams)
-		c->max_owner_streams = DEFAULT_OWNER_STREAMS;
 	if (!c->max_bytes)
 		c->max_bytes = DEFAULT_BYTES;
-	if (!c->max_owner_bytes)
-		c->max_owner_bytes = DEFAULT_OWNER_BYTES;
 	if (!c->max_stream_bytes)
 		c->max_stream_bytes = DEFAULT_STREAM_BYTES;
 	if (c->hole_ns <= 0)
@@ -88,6 +83,8 @@ struct nt_streams *nt_streams_new(const struct nt_stream_config *config,
 	t->config = *config;
 	t->calls = *calls;
 	set_defaults(&t->config);
+	t->places.max = t->config.max_streams;
+	t->octets.max = t->config.max_bytes;
 	TAILQ_INIT(&t->all);
 	while (chains < t->config.max_streams && chains < STREAMS_MAX)
 		chains *= 2;
@@ -133,9 +130,7 @@ static void on_freed(void *ctx, size_t bytes)
 {
 	struct nt_streams *t = ctx;
 
-	t->stream->bytes -= bytes;
-	t->stream->own.owner->bytes -= bytes;
-	t->stats.bytes -= bytes;
+	nt_owners_give(&t->octets, &t->stream->octets, bytes);
 }
 
 static void on_conflict(void *ctx)
@@ -145,24 +140,31 @@ static void on_conflict(void *ctx)
 	t->stats.conflicts++;
 }
 
-static bool make_room(struct nt_streams *t, struct stream *s, size_t bytes);
+/* Who asks for octets: it is being read and cannot go itself. */
+struct asker {
+	struct nt_streams *t;
+	struct stream *s;
+};
+
+static bool evict_octets(void *ctx, struct nt_owned *m);
 
 static bool on_room(void *ctx, size_t bytes)
 {
 	struct nt_streams *t = ctx;
 	struct nt_half *half = t->half;
 	struct stream *s = t->stream;
-	bool fits = make_room(t, s, bytes);
+	struct asker asker = { t, s };
+	bool fits;
 
+	if (s->octets.amount + bytes > t->config.max_stream_bytes)
+		return false;
+	if (s->octets.owner)
+		nt_owned_touch(&s->octets);
+	fits = nt_owners_make_room(&t->octets, s->flow.owner, bytes, evict_octets, &asker);
 	/* Others may have called back meanwhile. */
 	t->stream = s;
 	t->half = half;
-	if (!fits)
-		return false;
-	s->bytes += bytes;
-	s->own.owner->bytes += bytes;
-	t->stats.bytes += bytes;
-	return true;
+	return fits && nt_owners_take(&t->octets, s->flow.owner, &s->octets, bytes);
 }
 
 static struct nt_half_sink sink_of(struct nt_streams *t, struct stream *s, struct nt_half *half)
@@ -196,14 +198,13 @@ static void forget(struct nt_streams *t, struct stream *s, enum nt_stream_reason
 	drop(t, s, reason);
 	TAILQ_REMOVE(&t->all, s, age);
 	LIST_REMOVE(s, chain);
-	nt_owners_leave(&t->owners, &s->own);
-	t->stats.streams--;
+	nt_owners_give(&t->places, &s->place, 1);
 	free(s);
 }
 
 static struct stream *oldest_of(const struct nt_owner *o)
 {
-	return NT_OWNED(TAILQ_FIRST(&o->list), struct stream, own);
+	return NT_OWNED(TAILQ_FIRST(&o->list), struct stream, place);
 }
 
 static void evict(struct nt_streams *t, struct stream *s)
@@ -212,38 +213,21 @@ static void evict(struct nt_streams *t, struct stream *s)
 	forget(t, s, NT_STREAM_LIMIT);
 }
 
-/* Octets for s, at the expense of its owner's others, then of everybody's. */
-static bool make_room(struct nt_streams *t, struct stream *s, size_t bytes)
+static bool evict_place(void *ctx, struct nt_owned *m)
 {
-	const struct nt_stream_config *c = &t->config;
-	struct stream *oldest;
-
-	if (s->bytes + bytes > c->max_stream_bytes)
-		return false;
-	while (s->own.owner->bytes + bytes > c->max_owner_bytes) {
-		struct nt_owned *first = TAILQ_FIRST(&s->own.owner->list);
-
-		if (!first || first == &s->own)
-			return false;
-		evict(t, oldest_of(s->own.owner));
-	}
-	while (t->stats.bytes + bytes > c->max_bytes) {
-		oldest = TAILQ_FIRST(&t->all);
-		if (!oldest || oldest == s)
-			return false;
-		evict(t, oldest);
-	}
+	evict(ctx, NT_OWNED(m, struct stream, place));
 	return true;
 }
 
-static void make_place(struct nt_streams *t, uint64_t owner_id)
+static bool evict_octets(void *ctx, struct nt_owned *m)
 {
-	struct nt_owner *o = nt_owners_find(&t->owners, owner_id);
+	struct stream *s = NT_OWNED(m, struct stream, octets);
+	const struct asker *asker = ctx;
 
-	if (o && o->members >= t->config.max_owner_streams)
-		evict(t, oldest_of(o));
-	else if (t->stats.streams >= t->config.max_streams)
-		evict(t, TAILQ_FIRST(&t->all));
+	if (s == asker->s)
+		return false;
+	evict(asker->t, s);
+	return true;
 }
 
 static uint64_t hash_of(const struct nt_streams *t, const struct nt_flow *flow)
@@ -267,9 +251,9 @@ static struct stream *open_stream(struct nt_streams *t, const struct nt_flow *fl
 {
 	struct stream *s;
 
-	make_place(t, flow->owner);
+	(void)nt_owners_make_room(&t->places, flow->owner, 1, evict_place, t); /* all may go */
 	s = calloc(1, sizeof(*s));
-	if (!s || !nt_owners_join(&t->owners, flow->owner, &s->own)) {
+	if (!s || !nt_owners_take(&t->places, flow->owner, &s->place, 1)) {
 		free(s);
 		return NULL;
 	}
@@ -279,7 +263,6 @@ static struct stream *open_stream(struct nt_streams *t, const struct nt_flow *fl
 		nt_half_init(&s->halves[i], i == 1);
 	LIST_INSERT_HEAD(&t->chains[hash & t->mask], s, chain);
 	TAILQ_INSERT_TAIL(&t->all, s, age);
-	t->stats.streams++;
 	t->stats.opened++;
 	return s;
 }
@@ -289,7 +272,13 @@ static void touch(struct nt_streams *t, struct stream *s, int64_t now_ns)
 	s->last_ns = now_ns;
 	TAILQ_REMOVE(&t->all, s, age);
 	TAILQ_INSERT_TAIL(&t->all, s, age);
-	nt_owned_touch(&s->own);
+	nt_owned_touch(&s->place);
+}
+
+static void tell_nobody(void *ctx, const struct nt_stream_fate *f)
+{
+	(void)ctx;
+	(void)f;
 }
 
 void nt_streams_free(struct nt_streams *t)
@@ -298,22 +287,11 @@ void nt_streams_free(struct nt_streams *t)
 
 	if (!t)
 		return;
-	t->calls.fate = NULL;
-	while ((s = TAILQ_FIRST(&t->all))) {
-		for (int i = 0; i < 2; i++) {
-			struct nt_half_piece *p;
-
-			while ((p = TAILQ_FIRST(&s->halves[i].pieces))) {
-				TAILQ_REMOVE(&s->halves[i].pieces, p, link);
-				free(p);
-			}
-			free(s->halves[i].buf);
-		}
-		TAILQ_REMOVE(&t->all, s, age);
-		nt_owners_leave(&t->owners, &s->own);
-		free(s);
-	}
-	nt_owners_done(&t->owners);
+	t->calls.fate = tell_nobody;
+	while ((s = TAILQ_FIRST(&t->all)))
+		forget(t, s, NT_STREAM_LIMIT);
+	nt_owners_done(&t->places);
+	nt_owners_done(&t->octets);
 	free(t->chains);
 	free(t);
 }
@@ -407,7 +385,7 @@ void nt_streams_expire(struct nt_streams *t, int64_t now_ns)
 
 void nt_streams_flush(struct nt_streams *t, uint64_t owner)
 {
-	struct nt_owner *o = owner ? nt_owners_find(&t->owners, owner) : NULL;
+	struct nt_owner *o = owner ? nt_owners_find(&t->places, owner) : NULL;
 	struct stream *s;
 
 	if (!owner) {
@@ -415,7 +393,7 @@ void nt_streams_flush(struct nt_streams *t, uint64_t owner)
 			forget(t, s, NT_STREAM_CUT);
 		return;
 	}
-	for (uint32_t left = o ? o->members : 0; left; left--)
+	for (size_t left = o ? o->held : 0; left; left--)
 		forget(t, oldest_of(o), NT_STREAM_CUT); /* the last one takes o along */
 }
 
@@ -495,11 +473,11 @@ void nt_streams_save(const struct nt_streams *t, size_t max_bytes, struct nt_buf
 	TAILQ_FOREACH(s, &t->all, age)
 	{
 		struct saved_stream saved = { .flow = s->flow, .last_ns = s->last_ns };
-		bool fits = bytes + s->bytes <= max_bytes;
+		bool fits = bytes + s->octets.amount <= max_bytes;
 
 		if (!nt_half_is_holding(&s->halves[0]) && !nt_half_is_holding(&s->halves[1]))
 			continue;
-		bytes += fits ? s->bytes : 0;
+		bytes += fits ? s->octets.amount : 0;
 		nt_buf_add(out, &saved, sizeof(saved));
 		save_half(&s->halves[0], fits, out);
 		save_half(&s->halves[1], fits, out);
@@ -616,8 +594,7 @@ static bool restore_half(struct nt_half *h, const struct nt_half_sink *sink, str
 static bool skip_halves(struct nt_streams *t, const struct saved_stream *saved,
 			struct nt_slice *from)
 {
-	struct nt_owner nobody = { 0 };
-	struct stream scratch = { .flow = saved->flow, .own.owner = &nobody };
+	struct stream scratch = { .flow = saved->flow };
 	bool ok = true;
 
 	for (int i = 0; ok && i < 2; i++) {
@@ -656,5 +633,9 @@ int nt_streams_restore(struct nt_streams *t, struct nt_slice saved)
 
 struct nt_stream_stats nt_streams_stats(const struct nt_streams *t)
 {
-	return t->stats;
+	struct nt_stream_stats stats = t->stats;
+
+	stats.streams = t->places.held;
+	stats.bytes = t->octets.held;
+	return stats;
 }

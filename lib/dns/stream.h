@@ -7,9 +7,10 @@
  * Reading begins at the SYN, or, in a stream whose begin was not seen, at the first segment that
  * looks like the start of a message. Octets that came once are not replaced. A hole is waited for
  * hole_ns, then it is a gap: what waited behind it is tried like a stream picked up in the middle.
- * A stream may hold max_stream_bytes, an owner (the pod whose veth saw it) max_owner_bytes and
- * max_owner_streams, the table max_bytes and max_streams: then the owner's (the table's) stream
- * that was silent for longest goes, and what it held comes out as NT_STREAM_LIMIT.
+ * A stream may hold max_stream_bytes, the table max_streams and max_bytes, and of each an owner
+ * (the pod whose veth saw it) has a share (owners.h). Of whom is to give way the stream goes that
+ * was silent for longest, or for octets the one that holds some and got none for longest; what it
+ * held comes out as NT_STREAM_LIMIT.
  */
 #pragma once
 
@@ -21,9 +22,7 @@ struct nt_streams;
 
 struct nt_stream_config { /* 0: the default */
 	uint32_t max_streams; /* 8,192: some hundred octets each, a node's resolver has so many */
-	uint32_t max_owner_streams; /* 1,024 */
 	size_t max_bytes; /* 8 MiB */
-	size_t max_owner_bytes; /* 1 MiB: fifteen messages of the greatest length */
 	size_t max_stream_bytes; /* 256 KiB: one, and a window of segments in disorder behind it */
 	int64_t hole_ns; /* 6 s: a sender has tried again three times by then (RFC 6298) */
 	int64_t idle_ns; /* 120 s without a segment: forgotten; servers close after 10 (RFC 7766) */

@@ -13,14 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum {
-	HEAD = 6,
-	STREAMS = 6,
-	OWNER_STREAMS = 4,
-	BYTES = 8192,
-	OWNER_BYTES = 6000,
-	STREAM_BYTES = 4096
-};
+enum { HEAD = 6, STREAMS = 6, BYTES = 8192, STREAM_BYTES = 4096 };
 
 struct world {
 	struct nt_streams *table;
@@ -57,9 +50,7 @@ static void note_fate(void *ctx, const struct nt_stream_fate *f)
 static void make_table(struct world *w)
 {
 	struct nt_stream_config config = { .max_streams = STREAMS,
-					   .max_owner_streams = OWNER_STREAMS,
 					   .max_bytes = BYTES,
-					   .max_owner_bytes = OWNER_BYTES,
 					   .max_stream_bytes = STREAM_BYTES };
 	struct nt_stream_calls calls = { .message = note_message, .fate = note_fate, .ctx = w };
 

@@ -232,11 +232,11 @@ START_TEST(picked_up_in_the_middle)
 }
 END_TEST
 
-/* A pod's share: the octets of half-read messages that it may hold. */
+/* A pod's share: as many streams as are free. */
 START_TEST(too_many_at_once)
 {
 	stop();
-	config.streams.max_owner_streams = 4;
+	config.streams.max_streams = 8;
 	start();
 	for (uint16_t i = 0; i < 10; i++) {
 		open_conn((uint16_t)(4000 + i));

@@ -70,10 +70,16 @@ static const struct {
 	{ "owners that ask without end leave as much free as each has",
 	  "0 q 1 1 a\n1 q 1 2 b\n2 q 1 3 c\n3 q 1 4 d\n4 q 2 1 e\n5 q 2 2 f\n6 q 2 3 g\n7 q 2 4 h\n"
 	  "8 q 3 1 i\n9 q 3 2 j\n10 q 1 5 k\n11 q 1 6 l\n",
-	  "unanswered 2 e x1 - tag 1\nunanswered 1 a x1 - tag 2\nunanswered 1 b x1 - tag 3\n"
-	  "unanswered 1 c x1 - tag 4\nunanswered 1 d x1 - tag 5\n",
-	  7, 5 },
-	{ "a full table: the oldest of all goes",
+	  "unanswered 1 a x1 - tag 1\nunanswered 2 e x1 - tag 2\nunanswered 1 b x1 - tag 3\n"
+	  "unanswered 1 c x1 - tag 4\n",
+	  8, 4 },
+	{ "who asks little keeps all, though another one came first and has more than is free",
+	  "0 q 1 1 a\n1 q 1 2 b\n2 q 1 3 c\n3 q 1 4 d\n4 q 2 1 e\n5 q 2 2 f\n6 q 2 3 g\n"
+	  "7 q 3 1 h\n8 q 3 2 i\n9 q 3 3 j\n10 r 3 1 h\n10 r 3 2 i\n10 r 3 3 j\n",
+	  "unanswered 1 a x1 - tag 1\nunanswered 1 b x1 - tag 2\nanswered 3 h x1 3ms\n"
+	  "answered 3 i x1 2ms\nanswered 3 j x1 1ms\n",
+	  5, 2 },
+	{ "a full table of owners with one each: one goes",
 	  "0 q 2 1 z\n1 q 1 1 a\n2 q 3 2 b\n3 q 4 3 c\n4 q 5 4 d\n5 q 6 5 e\n6 q 7 6 f\n7 q 8 6 g\n"
 	  "8 q 9 6 h\n9 q 10 6 i\n10 q 11 6 j\n",
 	  "unanswered 2 z x1 - tag 1\n", 10, 1 },

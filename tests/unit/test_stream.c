@@ -14,7 +14,7 @@ static struct nt_streams *table;
 static struct {
 	char text[2048];
 	uint64_t told, sent; /* segments */
-	uint64_t owner_limit[8]; /* NT_STREAM_LIMIT by owner */
+	uint64_t owner_limit[16]; /* NT_STREAM_LIMIT by owner */
 } out;
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -36,17 +36,46 @@ static int on_message(void *ctx, const struct nt_stream_message *m)
 	return 0;
 }
 
+/* Every stream of held is half read, so one that goes is told. */
+static struct {
+	uint32_t held[NT_ARRAY_LEN(out.owner_limit)]; /* by owner */
+	bool is_used;
+} model;
+
+static void model_fate(const struct nt_stream_fate *f)
+{
+	uint64_t owner = f->flow->owner;
+
+	if (!model.is_used)
+		return;
+	for (size_t i = 0; f->what.reason == NT_STREAM_LIMIT && i < NT_ARRAY_LEN(model.held); i++)
+		ck_assert_msg(model.held[owner] >= model.held[i],
+			      "owner %u with %u goes, and %zu has %u", (unsigned)owner,
+			      model.held[owner], i, model.held[i]);
+	model.held[owner]--;
+}
+
 static void on_fate(void *ctx, const struct nt_stream_fate *f)
 {
 	static const char *const names[] = { "read",   "refused", "gap",    "limit",
 					     "middle", "cut",	  "restart" };
 
 	(void)ctx;
+	model_fate(f);
 	out.told += f->what.segments;
 	if (f->what.reason == NT_STREAM_LIMIT)
-		out.owner_limit[f->flow->owner % 8] += f->what.segments;
+		out.owner_limit[f->flow->owner] += f->what.segments;
 	if (f->what.reason != NT_STREAM_READ)
 		say("%s%d.%u ", names[f->what.reason], f->flow->client_port, f->what.segments);
+}
+
+static uint64_t limited(void)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(out.owner_limit); i++)
+		sum += out.owner_limit[i];
+	return sum;
 }
 
 static struct nt_streams *make(const struct nt_stream_config *config)
@@ -202,15 +231,15 @@ END_TEST
 /* One owner's many streams cost nobody else's. */
 START_TEST(streams_are_shared)
 {
-	again_with(&(struct nt_stream_config){ .max_streams = 20, .max_owner_streams = 10 });
+	again_with(&(struct nt_stream_config){ .max_streams = 20 });
 	for (uint16_t i = 0; i < 5; i++)
 		SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = 2, .port = (uint16_t)(100 + i));
 	for (uint16_t i = 0; i < 100; i++)
 		SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = 1, .port = (uint16_t)(1000 + i));
-	ck_assert_uint_eq(out.owner_limit[1], 90);
+	ck_assert_uint_eq(out.owner_limit[1], 92);
 	ck_assert_uint_eq(out.owner_limit[2], 0);
-	ck_assert_uint_eq(nt_streams_stats(table).streams, 15);
-	ck_assert_uint_eq(nt_streams_stats(table).evicted, 90);
+	ck_assert_uint_eq(nt_streams_stats(table).streams, 13);
+	ck_assert_uint_eq(nt_streams_stats(table).evicted, 92);
 	nt_streams_flush(table, 1);
 	ck_assert_uint_eq(nt_streams_stats(table).streams, 5);
 	nt_streams_flush(table, 0);
@@ -219,14 +248,70 @@ START_TEST(streams_are_shared)
 }
 END_TEST
 
-/* A whole table gives up what was silent for longest. */
+/* More owners than places: nobody has more than another, so anyone goes. */
 START_TEST(a_full_table)
 {
 	again_with(&(struct nt_stream_config){ .max_streams = 4 });
 	for (uint64_t owner = 1; owner <= 6; owner++)
 		SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = owner);
-	ck_assert_uint_eq(out.owner_limit[1] + out.owner_limit[2], 2);
+	ck_assert_uint_eq(limited(), 2);
 	ck_assert_uint_eq(nt_streams_stats(table).evicted, 2);
+	ck_assert_uint_eq(nt_streams_stats(table).streams, 4);
+}
+END_TEST
+
+/* Nine pods at once, each of which could fill the table, and a tenth with a query that is half read
+ * all the while. Fixed caps per pod, whose sum was more than the table, cost the tenth its own. */
+START_TEST(nine_floods)
+{
+	uint16_t port = 0;
+
+	again_with(&(struct nt_stream_config){ .max_streams = 500 });
+	for (uint16_t i = 0; i < 1000; i++) {
+		if (i % 50 == 0)
+			SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = 10, .port = ++port);
+		for (uint64_t owner = 1; owner <= 9; owner++)
+			SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = owner,
+			     .port = (uint16_t)(1000 + i));
+	}
+	ck_assert_uint_eq(out.owner_limit[10], 0);
+	ck_assert_uint_gt(limited(), 9 * (1000 - 51));
+	out.text[0] = '\0';
+	for (; port; port--)
+		SEND(.octets = "\0\0\0\0\0\0\0\0\0", .len = 9, .seq = 6, .owner = 10, .port = port);
+	check("q20.12 q19.12 q18.12 q17.12 q16.12 q15.12 q14.12 q13.12 q12.12 q11.12 q10.12 q9.12 "
+	      "q8.12 q7.12 q6.12 q5.12 q4.12 q3.12 q2.12 q1.12 ");
+	nt_streams_flush(table, 0);
+	ck_assert_uint_eq(out.told, out.sent);
+}
+END_TEST
+
+/* Owners of all sorts, some that flood, some that are gone at once: no stream is lost while another
+ * owner holds more than its own. */
+START_TEST(no_quiet_one_is_lost)
+{
+	unsigned seed = (unsigned)_i + 1;
+	uint16_t ports[NT_ARRAY_LEN(model.held)] = { 0 };
+
+	again_with(&(struct nt_stream_config){ .max_streams = 10u << _i });
+	model.is_used = true;
+	for (int i = 0; i < 20000; i++) {
+		unsigned a = (unsigned)rand_r(&seed), b = (unsigned)rand_r(&seed);
+		uint64_t owner = 1 + a % 15 * (b % 15) / 15;
+
+		out.text[0] = '\0';
+		if ((a >> 16) % 400 == 0) {
+			nt_streams_flush(table, owner);
+			ck_assert_uint_eq(model.held[owner], 0);
+			continue;
+		}
+		model.held[owner]++;
+		SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = owner, .port = ++ports[owner]);
+	}
+	ck_assert_uint_gt(nt_streams_stats(table).evicted, 0);
+	nt_streams_flush(table, 0);
+	model.is_used = false;
+	ck_assert_uint_eq(out.told, out.sent);
 }
 END_TEST
 
@@ -234,8 +319,7 @@ START_TEST(octets_are_shared)
 {
 	static char much[4000] = "\377\377";
 
-	again_with(&(struct nt_stream_config){
-		.max_bytes = 20000, .max_owner_bytes = 10000, .max_stream_bytes = 5000 });
+	again_with(&(struct nt_stream_config){ .max_bytes = 20000, .max_stream_bytes = 5000 });
 	SEND(HALF, .flags = NT_TCP_SYN, .seq = 1, .owner = 2);
 	for (uint16_t i = 0; i < 20; i++) {
 		SEND(.octets = much, .len = sizeof(much), .flags = NT_TCP_SYN, .seq = 1, .owner = 1,
@@ -333,6 +417,8 @@ int main(void)
 	tcase_add_test(t, a_hole_in_time);
 	tcase_add_test(t, streams_are_shared);
 	tcase_add_test(t, a_full_table);
+	tcase_add_test(t, nine_floods);
+	tcase_add_loop_test(t, no_quiet_one_is_lost, 0, 5);
 	tcase_add_test(t, octets_are_shared);
 	tcase_add_test(t, carried_over);
 	tcase_add_loop_test(t, not_carried_over, 0, 2);

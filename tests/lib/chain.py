@@ -28,8 +28,8 @@ LAST_ANSWER_SECONDS = 7.0
 
 
 class Chain:
-    def __init__(self, stop, flush):
-        self.stop, self.lab, self.flush = stop, Lab(BUILD, prefix="nttest"), flush
+    def __init__(self, stop, flush, agent):
+        self.stop, self.lab, self.flush, self.agent_options = stop, Lab(BUILD, prefix="nttest"), flush, agent
         self.world = World(self.lab)
 
     def start(self):
@@ -39,7 +39,7 @@ class Chain:
         self.recording = lab.start_recording()
         self.outside = self.world.start_outside()
         dns = lab.add_pod("kube-system", "kube-dns-0")
-        self.agent = lab.start_agent(self.flush)
+        self.agent = lab.start_agent(self.flush, extra=self.agent_options)
         self.resolver = self.world.start_resolver(dns)
 
     def ask(self, pod, name, *options, server="10.96.0.10"):
@@ -103,8 +103,8 @@ class Asking:
         return int(out)
 
 
-def tell(story, flush="500ms", before=lambda chain: None):
-    """before(chain) is called when nothing of the chain is there yet."""
+def tell(story, flush="500ms", agent=(), before=lambda chain: None):
+    """agent: more of its command line. before(chain) is called when nothing of the chain is there yet."""
     def check():
         problems = sandbox.missing(COMMANDS, PLUGINS + [f"{BUILD}/{n}" for n in OURS] + [CLIENT_RAW])
         for p in problems:
@@ -112,7 +112,7 @@ def tell(story, flush="500ms", before=lambda chain: None):
         return not problems
 
     def inside(stop):
-        chain = Chain(stop, flush)
+        chain = Chain(stop, flush, agent)
         try:
             before(chain)
             chain.start()

@@ -217,7 +217,7 @@ golden: $(BUILD)/nametapctl $(HELPERS) ## pcap in, text out; verdicts against an
 # Real programs, each in namespaces of its own, that wait for each other. The longest go first, so that none is left
 # at the end; ALONE: these load the machine, or count how often others get the CPU.
 LIVE := JOBS=$(WAITING) FIRST="test_uninstall test_cni_standing test_ends test_page test_cni_agent test_agent_restart \
-	test_restarts test_dropin test_hostnet test_agent_kube" ALONE="test_fair test_storm test_judge" $(run_tests)
+	test_restarts test_dropin test_hostnet test_cgroup_roots test_agent_kube" ALONE="test_fair test_storm test_judge" $(run_tests)
 NETNS_SUITE := netns $(wildcard tests/netns/test_*)
 WEB_SUITE := web $(wildcard tests/web/test_*)
 DEMO_SUITE := demo $(wildcard tests/demo/test_*)

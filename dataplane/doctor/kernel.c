@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/agent/conntrack.h"
+#include "dataplane/taps/hostnet.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/parse.h"
 
@@ -112,18 +113,30 @@ static void look_at_bpffs(struct nt_doctor *d)
 
 static void look_at_cgroup(struct nt_doctor *d)
 {
-	const char *root = d->options->cgroup_root ? d->options->cgroup_root : "/sys/fs/cgroup";
+	const char *root = d->options->cgroup_root;
+	bool hybrid = false;
 	struct statfs fs;
 
 	if (!d->options->host_network)
 		return;
-	if (statfs(root, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-		nt_findings_add(&d->findings, NT_LEVEL_OK, "cgroup2", "", "%s", root);
-	else
+	if (!root)
+		root = nt_hostnet_find_root(&hybrid);
+	if (!root)
+		nt_findings_add(&d->findings, NT_LEVEL_WARN, "cgroup2",
+				"lookups of the host's network are not seen; boot with "
+				"systemd.unified_cgroup_hierarchy=1, or give --host-network off",
+				"no cgroup2 is mounted");
+	else if (statfs(root, &fs) == -1 || fs.f_type != CGROUP2_SUPER_MAGIC)
+		nt_findings_add(&d->findings, NT_LEVEL_WARN, "cgroup2",
+				"give --cgroup-root the folder where cgroup2 is mounted",
+				"%s is no cgroup2", root);
+	else if (hybrid)
 		nt_findings_add(&d->findings, NT_LEVEL_WARN, "cgroup2",
 				"of host-network pods only the node can be said; boot with "
 				"systemd.unified_cgroup_hierarchy=1 to tell them apart",
-				"%s is no cgroup2", root);
+				"%s, beside hierarchies of v1", root);
+	else
+		nt_findings_add(&d->findings, NT_LEVEL_OK, "cgroup2", "", "%s", root);
 }
 
 static void look_at_conntrack(struct nt_doctor *d)

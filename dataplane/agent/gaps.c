@@ -47,13 +47,13 @@ static void put_gap(struct nt_agent *a, const struct nt_keep_news *news)
 /* The batch's memory goes; a fault's name stays. */
 static struct nt_slice lasting_reason(struct nt_slice reason)
 {
-	for (int fault = NT_FAULT_REMOVED; fault <= NT_FAULT_LINK_GONE; fault++) {
+	for (int fault = NT_FAULT_REMOVED; fault < NT_FAULT_MAX; fault++) {
 		const char *name = nt_hook_fault_name((enum nt_hook_fault)fault);
 
 		if (nt_slice_eq(reason, nt_slice_str(name)))
 			return nt_slice_str(name);
 	}
-	return NT_SLICE_LIT("the tap was missing");
+	return nt_slice_str(nt_hook_fault_name(NT_FAULT_MAX));
 }
 
 void nt_agent_gap_again(struct nt_agent *a, const struct nt_batch_gap *told)

@@ -366,13 +366,18 @@ static void look_at_due(struct nt_keep *k, int64_t now_ns)
 			look_at(k, p, now_ns);
 }
 
-static void cover_removed(struct nt_keep *k, int64_t now_ns)
+static bool needs_cover(const struct kept *p)
+{
+	return p->fault == NT_FAULT_REMOVED || p->fault == NT_FAULT_UNMARKED;
+}
+
+static void cover_all(struct nt_keep *k, int64_t now_ns)
 {
 	struct kept *p;
 	size_t at = 0;
 
 	while ((p = nt_idmap_next(&k->pods, &at)))
-		if (p->looked_at && p->fault == NT_FAULT_REMOVED && now_ns >= p->cover.due_ns)
+		if (p->looked_at && needs_cover(p) && now_ns >= p->cover.due_ns)
 			cover(k, p);
 }
 
@@ -457,7 +462,7 @@ bool nt_keep_work(struct nt_keep *k)
 		k->sweep_ns = now_ns + SWEEP_NS;
 	}
 	look_at_due(k, now_ns);
-	cover_removed(k, now_ns);
+	cover_all(k, now_ns);
 	p = find_unsettled(k, now_ns, &more);
 	if (p)
 		settle(k, p, now_ns);

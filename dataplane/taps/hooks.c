@@ -31,9 +31,12 @@ const char *nt_hook_fault_name(enum nt_hook_fault fault)
 		[NT_FAULT_REMOVED] = "our program was removed by another program",
 		[NT_FAULT_SHADOWED] = "another program runs before ours and may hide packets",
 		[NT_FAULT_LINK_GONE] = "the host link is gone",
+		[NT_FAULT_UNMARKED] = "new sockets were not known while no agent was there "
+				      "(kernel before 5.14)",
 	};
 
-	return names[fault];
+	/* One of a newer agent, in what it left on disk. */
+	return fault < NT_FAULT_MAX ? names[fault] : "the tap was missing";
 }
 
 /* --- listing ---------------------------------------------------------------------------------- */

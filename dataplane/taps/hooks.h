@@ -24,6 +24,8 @@ enum nt_hook_fault {
 	NT_FAULT_REMOVED = 1, /* a direction without a program: packets go by unseen */
 	NT_FAULT_SHADOWED = 2, /* another's program runs before ours and may hide packets from it */
 	NT_FAULT_LINK_GONE = 3, /* the host link does not exist any more */
+	NT_FAULT_UNMARKED = 4, /* of the host's network: see nt_hostnet_look */
+	NT_FAULT_MAX = 5,
 };
 
 struct nt_hook_state {
@@ -33,7 +35,7 @@ struct nt_hook_state {
 	bool yields; /* NT_EP_YIELD is set */
 };
 
-/* The word for a fault, as coverage shows it; "" for none. */
+/* The word for a fault, as coverage shows it; "" for none. Never NULL. */
 const char *nt_hook_fault_name(enum nt_hook_fault fault);
 
 /* Endpoints, that is: pods that are attached, in no order; fn returns false to stop. */

@@ -30,6 +30,7 @@ struct nt_hostnet {
 	int beacon_fd;
 	struct nt_host_conf conf;
 	struct nt_err old_why;
+	bool missed_sockets; /* those made while no agent was there; until repaired */
 };
 
 /* --- what there is ---------------------------------------------------------------------------- */
@@ -176,6 +177,8 @@ static int attach_or_take_over(struct nt_hostnet *h, const struct nt_hostnet_con
 	h->conf.root_created_boot_ns = meta.created_boot_ns;
 	h->conf.mode = mode;
 	r = nt_hostprogs_open(&h->progs, &h->conf, cookie, &is_new, &h->old_why, err);
+	h->missed_sockets = r == 0 && !is_new && h->conf.mode == NT_HOST_BEACON &&
+			    !nt_hostprogs_wants(&h->progs, NT_HOST_HOOK_SOCKET);
 	return r == 0 && is_new ? close_records(h->taps, err) : r;
 }
 
@@ -234,11 +237,14 @@ void nt_hostnet_look(const struct nt_hostnet *h, struct nt_hook_state *ret_state
 
 	if (!nt_hostprogs_look(&h->progs, &state.is_settled))
 		state.fault = NT_FAULT_REMOVED;
+	else if (h->missed_sockets)
+		state.fault = NT_FAULT_UNMARKED;
 	*ret_state = state;
 }
 
 int nt_hostnet_repair(struct nt_hostnet *h, struct nt_err *err)
 {
+	h->missed_sockets = false;
 	return nt_hostprogs_repair(&h->progs, err);
 }
 

@@ -45,8 +45,10 @@ enum nt_host_mode nt_hostnet_mode(const struct nt_hostnet *h);
 /* Why programs of before are attached still, which the kernel let no others replace; NULL: ours. */
 const char *nt_hostnet_old(const struct nt_hostnet *h);
 
-/* Are the programs attached (else NT_FAULT_REMOVED)? is_settled: their pins are there, too. These
- * two may be called by one other thread than the rest. */
+/* Are the programs attached (else NT_FAULT_REMOVED)? is_settled: their pins are there, too.
+ * NT_FAULT_UNMARKED: they are, but before they were taken over nobody marked new sockets (before
+ * 5.14); until repair, so that since when can be said. These two may be called by one other thread
+ * than the rest. */
 void nt_hostnet_look(const struct nt_hostnet *h, struct nt_hook_state *ret_state);
 /* Puts back links, programs and pins that are missing. */
 int nt_hostnet_repair(struct nt_hostnet *h, struct nt_err *err) NT_MUSTCHECK;

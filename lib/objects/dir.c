@@ -443,7 +443,10 @@ static int open_dir(struct nt_objects_dir *o, const char *path, struct nt_err *e
 
 	o->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (o->inotify_fd == -1)
-		return nt_err_sys(err, errno, "inotify");
+		return nt_err_sys(err, errno,
+				  "watch the directory of objects %s by inotify (see "
+				  "fs.inotify.max_user_instances)",
+				  path);
 	o->path = path_without_slash(path);
 	if (!o->path)
 		return nt_err_set(err, ENOMEM, "no memory for objects");

@@ -517,6 +517,8 @@ START_TEST(a_new_socket_while_the_agent_is_away)
 	ck_assert(wire_cross(&w));
 	check_seen(ep_id, without_cookie ? 2 : 3);
 	hostnet = open_with(mode);
+	ck_assert_int_eq(look().fault, without_cookie ? NT_FAULT_UNMARKED : NT_FAULT_NONE);
+	repair();
 	ck_assert(wire_cross(&w));
 	check_seen(ep_id, without_cookie ? 3 : 4);
 	wire_close(&w);

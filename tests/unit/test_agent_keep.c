@@ -18,6 +18,7 @@ struct tap {
 	bool rival; /* puts itself before ours whenever we move */
 	bool refuses; /* attaching fails */
 	bool yields;
+	bool unmarked; /* host: until covered */
 	bool host; /* of the host's network: what one of these has, all have */
 };
 
@@ -81,6 +82,8 @@ static int fake_look(void *ctx, const struct nt_pod *pod, bool filters,
 		s.fault = NT_FAULT_REMOVED;
 	else if (t->behind)
 		s.fault = NT_FAULT_SHADOWED;
+	else if (t->unmarked)
+		s.fault = NT_FAULT_UNMARKED;
 	if (t->host) {
 		s.hook = NT_HOOK_NONE;
 		s.is_settled = true;
@@ -99,8 +102,10 @@ static int fake_cover(void *ctx, const struct nt_pod *pod, struct nt_err *err)
 	if (t->refuses)
 		return nt_err_set(err, EBUSY, "no room");
 	t->filter = true;
-	for (unsigned i = 0; i < PODS; i++)
+	for (unsigned i = 0; i < PODS; i++) {
 		kernel.taps[i].filter |= t->host && kernel.taps[i].host;
+		kernel.taps[i].unmarked &= !t->host;
+	}
 	return 0;
 }
 
@@ -274,6 +279,24 @@ START_TEST(host_network_detached)
 		ck_assert(kernel.taps[i].filter && open[i] && closed[i]);
 	ck_assert_uint_eq(gaps(), 2 * (PODS - 1));
 	ck_assert_uint_eq(kernel.settles, 1); /* of the pod's link */
+}
+END_TEST
+
+/* What a former agent left attached did not see all while it was away: each has that gap, which
+ * ends with the first look. */
+START_TEST(host_network_unmarked)
+{
+	for (unsigned i = 1; i < PODS; i++)
+		kernel.taps[i] = (struct tap){
+			.attached = true, .filter = true, .host = true, .unmarked = true
+		};
+	pass(3000);
+	ck_assert_uint_eq(gaps(), 2 * (PODS - 1));
+	for (unsigned i = 0; i < gaps(); i++) {
+		ck_assert_uint_gt(gap(i).ep_id, 1);
+		ck_assert_int_eq(gap(i).fault, NT_FAULT_UNMARKED);
+		ck_assert_int_eq(gap(i).to_us != 0, i >= PODS - 1);
+	}
 }
 END_TEST
 
@@ -461,6 +484,7 @@ int main(void)
 	tcase_add_test(t, taken_over_to_tcx);
 	tcase_add_test(t, all_pods_are_taken_over);
 	tcase_add_test(t, host_network_detached);
+	tcase_add_test(t, host_network_unmarked);
 	tcase_add_test(t, link_detached);
 	tcase_add_test(t, filter_removed);
 	tcase_add_test(t, repair_that_fails_is_tried_again);

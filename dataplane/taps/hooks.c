@@ -31,8 +31,8 @@ const char *nt_hook_fault_name(enum nt_hook_fault fault)
 		[NT_FAULT_REMOVED] = "our program was removed by another program",
 		[NT_FAULT_SHADOWED] = "another program runs before ours and may hide packets",
 		[NT_FAULT_LINK_GONE] = "the host link is gone",
-		[NT_FAULT_UNMARKED] = "new sockets were not known while no agent was there "
-				      "(kernel before 5.14)",
+		[NT_FAULT_UNMARKED] = ("new sockets were not known while no agent was there "
+				       "(kernel before 5.14)"),
 	};
 
 	/* One of a newer agent, in what it left on disk. */

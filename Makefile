@@ -12,7 +12,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 NT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-command-line-argument \
 	-fms-extensions -Wno-microsoft-anon-tag \
 	-Wvla -Wmissing-prototypes -Wstrict-prototypes -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-I. -I$(BUILD)/gen $(addprefix -isystem $(SYSROOT)/usr/include/,$(if $(SYSROOT),.) libnl3)
+	$(OTHER_ABI:%=-I%) -I. -I$(BUILD)/gen $(addprefix -isystem $(SYSROOT)/usr/include/,$(if $(SYSROOT),.) libnl3)
 ifneq ($(SAN),)
 NT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 NT_LDFLAGS += -fsanitize=address,undefined
@@ -21,7 +21,7 @@ ifeq ($(CC),gcc)
 NT_CFLAGS := $(filter-out -Wno-unused-command-line-argument -Wno-microsoft-anon-tag,$(NT_CFLAGS))
 endif
 NT_LDFLAGS += -Wl,--gc-sections
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/include/$(shell uname -m)-linux-gnu
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror $(OTHER_ABI:%=-I%) -I. -I/usr/include/$(shell uname -m)-linux-gnu
 
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap lib/policy lib/http lib/kube
@@ -29,8 +29,10 @@ DATAPLANE := dataplane/taps dataplane/agent dataplane/installer dataplane/doctor
 CONTROLLER := controller controller/store controller/alerts controller/notify controller/ingest controller/enrich controller/servers controller/tls controller/agents
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
-# OTHER: the build whose archives this one shares, all but that with the BPF programs (other-binaries).
-folder_of = $(if $(filter-out dataplane/taps,$(1)),$(or $(OTHER),$(BUILD)),$(BUILD))
+# OTHER: the build whose archives this one shares, all but that with the BPF programs (other-binaries), or, with
+# OTHER_ABI (a folder with another dataplane/abi.h), all but those that include it.
+OWN := $(if $(OTHER_ABI),$(DATAPLANE) cni,dataplane/taps)
+folder_of = $(if $(filter-out $(OWN),$(1)),$(or $(OTHER),$(BUILD)),$(BUILD))
 objects_of = $(patsubst %.c,$(call folder_of,$(1))/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
 archive_of = $(call folder_of,$(1))/lib/$(subst /,_,$(1)).a
 archives = $(foreach m,$(1),$(call archive_of,$(m)))
@@ -65,7 +67,9 @@ $(BUILD)/bpf/%.bpf.o: dataplane/bpf/%.bpf.c $(wildcard dataplane/bpf/*.bpf.h) da
 	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # The programs as another build has them, in a BUILD of its own (other-binaries).
-ifneq ($(OTHER),)
+ifneq ($(OTHER_ABI),)
+$(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard dataplane/bpf/*.bpf.c)): $(OTHER_ABI)/dataplane/abi.h
+else ifneq ($(OTHER),)
 $(BUILD)/bpf/tap.bpf.o: tests/bpf/other_build.bpf.c $(wildcard dataplane/bpf/*.bpf.[ch]) dataplane/abi.h
 	$(Q)mkdir -p $(@D)
 	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
@@ -186,10 +190,16 @@ $(BUILD)/demo/client_raw: tests/demo/clients/client_raw.c lib/dns/name.c lib/bas
 
 tests-build: $(C_TESTS) $(BPF_TESTS) $(HELPERS) $(DEMO_CLIENTS) bench-ours $(BUILD)/tests/bpf/other_build.bpf.o other-binaries
 
-# Plugin and agent of another build, which tests/netns/test_upgrade upgrades to.
+# Plugin and agent of another build, which tests/netns/test_upgrade upgrades to, and of another ABI version, for
+# test_upgrade_abi.
 .PHONY: other-binaries
-other-binaries: binaries
+other-binaries: binaries $(BUILD)/abi/dataplane/abi.h
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/other OTHER=$(BUILD) $(BUILD)/other/nametap $(BUILD)/other/nametap-agent
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/abi OTHER=$(BUILD) OTHER_ABI=$(BUILD)/abi $(BUILD)/abi/nametap $(BUILD)/abi/nametap-agent
+
+$(BUILD)/abi/dataplane/abi.h: dataplane/abi.h tests/bpf/other_abi.patch
+	$(Q)mkdir -p $(@D)
+	$(Q)patch -s -o $@ dataplane/abi.h tests/bpf/other_abi.patch
 
 run_tests := BUILD=$(abspath $(BUILD)) tests/house/run-tests
 CPUS := $(shell nproc)

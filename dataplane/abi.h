@@ -5,7 +5,15 @@
  *
  * Rules: only __u8 to __u64, natural alignment, no holes, sizes asserted below. All integers are in
  * host byte order unless a field says otherwise; addresses are in network byte order. A change of
- * layout raises NT_ABI_VERSION; a reader refuses what it does not know.
+ * layout raises NT_ABI_VERSION; a plugin refuses what it does not know.
+ *
+ * An agent takes over what another version has pinned, a newer or an older one, field by field and
+ * by name (dataplane/taps/layout.h). So: a field whose meaning changes gets another name; one that
+ * is left out must be one that an older agent can do without; version stays the first octet of an
+ * event and the first field of nt_meta and nt_host_conf. Never changed, since programs of two
+ * versions write them beside each other: nt_counters, nt_drain, nt_share, nt_rule_key,
+ * nt_rules_key, nt_host_key, and keys and values that are numbers. What has to be new there is a
+ * new map.
  *
  * Version 2: policy_slot is the slot itself (32 bits), so that an event names its policy even when
  * the pod's slots changed while it was in the ring; maps of rules, slots and scopes.
@@ -38,6 +46,9 @@
 #define NT_PIN_FROM_POD "from_pod" /* program, tc ingress of the host link */
 #define NT_PIN_TO_POD "to_pod" /* program, tc egress of the host link */
 #define NT_PIN_LINKS "links" /* folder of tcx links: <ep_id>-<NT_PIN_FROM_POD or _TO_POD> */
+/* Folder of meta maps of other versions, by version: their BTF says how events of theirs lie that
+ * are in the ring still. */
+#define NT_PIN_LAYOUTS "layouts"
 
 /* 65,536 pods and tombstones: what a node may collect while the agent is away (T8). */
 #define NT_PODS_MAX 65536

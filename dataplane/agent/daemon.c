@@ -41,6 +41,7 @@
 struct daemon {
 	struct nt_clock clock;
 	struct nt_loop *loop;
+	struct nt_taps *taps; /* borrowed */
 	struct nt_enforcer *enforcer;
 	struct nt_agent *agent;
 	struct nt_ring *ring;
@@ -55,6 +56,8 @@ struct daemon {
 	struct nt_timer *drain_timer, *flush_timer, *second_timer, *end_timer, *look_timer;
 	unsigned int empty_drains;
 	bool idle_pace, ending, flush_failing, look_soon;
+	bool is_host_old; /* programs of a former agent may be at work in the host's network */
+	bool may_have_old_events; /* of another ABI version (nt_taps_layouts) */
 	bool last_written, uninstall; /* at the end */
 	int result;
 };
@@ -80,6 +83,15 @@ static void set_pace(struct daemon *d, int events)
 	nt_loop_timer_set(d->drain_timer, idle ? DRAIN_IDLE_NS : DRAIN_NS);
 }
 
+/* The programs of the former version were replaced before the first drain, but for those of the
+ * host's network where the kernel takes no others. */
+static void forget_layouts(struct daemon *d)
+{
+	d->may_have_old_events = false;
+	if (!d->is_host_old && nt_taps_forget_layouts(d->taps))
+		nt_log_info("all events of the former ABI version were read");
+}
+
 static bool drain_once(struct daemon *d)
 {
 	int64_t now = nt_clock_boot(&d->clock);
@@ -89,6 +101,8 @@ static bool drain_once(struct daemon *d)
 	nt_conntrack_read(d->conntrack);
 	events = nt_ring_drain(d->ring, &empty);
 	if (empty) {
+		if (d->may_have_old_events)
+			forget_layouts(d);
 		nt_agent_drained(d->agent, now);
 		(void)nt_lost_read_some(d->agent);
 	}
@@ -358,7 +372,8 @@ static int open_outside(struct daemon *d, const struct nt_options *o, struct nt_
 	struct nt_status_source status = { .agent = d->agent };
 	const struct nt_ring_maps maps = { .events_fd = nt_taps_events_fd(taps),
 					   .drain_fd = nt_taps_drain_fd(taps),
-					   .shares_fd = nt_taps_shares_fd(taps) };
+					   .shares_fd = nt_taps_shares_fd(taps),
+					   .layouts = nt_taps_layouts(taps) };
 	int r = nt_ring_open(&maps, on_event, d, &d->ring, err);
 
 	if (r == 0)
@@ -408,8 +423,12 @@ static int open_host_network(struct daemon *d, const struct nt_options *o, struc
 					     .mode = o->host_mode,
 					     .objects = nt_enforcer_objects(d->enforcer) };
 
-	return o->host_network ? nt_hostpods_new(&config, &d->hostpods, err)
-			       : nt_hostnet_off(taps, err);
+	int r = o->host_network ? nt_hostpods_new(&config, &d->hostpods, err)
+				: nt_hostnet_off(taps, err);
+
+	d->is_host_old = d->hostpods ? nt_hostnet_old(nt_hostpods_taps(d->hostpods)) != NULL
+				     : nt_hostnet_is_pinned(taps);
+	return r;
 }
 
 static int start_timers(struct daemon *d, const struct nt_options *o, struct nt_err *err)
@@ -473,7 +492,9 @@ static int start(struct daemon *d, const struct nt_options *o, struct nt_taps *t
 int nt_daemon_run(const struct nt_options *options, struct nt_taps *taps, bool *ret_uninstall,
 		  struct nt_err *err)
 {
-	_cleanup_(done) struct daemon d = { .clock = nt_clock_system() };
+	_cleanup_(done) struct daemon d = { .clock = nt_clock_system(),
+					    .taps = taps,
+					    .may_have_old_events = nt_taps_layouts(taps) };
 	int r = start(&d, options, taps, err);
 
 	if (r < 0)

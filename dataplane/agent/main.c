@@ -69,6 +69,9 @@ static int run(const struct nt_options *o, bool *ret_uninstall, struct nt_err *e
 	if (r < 0)
 		return r;
 	meta = nt_taps_meta(taps);
+	if (nt_taps_layouts(taps))
+		nt_log_info("the objects of another ABI version were taken over; events of theirs "
+			    "that wait in the ring are read");
 	tell_loadkeys(&o->load, &meta);
 	return nt_daemon_run(o, taps, ret_uninstall, err);
 }

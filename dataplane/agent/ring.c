@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dataplane/abi.h"
+#include "dataplane/taps/layout.h"
 
 /* Events of one drain: some 50 ms of work, then signals and timers get their turn. */
 #define DRAIN_MAX 65536
@@ -23,18 +24,32 @@ struct nt_ring {
 	struct nt_drain *drain; /* mapped, shared with the programs */
 	struct nt_share *shares; /* mapped, too */
 	const volatile unsigned long *consumer, *producer; /* positions, mapped */
+	const struct nt_layouts *layouts;
+	void *translated; /* NT_LAYOUT_SAMPLE; NULL without layouts */
 	unsigned int left; /* of DRAIN_MAX */
 	uint64_t used_max_bytes;
 };
 
+/* What cannot be is given on as it is, to be counted. */
+static struct nt_slice translate(struct nt_ring *r, struct nt_slice sample)
+{
+	size_t len = nt_layouts_event(r->layouts, sample.p, sample.len, r->translated);
+
+	return len ? nt_slice_mem(r->translated, len) : sample;
+}
+
 static int on_sample(void *ctx, void *data, size_t len)
 {
 	struct nt_ring *r = ctx;
-	const struct nt_event *e = data;
+	struct nt_slice sample = nt_slice_mem(data, len);
+	const struct nt_event *e;
 	struct nt_share *share;
 
-	r->fn(r->ctx, nt_slice_mem(data, len));
-	if (len >= sizeof(*e)) {
+	if (r->layouts && len && *(const __u8 *)data != NT_ABI_VERSION)
+		sample = translate(r, sample);
+	r->fn(r->ctx, sample);
+	e = (const struct nt_event *)sample.p;
+	if (sample.len >= sizeof(*e) && e->version == NT_ABI_VERSION) {
 		share = &r->shares[e->ifindex % NT_SHARES];
 		__atomic_store_n(&share->consumed, share->consumed + NT_RING_TAKES(len),
 				 __ATOMIC_RELAXED);
@@ -80,7 +95,12 @@ int nt_ring_open(const struct nt_ring_maps *maps, nt_ring_fn *fn, void *ctx,
 	r->events_fd = maps->events_fd;
 	r->fn = fn;
 	r->ctx = ctx;
-	code = map_all(r, maps, err);
+	r->layouts = maps->layouts;
+	r->translated = r->layouts ? malloc(NT_LAYOUT_SAMPLE) : NULL;
+	if (r->layouts && !r->translated)
+		code = nt_err_set(err, ENOMEM, "no memory for events of another version");
+	else
+		code = map_all(r, maps, err);
 	if (code == 0) {
 		r->rb = ring_buffer__new(maps->events_fd, on_sample, r, NULL);
 		if (!r->rb)
@@ -109,6 +129,7 @@ void nt_ring_close(struct nt_ring *r)
 	unmap(r->producer, r->page_bytes);
 	unmap(r->drain, r->page_bytes);
 	unmap(r->shares, NT_SHARES * sizeof(*r->shares));
+	free(r->translated);
 	free(r);
 }
 

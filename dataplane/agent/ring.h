@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/base/slice.h"
 
+struct nt_layouts;
 struct nt_ring;
 
 typedef void nt_ring_fn(void *ctx, struct nt_slice sample);
@@ -19,6 +20,9 @@ typedef void nt_ring_fn(void *ctx, struct nt_slice sample);
 /* Borrowed descriptors of the pinned maps. */
 struct nt_ring_maps {
 	int events_fd, drain_fd, shares_fd;
+	/* Borrowed: of events that programs of other ABI versions wrote; they are given to fn as
+	 * ours. NULL: there are none. */
+	const struct nt_layouts *layouts;
 };
 
 int nt_ring_open(const struct nt_ring_maps *maps, nt_ring_fn *fn, void *ctx,

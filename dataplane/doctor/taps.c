@@ -17,9 +17,8 @@ static void look_at_open_fault(struct nt_doctor *d, int r, const struct nt_err *
 	const char *todo = "see the agent's log: it loads and pins them when it starts";
 
 	if (r == -EPROTO)
-		todo = "the objects are of another release: nametap-agent uninstall of that "
-		       "release, "
-		       "then start this agent";
+		todo = "the objects are of another release: its doctor reads them; this release's "
+		       "agent takes them over when it starts";
 	else if (r == -EEXIST)
 		todo = "another node or boot owns them: give this node its own --pin-root";
 	else if (r == -EPERM)

@@ -154,34 +154,11 @@ int nt_attach_locked(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 	return r < 0 ? r : attach_anew(t, pod, err);
 }
 
-/* An uninstall knows nothing of what is attached behind its back, nor does an agent that has loaded
- * the root anew since know maps of the old one. */
-static int check_root(const struct nt_taps *t, struct nt_err *err)
-{
-	_cleanup_close_ int endpoints = -1;
-	struct bpf_map_info map = {};
-	__u32 len = sizeof(map);
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", t->pin_root, NT_PIN_ENDPOINTS);
-	endpoints = bpf_obj_get(path);
-	if (endpoints < 0)
-		return nt_err_sys(err, errno, "pin root %s was removed meanwhile", t->pin_root);
-	if (bpf_obj_get_info_by_fd(endpoints, &map, &len) < 0)
-		return nt_err_sys(err, errno, "read map in %s", t->pin_root);
-	if (map.id == t->endpoints_id)
-		return 0;
-	return nt_err_set(err, ENOENT, "pin root %s was removed meanwhile, and made anew",
-			  t->pin_root);
-}
-
 int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
 	_cleanup_close_ int lock = -1;
-	int r = nt_taps_lock(t->state_dir, &lock, err);
+	int r = nt_taps_lock_root(t, &lock, err);
 
-	if (r == 0)
-		r = check_root(t, err);
 	return r < 0 ? r : nt_attach_locked(t, pod, err);
 }
 
@@ -221,7 +198,7 @@ int nt_taps_detach(struct nt_taps *t, const char *container_id, const char *ifna
 {
 	_cleanup_close_ int lock = -1;
 	struct nt_pod pod;
-	int r = nt_taps_lock(t->state_dir, &lock, err);
+	int r = nt_taps_lock_root(t, &lock, err);
 
 	if (r == 0 && find_meant(t, container_id, ifname, netns_ino, &pod))
 		r = nt_pods_close(t, &pod, err);
@@ -233,7 +210,7 @@ int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname,
 {
 	_cleanup_close_ int lock = -1;
 	struct nt_pod pod;
-	int r = nt_taps_lock(t->state_dir, &lock, err);
+	int r = nt_taps_lock_root(t, &lock, err);
 
 	if (r < 0 || !find_meant(t, container_id, ifname, netns_ino, &pod))
 		return r;

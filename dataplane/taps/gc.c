@@ -53,7 +53,7 @@ int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,
 	_cleanup_buf_ struct nt_buf stale = {};
 	struct look l = { network, before_boot_ns, is_valid, ctx, {} };
 	_cleanup_close_ int lock = -1;
-	int r = nt_taps_lock(t->state_dir, &lock, err);
+	int r = nt_taps_lock_root(t, &lock, err);
 
 	if (r == 0)
 		r = nt_taps_pods(t, note_if_stale, &l, err);

@@ -409,6 +409,29 @@ static int settle_clsact(struct nt_taps *t, const struct nt_pod *pod, const stru
 	return r < 0 ? r : put_flags(t, pod, 0, NT_EP_TCX, err);
 }
 
+/* Programs of another ABI version do not see the flags that a move sets, so they are replaced where
+ * they are before anything moves. */
+static int renew_foreign(struct nt_taps *t, const struct nt_pod *pod, struct side *sides,
+			 bool is_locked, struct nt_err *err)
+{
+	int r = 0;
+
+	for (int dir = 0; dir < NT_DIR_MAX && r == 0; dir++) {
+		struct side *side = &sides[dir];
+
+		if (side->link && nt_taps_is_foreign(t, dir, side->link)) {
+			r = renew_link(t, pod, dir, err);
+			side->link = t->prog_id[dir];
+		}
+		if (r == 0 && side->filter && nt_taps_is_foreign(t, dir, side->filter)) {
+			r = is_locked ? nt_tc_attach(pod->ifindex, dir, t->prog_fd[dir], err)
+				      : put_filter(t, pod, dir, err);
+			side->filter = t->prog_id[dir];
+		}
+	}
+	return r;
+}
+
 int nt_hooks_settle(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
 	struct side sides[NT_DIR_MAX];
@@ -417,6 +440,9 @@ int nt_hooks_settle(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *
 
 	if (r < 0)
 		return nt_err_sys(err, -r, "look at link %u", pod->ifindex);
+	r = renew_foreign(t, pod, sides, false, err);
+	if (r < 0)
+		return r;
 	r = put_flags(t, pod, t->kernel_has_tcx ? NT_EP_YIELD : 0, 0, err);
 	if (r < 0)
 		return r;
@@ -447,4 +473,33 @@ void nt_hooks_sweep(struct nt_taps *t)
 		return;
 	nt_tcx_sweep(t);
 	nt_pods_sweep_live(t);
+}
+
+/* --- another ABI version ---------------------------------------------------------------------- */
+
+struct taking_over {
+	struct nt_taps *t;
+	int failures;
+};
+
+static bool take_over_one(void *ctx, const struct nt_pod *pod)
+{
+	struct taking_over *to = ctx;
+	struct side sides[NT_DIR_MAX];
+	struct nt_err err;
+
+	if (!nt_pod_is_tapped(pod) || pod->origin == NT_ORIGIN_NODE)
+		return true;
+	if (look_at_sides(to->t, pod, true, sides) < 0 ||
+	    renew_foreign(to->t, pod, sides, true, &err) < 0)
+		to->failures += nt_link_exists(pod->ifindex);
+	return true;
+}
+
+int nt_hooks_take_over(struct nt_taps *t, struct nt_err *err)
+{
+	struct taking_over to = { .t = t };
+	int r = nt_taps_pods(t, take_over_one, &to, err);
+
+	return r < 0 ? r : to.failures;
 }

@@ -9,8 +9,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "dataplane/taps/foreign.h"
 #include "dataplane/taps/hostprogs.h"
-#include "dataplane/taps/internal.h"
 #include "host.skel.h"
 #include "lib/base/cleanup.h"
 
@@ -169,21 +169,31 @@ static int open_pin(const char *folder, const char *name)
 	return bpf_obj_get(path);
 }
 
+/* As ours, whichever ABI version wrote it. */
+static bool read_conf(const struct nt_hostprogs *p, struct nt_host_conf *ret_there)
+{
+	_cleanup_(skel_freep) struct nt_host_bpf *skel = nt_host_bpf__open();
+	struct nt_err err;
+
+	return skel &&
+	       nt_foreign_read(p->map_fds[NT_HOST_MAP_CONF], bpf_object__btf(skel->obj),
+			       "nt_host_conf", "version epoch root_created_boot_ns cgroup mode",
+			       ret_there, &err) == 0;
+}
+
 /* False: there is nothing that can be gone on with. */
 static bool open_maps(struct nt_hostprogs *p, const struct nt_host_conf *conf,
 		      struct nt_host_conf *ret_there)
 {
 	char folder[PATH_MAX];
 	bool all = true;
-	__u32 zero = 0;
 
 	nt_hostprogs_folder(p->taps->pin_root, "", folder);
 	for (int i = 0; i < NT_HOST_MAP_MAX; i++) {
 		p->map_fds[i] = open_pin(folder, nt_hostprogs_map_pins[i]);
 		all &= p->map_fds[i] >= 0;
 	}
-	return all && bpf_map_lookup_elem(p->map_fds[NT_HOST_MAP_CONF], &zero, ret_there) == 0 &&
-	       ret_there->version == conf->version &&
+	return all && read_conf(p, ret_there) &&
 	       ret_there->root_created_boot_ns == conf->root_created_boot_ns &&
 	       ret_there->cgroup == conf->cgroup;
 }
@@ -218,7 +228,8 @@ static bool has_programs(const struct nt_hostprogs *p)
 static bool is_current(const struct nt_hostprogs *p, const struct nt_host_conf *there,
 		       const struct nt_host_conf *conf)
 {
-	return there->epoch == conf->epoch && there->mode == conf->mode &&
+	return there->version == conf->version && there->epoch == conf->epoch &&
+	       there->mode == conf->mode &&
 	       (there->object_build == conf->object_build ||
 		nt_taps_meta(p->taps).object_version > NT_OBJECT_VERSION) &&
 	       has_programs(p);
@@ -265,14 +276,43 @@ static void go_on_with(struct nt_host_conf *conf, const struct nt_host_conf *the
 	conf->object_build = there->object_build;
 }
 
+/* Of another ABI version only the map of conf cannot go on. */
+static int change_conf(struct nt_hostprogs *p, struct nt_host_bpf *skel, struct nt_err *err)
+{
+	int fd, r = keep_fd(bpf_map__fd(skel->maps.conf), &fd, err);
+
+	if (r < 0)
+		return r;
+	nt_closep(&p->map_fds[NT_HOST_MAP_CONF]);
+	p->map_fds[NT_HOST_MAP_CONF] = fd;
+	return 0;
+}
+
+static int pin_conf(const struct nt_hostprogs *p, struct nt_err *err)
+{
+	char path[PATH_MAX + 32], folder[PATH_MAX];
+
+	nt_hostprogs_folder(p->taps->pin_root, "", folder);
+	snprintf(path, sizeof(path), "%s/" NT_PIN_HOST_CONF, folder);
+	return nt_taps_put_pin(path, p->map_fds[NT_HOST_MAP_CONF], err);
+}
+
 /* The identity is written last: killed before it, the next agent does all of it again. */
 static int replace(struct nt_hostprogs *p, const struct nt_host_conf *there,
 		   const struct nt_host_conf *conf, __u64 cookie, struct nt_err *err)
 {
 	_cleanup_(skel_freep) struct nt_host_bpf *skel = NULL;
 	struct nt_host_conf between = *conf;
-	int r = load(p, conf, cookie, &skel, err);
+	bool is_foreign = there->version != conf->version;
+	int r;
 
+	if (is_foreign) { /* so that it is made, not shared */
+		nt_closep(&p->map_fds[NT_HOST_MAP_CONF]);
+		p->map_fds[NT_HOST_MAP_CONF] = -1;
+	}
+	r = load(p, conf, cookie, &skel, err);
+	if (r == 0 && is_foreign)
+		r = change_conf(p, skel, err);
 	go_on_with(&between, there);
 	if (r == 0)
 		r = put_conf(p, &between, err); /* the beacon, which the new programs look for */
@@ -284,7 +324,8 @@ static int replace(struct nt_hostprogs *p, const struct nt_host_conf *there,
 		return r;
 	if (!p->wants_socket)
 		drop_socket_hook(p);
-	return put_conf(p, conf, err);
+	r = put_conf(p, conf, err);
+	return r == 0 && is_foreign ? pin_conf(p, err) : r;
 }
 
 static bool is_running(const struct nt_hostprogs *p)
@@ -320,7 +361,7 @@ int nt_hostprogs_open(struct nt_hostprogs *p, struct nt_host_conf *conf, __u64 c
 			return put_conf(p, conf, err);
 		}
 		r = replace(p, &there, conf, cookie, err);
-		if (r != 0 && r != -EPROTO && is_running(p)) {
+		if (r != 0 && r != -EPROTO && there.version == conf->version && is_running(p)) {
 			*old_why = *err;
 			p->wants_socket = p->hooks[NT_HOST_HOOK_SOCKET].prog_fd >= 0;
 			go_on_with(conf, &there);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -137,6 +138,14 @@ int nt_hostnet_off(struct nt_taps *taps, struct nt_err *err)
 void nt_hostnet_remove(const char *pin_root)
 {
 	nt_hostprogs_remove(pin_root);
+}
+
+bool nt_hostnet_is_pinned(const struct nt_taps *taps)
+{
+	char folder[PATH_MAX];
+
+	nt_hostprogs_folder(taps->pin_root, "", folder);
+	return access(folder, F_OK) == 0;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -71,3 +71,5 @@ void nt_hostnet_groups(struct nt_hostnet *h, nt_hostnet_group_fn *fn, void *ctx)
 int nt_hostnet_off(struct nt_taps *taps, struct nt_err *err) NT_MUSTCHECK;
 /* Uninstall: detaches and unpins. */
 void nt_hostnet_remove(const char *pin_root);
+/* Are there pins, whoever made them? */
+bool nt_hostnet_is_pinned(const struct nt_taps *taps);

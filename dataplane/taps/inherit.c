@@ -124,7 +124,7 @@ static int inherit(struct look *l, struct nt_err *err)
 {
 	_cleanup_close_ int lock = -1;
 	struct nt_endpoint ep;
-	int r = nt_taps_lock(l->t->state_dir, &lock, err);
+	int r = nt_taps_lock_root(l->t, &lock, err);
 
 	if (r == 0)
 		r = nt_endpoint_find(l->t, l->pod.ep_id, &l->pod, &ep, err);

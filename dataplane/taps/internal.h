@@ -7,6 +7,7 @@
 
 #include <limits.h>
 
+#include "dataplane/taps/layout.h"
 #include "dataplane/taps/taps.h"
 
 /* A pin root or state folder leaves room for the names below it. */
@@ -29,7 +30,8 @@ struct nt_taps {
 	int rules_key_fd;
 	int prog_fd[NT_DIR_MAX];
 	__u32 prog_id[NT_DIR_MAX];
-	__u32 endpoints_id; /* of the map: a program that uses it is ours, of whatever generation */
+	__u32 counters_id; /* of the map: a program that uses it is ours, of whatever generation */
+	__u32 endpoints_id; /* the same of this ABI version's programs */
 	int cpus;
 	__u64 opened_boot_ns;
 	int copy_fd[NT_DIR_MAX]; /* see nt_taps_copy; -1 until then */
@@ -37,13 +39,22 @@ struct nt_taps {
 	bool only_pods; /* as the config says; then the other descriptors are -1 */
 	bool kernel_has_tcx;
 	bool has_tcx; /* and it may be used */
+	struct nt_layouts *layouts; /* nt_taps_layouts; NULL: there are none */
+	bool is_taken_over; /* no link runs programs of another ABI version any more */
 };
 
-/* --- taps.c --- */
+/* --- lock.c --- */
 
 /* Takes the root's lock; -ETIMEDOUT after 10 s, so that a stuck process does not stop pods for
  * ever. Close the descriptor to give it back. */
 int nt_taps_lock(const char *state_dir, int *ret_fd, struct nt_err *err) NT_MUSTCHECK;
+/* The same, and makes sure that the root is the one that t has open. -ENOENT: there is none any
+ * more; -ESTALE: it was made anew, or an agent of another ABI version has taken it over. */
+int nt_taps_lock_root(const struct nt_taps *t, int *ret_fd, struct nt_err *err) NT_MUSTCHECK;
+int nt_taps_map_id(const struct nt_taps *t, int fd, __u32 *ret_id, struct nt_err *err) NT_MUSTCHECK;
+
+/* --- taps.c --- */
+
 /* Pins fd at path, in place of what is there: whoever opens it gets the one or the other. */
 int nt_taps_put_pin(const char *path, int fd, struct nt_err *err) NT_MUSTCHECK;
 /* Copies paths with their defaults into t; -EINVAL or -ENAMETOOLONG. */
@@ -53,10 +64,18 @@ int nt_taps_set_paths(struct nt_taps *t, const struct nt_taps_config *config,
 void nt_taps_neighbour(const struct nt_taps *t, const char *suffix, char out[PATH_MAX]);
 /* Removes such a folder with its pins; nothing happens when there is none. */
 void nt_taps_remove_folder(const char *folder);
-/* Removes what a killed process left beside the root. */
+/* Removes what a killed process left beside the root; puts back a root that one had moved away. */
 void nt_taps_clean(const struct nt_taps *t);
 /* Name of the i-th pin; NULL behind the last. */
 const char *nt_taps_pin_name(unsigned i);
+
+/* --- owner.c --- */
+
+/* Who we are, as it is written into a new root. */
+int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
+/* -EEXIST: the root of that meta is another network namespace's or boot's. */
+int nt_taps_check_owner(const struct nt_taps *t, const struct nt_meta *meta,
+			struct nt_err *err) NT_MUSTCHECK;
 
 /* --- load.c --- */
 
@@ -68,6 +87,12 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config,
  * when there was no need. */
 int nt_taps_upgrade(struct nt_taps *t, const struct nt_loadkeys *said,
 		    struct nt_err *err) NT_MUSTCHECK;
+/* Puts objects of ours in the place of a root of another ABI version. Links run its programs still
+ * (nt_hooks_take_over). What cannot be done leaves everything as it was. */
+int nt_taps_take_over(struct nt_taps *t, const struct nt_loadkeys *said,
+		      struct nt_err *err) NT_MUSTCHECK;
+/* How events of other ABI versions lie, into t->layouts. */
+int nt_taps_read_layouts(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
 /* Loads the programs once more over the same maps, into copy_fd: the kernel takes no program twice
  * in one chain. Nothing to do when they are there. */
 int nt_taps_copy(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
@@ -79,11 +104,17 @@ int nt_taps_reuse_map(struct bpf_map *map, int fd, struct nt_err *err) NT_MUSTCH
 /* Tells builds apart (FNV-1a); nobody has a reason to forge one. */
 #define NT_DIGEST_BASIS 0xcbf29ce484222325ULL
 __u64 nt_taps_digest(__u64 basis, const void *octets, size_t len);
-/* Who we are, as it is written into a new root. */
-int nt_taps_owner(struct nt_meta *meta, struct nt_err *err) NT_MUSTCHECK;
-
 /* True for a program of this root, of the pinned generation or another. */
 bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id);
+/* True for such a program of another ABI version: what is written into our maps it does not see. */
+bool nt_taps_is_foreign(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id);
+
+/* --- hooks.c --- */
+
+/* Puts the pinned programs in place of those of another ABI version, each in one step, in whatever
+ * hook they are; the caller has the lock. Returns how many links could not be done: the keeper
+ * tries again. */
+int nt_hooks_take_over(struct nt_taps *t, struct nt_err *err) NT_MUSTCHECK;
 
 /* --- rules.c --- */
 
@@ -149,6 +180,11 @@ void nt_tcx_drop(const struct nt_taps *t, __u64 ep_id, enum nt_dir dir);
 void nt_tcx_sweep(struct nt_taps *t);
 /* The folder of links below root, with all its pins. */
 void nt_tcx_remove_folder(const char *root);
+
+/* --- foreign.c --- */
+
+/* The folder of layouts below root, with all its pins. */
+void nt_layouts_remove_folder(const char *root);
 
 /* --- attach.c, for who has the lock --- */
 

@@ -10,14 +10,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "dataplane/taps/internal.h"
+#include "dataplane/taps/foreign.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
-#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "tap.skel.h"
 
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 /* Two pages at least, and what the kernel takes at most is no sensible node's ring. */
 #define RING_BYTES_MIN (16 * 1024)
 #define RING_BYTES_MAX (1024 * 1024 * 1024)
@@ -78,49 +76,6 @@ static int refused(int r, struct nt_err *err)
 				  "charges BPF maps to it: raise it, or give CAP_SYS_RESOURCE",
 				  (unsigned long long)limit.rlim_cur);
 	return nt_err_sys(err, -r, "kernel refuses it (%s)", last_complaint);
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "0f5e1a2c-...": 32 digits and dashes. */
-static bool parse_uuid(const char *text, __u8 out[16])
-{
-	unsigned n = 0;
-
-	for (; *text && *text != '\n' && n < 32; text++) {
-		int digit = hex_digit(*text);
-
-		if (*text == '-')
-			continue;
-		if (digit < 0)
-			return false;
-		out[n / 2] = (__u8)(n % 2 ? out[n / 2] | digit : digit << 4);
-		n++;
-	}
-	return n == 32;
-}
-
-int nt_taps_owner(struct nt_meta *meta, struct nt_err *err)
-{
-	_cleanup_buf_ struct nt_buf id = {};
-	struct stat st;
-	int r;
-
-	if (stat("/proc/self/ns/net", &st) == -1)
-		return nt_err_sys(err, errno, "/proc/self/ns/net");
-	r = nt_file_read_at(AT_FDCWD, BOOT_ID, 4096, &id, err);
-	if (r < 0)
-		return r;
-	if (!parse_uuid(nt_buf_str(&id), meta->boot_id))
-		return nt_err_set(err, EIO, "%s holds no UUID", BOOT_ID);
-	meta->owner_netns_ino = st.st_ino;
-	meta->owner_netns_dev = st.st_dev;
-	return 0;
 }
 
 static void skel_freep(struct nt_tap_bpf **skel)
@@ -217,14 +172,12 @@ static int object_fd(struct nt_tap_bpf *skel, const char *name)
 	return prog ? bpf_program__fd(prog) : bpf_object__find_map_fd_by_name(skel->obj, name);
 }
 
-/* All pins in a neighbour folder, then one rename: whoever sees the root sees all of it. */
-static int pin_all(struct nt_taps *t, struct nt_tap_bpf *skel, struct nt_err *err)
+static int pin_into(const char *folder, struct nt_tap_bpf *skel, struct nt_err *err)
 {
-	char folder[PATH_MAX], path[PATH_MAX + 64];
+	char path[PATH_MAX + 64];
 	const char *name;
 	int r = 0;
 
-	nt_taps_neighbour(t, "_new", folder);
 	if (mkdir(folder, 0700) == -1)
 		return nt_err_sys(err, errno, "make %s", folder);
 	for (unsigned i = 0; r == 0 && (name = nt_taps_pin_name(i)); i++) {
@@ -232,6 +185,17 @@ static int pin_all(struct nt_taps *t, struct nt_tap_bpf *skel, struct nt_err *er
 		if (bpf_obj_pin(object_fd(skel, name), path) < 0)
 			r = nt_err_sys(err, errno, "pin %s", path);
 	}
+	return r;
+}
+
+/* All pins in a neighbour folder, then one rename: whoever sees the root sees all of it. */
+static int pin_all(struct nt_taps *t, struct nt_tap_bpf *skel, struct nt_err *err)
+{
+	char folder[PATH_MAX];
+	int r;
+
+	nt_taps_neighbour(t, "_new", folder);
+	r = pin_into(folder, skel, err);
 	if (r == 0 && rename(folder, t->pin_root) == -1)
 		r = nt_err_sys(err, errno, "rename %s to %s", folder, t->pin_root);
 	if (r < 0)
@@ -378,5 +342,128 @@ int nt_taps_upgrade(struct nt_taps *t, const struct nt_loadkeys *said, struct nt
 		return r;
 	if (bpf_map_update_elem(t->meta_fd, &zero, &meta, BPF_EXIST) < 0)
 		return nt_err_sys(err, errno, "write map %s", NT_PIN_META);
+	return 1;
+}
+
+/* --- from another ABI version ----------------------------------------------------------------- */
+
+/* Killed between the two renames there is no root: whoever takes the lock next moves the old one
+ * back. Nobody loads one in between, since that takes the lock. (No RENAME_EXCHANGE: bpffs has it
+ * since 5.17, commit 6429e46304ac.) */
+static int change_roots(const struct nt_taps *t, const char *fresh, struct nt_err *err)
+{
+	char was[PATH_MAX];
+
+	nt_taps_neighbour(t, "_was", was);
+	if (rename(t->pin_root, was) == -1)
+		return nt_err_sys(err, errno, "rename %s to %s", t->pin_root, was);
+	if (rename(fresh, t->pin_root) == -1) {
+		nt_err_sys(err, errno, "rename %s to %s", fresh, t->pin_root);
+		(void)rename(was, t->pin_root);
+		return -err->code;
+	}
+	nt_taps_remove_folder(was);
+	return 0;
+}
+
+static int put_in_place(const struct nt_taps *t, struct nt_tap_bpf *skel,
+			const struct nt_foreign *old, struct nt_err *err)
+{
+	char fresh[PATH_MAX];
+	int r;
+
+	nt_taps_neighbour(t, "_new", fresh);
+	r = pin_into(fresh, skel, err);
+	if (r == 0)
+		r = nt_foreign_keep(old, fresh, err);
+	if (r == 0)
+		r = change_roots(t, fresh, err);
+	if (r < 0)
+		nt_taps_remove_folder(fresh);
+	return r;
+}
+
+static int read_rules_key(const struct nt_tap_bpf *skel, struct nt_rules_key *ret_key,
+			  struct nt_err *err)
+{
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(skel->maps.rules_key), &zero, ret_key) < 0)
+		return nt_err_sys(err, errno, "read map %s", NT_PIN_RULES_KEY);
+	return 0;
+}
+
+/* As theirs, with what is this build's. Epochs go up, whichever way the versions go. */
+static struct nt_meta own_meta(const struct nt_meta *theirs, const struct nt_loadkeys *said)
+{
+	struct nt_loadkeys pinned = nt_loadkeys_of(theirs);
+	struct nt_loadkeys keys = nt_loadkeys_decide(said, &pinned);
+	struct nt_meta meta = *theirs;
+
+	meta.version = NT_ABI_VERSION;
+	meta.epoch++;
+	put_identity(&meta);
+	put_keys(&meta, &keys);
+	return meta;
+}
+
+static int load_over(struct nt_tap_bpf *skel, const struct nt_foreign *old,
+		     const struct nt_meta *meta, struct nt_err *err)
+{
+	struct nt_rules_key key;
+	int r = bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
+
+	if (r < 0)
+		return nt_err_sys(err, -r, "set the size of the ring");
+	r = nt_foreign_share(old, skel->obj, err);
+	if (r == 0)
+		r = read_rules_key(skel, &key, err);
+	if (r < 0)
+		return r;
+	r = configure(skel, meta, &key);
+	if (r < 0)
+		return nt_err_sys(err, -r, "set the size of the ring");
+	last_complaint[0] = '\0';
+	r = nt_tap_bpf__load(skel);
+	return r < 0 ? refused(r, err) : 0;
+}
+
+int nt_taps_take_over(struct nt_taps *t, const struct nt_loadkeys *said, struct nt_err *err)
+{
+	_cleanup_(skel_freep) struct nt_tap_bpf *skel = nt_tap_bpf__open();
+	_cleanup_(nt_foreign_done) struct nt_foreign old = { .meta_fd = -1 };
+	struct nt_meta meta;
+	int r;
+
+	if (!skel)
+		return nt_err_sys(err, errno, "open the built-in object");
+	r = nt_foreign_open(&old, t, bpf_object__btf(skel->obj), err);
+	if (r < 0)
+		return r;
+	meta = own_meta(&old.meta, said);
+	raise_memlock();
+	r = load_over(skel, &old, &meta, err);
+	if (r == 0)
+		r = nt_foreign_copy(&old, skel->obj, err);
+	if (r == 0)
+		r = write_meta(skel, &meta, err);
+	return r < 0 ? r : put_in_place(t, skel, &old, err);
+}
+
+/* Returns 1 when there are some. */
+int nt_taps_read_layouts(struct nt_taps *t, struct nt_err *err)
+{
+	_cleanup_(skel_freep) struct nt_tap_bpf *skel = NULL;
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/" NT_PIN_LAYOUTS, t->pin_root);
+	if (stat(path, &st) == -1)
+		return errno == ENOENT ? 0 : nt_err_sys(err, errno, "%s", path);
+	t->layouts = calloc(1, sizeof(*t->layouts));
+	skel = nt_tap_bpf__open();
+	if (!t->layouts || !skel)
+		return nt_err_set(err, ENOMEM, "no memory for layouts of events");
+	nt_foreign_layouts(t, bpf_object__btf(skel->obj), t->layouts);
 	return 1;
 }

@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening and closing the pinned objects; the root's lock and its owner. */
+/* Opening, taking over and closing the pinned objects. */
 #include "dataplane/taps/taps.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stddef.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "dataplane/taps/hooks.h"
 #include "dataplane/taps/internal.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
-#include "lib/base/file.h"
 #include "lib/base/slice.h"
-
-#define LOCK_WAIT_MS 10000
-#define LOCK_POLL_MS 2
 
 static const struct {
 	const char *name;
@@ -108,6 +103,7 @@ void nt_taps_remove_folder(const char *folder)
 			(void)unlink(path);
 	}
 	nt_tcx_remove_folder(folder);
+	nt_layouts_remove_folder(folder);
 	(void)rmdir(folder);
 }
 
@@ -131,26 +127,6 @@ static int check_bpffs(const struct nt_taps *t, struct nt_err *err)
 	return 0;
 }
 
-/* The file may have been removed by an uninstall while we waited: a lock on it keeps nobody out. */
-static int lock_once(const char *path, int *ret_fd)
-{
-	_cleanup_close_ int fd = -1;
-	struct stat ours, there;
-
-	/* Not for writing, so that a file system that was made read-only has the lock still. */
-	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return -errno;
-	if (NT_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == -1)
-		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-	if (fstat(fd, &ours) == -1)
-		return -errno;
-	if (stat(path, &there) == -1 || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev)
-		return -EAGAIN;
-	*ret_fd = NT_TAKE_FD(fd);
-	return 0;
-}
-
 int nt_taps_put_pin(const char *path, int fd, struct nt_err *err)
 {
 	char fresh[PATH_MAX + 72];
@@ -162,65 +138,48 @@ int nt_taps_put_pin(const char *path, int fd, struct nt_err *err)
 	return rename(fresh, path) == -1 ? nt_err_sys(err, errno, "rename to %s", path) : 0;
 }
 
-int nt_taps_lock(const char *state_dir, int *ret_fd, struct nt_err *err)
+/* That of another version may be longer than ours. */
+static int read_meta(const struct nt_taps *t, struct nt_meta *ret_meta, struct nt_err *err)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
-	char path[PATH_MAX];
-	int r;
+	struct bpf_map_info info = {};
+	__u32 zero = 0, len = sizeof(info);
+	_cleanup_free_ void *value = NULL;
 
-	snprintf(path, sizeof(path), "%s/lock", state_dir);
-	for (int waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_POLL_MS) {
-		r = lock_once(path, ret_fd);
-		if (r == -ENOENT) { /* made now, or removed by an uninstall while we waited */
-			r = nt_file_mkdirs(state_dir, 0700, err);
-			if (r < 0)
-				return nt_err_wrap(err, "state folder %s", state_dir);
-			r = lock_once(path, ret_fd);
-		}
-		if (r != -EAGAIN)
-			return r < 0 ? nt_err_sys(err, -r, "lock %s", path) : 0;
-		nanosleep(&pause, NULL);
-	}
-	return nt_err_set(err, ETIMEDOUT, "%s has been locked by another process for %d s", path,
-			  LOCK_WAIT_MS / 1000);
+	if (bpf_obj_get_info_by_fd(t->meta_fd, &info, &len) < 0)
+		return nt_err_sys(err, errno, "read %s/%s", t->pin_root, NT_PIN_META);
+	value = calloc(1, info.value_size + sizeof(*ret_meta));
+	if (!value)
+		return nt_err_set(err, ENOMEM, "no memory to read %s", NT_PIN_META);
+	if (bpf_map_lookup_elem(t->meta_fd, &zero, value) < 0)
+		return nt_err_sys(err, errno, "read %s/%s", t->pin_root, NT_PIN_META);
+	memcpy(ret_meta, value, sizeof(*ret_meta));
+	return 0;
 }
 
 static int check_meta(const struct nt_taps *t, struct nt_err *err)
 {
-	struct nt_meta meta, self = {};
-	__u32 zero = 0;
-	int r;
+	struct nt_meta meta;
+	int r = read_meta(t, &meta, err);
 
-	if (bpf_map_lookup_elem(t->meta_fd, &zero, &meta) < 0)
-		return nt_err_sys(err, errno, "read %s/%s", t->pin_root, NT_PIN_META);
+	if (r < 0)
+		return r;
 	if (meta.version != NT_ABI_VERSION)
 		return nt_err_set(err, EPROTO,
 				  "pin root %s has the objects of ABI version %u, this "
 				  "program knows %d",
 				  t->pin_root, meta.version, NT_ABI_VERSION);
-	r = nt_taps_owner(&self, err);
-	if (r < 0)
-		return r;
-	if (meta.owner_netns_ino == self.owner_netns_ino &&
-	    meta.owner_netns_dev == self.owner_netns_dev &&
-	    memcmp(meta.boot_id, self.boot_id, sizeof(self.boot_id)) == 0)
-		return 0;
-	return nt_err_set(err, EEXIST,
-			  "pin root %s belongs to network namespace %llu, we are in %llu: give "
-			  "each node a pin root of its own, or remove that folder when nobody "
-			  "uses it",
-			  t->pin_root, (unsigned long long)meta.owner_netns_ino,
-			  (unsigned long long)self.owner_netns_ino);
+	return nt_taps_check_owner(t, &meta, err);
 }
 
 static int ids(struct nt_taps *t, struct nt_err *err)
 {
-	struct bpf_map_info map = {};
-	__u32 len = sizeof(map);
+	__u32 len;
+	int r = nt_taps_map_id(t, t->endpoints_fd, &t->endpoints_id, err);
 
-	if (bpf_obj_get_info_by_fd(t->endpoints_fd, &map, &len) < 0)
-		return nt_err_sys(err, errno, "read map in %s", t->pin_root);
-	t->endpoints_id = map.id;
+	if (r == 0)
+		r = nt_taps_map_id(t, t->counters_fd, &t->counters_id, err);
+	if (r < 0)
+		return r;
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		struct bpf_prog_info info = {};
 
@@ -235,7 +194,7 @@ static int ids(struct nt_taps *t, struct nt_err *err)
 /* More than a program of ours has. */
 #define MAPS_MAX 64
 
-bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id)
+static bool uses(__u32 prog_id, __u32 map_id)
 {
 	_cleanup_close_ int fd = -1;
 	__u32 maps[MAPS_MAX];
@@ -245,19 +204,28 @@ bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id)
 	};
 	__u32 len = sizeof(info);
 
-	if (prog_id == t->prog_id[dir])
-		return true;
 	fd = prog_id ? bpf_prog_get_fd_by_id(prog_id) : -1;
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return false;
 	for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++) {
-		if (maps[i] == t->endpoints_id)
+		if (maps[i] == map_id)
 			return true;
 	}
 	return false;
 }
 
-static int open_pins(struct nt_taps *t, struct nt_err *err)
+bool nt_taps_is_ours(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id)
+{
+	return prog_id == t->prog_id[dir] || uses(prog_id, t->counters_id);
+}
+
+bool nt_taps_is_foreign(const struct nt_taps *t, enum nt_dir dir, __u32 prog_id)
+{
+	return nt_taps_is_ours(t, dir, prog_id) && prog_id != t->prog_id[dir] &&
+	       !uses(prog_id, t->endpoints_id);
+}
+
+static int open_each(struct nt_taps *t, struct nt_err *err)
 {
 	char path[PATH_MAX];
 	int r;
@@ -278,7 +246,31 @@ static int open_pins(struct nt_taps *t, struct nt_err *err)
 				return r;
 		}
 	}
-	return ids(t, err);
+	return 0;
+}
+
+static bool is_meta_still(const struct nt_taps *t)
+{
+	_cleanup_close_ int fd = -1;
+	__u32 before, now;
+	char path[PATH_MAX];
+	struct nt_err err;
+
+	snprintf(path, sizeof(path), "%s/%s", t->pin_root, NT_PIN_META);
+	fd = bpf_obj_get(path);
+	return fd < 0 || (nt_taps_map_id(t, t->meta_fd, &before, &err) == 0 &&
+			  nt_taps_map_id(t, fd, &now, &err) == 0 && before == now);
+}
+
+/* Nobody may take over between the first and the last: that would be some of each. */
+static int open_pins(struct nt_taps *t, struct nt_err *err)
+{
+	int r;
+
+	do
+		r = open_each(t, err);
+	while (t->meta_fd >= 0 && !is_meta_still(t));
+	return r < 0 ? r : ids(t, err);
 }
 
 static struct nt_taps *new_handle(void)
@@ -303,6 +295,7 @@ void nt_taps_close(struct nt_taps *t)
 		nt_closep(pin_fd(t, i));
 	for (int dir = 0; dir < NT_DIR_MAX; dir++)
 		nt_closep(&t->copy_fd[dir]);
+	free(t->layouts);
 	nt_linkstats_close(t->links);
 	free(t);
 }
@@ -321,21 +314,56 @@ static void closep(struct nt_taps **t)
 	nt_taps_close(*t);
 }
 
-/* A process that was killed while it loaded or removed left a neighbour folder. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+/* A process that was killed while it loaded, took over or removed left a neighbour folder. */
 void nt_taps_clean(const struct nt_taps *t)
 {
 	char path[PATH_MAX];
 
+	nt_taps_neighbour(t, "_was", path);
+	if (is_there(t->pin_root) || rename(path, t->pin_root) == -1)
+		nt_taps_remove_folder(path);
 	nt_taps_neighbour(t, "_new", path);
 	nt_taps_remove_folder(path);
 	nt_taps_neighbour(t, "_old", path);
 	nt_taps_remove_folder(path);
 }
 
+static int take_over(struct nt_taps *t, const struct nt_loadkeys *said, struct nt_err *err)
+{
+	struct nt_err refused = *err;
+	int r = nt_taps_take_over(t, said, err);
+
+	if (r < 0)
+		return nt_err_wrap(err, "%s, and cannot take over from it", refused.msg);
+	return open_pins(t, err);
+}
+
+/* Also where an agent was killed between taking the root over and its links. */
+static int finish_take_over(struct nt_taps *t, struct nt_err *err)
+{
+	int r = nt_taps_read_layouts(t, err);
+
+	if (r <= 0)
+		return r;
+	r = nt_hooks_take_over(t, err);
+	if (r < 0)
+		return nt_err_wrap(err, "take over the links");
+	nt_hooks_grace();
+	t->is_taken_over = r == 0;
+	return 0;
+}
+
 static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, struct nt_err *err)
 {
 	_cleanup_close_ int lock = -1;
-	struct stat st;
+	char was[PATH_MAX];
 	int r;
 
 	/* A root appears whole, in one rename, so that opening what is there needs no lock. */
@@ -344,8 +372,9 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 		if (r == 0 || r == -EEXIST || r == -EPROTO) /* somebody else's: not ours to touch */
 			return r;
 	}
-	if (config->must_exist && stat(t->pin_root, &st) == -1)
-		return nt_err_sys(err, errno, "pin root %s", t->pin_root);
+	nt_taps_neighbour(t, "_was", was);
+	if (config->must_exist && !is_there(t->pin_root) && !is_there(was))
+		return nt_err_sys(err, ENOENT, "pin root %s", t->pin_root);
 	r = check_bpffs(t, err);
 	if (r < 0)
 		return r;
@@ -353,18 +382,24 @@ static int open_or_load(struct nt_taps *t, const struct nt_taps_config *config, 
 	if (r < 0)
 		return r;
 	nt_taps_clean(t);
-	if (!config->must_exist && stat(t->pin_root, &st) == -1 && errno == ENOENT) {
+	if (!config->must_exist && !is_there(t->pin_root)) {
 		r = nt_taps_load(t, config, err);
 		if (r < 0)
 			return nt_err_wrap(err, "load BPF objects");
 	}
 	r = open_pins(t, err);
-	if (r < 0 || !config->upgrade)
+	if (!config->upgrade)
+		return r;
+	if (r == -EPROTO)
+		r = take_over(t, &config->load, err);
+	if (r < 0)
 		return r;
 	r = nt_taps_upgrade(t, &config->load, err);
 	if (r < 0)
 		return nt_err_wrap(err, "replace the programs in %s", t->pin_root);
-	return r ? open_pins(t, err) : 0;
+	if (r)
+		r = open_pins(t, err);
+	return r < 0 ? r : finish_take_over(t, err);
 }
 
 int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps, struct nt_err *err)
@@ -385,11 +420,11 @@ int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps,
 	r = nt_taps_set_paths(t, config, err);
 	if (r < 0)
 		return r;
+	t->kernel_has_tcx = nt_tcx_is_known();
+	t->has_tcx = t->kernel_has_tcx && !config->no_tcx;
 	r = open_or_load(t, config, err);
 	if (r < 0)
 		return r;
-	t->kernel_has_tcx = nt_tcx_is_known();
-	t->has_tcx = t->kernel_has_tcx && !config->no_tcx;
 	*ret_taps = NT_TAKE_PTR(t);
 	return 0;
 }
@@ -427,6 +462,19 @@ int nt_taps_shares_fd(const struct nt_taps *t)
 int nt_taps_cpus(const struct nt_taps *t)
 {
 	return t->cpus;
+}
+
+const struct nt_layouts *nt_taps_layouts(const struct nt_taps *t)
+{
+	return t->layouts;
+}
+
+bool nt_taps_forget_layouts(struct nt_taps *t)
+{
+	if (!t->layouts || !t->is_taken_over)
+		return false;
+	nt_layouts_remove_folder(t->pin_root);
+	return true;
 }
 
 struct nt_meta nt_taps_meta(const struct nt_taps *t)

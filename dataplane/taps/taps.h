@@ -40,12 +40,20 @@ struct nt_taps_config {
  * place of the old ones.
  * Filters and links get them one by one by nt_hooks_settle, each in one step, so that every packet
  * meets the old program or the new one; sequence numbers go on. The plugin uses what is pinned,
- * older or newer. Where the maps differ (NT_ABI_VERSION) nothing is replaced: -EPROTO.
+ * older or newer.
+ *
+ * Another NT_ABI_VERSION has other maps. The agent takes over from it, be it older or newer: maps
+ * that programs write are shared by both (numbers and ring go on), the others are copied, the root
+ * is exchanged, then each program of each link in one step. What the ring has of theirs is read by
+ * nt_taps_layouts. All of it under the root's lock; killed at any moment the next agent finishes.
+ * A plugin of another version than the root's gets -EPROTO, one that has had the old root open
+ * -ESTALE: it opens again.
  */
 
 /* Opens the pins of the root, or, when there are none, loads the objects and pins them (first a
  * neighbour folder, then one rename). Raises RLIMIT_MEMLOCK where the kernel is older than 5.11.
- * -EPERM: not root; -EEXIST: the root belongs to somebody else; -EPROTO: another ABI version. */
+ * -EPERM: not root; -EEXIST: the root belongs to somebody else; -EPROTO: another ABI version, and
+ * with upgrade one that cannot be taken over from (nothing is changed then). */
 int nt_taps_open(const struct nt_taps_config *config, struct nt_taps **ret_taps,
 		 struct nt_err *err) NT_MUSTCHECK;
 /* Closes descriptors; pins and programs stay. */
@@ -59,6 +67,13 @@ int nt_taps_endpoints_fd(const struct nt_taps *t);
 int nt_taps_drain_fd(const struct nt_taps *t);
 int nt_taps_shares_fd(const struct nt_taps *t);
 struct nt_meta nt_taps_meta(const struct nt_taps *t);
+/* After an open with `upgrade`: how events of other ABI versions lie that may be in the ring.
+ * Borrowed; NULL: there are none. */
+struct nt_layouts;
+const struct nt_layouts *nt_taps_layouts(const struct nt_taps *t);
+/* The ring was found empty since, and nobody else writes such events. True: all is said and done;
+ * false: there was nothing to forget, or a link may run programs of another version still. */
+bool nt_taps_forget_layouts(struct nt_taps *t);
 /* Number of possible CPUs: per-CPU values come as so many. */
 int nt_taps_cpus(const struct nt_taps *t);
 

@@ -248,7 +248,7 @@ START_TEST(removed_before_the_attach)
 	lab_run("test -z \"$(tc filter show dev h1 ingress; tc filter show dev h1 egress)\"");
 	/* And when somebody has made it anew since. */
 	taps = lab_open(NULL);
-	ck_assert_int_eq(nt_taps_attach(late, &pod, &err), -ENOENT);
+	ck_assert_int_eq(nt_taps_attach(late, &pod, &err), -ESTALE);
 	ck_assert_msg(strstr(err.msg, "made anew"), "%s", err.msg);
 	lab_run("test -z \"$(tc filter show dev h1 ingress; tc filter show dev h1 egress)\"");
 	nt_taps_close(late);

@@ -362,6 +362,99 @@ START_TEST(other_layout_is_refused)
 }
 END_TEST
 
+/* --- another ABI version; one with another layout is in tests/netns/test_upgrade_abi --- */
+
+static void become_another_version(void)
+{
+	struct nt_meta meta = nt_taps_meta(taps);
+
+	meta.version = NT_ABI_VERSION + 1;
+	write_meta(&meta);
+}
+
+/* Whoever had the old root open is told so; whoever opens it anew finds everything, in either hook.
+ */
+START_TEST(another_version_is_taken_over_under_a_flood)
+{
+	struct nt_pod again = pod;
+	struct nt_taps *fresh;
+	struct nt_err err = {};
+	struct nt_meta meta;
+	struct flood f;
+
+	if (_i)
+		settle(taps); /* tcx where the kernel has it */
+	f = flood_begin();
+	become_another_version();
+	fresh = open_upgrading();
+	meta = nt_taps_meta(fresh);
+	ck_assert_uint_eq(meta.version, NT_ABI_VERSION);
+	ck_assert_uint_eq(meta.epoch, 2);
+	ck_assert_ptr_nonnull(nt_taps_layouts(fresh));
+	ck_assert_int_eq(nt_taps_attach(taps, &again, &err), -ESTALE);
+	ck_assert_int_eq(nt_taps_end(taps, "c1", "eth0", 0, &err), -ESTALE);
+	ck_assert_int_eq(nt_taps_check(fresh, "c1", "eth0", &err), 0);
+	ck_assert_int_eq(nt_taps_attach(fresh, &again, &err), 0);
+	ck_assert_uint_eq(again.ep_id, pod.ep_id);
+	settle(fresh);
+	ck_assert(is_settled(fresh));
+	ck_assert(nt_taps_forget_layouts(fresh));
+	nt_taps_close(fresh);
+	flood_end(&f);
+	flood_check(taps, pod.ep_id); /* its maps of counters and links are the new root's */
+	nt_taps_close(taps);
+	taps = lab_open(NULL);
+	lab_run("test -z \"$(ls " LAB_ROOT " | grep layouts)\"");
+}
+END_TEST
+
+/* An agent that was killed between the two renames. */
+START_TEST(a_root_that_was_moved_away_comes_back)
+{
+	struct nt_taps_config config = { .must_exist = true };
+	struct nt_taps *t;
+	struct nt_err err = {};
+
+	lab_run("mv " LAB_ROOT " " LAB_ROOT "_was");
+	t = lab_open(&config);
+	ck_assert_int_eq(nt_taps_check(t, "c1", "eth0", &err), 0);
+	nt_taps_close(t);
+	lab_run("test ! -e " LAB_ROOT "_was");
+}
+END_TEST
+
+/* What programs of both write must be the same for both. */
+START_TEST(another_layout_of_counters_is_refused)
+{
+	struct nt_taps_config config = { .pin_root = LAB_ROOT,
+					 .state_dir = LAB_STATE,
+					 .upgrade = true };
+	int fd = bpf_map_create(
+		BPF_MAP_TYPE_PERCPU_HASH, "counters", 8, sizeof(struct nt_counters) + 8,
+		NT_PODS_MAX,
+		&(struct bpf_map_create_opts){ .sz = sizeof(struct bpf_map_create_opts),
+					       .map_flags = BPF_F_NO_PREALLOC });
+	struct nt_taps *t = NULL;
+	struct nt_meta before, after;
+	struct nt_err err = {};
+
+	become_another_version();
+	before = nt_taps_meta(taps);
+	lab_run("mv " LAB_ROOT "/counters " LAB_ROOT "/counters_kept");
+	ck_assert_int_eq(bpf_obj_pin(fd, LAB_ROOT "/counters"), 0);
+	ck_assert_int_eq(nt_taps_open(&config, &t, &err), -EPROTO);
+	ck_assert_msg(strstr(err.msg, "counters has another layout"), "%s", err.msg);
+	ck_assert_msg(strstr(err.msg, "cannot take over"), "%s", err.msg);
+	lab_run("mv " LAB_ROOT "/counters_kept " LAB_ROOT "/counters");
+	after = nt_taps_meta(taps);
+	ck_assert_mem_eq(&before, &after, sizeof(before));
+	lab_run("test -z \"$(ls -d " LAB_ROOT "_* 2>/dev/null)\"");
+	close(fd);
+	after.version = NT_ABI_VERSION;
+	write_meta(&after);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("upgrade");
@@ -378,6 +471,9 @@ int main(void)
 	tcase_add_test(t, generations_know_each_other);
 	tcase_add_test(t, killed_while_upgrading);
 	tcase_add_test(t, other_layout_is_refused);
+	tcase_add_loop_test(t, another_version_is_taken_over_under_a_flood, 0, 2);
+	tcase_add_test(t, a_root_that_was_moved_away_comes_back);
+	tcase_add_test(t, another_layout_of_counters_is_refused);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

@@ -292,14 +292,16 @@ class Lab:
             f.write(f"nameserver {SERVICE_IPS[0]}\nsearch {' '.join(searches)}\n")
         return path
 
+    def agent_argv(self, flush="1s", extra=()):
+        return [f"{self.build}/nametap-agent", "--pin-root", self.bpf, "--state-dir", f"{self.work}/state", "--spool",
+                f"{self.work}/spool", "--controller", self.controller_url, "--token-file", self.token_file, "--node",
+                "node1", "--flush", flush, "--host-network", "off", *extra]
+
     def start_agent(self, flush="1s", name="agent", extra=()):
         os.makedirs(f"{self.work}/spool", exist_ok=True)
         if not self.relays:
             self.start_relay()
-        return self.spawn(name, [*self.lacking, f"{self.build}/nametap-agent", "--pin-root", self.bpf, "--state-dir",
-                                 f"{self.work}/state", "--spool", f"{self.work}/spool", "--controller",
-                                 self.controller_url, "--token-file", self.token_file, "--node", "node1",
-                                 "--flush", flush, "--host-network", "off", *extra], netns=self.node)
+        return self.spawn(name, [*self.lacking, *self.agent_argv(flush, extra)], netns=self.node)
 
     def start_relay(self):
         port = int(self.controller_url.rsplit(":", 1)[1])

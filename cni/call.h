@@ -21,9 +21,11 @@ struct nt_cni_call {
 enum nt_cni_open {
 	NT_CNI_MUST_EXIST = 1 << 0, /* nothing is loaded */
 	NT_CNI_ALL_MAPS = 1 << 1, /* not only what attaching and detaching needs */
+	NT_CNI_WAIT = 1 << 2, /* for the end of an upgrade to another ABI version */
 };
 
-/* As nt_taps_open. Close with nt_taps_close. */
+/* As nt_taps_open, first closing what *ret_taps is. With NT_CNI_WAIT it does not come back when a
+ * newer plugin takes our place. Close with nt_taps_close. */
 int nt_cni_call_open_taps(const struct nt_cni_call *c, unsigned how, struct nt_taps **ret_taps,
 			  struct nt_err *err) NT_MUSTCHECK;
 static inline void nt_cni_taps_closep(struct nt_taps **t)

@@ -8,14 +8,15 @@
 static int collect(struct nt_cni_call *c, struct nt_cni_attachments *valid, struct nt_err *err)
 {
 	_cleanup_taps_ struct nt_taps *taps = NULL;
-	int r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
+	int r;
 
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = nt_taps_gc(taps, c->config.name, c->env->started_boot_ns,
-			       nt_cni_attachments_has, valid, err);
-	return r < 0 ? -NT_CNI_IO : 0;
+	do {
+		r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
+		if (r == 0)
+			r = nt_taps_gc(taps, c->config.name, c->env->started_boot_ns,
+				       nt_cni_attachments_has, valid, err);
+	} while (r == -ESTALE);
+	return r < 0 && r != -ENOENT ? -NT_CNI_IO : 0;
 }
 
 int nt_cni_gc(struct nt_cni_call *c, struct nt_err *err)

@@ -63,14 +63,15 @@ static int attach(struct nt_cni_call *c, struct nt_pod *pod, int *ret_code, stru
 
 	if (r < 0)
 		return r;
-	r = nt_cni_call_open_taps(c, 0, &taps, err);
-	if (r < 0)
-		return r;
 	pod->ifindex = link.ifindex;
 	pod->netns_ino = link.netns_ino;
 	pod->netns_dev = link.netns_dev;
 	memcpy(pod->host_ifname, link.ifname, sizeof(pod->host_ifname));
-	r = nt_taps_attach(taps, pod, err);
+	do {
+		r = nt_cni_call_open_taps(c, NT_CNI_WAIT, &taps, err);
+		if (r == 0)
+			r = nt_taps_attach(taps, pod, err);
+	} while (r == -ESTALE);
 	if (r < 0)
 		return r;
 	/* After the attachment, so that no policy can be missed in between (T16). */
@@ -173,12 +174,17 @@ static int del(struct nt_cni_call *c, struct nt_err *err)
 	_cleanup_taps_ struct nt_taps *taps = NULL;
 	_cleanup_close_ int netns = -1;
 	struct nt_pod pod = {};
-	int r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
+	__u64 meant;
+	int r;
 
 	name_attachment(c, &pod);
 	nt_failure_end(c->config.state_dir, &pod, c->env->netns);
-	if (r == 0)
-		r = nt_taps_end(taps, pod.container_id, pod.ifname, meant_netns(c, &netns), err);
+	meant = meant_netns(c, &netns);
+	do {
+		r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST | NT_CNI_WAIT, &taps, err);
+		if (r == 0)
+			r = nt_taps_end(taps, pod.container_id, pod.ifname, meant, err);
+	} while (r == -ESTALE);
 	if (r < 0 && r != -ENOENT)
 		nt_log_warn("%s %s: the tap is left to the agent: %s", pod.container_id, pod.ifname,
 			    err->msg);

@@ -82,28 +82,39 @@ START_TEST(more_than_is_captured)
 }
 END_TEST
 
-/* A frame as it is, from the pod. */
-static void pod_sends_frame(const struct packet *p)
+/* A frame as it is out of the pod of that name, `times` of them with IPv4 identifications from
+ * `id` on. */
+static void frames_from(const char *name, struct packet *p, unsigned id, unsigned times)
 {
+	struct sockaddr_ll to = { .sll_family = AF_PACKET };
 	pid_t pid = fork();
-	int status;
+	char path[64];
+	int fd;
 
 	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		int ns = open("/run/netns/pod", O_RDONLY | O_CLOEXEC);
-		struct sockaddr_ll to = { .sll_family = AF_PACKET };
-		int fd;
-
-		if (setns(ns, CLONE_NEWNET) == -1)
-			_exit(1);
-		fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-		to.sll_ifindex = (int)if_nametoindex("eth0");
+	if (pid) {
+		reap(pid);
+		return;
+	}
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	if (setns(open(path, O_RDONLY | O_CLOEXEC), CLONE_NEWNET) == -1)
+		_exit(1);
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	to.sll_ifindex = (int)if_nametoindex("eth0");
+	for (unsigned i = 0; i < times; i++) {
+		if (times > 1)
+			packet_put16(p->octets + p->ip + 4, id + i);
 		if (sendto(fd, p->octets, p->len, 0, (void *)&to, sizeof(to)) != (ssize_t)p->len)
 			_exit(2);
-		_exit(0);
+		if (i % 256 == 255) /* the queue between the ends of a link holds 1,000 */
+			poll(NULL, 0, 1);
 	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
+	_exit(0);
+}
+
+static void pod_sends_frame(struct packet *p)
+{
+	frames_from("pod", p, 0, 1);
 }
 
 /* The kernel takes the tag out of a received frame before the programs run. */
@@ -144,6 +155,73 @@ START_TEST(fragmented_datagram)
 	ck_assert_uint_eq(ring->events[0].flags, NT_EV_FRAGMENT | NT_EV_TRUNCATED);
 	ck_assert_uint_eq(ring->events[0].payload_len, sizeof(data));
 	ck_assert_uint_gt(ring->events[0].cap_len, 1400);
+}
+END_TEST
+
+static struct packet fragment4(unsigned id, unsigned offset, bool more)
+{
+	struct packet p = {};
+	struct iphdr *ip;
+
+	packet_eth(&p, ETH_P_IP);
+	ip = packet_ip4(&p, CLIENT4, SERVER4, 0, IPPROTO_UDP);
+	ip->id = htons((__u16)id);
+	ip->frag_off = htons((__u16)((more ? 0x2000 : 0) | offset / 8));
+	if (offset == 0)
+		packet_udp(&p, 40000, 53, QUERY, QUERY_LEN);
+	else
+		packet_add(&p, 16);
+	packet_done(&p);
+	if (offset == 0)
+		packet_put16(p.octets + p.ip + 24, 1000); /* of the whole datagram */
+	return p;
+}
+
+/* Until the tap has seen so many packets of that pod, numbered or not. */
+static struct nt_counters counted(__u64 ep_id, __u64 packets)
+{
+	struct nt_counters c = lab_counters(taps, ep_id);
+
+	for (int i = 0; i < PATIENCE_MS / 10 &&
+			c.seq[NT_DIR_FROM_POD] + c.fragments[NT_DIR_FROM_POD] < packets;
+	     i++) {
+		poll(NULL, 0, 10);
+		c = lab_counters(taps, ep_id);
+	}
+	return c;
+}
+
+/* One pod begins more datagrams than a node's table ever held, between the fragments of another's:
+ * once they shared that table, and the other's later ones were nobody's. */
+START_TEST(fragments_have_shares)
+{
+	enum { FLOOD = 6000, QUIET = 20, KEPT = 32 /* fragments.bpf.h */ };
+	struct nt_pod loud = lab_pod("loud", "h1", "c2");
+	struct packet p = fragment4(0, 0, true);
+	struct nt_counters c;
+	struct nt_err err = {};
+
+	lab_run("ip link set h1 up && ip -n loud link set eth0 up");
+	ck_assert_msg(nt_taps_attach(taps, &loud, &err) == 0, "%s", err.msg);
+	frames_from("pod", &p, 0, QUIET);
+	counted(pod.ep_id, QUIET);
+	frames_from("loud", &p, 0, FLOOD);
+	c = counted(loud.ep_id, FLOOD);
+	ck_assert_uint_gt(c.seq[NT_DIR_FROM_POD], FLOOD / 2);
+	p = fragment4(0, 1000, false);
+	frames_from("pod", &p, 0, QUIET);
+	c = counted(pod.ep_id, 2 * QUIET);
+	ck_assert_uint_eq(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT], QUIET);
+	ck_assert_uint_eq(c.fragments[NT_DIR_FROM_POD], 0);
+	/* The flooder's own: the latest are known, older ones are counted as nobody's. */
+	c = lab_counters(taps, loud.ep_id);
+	frames_from("loud", &p, FLOOD - 2 * KEPT, 2 * KEPT);
+	c = counted(loud.ep_id, c.seq[NT_DIR_FROM_POD] + 2 * KEPT);
+	ck_assert_uint_ge(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT], 1);
+	ck_assert_uint_le(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT], KEPT);
+	ck_assert_uint_eq(c.lost[NT_DIR_FROM_POD][NT_LOSS_FRAGMENT] + c.fragments[NT_DIR_FROM_POD],
+			  2 * KEPT);
+	lab_pod_end("loud", "h1");
 }
 END_TEST
 
@@ -310,6 +388,7 @@ int main(void)
 	tcase_add_test(t, more_than_is_captured);
 	tcase_add_test(t, tag_in_the_skb);
 	tcase_add_loop_test(t, fragmented_datagram, 0, 2);
+	tcase_add_test(t, fragments_have_shares);
 	tcase_add_loop_test(t, long_segments_lose_nothing, 0, 2);
 	tcase_add_loop_test(t, both_directions, 0, 2);
 	tcase_add_test(t, detached_is_silent);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entries of allow lists: what can be read in one way only is taken, the rest gets its reason. */
+/* Entries of lists of names: what has one reading is taken, the rest gets its reason. */
 #include "lib/policy/pattern.h"
 
 #include <stdio.h>
@@ -72,7 +72,7 @@ static int check_kind(struct nt_slice text, char *msg)
 	if (!text.len)
 		return refuse(msg, text, "is empty: write a name, or take the entry out");
 	if (is_address(text))
-		return refuse(msg, text, "is an address: a policy lists the names that are asked");
+		return refuse(msg, text, "is an address: write the names that are asked");
 	if (has(text, "://"))
 		return refuse(msg, text, "is a URL: write its host name only");
 	if (has(text, "@"))

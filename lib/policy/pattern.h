@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One entry of an allow list: checked, or refused with the reason. For lib/policy only. Pure.
+ * One entry of a list of names, be it an allow list (lib/policy) or a domain feed (lib/feed):
+ * checked, or refused with the reason. Pure.
  */
 #pragma once
 

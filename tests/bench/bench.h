@@ -70,6 +70,22 @@ static inline void bench_pin(int cpu)
 		bench_die("sched_setaffinity: %s", strerror(errno));
 }
 
+/* A figure of this process in /proc/self/status, "VmHWM:". */
+static inline double bench_status_mib(const char *key)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	double kib = -1;
+
+	while (f && kib < 0 && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)))
+			kib = strtod(line + strlen(key), NULL);
+	if (kib < 0)
+		bench_die("/proc/self/status has no %s", key);
+	fclose(f);
+	return kib / 1024;
+}
+
 static inline void bench_round(const char *figure, double value)
 {
 	printf("round %s %.6g\n", figure, value);

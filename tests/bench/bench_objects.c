@@ -416,20 +416,6 @@ static void on_limit(void *ctx)
 	bench_die("not in %d s: %s", LIMIT_S, p ? p->msg : "no problem is told");
 }
 
-static double status_mib(const char *key)
-{
-	struct nt_buf text = { 0 };
-	const char *at;
-	double kib;
-
-	if (nt_file_read_at(AT_FDCWD, "/proc/self/status", 1 << 16, &text, NULL) < 0)
-		bench_die("/proc/self/status");
-	at = strstr(text.p, key);
-	kib = at ? strtod(at + strlen(key), NULL) : 0;
-	nt_buf_done(&text);
-	return kib / 1024;
-}
-
 static struct nt_kube *open_client(unsigned port)
 {
 	struct nt_kube_config config = { .arena = NT_ARENA(4096), .origin = "bench" };
@@ -468,7 +454,7 @@ static void run(void)
 static void measure(struct nt_kube *kube, pid_t server)
 {
 	const struct nt_objects_kube_config config = { .kinds = watched };
-	double before = status_mib("VmRSS:");
+	double before = bench_status_mib("VmRSS:");
 	uint64_t began = bench_clock_ns(CLOCK_MONOTONIC), cpu = bench_cpu_ns();
 	struct nt_err err;
 
@@ -480,14 +466,14 @@ static void measure(struct nt_kube *kube, pid_t server)
 	bench_round("objects_sync_s", (double)(bench_clock_ns(CLOCK_MONOTONIC) - began) / 1e9);
 	bench_also("objects_sync_cpu_s", (double)(bench_cpu_ns() - cpu) / 1e9, "CPU-s");
 	check_counts();
-	bench_round("objects_rss_mib", status_mib("VmHWM:") - before);
-	bench_also("objects_rss_after_mib", status_mib("VmRSS:") - before, "MiB");
+	bench_round("objects_rss_mib", bench_status_mib("VmHWM:") - before);
+	bench_also("objects_rss_after_mib", bench_status_mib("VmRSS:") - before, "MiB");
 	bench_also("objects_counted_mib", (double)nt_objects_bytes(objects) / (1 << 20), "MiB");
 	cpu = bench_cpu_ns();
 	kill(server, SIGUSR1);
 	run();
 	bench_also("objects_event_us", (double)(bench_cpu_ns() - cpu) / 1e3 / EVENTS, "us");
-	bench_also("objects_rss_events_mib", status_mib("VmHWM:") - before, "MiB");
+	bench_also("objects_rss_events_mib", bench_status_mib("VmHWM:") - before, "MiB");
 }
 
 int main(void)

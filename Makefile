@@ -261,23 +261,26 @@ fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
 
 FUZZ_OUT ?= $(BUILD)/fuzz
 fuzz-build: $(patsubst tests/fuzz/%.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(call archives,$(LIB) cni $(DATAPLANE) controller/alerts controller/store)
+FUZZ_LINKED ?= $(call archives,$(LIB) cni $(DATAPLANE) controller/alerts controller/store)
+$(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LINKED)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -fsanitize=fuzzer $(NT_LDFLAGS) -o $@ $< \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
+		-Wl,--start-group $(filter %.a %.o,$^) -Wl,--end-group $(ALL_LIBS)
 
 # The parsers of outside octets, and the fuzzers whose corpus has to reach them.
 COVERED := $(filter-out lib/dns/pair.c lib/dns/siphash.c,$(wildcard lib/dns/*.c)) $(wildcard lib/pcap/*.c) \
 	dataplane/agent/split.c
 COVERING := dns pcap event $(if $(wildcard tests/fuzz/fuzz_stream.c),stream)
+# All that these link, so that it costs seconds; nothing of it includes a skeleton.
+covering_linked = $(addprefix $(1)/,lib/lib_base.a lib/lib_dns.a lib/lib_pcap.a obj/dataplane/agent/split.o)
 COVERAGE_FLAGS := -O1 -g -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
 fuzz-coverage: deps ## line coverage of the parsers by the stored corpus; fails below 85 %
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/cov CC=clang CFLAGS="$(COVERAGE_FLAGS)" NT_LDFLAGS= \
-		FUZZ_OUT=$(BUILD)/cov/fuzz $(COVERING:%=$(BUILD)/cov/fuzz/fuzz_%)
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/cov CC=clang CFLAGS="$(COVERAGE_FLAGS)" NT_LDFLAGS= SKELETONS= \
+		FUZZ_OUT=$(BUILD)/cov/fuzz FUZZ_LINKED="$(call covering_linked,$(BUILD)/cov)" $(COVERING:%=$(BUILD)/cov/fuzz/fuzz_%)
 	$(Q)V=1 COVERING="$(COVERING)" COVERED="$(COVERED)" $(run_tests) fuzz-coverage tests/fuzz/coverage
 
 fuzz-planted: deps ## each of these fuzzers finds the bug that is planted for it
-	$(Q)V=1 $(run_tests) fuzz-planted tests/fuzz/planted/test_planted
+	$(Q)V=1 LINKED="$(call covering_linked,build)" $(run_tests) fuzz-planted tests/fuzz/planted/test_planted
 
 # --- bench -------------------------------------------------------------------------------------
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))

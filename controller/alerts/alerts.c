@@ -25,14 +25,14 @@
 
 /* --- times ------------------------------------------------------------------------------------ */
 
-static int64_t delay_us(const struct nt_alerts *a)
+int64_t nt_alerts_delay_us(const struct nt_alerts *a)
 {
 	return a->config.delay_ns / NT_NS_PER_US;
 }
 
 int64_t nt_alerts_newest_end(const struct nt_alerts *a, const struct nt_rule *r)
 {
-	int64_t us = a->now_us - delay_us(a);
+	int64_t us = a->now_us - nt_alerts_delay_us(a);
 
 	return us > 0 ? us / r->step_us * r->step_us : 0;
 }
@@ -155,7 +155,7 @@ static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_r
 	}
 }
 
-static int take_object(struct nt_alerts *a, const struct nt_object *object)
+int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
 {
 	struct nt_alerts_entry *e = nt_alerts_find(a, object->name);
 	struct nt_rule *rule = NULL;
@@ -211,7 +211,7 @@ int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects, str
 	for (size_t i = 0; i < a->entries_len; i++)
 		a->entries[i]->seen = false;
 	for (size_t i = 0; (object = nt_objects_at(objects, NT_SLICE_LIT("GlobalAlert"), i)); i++)
-		if (take_object(a, object) < 0)
+		if (nt_alerts_take_object(a, object) < 0)
 			return nt_err_set(err, ENOMEM, "no memory for the rule %.*s",
 					  NT_SLICE_ARG(object->name));
 	drop_unseen(a);
@@ -284,13 +284,19 @@ static void set_now(struct nt_alerts *a, int64_t now_us)
 
 		a->start_us = now_us;
 		a->known_us = oldest_us && oldest_us < now_us ? oldest_us : now_us;
-		a->ready_us = now_us + delay_us(a);
+		a->ready_us = now_us + nt_alerts_delay_us(a);
 	}
 	if (now_us < a->now_us - AHEAD_US) {
 		start_over(a, false);
 		a->ready_us = a->retry_us = 0;
 	}
 	a->now_us = now_us;
+}
+
+static int put_stored(void *ctx, const struct nt_store_event *events, size_t len, int64_t *ids,
+		      struct nt_err *err)
+{
+	return nt_store_events_put(ctx, events, len, ids, err);
 }
 
 static int run(struct nt_alerts *a, struct nt_err *err)
@@ -311,7 +317,7 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	}
 	if (r < 0)
 		return r;
-	r = nt_pending_write(&a->pending, a->store, &opened, &resolved, err);
+	r = nt_pending_write(&a->pending, put_stored, a->store, &opened, &resolved, err);
 	if (r < 0)
 		return r;
 	a->check_orphans = false;

@@ -72,4 +72,6 @@ struct nt_alert_rule {
 };
 typedef bool nt_alert_rule_fn(void *ctx, const struct nt_alert_rule *rule);
 void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx);
+/* How long after its end a window is closed: config's delay. Any thread. */
+int64_t nt_alerts_delay_us(const struct nt_alerts *a);
 struct nt_alerts_stats nt_alerts_stats(const struct nt_alerts *a);

@@ -48,20 +48,26 @@ static bool load_event(void *ctx, const struct nt_store_event *event)
 	return true;
 }
 
+int nt_alerts_begin_window(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_err *err)
+{
+	nt_window_done(&e->window);
+	nt_alerts_init_window(a, e);
+	/* A rule without aggregateBy has its one group from the start. */
+	if (!e->rule->keys_len && !nt_window_group(&e->window, NULL, true))
+		return nt_err_set(err, ENOMEM, "no memory for the rule %s", e->name);
+	return 0;
+}
+
 static int load_events(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_err *err)
 {
 	struct loading l = { a, e };
 	struct nt_slice name = nt_slice_str(e->name);
-	int r;
+	int r = nt_alerts_begin_window(a, e, err);
 
-	nt_window_done(&e->window);
-	nt_alerts_init_window(a, e);
 	e->open_events = 0;
 	e->redo = false;
-	/* A rule without aggregateBy has its one group from the start. */
-	if (!e->rule->keys_len && !nt_window_group(&e->window, NULL, true))
-		return nt_err_set(err, ENOMEM, "no memory for the rule %s", e->name);
-	r = nt_store_events(a->reader, 1, name, UINT32_MAX, load_event, &l, err);
+	if (r == 0)
+		r = nt_store_events(a->reader, 1, name, UINT32_MAX, load_event, &l, err);
 	if (r == 0)
 		r = nt_store_events(a->reader, 0, name, UINT32_MAX, load_event, &l, err);
 	return r;

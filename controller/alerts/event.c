@@ -2,6 +2,8 @@
 /* An event as JSON. */
 #include "controller/alerts/event.h"
 
+#include "lib/base/cleanup.h"
+
 bool nt_event_is_for(const struct nt_store_event *e, struct nt_slice receiver)
 {
 	for (size_t i = 0; i + receiver.len + 1 < e->notify.len; i++)
@@ -9,6 +11,23 @@ bool nt_event_is_for(const struct nt_store_event *e, struct nt_slice receiver)
 		    nt_slice_eq(nt_slice_mem(e->notify.p + i + 1, receiver.len), receiver))
 			return true;
 	return e->notify.len == 0;
+}
+
+bool nt_event_copy(const struct nt_store_event *e, struct nt_arena *arena,
+		   struct nt_store_event *ret_event)
+{
+	struct nt_store_event copy = *e;
+	struct nt_slice *const texts[] = { &copy.rule,	 &copy.group,  &copy.summary,
+					   &copy.query,	 &copy.metric, &copy.condition,
+					   &copy.labels, &copy.notify };
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(texts); i++) {
+		*texts[i] = nt_arena_copy(arena, *texts[i]);
+		if (!texts[i]->p)
+			return false;
+	}
+	*ret_event = copy;
+	return true;
 }
 
 void nt_event_json(struct nt_json *j, const struct nt_store_event *e)

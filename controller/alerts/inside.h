@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the alerts share: the rules at work, and when their windows are. alerts.c keeps
- * the list, build.c makes figures from the store, evaluate.c turns them into events. For
- * controller/alerts only.
+ * the list, build.c makes figures from the store, evaluate.c turns them into events, preview.c does
+ * both for a rule that is not at work. For controller/alerts only.
  */
 #pragma once
 
@@ -59,7 +59,13 @@ int64_t nt_alerts_late_span(const struct nt_rule *r);
 /* Rows from here on are in figures. */
 int64_t nt_alerts_keep_from(const struct nt_alerts *a, const struct nt_rule *r);
 
+/* A GlobalAlert as it is now becomes an entry, or the entry's next form; one with a mistake is in
+ * problem. -ENOMEM. */
+int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object) NT_MUSTCHECK;
 void nt_alerts_init_window(struct nt_alerts *a, struct nt_alerts_entry *e);
+/* An empty window in place of the one that is there. */
+int nt_alerts_begin_window(struct nt_alerts *a, struct nt_alerts_entry *e,
+			   struct nt_err *err) NT_MUSTCHECK;
 /* NULL when there is no rule of that name. */
 struct nt_alerts_entry *nt_alerts_find(const struct nt_alerts *a, struct nt_slice name);
 /* A record that the store has to the rule's figures, if it is one of its rows. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "controller/alerts/event.h"
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
 
@@ -65,15 +66,10 @@ void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, in
 
 	if (!item)
 		return;
-	item->event = *event;
-	item->event.rule = keep(p, event->rule);
-	item->event.group = keep(p, event->group);
-	item->event.summary = keep(p, event->summary);
-	item->event.query = keep(p, event->query);
-	item->event.metric = keep(p, event->metric);
-	item->event.condition = keep(p, event->condition);
-	item->event.labels = keep(p, event->labels);
-	item->event.notify = keep(p, event->notify);
+	if (!nt_event_copy(event, &p->arena, &item->event)) {
+		p->failed = true;
+		return;
+	}
 	item->event.resolved_us = now_us > event->last_seen_us ? now_us : event->last_seen_us;
 }
 
@@ -105,7 +101,8 @@ static void fill(struct nt_pending *p, struct nt_pending_item *item)
 	item->event.threshold = r->threshold;
 }
 
-static int write_all(struct nt_pending *p, struct nt_store *store, int64_t *ids, struct nt_err *err)
+static int write_all(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, int64_t *ids,
+		     struct nt_err *err)
 {
 	_cleanup_free_ struct nt_store_event *events = calloc(p->len, sizeof(*events));
 
@@ -116,10 +113,10 @@ static int write_all(struct nt_pending *p, struct nt_store *store, int64_t *ids,
 	}
 	if (!events || p->failed)
 		return nt_err_set(err, ENOMEM, "no memory for the events of alerts");
-	return nt_store_events_put(store, events, p->len, ids, err);
+	return put(ctx, events, p->len, ids, err);
 }
 
-int nt_pending_write(struct nt_pending *p, struct nt_store *store, uint64_t *ret_opened,
+int nt_pending_write(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, uint64_t *ret_opened,
 		     uint64_t *ret_resolved, struct nt_err *err)
 {
 	_cleanup_free_ int64_t *ids = calloc(p->len + 1, sizeof(*ids));
@@ -129,7 +126,7 @@ int nt_pending_write(struct nt_pending *p, struct nt_store *store, uint64_t *ret
 	if (!ids)
 		r = nt_err_set(err, ENOMEM, "no memory for the events of alerts");
 	else if (p->len || p->failed)
-		r = write_all(p, store, ids, err);
+		r = write_all(p, put, ctx, ids, err);
 	for (size_t i = 0; i < p->len; i++) {
 		struct nt_pending_item *item = &p->items[i];
 

@@ -28,7 +28,10 @@ void nt_pending_note(struct nt_pending *p, struct nt_window *w, struct nt_window
 		     int64_t resolved_us);
 /* Ends an event that no rule watches any more. */
 void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, int64_t now_us);
-/* Writes all of it; groups get their events' ids. The list is empty afterwards, also after a
+/* As nt_store_events_put, which it calls where alerts are live. */
+typedef int nt_pending_put_fn(void *ctx, const struct nt_store_event *events, size_t len,
+			      int64_t *ids, struct nt_err *err);
+/* Writes all of it by put; groups get their events' ids. The list is empty afterwards, also after a
  * failure. *ret_opened, *ret_resolved: events that are new, that ended. */
-int nt_pending_write(struct nt_pending *p, struct nt_store *store, uint64_t *ret_opened,
+int nt_pending_write(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, uint64_t *ret_opened,
 		     uint64_t *ret_resolved, struct nt_err *err) NT_MUSTCHECK;

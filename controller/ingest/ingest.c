@@ -500,6 +500,11 @@ void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx)
 	pthread_mutex_unlock(&i->lock);
 }
 
+int64_t nt_ingest_alert_delay_us(const struct nt_ingest *i)
+{
+	return i->alerts ? nt_alerts_delay_us(i->alerts) : 0;
+}
+
 struct nt_alerts_stats nt_ingest_alerts_stats(struct nt_ingest *i)
 {
 	struct nt_alerts_stats stats = { 0 };

@@ -91,4 +91,6 @@ int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts,
 int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
 /* nt_alerts_rules and nt_alerts_stats under the lock; nothing without alerts. */
 void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx);
+/* nt_alerts_delay_us, 0 without alerts; without the lock. */
+int64_t nt_ingest_alert_delay_us(const struct nt_ingest *i);
 struct nt_alerts_stats nt_ingest_alerts_stats(struct nt_ingest *i);

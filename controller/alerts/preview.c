@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A rule over stored rows, with alerts of its own that write their events into memory. */
+#include "controller/alerts/preview.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "controller/alerts/budget.h"
+#include "controller/alerts/event.h"
+#include "controller/alerts/inside.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+
+enum {
+	PAGE_ROWS = 20000,
+	/* Texts of one event, and of those that one window changes. */
+	EVENT_TEXTS_MAX = 64 << 10,
+	PENDING_TEXTS_MAX = 16 << 20,
+};
+
+struct kept_event {
+	struct nt_store_event event; /* texts in the arena */
+	struct nt_arena arena;
+};
+
+struct run {
+	struct nt_alerts *alerts; /* of this rule alone */
+	struct nt_alerts_entry *entry;
+	const struct nt_preview_config *config;
+	int64_t deadline_ns; /* CLOCK_MONOTONIC */
+	int64_t next_end_us; /* of the window that is evaluated next */
+	struct kept_event *events;
+	size_t events_len;
+	struct nt_preview *preview;
+	int result; /* of what failed between two rows */
+	struct nt_err *err;
+};
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * NT_NS_PER_S + ts.tv_nsec;
+}
+
+static void run_done(struct run *run)
+{
+	for (size_t i = 0; i < run->events_len; i++)
+		nt_arena_done(&run->events[i].arena);
+	free(run->events);
+	nt_alerts_free(run->alerts);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static int keep_event(struct run *run, const struct nt_store_event *e, int64_t *id,
+		      struct nt_err *err)
+{
+	struct kept_event *kept;
+
+	if (!e->id && run->events_len == NT_PREVIEW_EVENTS_MAX) {
+		run->preview->end = NT_PREVIEW_EVENTS;
+		return 0;
+	}
+	if (!e->id)
+		run->events[run->events_len++].arena = NT_ARENA(EVENT_TEXTS_MAX);
+	*id = e->id ?: (int64_t)run->events_len;
+	kept = &run->events[*id - 1];
+	nt_arena_reset(&kept->arena);
+	if (!nt_event_copy(e, &kept->arena, &kept->event))
+		return nt_err_set(err, ENOMEM, "no memory for the events of a preview");
+	kept->event.id = *id;
+	return 0;
+}
+
+/* In the store's place. */
+static int keep_events(void *ctx, const struct nt_store_event *events, size_t len, int64_t *ids,
+		       struct nt_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < len && r == 0; i++)
+		r = keep_event(ctx, &events[i], &ids[i], err);
+	return r;
+}
+
+static int by_opening(const void *left, const void *right)
+{
+	const struct nt_store_event *a = &((const struct kept_event *)left)->event;
+	const struct nt_store_event *b = &((const struct kept_event *)right)->event;
+
+	if (a->first_seen_us != b->first_seen_us)
+		return a->first_seen_us < b->first_seen_us ? -1 : 1;
+	return strcmp(a->group.p, b->group.p); /* JSON, and the arena puts a NUL behind it */
+}
+
+/* Groups come in the order of a hash whose key is another one each time: not so for the reader. */
+static void tell(struct run *run, nt_store_event_fn *fn, void *ctx)
+{
+	qsort(run->events, run->events_len, sizeof(*run->events), by_opening);
+	for (size_t i = 0; i < run->events_len; i++) {
+		run->events[i].event.id = (int64_t)i + 1;
+		if (!fn(ctx, &run->events[i].event))
+			return;
+	}
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static bool is_over(struct run *run)
+{
+	if (run->result == 0 && run->preview->end == NT_PREVIEW_WHOLE &&
+	    monotonic_ns() > run->deadline_ns)
+		run->preview->end = NT_PREVIEW_TIME;
+	return run->result < 0 || run->preview->end != NT_PREVIEW_WHOLE;
+}
+
+/* All windows that end at us or before, one after the other: as a process would have that was there
+ * all the time. False: it is over. */
+static bool go_to(struct run *run, int64_t us)
+{
+	struct nt_alerts *a = run->alerts;
+	uint64_t opened, resolved;
+
+	while (!is_over(run) && run->next_end_us <= us) {
+		a->now_us = run->next_end_us;
+		nt_alerts_evaluate(a, run->entry);
+		run->result = nt_pending_write(&a->pending, keep_events, run, &opened, &resolved,
+					       run->err);
+		run->next_end_us += run->entry->rule->step_us;
+	}
+	return !is_over(run);
+}
+
+static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
+{
+	struct run *run = ctx;
+
+	(void)row_id;
+	(void)why;
+	run->preview->rows++;
+	run->preview->rows_unreadable += !record;
+	if (!record)
+		return !is_over(run);
+	if (!go_to(run, record->start_us))
+		return false;
+	run->alerts->now_us = record->start_us;
+	nt_alerts_add_record(run->alerts, run->entry, record);
+	return true;
+}
+
+static int read_rows(struct run *run)
+{
+	const struct nt_rule *rule = run->entry->rule;
+	const struct nt_store_range range = {
+		.from_us = run->next_end_us - rule->lookback_us,
+		.to_us = run->config->to_us,
+		.filter = rule->query,
+		.side = rule->side,
+		.role = rule->role,
+	};
+	int64_t cursor = 0;
+	int r;
+
+	do {
+		r = nt_store_rows(run->alerts->reader, &range, NT_STORE_OLDEST, PAGE_ROWS, cursor,
+				  take_row, run, &cursor, run->err);
+	} while (r == 0 && cursor && !is_over(run));
+	/* A page took the store's own time: the windows before it are there. */
+	if (r == -ETIMEDOUT) {
+		run->preview->end = NT_PREVIEW_TIME;
+		r = 0;
+	}
+	return r;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static int begin(struct run *run, struct nt_store *store, struct nt_store_reader *reader,
+		 const struct nt_object *object, struct nt_object_problem *ret_problem)
+{
+	const struct nt_alerts_config defaults = { 0 };
+	int64_t oldest_us = nt_store_stats(store).oldest_us ?: run->config->to_us;
+	int64_t from_us, step_us;
+	struct nt_alerts *a;
+	int r = nt_alerts_new(&defaults, NULL, reader, &run->alerts, run->err);
+
+	if (r < 0)
+		return r;
+	a = run->alerts;
+	a->config.delay_ns = 0; /* rows come in order: all of a window are there at its end */
+	a->bytes = NT_ALERT_BYTES_MAX - NT_PREVIEW_BYTES_MAX; /* what is not for us */
+	a->pending.arena = NT_ARENA(PENDING_TEXTS_MAX);
+	a->known_us = oldest_us;
+	run->events = calloc(NT_PREVIEW_EVENTS_MAX, sizeof(*run->events));
+	if (!run->events || nt_alerts_take_object(a, object) < 0)
+		return nt_err_set(run->err, ENOMEM, "no memory for a preview");
+	run->entry = a->entries[0];
+	if (!run->entry->accepted) {
+		*ret_problem = run->entry->problem;
+		return nt_err_set(run->err, EINVAL, "the rule has a mistake");
+	}
+	/* Before the first row of the store no window tells anything. It is never built: no row of
+	 * ours is late, those before the first window are its past. */
+	from_us = run->config->from_us > oldest_us ? run->config->from_us : oldest_us;
+	step_us = run->entry->rule->step_us;
+	run->entry->evaluated_us = from_us / step_us * step_us;
+	run->next_end_us = run->entry->evaluated_us + step_us;
+	return nt_alerts_begin_window(a, run->entry, run->err);
+}
+
+int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,
+		   const struct nt_object *object, const struct nt_preview_config *config,
+		   nt_store_event_fn *fn, void *ctx, struct nt_preview *ret_preview,
+		   struct nt_object_problem *ret_problem, struct nt_err *err)
+{
+	struct nt_preview preview = { 0 };
+	_cleanup_(run_done) struct run run = {
+		.config = config,
+		.preview = &preview,
+		.deadline_ns =
+			monotonic_ns() + (config->budget_ns ?: NT_PREVIEW_SECONDS * NT_NS_PER_S),
+		.err = err,
+	};
+	int r = begin(&run, store, reader, object, ret_problem);
+
+	if (r == 0)
+		r = read_rows(&run);
+	if (r == 0 && !is_over(&run))
+		(void)go_to(&run, config->to_us);
+	if (r == 0)
+		r = run.result;
+	if (r < 0)
+		return r;
+	preview.covered_us = run.entry->evaluated_us;
+	preview.windows = run.alerts->stats.evaluations;
+	preview.over = run.alerts->stats.groups_over;
+	preview.note = run.entry->rule->note;
+	tell(&run, fn, ctx);
+	*ret_preview = preview;
+	return 0;
+}

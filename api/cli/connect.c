@@ -15,6 +15,8 @@
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 /* Longer than a query may take in the store. */
 #define ANSWER_NS (30 * NT_NS_PER_S)
+/* Another preview, this one, and the query at its end (api/http). */
+#define ABOUT_NS (60 * NT_NS_PER_S)
 #define SERVICE "https:nametap-controller:https"
 
 /* --- which way -------------------------------------------------------------------------------- */
@@ -269,7 +271,7 @@ static int refused(const struct nt_connect *c, const json_t *problem, struct nt_
 {
 	struct nt_slice detail = nt_text_at(problem, "detail");
 	const char *todo = "";
-	char said[300];
+	char said[450]; /* a rule's mistake with its field and name */
 	int code = EPROTO;
 
 	if (!detail.len)
@@ -334,12 +336,14 @@ static void put_encoded(struct nt_buf *out, const char *text)
 	}
 }
 
-static int get(struct nt_connect *c, struct nt_kube *kube, const char *path,
-	       struct nt_kube_answer *answer, struct nt_buf *body, struct nt_err *err)
+/* about: the body of a POST; empty: GET. */
+static int call(struct nt_connect *c, struct nt_kube *kube, const char *path, struct nt_slice about,
+		struct nt_kube_answer *answer, struct nt_buf *body, struct nt_err *err)
 {
-	const struct nt_kube_request request = { .method = "GET",
+	const struct nt_kube_request request = { .method = about.len ? "POST" : "GET",
 						 .path = path,
-						 .timeout_ns = ANSWER_NS,
+						 .body = about,
+						 .timeout_ns = about.len ? ABOUT_NS : ANSWER_NS,
 						 .max_bytes = ANSWER_BYTES_MAX };
 
 	return nt_kube_call(kube, c->loop, &request, answer, body, err);
@@ -363,7 +367,7 @@ static int put_url(const struct nt_connect *c, const char *path, const struct nt
 }
 
 static int ask_once(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
-		    struct nt_ask_answer *ret_answer, struct nt_err *err)
+		    struct nt_slice about, struct nt_ask_answer *ret_answer, struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf url = { 0 }, body = { 0 };
 	struct nt_kube_answer answer = { 0 };
@@ -378,7 +382,7 @@ static int ask_once(struct nt_connect *c, const char *path, const struct nt_ask_
 	if (r == 0)
 		r = put_url(c, path, params, &url, err);
 	if (r == 0)
-		r = get(c, c->kube, nt_buf_str(&url), &answer, &body, err);
+		r = call(c, c->kube, nt_buf_str(&url), about, &answer, &body, err);
 	return r < 0 ? r : judge(c, &answer, ret_answer, err);
 }
 
@@ -393,14 +397,20 @@ static bool may_forward(const struct nt_connect *c, const struct nt_ask_answer *
 int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
 	   struct nt_ask_answer *ret_answer, struct nt_err *err)
 {
+	return nt_ask_about(c, path, params, (struct nt_slice){ 0 }, ret_answer, err);
+}
+
+int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		 struct nt_slice body, struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
 	struct nt_err why, both;
-	int r = ask_once(c, path, params, ret_answer, err), forwarded;
+	int r = ask_once(c, path, params, body, ret_answer, err), forwarded;
 
 	if (r >= 0 || !may_forward(c, ret_answer))
 		return r;
 	forwarded = forward(c, &why);
 	if (forwarded == 0)
-		return ask_once(c, path, params, ret_answer, err);
+		return ask_once(c, path, params, body, ret_answer, err);
 	if (forwarded == -ENOENT)
 		nt_err_set(
 			&both, -r,
@@ -423,7 +433,7 @@ int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json, struc
 	if (!c->api)
 		return nt_err_set(err, EOPNOTSUPP,
 				  "the controller is asked without the API server");
-	r = get(c, c->api, path, &answer, &body, err);
+	r = call(c, c->api, path, (struct nt_slice){ 0 }, &answer, &body, err);
 	if (r < 0)
 		return r;
 	if (answer.status != 200)

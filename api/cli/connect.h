@@ -58,7 +58,11 @@ struct nt_ask_answer {
  */
 int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
 	   struct nt_ask_answer *ret_answer, struct nt_err *err) NT_MUSTCHECK;
-/* The same from the Kubernetes API, when the way goes through it: path as "/api/v1/nodes".
+/* The same by POST, about what is in the body, a JSON object; the answer may take a minute. */
+int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		 struct nt_slice body, struct nt_ask_answer *ret_answer,
+		 struct nt_err *err) NT_MUSTCHECK;
+/* nt_ask from the Kubernetes API, when the way goes through it: path as "/api/v1/nodes".
  * -EOPNOTSUPP: it does not. */
 int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json,
 		struct nt_err *err) NT_MUSTCHECK;

@@ -30,7 +30,8 @@ enum nt_verb_bit {
 	NT_VERB_TOP = 2,
 	NT_VERB_COVERAGE = 4,
 	NT_VERB_DOCTOR = 8,
-	NT_VERB_ALL = 15,
+	NT_VERB_BACKTEST = 16,
+	NT_VERB_ALL = 31,
 };
 
 struct nt_verb {

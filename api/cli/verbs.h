@@ -8,6 +8,7 @@ int nt_logs_main(int argc, char **argv);
 int nt_top_main(int argc, char **argv);
 int nt_coverage_main(int argc, char **argv);
 int nt_doctor_main(int argc, char **argv);
+int nt_alert_main(int argc, char **argv);
 
 /* --- what they share (verbs.c) --- */
 

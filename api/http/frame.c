@@ -30,17 +30,29 @@ void nt_frame_list_close(struct nt_json *j)
 	nt_json_close(j, '}');
 }
 
-void nt_frame_from_store(struct nt_api *api, nt_frame_fn *fn, void *ctx, struct nt_reply *reply)
+static void answer_by(struct nt_readers *readers, struct nt_api *api, nt_frame_fn *fn, void *ctx,
+		      struct nt_reply *reply)
 {
 	struct nt_store_reader *reader = NULL;
 	struct nt_err err = { 0 };
-	int r = nt_readers_take(&api->readers, &reader, &err);
+	int r = nt_readers_take(readers, &reader, &err);
 
 	if (r == 0)
 		r = fn(api, reader, ctx, reply, &err);
-	nt_readers_give(&api->readers, reader);
+	nt_readers_give(readers, reader);
 	if (r < 0)
 		nt_reply_store_problem(reply, &err);
+}
+
+void nt_frame_from_store(struct nt_api *api, nt_frame_fn *fn, void *ctx, struct nt_reply *reply)
+{
+	answer_by(&api->readers, api, fn, ctx, reply);
+}
+
+void nt_frame_from_store_at_leisure(struct nt_api *api, nt_frame_fn *fn, void *ctx,
+				    struct nt_reply *reply)
+{
+	answer_by(&api->slow_reader, api, fn, ctx, reply);
 }
 
 void nt_frame_key_accepted(struct nt_json *j, bool accepted)

@@ -20,6 +20,9 @@ void nt_frame_list_close(struct nt_json *j);
 typedef int nt_frame_fn(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 			struct nt_reply *reply, struct nt_err *err);
 void nt_frame_from_store(struct nt_api *api, nt_frame_fn *fn, void *ctx, struct nt_reply *reply);
+/* The same from the one reader for what takes its time, so that the page never waits for it. */
+void nt_frame_from_store_at_leisure(struct nt_api *api, nt_frame_fn *fn, void *ctx,
+				    struct nt_reply *reply);
 
 /* "accepted", and "problem" with the field and the message of what is not. */
 void nt_frame_key_accepted(struct nt_json *j, bool accepted);

@@ -33,6 +33,7 @@ struct nt_api {
 	struct nt_who *who; /* NULL: no Kubernetes API */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
+	struct nt_readers slow_reader; /* one: previews of alerts, one at a time */
 	struct nt_http_counters counters;
 	int64_t started_us;
 };
@@ -41,8 +42,8 @@ typedef void nt_handler_fn(struct nt_api *api, const struct nt_params *p, struct
 
 nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_logs,
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
-	nt_handle_receivers, nt_handle_receiver_test, nt_handle_policies, nt_handle_healthz,
-	nt_handle_readyz, nt_handle_metrics;
+	nt_handle_alert_preview, nt_handle_receivers, nt_handle_receiver_test, nt_handle_policies,
+	nt_handle_healthz, nt_handle_readyz, nt_handle_metrics;
 
 /* nametap_controller_notify_*. */
 void nt_receivers_metrics(struct nt_api *api, struct nt_buf *out);

@@ -19,6 +19,7 @@ struct nt_param {
 struct nt_params {
 	struct nt_param items[NT_PARAMS_MAX];
 	size_t len;
+	struct nt_slice body; /* of an operation that takes one */
 };
 
 /* NULL when the parameter was not given. */

@@ -4,11 +4,11 @@
 
 #include <time.h>
 
-void nt_readers_init(struct nt_readers *p, struct nt_store *store)
+void nt_readers_init(struct nt_readers *p, struct nt_store *store, size_t max)
 {
 	pthread_condattr_t attr;
 
-	*p = (struct nt_readers){ .store = store };
+	*p = (struct nt_readers){ .store = store, .max = max };
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -30,7 +30,7 @@ static int wait_for_one(struct nt_readers *p, struct nt_err *err)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += NT_READERS_WAIT_S;
-	while (!p->idle_len && p->opened == NT_READERS)
+	while (!p->idle_len && p->opened == p->max)
 		if (pthread_cond_timedwait(&p->freed, &p->lock, &until) == ETIMEDOUT)
 			return nt_err_set(err, EBUSY, "too many queries at once");
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A few readers of the store for many requests: at most NT_READERS queries run at once, the others
+ * A few readers of the store for many requests: at most `max` queries run at once, the others
  * wait for a bounded time. Thread-safe. The store outlives it.
  */
 #pragma once
@@ -16,13 +16,14 @@
 
 struct nt_readers {
 	struct nt_store *store;
+	size_t max; /* at most NT_READERS */
 	pthread_mutex_t lock; /* covers idle, idle_len, opened */
 	pthread_cond_t freed;
 	struct nt_store_reader *idle[NT_READERS];
 	size_t idle_len, opened;
 };
 
-void nt_readers_init(struct nt_readers *p, struct nt_store *store);
+void nt_readers_init(struct nt_readers *p, struct nt_store *store, size_t max);
 /* All must have been given back. */
 void nt_readers_done(struct nt_readers *p);
 /* Waits while all are in use; -EBUSY after NT_READERS_WAIT_S. */

@@ -4,9 +4,12 @@
 
 #include <stdio.h>
 
+#include "api/http/frame.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
+#include "lib/objects/fields.h"
+#include "lib/objects/objects.h"
 
 void nt_reply_done(struct nt_reply *r)
 {
@@ -96,6 +99,19 @@ void nt_reply_query_problem(struct nt_reply *r, const struct nt_query_error *mis
 	if (mistake->suggestion[0])
 		nt_json_key_str(&j, "suggestion", nt_slice_str(mistake->suggestion));
 	nt_json_close(&j, '}');
+	nt_json_close(&j, '}');
+}
+
+void nt_reply_object_problem(struct nt_reply *r, const struct nt_object *object,
+			     const struct nt_object_problem *problem)
+{
+	char detail[1024];
+	struct nt_json j;
+
+	snprintf(detail, sizeof(detail), "%.*s %.*s is refused: %s: %s", NT_SLICE_ARG(object->kind),
+		 NT_SLICE_ARG(object->name), problem->field, problem->msg);
+	j = begin_problem(r, 400, detail);
+	nt_frame_key_problem(&j, false, nt_slice_str(problem->field), nt_slice_str(problem->msg));
 	nt_json_close(&j, '}');
 }
 

@@ -9,6 +9,8 @@
 #include "lib/query/query.h"
 
 struct nt_asset;
+struct nt_object;
+struct nt_object_problem;
 
 struct nt_reply {
 	unsigned status;
@@ -33,6 +35,9 @@ void nt_reply_text(struct nt_reply *r, const char *type);
 void nt_reply_problem(struct nt_reply *r, unsigned status, const char *fmt, ...) NT_PRINTF(3, 4);
 /* 400 with `query`: where the filter is wrong. */
 void nt_reply_query_problem(struct nt_reply *r, const struct nt_query_error *mistake);
+/* 400 with `problem`: why the object is refused, in the words of its listing. */
+void nt_reply_object_problem(struct nt_reply *r, const struct nt_object *object,
+			     const struct nt_object_problem *problem);
 /* err of the store as a problem: what the caller can change is 400, what passes is 503, the rest is
  * 500 and logged here. */
 void nt_reply_store_problem(struct nt_reply *r, const struct nt_err *err);

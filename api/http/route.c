@@ -9,7 +9,11 @@ enum sort {
 	READ = 0, /* GET */
 	OPERATE = 1, /* GET, of operating the controller */
 	ACT = 2, /* POST, with the token */
+	ASK = 3, /* POST whose body is an object: the question is too long for a path */
 };
+
+/* A GlobalAlert with all the values that its sets may have is about half as long. */
+#define OBJECT_BYTES_MAX (256u << 10)
 
 static const struct {
 	const char *path;
@@ -24,6 +28,7 @@ static const struct {
 	{ "/api/v1/coverage", nt_handle_coverage, READ },
 	{ "/api/v1/alerts", nt_handle_alerts, READ },
 	{ "/api/v1/alerts/events", nt_handle_alert_events, READ },
+	{ "/api/v1/alerts/preview", nt_handle_alert_preview, ASK },
 	{ "/api/v1/alerts/receivers", nt_handle_receivers, READ },
 	{ "/api/v1/alerts/receivers/{name}/test", nt_handle_receiver_test, ACT },
 	{ "/api/v1/policies", nt_handle_policies, READ },
@@ -74,9 +79,13 @@ static bool find(const char *path, struct nt_route *route)
 		if (matches(path, operations[i].path, route->name, sizeof(route->name))) {
 			route->handler = operations[i].handler;
 			route->operation = operations[i].sort == OPERATE;
-			route->post = operations[i].sort == ACT;
+			route->token = operations[i].sort == ACT;
+			route->post = route->token || operations[i].sort == ASK;
+			route->body_max = operations[i].sort == ASK ? OBJECT_BYTES_MAX : 0;
 		}
 	route->ingest = strcmp(path, ingest_path) == 0;
+	if (route->ingest)
+		route->body_max = NT_BATCH_BYTES_MAX;
 	route->operation |= route->ingest;
 	if (!route->handler && !route->ingest)
 		route->asset = find_asset(path);

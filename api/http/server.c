@@ -264,10 +264,11 @@ static bool passes_token(struct call *c, struct nt_slice authorization)
 	return false;
 }
 
-static void refuse_length(struct nt_http *h, struct nt_reply *reply)
+static void refuse_length(struct call *c)
 {
-	atomic_fetch_add(&h->api.counters.refused_body, 1);
-	nt_reply_problem(reply, 413, "a batch has at most %u octets", NT_BATCH_BYTES_MAX);
+	atomic_fetch_add(&c->http->api.counters.refused_body, 1);
+	nt_reply_problem(&c->refusal, 413, "%s has at most %zu octets",
+			 c->route.ingest ? "a batch" : "an object", c->route.body_max);
 }
 
 /* Whoever makes us do something shows the token of --token-file: no page of a browser has it. */
@@ -275,7 +276,7 @@ static bool passes_operator(struct call *c, struct nt_slice authorization)
 {
 	struct nt_http *h = c->http;
 
-	if (!c->route.post || nt_guard_token(authorization, h->token))
+	if (!c->route.token || nt_guard_token(authorization, h->token))
 		return true;
 	atomic_fetch_add(&h->api.counters.refused_token, 1);
 	nt_reply_problem(&c->refusal, 401,
@@ -286,18 +287,15 @@ static bool passes_operator(struct call *c, struct nt_slice authorization)
 
 static bool passes_body(struct call *c, const struct headers *headers)
 {
-	if (!c->route.ingest) {
-		if (!passes_operator(c, headers->authorization))
-			return false;
-		if (announced_bytes(headers) == 0)
-			return true;
+	if (c->route.ingest ? !passes_token(c, headers->authorization)
+			    : !passes_operator(c, headers->authorization))
+		return false;
+	if (!c->route.body_max && announced_bytes(headers) > 0) {
 		nt_reply_problem(&c->refusal, 400, "no body is taken here");
 		return false;
 	}
-	if (!passes_token(c, headers->authorization))
-		return false;
-	if (!headers->has_transfer_encoding && announced_bytes(headers) > NT_BATCH_BYTES_MAX) {
-		refuse_length(c->http, &c->refusal);
+	if (!headers->has_transfer_encoding && announced_bytes(headers) > c->route.body_max) {
+		refuse_length(c);
 		return false;
 	}
 	return true;
@@ -318,10 +316,10 @@ static enum MHD_Result take_param(void *ctx, enum MHD_ValueKind kind, const char
 	return MHD_YES;
 }
 
-static void answer_get(struct nt_http *h, struct MHD_Connection *connection,
-		       const struct nt_route *route, struct nt_reply *reply)
+static void answer(struct call *c, struct MHD_Connection *connection, struct nt_reply *reply)
 {
-	struct nt_params params = { 0 };
+	struct nt_params params = { .body = nt_slice_mem(c->body.p, c->body.len) };
+	const struct nt_route *route = &c->route;
 
 	if (route->asset) {
 		reply->status = MHD_HTTP_OK;
@@ -333,7 +331,7 @@ static void answer_get(struct nt_http *h, struct MHD_Connection *connection,
 			(struct nt_param){ .name = NT_SLICE_LIT("name"),
 					   .value = nt_slice_str(route->name) };
 	(void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_param, &params);
-	route->handler(&h->api, &params, reply);
+	route->handler(&c->http->api, &params, reply);
 }
 
 /* Before the body, which may take its time. Nonsense is as good as nothing: coverage says "not
@@ -383,9 +381,10 @@ static void take_piece(struct call *c, struct MHD_Connection *connection, const 
 
 	if (c->refusal.status)
 		return; /* read and dropped */
-	if (c->body.len + len > NT_BATCH_BYTES_MAX) {
-		refuse_length(h, &c->refusal);
-		note_upload(h, connection, &c->refusal);
+	if (c->body.len + len > c->route.body_max) {
+		refuse_length(c);
+		if (c->route.ingest)
+			note_upload(h, connection, &c->refusal);
 	} else if (atomic_fetch_add(&h->bodies_bytes, len) + len > BODIES_BYTES_MAX) {
 		atomic_fetch_sub(&h->bodies_bytes, len);
 		nt_reply_problem(&c->refusal, 503, "too many uploads at once");
@@ -393,7 +392,7 @@ static void take_piece(struct call *c, struct MHD_Connection *connection, const 
 		c->held += len;
 		nt_buf_add(&c->body, piece, len);
 		if (!nt_buf_ok(&c->body))
-			nt_reply_problem(&c->refusal, 503, "no memory for the batch");
+			nt_reply_problem(&c->refusal, 503, "no memory for the body");
 	}
 	if (c->refusal.status)
 		nt_buf_done(&c->body);
@@ -422,7 +421,7 @@ static enum MHD_Result end_request(struct call *c, struct MHD_Connection *connec
 	if (c->route.ingest)
 		answer_upload(c, connection, &reply);
 	else
-		answer_get(c->http, connection, &c->route, &reply);
+		answer(c, connection, &reply);
 	return send_reply(l, connection, &reply);
 }
 
@@ -578,7 +577,8 @@ int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http
 	init_listener(h, &h->plain, false, header_s);
 	init_listener(h, &h->secure, true, header_s);
 	nt_refusals_init(&h->refusals);
-	nt_readers_init(&h->api.readers, config->store);
+	nt_readers_init(&h->api.readers, config->store, NT_READERS);
+	nt_readers_init(&h->api.slow_reader, config->store, 1);
 	h->api.store = config->store;
 	h->api.ingest = config->ingest;
 	h->api.notify = config->notify;
@@ -608,6 +608,7 @@ void nt_http_stop(struct nt_http *h)
 	if (h->secure.daemon)
 		MHD_stop_daemon(h->secure.daemon);
 	nt_readers_done(&h->api.readers);
+	nt_readers_done(&h->api.slow_reader);
 	nt_refusals_done(&h->refusals);
 	nt_conns_done(&h->plain.conns);
 	nt_conns_done(&h->secure.conns);

@@ -245,6 +245,8 @@ static const struct {
 	{ "POST", "/ingest/v1/batches", NULL, 0 },
 	{ "GET", "/ingest/v1/batches", "POST", 405 },
 	{ "POST", "/api/v1/summary", "GET, HEAD", 405 },
+	{ "POST", "/api/v1/alerts/preview", NULL, 0 },
+	{ "GET", "/api/v1/alerts/preview", "POST", 405 },
 	{ "GET", "/api/v1/alerts/receivers", NULL, 0 },
 	{ "POST", "/api/v1/alerts/receivers/on-call/test", NULL, 0 },
 	{ "HEAD", "/api/v1/alerts/receivers/on-call/test", "POST", 405 },

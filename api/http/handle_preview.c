@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST alerts/preview: when a rule would have fired over stored rows. */
+#include "api/http/frame.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/http/figures.h"
+#include "controller/alerts/event.h"
+#include "controller/alerts/preview.h"
+#include "controller/ingest/ingest.h"
+#include "lib/base/cleanup.h"
+#include "lib/objects/manifest.h"
+
+struct asked {
+	const struct nt_object *object;
+	struct nt_store_range range; /* its times, as they were asked for */
+	struct nt_json j;
+};
+
+static bool add_event(void *ctx, const struct nt_store_event *e)
+{
+	nt_event_json(ctx, e);
+	return true;
+}
+
+/* --- what is not whole ------------------------------------------------------------------------ */
+
+static void add_limit(struct nt_json *j, const char *reason, const char *fmt, ...) NT_PRINTF(3, 4);
+static void add_limit(struct nt_json *j, const char *reason, const char *fmt, ...)
+{
+	char message[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "reason", nt_slice_str(reason));
+	nt_json_key_str(j, "message", nt_slice_str(message));
+	nt_json_close(j, '}');
+}
+
+static void write_limits(struct nt_json *j, const struct nt_preview *p)
+{
+	nt_json_key(j, "limits");
+	nt_json_open(j, '[');
+	if (p->end == NT_PREVIEW_TIME)
+		add_limit(j, "time",
+			  "ended after %d s: nothing is told of the time behind covered_to; a "
+			  "shorter range or a narrower query helps",
+			  NT_PREVIEW_SECONDS);
+	if (p->end == NT_PREVIEW_EVENTS)
+		add_limit(j, "events",
+			  "ended at %d events: nothing is told of the time behind covered_to; such "
+			  "a rule tells nobody anything",
+			  NT_PREVIEW_EVENTS_MAX);
+	if (p->over)
+		add_limit(j, "room",
+			  "%" PRIu64 " times a row or an event found no room (10,000 groups, %u "
+			  "MiB, 1,000 open events): groups are missing, or told too low",
+			  p->over, NT_PREVIEW_BYTES_MAX >> 20);
+	if (p->rows_unreadable)
+		add_limit(j, "unreadable",
+			  "%" PRIu64 " rows of the store cannot be read and are in no figure",
+			  p->rows_unreadable);
+	nt_json_close(j, ']');
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static int write_preview(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
+			 struct nt_reply *reply, struct nt_err *err)
+{
+	struct asked *asked = ctx;
+	int64_t closed_us = nt_now_us() - nt_ingest_alert_delay_us(api->ingest);
+	struct nt_preview_config config = {
+		.from_us = asked->range.from_us,
+		.to_us = asked->range.to_us < closed_us ? asked->range.to_us : closed_us,
+	};
+	struct nt_object_problem problem = { 0 };
+	struct nt_json *j = &asked->j;
+	struct nt_preview preview;
+	int r;
+
+	nt_reply_json(reply);
+	*j = NT_JSON(&reply->body);
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "rule", asked->object->name);
+	nt_json_range(j, &asked->range);
+	nt_json_key(j, "events");
+	nt_json_open(j, '[');
+	r = nt_preview_run(api->store, reader, asked->object, &config, add_event, j, &preview,
+			   &problem, err);
+	if (r < 0 && problem.msg[0]) {
+		nt_reply_object_problem(reply, asked->object, &problem);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	nt_json_close(j, ']');
+	nt_json_key_time(j, "covered_to", preview.covered_us);
+	nt_json_key_u64(j, "windows", preview.windows);
+	nt_json_key_u64(j, "rows", preview.rows);
+	nt_json_key_str(j, "note", preview.note);
+	write_limits(j, &preview);
+	nt_json_close(j, '}');
+	return 0;
+}
+
+/* --- the question ----------------------------------------------------------------------------- */
+
+/* The body as the sources of objects would read it. */
+static int take_body(struct nt_slice body, struct nt_manifest *m, struct nt_err *err)
+{
+	int r = nt_manifest_parse(body, NT_MANIFEST_JSON, m);
+
+	if (r < 0)
+		return nt_err_set(err, -r, "no memory for the object");
+	if (m->problems_len)
+		return nt_err_set(err, EINVAL, "body, line %zu: %s", m->problems[0].line,
+				  m->problems[0].msg);
+	if (m->objects_len == 1 &&
+	    nt_slice_eq(m->objects[0].compact->object.kind, NT_SLICE_LIT("GlobalAlert")))
+		return 0;
+	return nt_err_set(err, EINVAL,
+			  "body: one GlobalAlert of nametap.io/v1alpha1 is wanted, as JSON");
+}
+
+static int take_range(const struct nt_params *p, struct nt_store_range *ret_range,
+		      struct nt_err *err)
+{
+	_cleanup_figures_ struct nt_figures figures = { 0 };
+	struct nt_query_error mistake;
+	int r = nt_params_check(p, "from to", err);
+
+	if (r == 0)
+		r = nt_figures_parse(p, nt_now_us(), &figures, &mistake, err);
+	*ret_range = figures.range;
+	return r;
+}
+
+void nt_handle_alert_preview(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
+{
+	_cleanup_(nt_manifest_done) struct nt_manifest manifest = { 0 };
+	struct asked asked = { 0 };
+	struct nt_err err = { 0 };
+	int r = take_range(p, &asked.range, &err);
+
+	if (r == 0)
+		r = take_body(p->body, &manifest, &err);
+	if (r < 0) {
+		nt_reply_problem(reply, r == -ENOMEM ? 503 : 400, "%s", err.msg);
+		return;
+	}
+	asked.object = &manifest.objects[0].compact->object;
+	nt_frame_from_store_at_leisure(api, write_preview, &asked, reply);
+}

@@ -256,6 +256,11 @@ size_t nt_feed_set_bytes(const struct nt_feed_set *s)
 	return sizeof(*s) + s->octets.len + s->starts.len + s->filter.len;
 }
 
+struct nt_slice nt_feed_set_octets(const struct nt_feed_set *s)
+{
+	return nt_slice_mem(s->octets.p, s->octets_len);
+}
+
 void nt_feed_set_free(struct nt_feed_set *s)
 {
 	if (!s)

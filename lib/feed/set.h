@@ -47,7 +47,9 @@ struct nt_feed_walk {
 /* False at the end. */
 bool nt_feed_walk_next(struct nt_feed_walk *w, struct nt_pattern *ret_entry);
 
-/* For the builder: takes all that the merge gives, at most `len` keys of octets_len octets as they
- * stand in runs. -E2BIG above bytes_max, -ENOMEM. */
+/* For kept.h: the keys in their order, as a run has them; valid as long as the set. */
+struct nt_slice nt_feed_set_octets(const struct nt_feed_set *s);
+/* For builder.h and kept.h: takes all that the merge gives, at most `len` keys of octets_len octets
+ * as they stand in runs. -E2BIG above bytes_max, -ENOMEM. */
 int nt_feed_set_new(struct nt_feed_merge *keys, size_t len, size_t octets_len, size_t bytes_max,
 		    struct nt_feed_set **ret_set, struct nt_err *err) NT_MUSTCHECK;

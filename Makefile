@@ -151,13 +151,13 @@ $(BUILD)/tests/bpf/%: tests/bpf/%.c $(ALL_ARCHIVES)
 # The same tests as static files, for emulated machines. Not those that look for races and loads of
 # which no kernel makes a difference, and which would take hours there.
 GUEST_TESTS := $(patsubst tests/bpf/%.c,$(BUILD)/guest/%,$(filter-out %_differential.c %/test_taps.c %/test_share.c,$(wildcard tests/bpf/test_*.c)))
-GUEST_ARCHIVES := $(call archives,dataplane/taps lib/policy lib/dns lib/base)
+GUEST_ARCHIVES := $(call archives,dataplane/agent dataplane/taps lib/record lib/names lib/policy lib/dns lib/base)
 
 $(BUILD)/guest/%: tests/bpf/%.c $(GUEST_ARCHIVES)
 	$(Q)mkdir -p $(@D)
 	$(call say,GUEST,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) $(NT_LDFLAGS) $(STATIC) -s -MMD -MP -MF $@.d -o $@ $< \
 		-Wl,--start-group $(GUEST_ARCHIVES) -Wl,--end-group $(if $(SYSROOT),$(addprefix -L$(SYSROOT),/usr/lib/aarch64-linux-gnu /lib/aarch64-linux-gnu)) \
-		-lcheck -lsubunit -lrt -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lpthread -lm
+		-lcheck -lsubunit -lrt -lbpf -lelf -lz -lnl-route-3 -lnl-3 -ljansson -ldeflate -lpsl -lidn2 -lunistring -lpthread -lm
 
 .PHONY: guest-tests
 guest-tests: $(GUEST_TESTS)
@@ -308,16 +308,20 @@ $(BUILD)/tests/bench/bench_%: tests/bench/bench_%.c $(ALL_ARCHIVES)
 		-Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(bench_libs) $(ALL_LIBS)
 
 # --- kernels -----------------------------------------------------------------------------------
-# KERNELS="5.10 6.1-arm64" boots those only; QUICK=1 runs one test program in each, ALL=1 all of them.
+# KERNELS="5.10 6.1-arm64" boots those only; QUICK=1 runs two test programs in each, ALL=1 all of them.
 KERNELS ?= 5.10 6.1 6.12 newest 6.1-arm64 6.12-arm64
 ARM := $(BUILD)/kernels/arm64
-guest_tests = $(addprefix $(1)/guest/,$(if $(QUICK),test_kernel,$(if $(ALL),$(notdir $(GUEST_TESTS)),test_kernel test_veth test_policy_veth test_hooks)))
-.PHONY: kernels-arm64
-kernels: deps $(if $(findstring arm64,$(KERNELS)),kernels-arm64) ## the programs on every supported kernel, in qemu; KERNELS="5.10 6.1-arm64"
+GUEST_QUICK := test_kernel test_records
+guest_tests = $(addprefix $(1)/guest/,$(if $(QUICK),$(GUEST_QUICK),$(if $(ALL),$(notdir $(GUEST_TESTS)),$(GUEST_QUICK) test_veth test_policy_veth test_hooks)))
+.PHONY: deps-kernels kernels-arm64
+kernels: deps deps-kernels $(if $(findstring arm64,$(KERNELS)),kernels-arm64) ## the programs on every supported kernel, in qemu; KERNELS="5.10 6.1-arm64"
 	$(Q)$(MAKE) --no-print-directory -j$(CPUS) $(call guest_tests,$(BUILD))
 	$(Q)KERNELS="$(KERNELS)" BUILD=$(abspath $(BUILD)) KERNEL_TESTS="$(abspath $(call guest_tests,$(BUILD)))" \
 		KERNEL_TESTS_ARM64="$(abspath $(call guest_tests,$(ARM)))" PROGRAM_SECONDS=86400 \
 		$(if $(COUNTS),$(run_tests) kernels-quick) tests/kernels/matrix
+
+deps-kernels: # what the agent's code needs when it is linked statically
+	$(Q)tests/house/deps kernels
 
 kernels-arm64: deps
 	$(Q)tests/house/deps arm64
@@ -326,7 +330,7 @@ kernels-arm64: deps
 		$(call guest_tests,$(ARM))
 
 .PHONY: kernels-quick
-kernels-quick: ## three kernels, one load and each kind of packet: what make test runs
+kernels-quick: ## three kernels, each kind of packet to its record in the log: what make test runs
 	$(Q)$(MAKE) --no-print-directory kernels KERNELS="5.10 6.1 newest" QUICK=1
 
 .PHONY: kills

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -22,7 +23,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "dataplane/taps/taps.h"
+#include "dataplane/taps/hooks.h"
+#include "dataplane/taps/hostnet.h"
 
 #define LAB "/run/nt-lab" /* on a tmpfs that only this process sees */
 #define LAB_ROOT LAB "/bpf/nametap"
@@ -83,6 +85,50 @@ static inline void lab_remove(struct nt_taps *t)
 
 	nt_taps_close(t);
 	ck_assert_msg(nt_taps_remove(&c, &err) == 0, "%s", err.msg);
+}
+
+/* The programs are where the handle wants them, and no packet is between two hooks. */
+static inline void lab_settle(struct nt_taps *t, const struct nt_pod *pod)
+{
+	struct nt_err err = {};
+
+	ck_assert_msg(nt_hooks_settle(t, pod, &err) == 0, "%s", err.msg);
+	nt_hooks_grace();
+	ck_assert_msg(nt_hooks_calm(t, pod, &err) == 0, "%s", err.msg);
+}
+
+/* --- a cgroup that plays the root --- */
+
+/* Made in main(), so that lab_cgroup_end() comes when a test fails, too. */
+static inline void lab_cgroup_make(char path[128])
+{
+	bool hybrid;
+	const char *machine = nt_hostnet_find_root(&hybrid);
+
+	snprintf(path, 128, "%s/nametap-test-%d", machine ? machine : "", (int)getpid());
+	if (!machine || mkdir(path, 0755) == -1)
+		lab_die("a cgroup2 folder");
+}
+
+/* Check has killed whom a failed test left in it; they may not be gone yet. */
+static inline void lab_cgroup_end(const char *path)
+{
+	for (int i = 0; rmdir(path) == -1; i++) {
+		if (errno != EBUSY || i == 1000)
+			lab_die(path);
+		usleep(10000);
+	}
+}
+
+/* The caller goes there. Sockets belong to the cgroup in which they are made. */
+static inline bool lab_cgroup_join(const char *path)
+{
+	char procs[160];
+	FILE *f;
+
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+	f = fopen(procs, "we");
+	return f && fprintf(f, "%d\n", (int)getpid()) > 0 && fclose(f) == 0;
 }
 
 /* --- what came out of the ring --- */

@@ -42,15 +42,6 @@ static struct nt_hook_state look(void)
 	return state;
 }
 
-static void settle(struct nt_taps *t)
-{
-	struct nt_err err = {};
-
-	ck_assert_msg(nt_hooks_settle(t, &pod, &err) == 0, "%s", err.msg);
-	nt_hooks_grace();
-	ck_assert_msg(nt_hooks_calm(t, &pod, &err) == 0, "%s", err.msg);
-}
-
 static void cover(void)
 {
 	struct nt_err err = {};
@@ -87,11 +78,11 @@ START_TEST(taken_over_and_back_under_a_flood)
 	f = flood_begin();
 	for (int i = 0; i < 15; i++) {
 		check_state(NT_HOOK_CLSACT, NT_FAULT_NONE, false);
-		settle(taps);
+		lab_settle(taps, &pod);
 		check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 		ck_assert(has_pins());
 		ck_assert(!has_filters());
-		settle(old_way);
+		lab_settle(old_way, &pod);
 		ck_assert(!has_pins());
 		ck_assert(has_filters());
 	}
@@ -119,9 +110,9 @@ START_TEST(killed_while_taking_over)
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 		ck_assert_int_eq(look().fault, NT_FAULT_NONE);
 		if (i % 6 == 5)
-			settle(taps);
+			lab_settle(taps, &pod);
 	}
-	settle(taps);
+	lab_settle(taps, &pod);
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 	flood_end(&f);
 	flood_check(taps, pod.ep_id);
@@ -132,10 +123,10 @@ START_TEST(settling_twice_changes_nothing)
 {
 	struct nt_endpoint before, after;
 
-	settle(taps);
+	lab_settle(taps, &pod);
 	ck_assert_int_eq(bpf_map_lookup_elem(nt_taps_endpoints_fd(taps), &pod.ifindex, &before), 0);
 	ck_assert_uint_eq(before.flags, NT_EP_TCX);
-	settle(taps);
+	lab_settle(taps, &pod);
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 	ck_assert_int_eq(bpf_map_lookup_elem(nt_taps_endpoints_fd(taps), &pod.ifindex, &after), 0);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
@@ -150,7 +141,7 @@ START_TEST(clsact_is_settled_where_tcx_may_not_be_used)
 	ck_assert_int_eq(nt_hooks_look(old_way, &pod, true, &state), 0);
 	ck_assert_int_eq(state.hook, NT_HOOK_CLSACT);
 	ck_assert(state.is_settled);
-	settle(old_way);
+	lab_settle(old_way, &pod);
 	ck_assert(has_filters());
 	ck_assert(!has_pins());
 }
@@ -200,7 +191,7 @@ START_TEST(beside_tcx_programs)
 		theirs[dir] = others_program(dir, end);
 		ck_assert(foreign_tcx(&theirs[dir], pod.ifindex, dir, before));
 	}
-	settle(taps); /* before them, whichever came first */
+	lab_settle(taps, &pod); /* before them, whichever came first */
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 	flood_past(theirs, true);
 }
@@ -214,7 +205,7 @@ START_TEST(gone_before_by_a_tcx_program)
 	__u64 link[NT_DIR_MAX];
 	struct flood f;
 
-	settle(taps);
+	lab_settle(taps, &pod);
 	f = flood_begin();
 	for (int dir = 0; dir < NT_DIR_MAX; dir++) {
 		last[dir] = foreign_new(FOREIGN_OK, 0, 0);
@@ -228,7 +219,7 @@ START_TEST(gone_before_by_a_tcx_program)
 			ck_assert(foreign_tcx(&theirs[dir], pod.ifindex, dir, true));
 		}
 		check_state(NT_HOOK_TCX, NT_FAULT_SHADOWED, false);
-		settle(taps);
+		lab_settle(taps, &pod);
 		check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 	}
 	flood_end(&f);
@@ -254,7 +245,7 @@ START_TEST(tcx_beside_filters)
 		theirs[dir] = others_program(dir, end);
 		foreign_filter(&theirs[dir], pod.ifindex, dir, _i % 2 ? 1 : 3);
 	}
-	settle(taps);
+	lab_settle(taps, &pod);
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 	flood_past(theirs, true);
 }
@@ -296,24 +287,24 @@ static void detach_link(void)
 
 START_TEST(link_detached)
 {
-	settle(taps);
+	lab_settle(taps, &pod);
 	detach_link();
 	check_state(NT_HOOK_NONE, NT_FAULT_REMOVED, false);
 	cover();
 	ck_assert_int_eq(look().fault, NT_FAULT_NONE);
-	settle(taps);
+	lab_settle(taps, &pod);
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 }
 END_TEST
 
 START_TEST(pin_removed)
 {
-	settle(taps);
+	lab_settle(taps, &pod);
 	lab_run("rm " LAB_ROOT "/links/*-to_pod");
 	for (int i = 0; i < 500 && look().fault == NT_FAULT_NONE; i++)
 		poll(NULL, 0, 10);
 	check_state(NT_HOOK_NONE, NT_FAULT_REMOVED, false);
-	settle(taps);
+	lab_settle(taps, &pod);
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
 }
 END_TEST
@@ -374,7 +365,7 @@ START_TEST(link_gone)
 	struct nt_hook_state state;
 
 	if (nt_tcx_is_known())
-		settle(taps);
+		lab_settle(taps, &pod);
 	lab_run("ip link del h0");
 	ck_assert_int_eq(nt_hooks_look(taps, &pod, true, &state), 0);
 	ck_assert_int_eq(state.fault, NT_FAULT_LINK_GONE);
@@ -399,7 +390,7 @@ START_TEST(bandwidth_qdisc)
 	ck_assert(nt_taps_check(taps, "c2", "eth0", &err) == 0);
 	pod = shaped;
 	check_state(NT_HOOK_TCX, NT_FAULT_NONE, true);
-	settle(taps);
+	lab_settle(taps, &pod);
 	lab_run("rm -f " LAB_ROOT "/links/none; tc qdisc show dev h0 | grep -q ingress");
 	f = flood_begin();
 	poll(NULL, 0, 200);
@@ -422,7 +413,7 @@ START_TEST(pins_go_with_the_pod)
 	struct nt_hook_state state;
 	struct nt_err err = {};
 
-	settle(taps);
+	lab_settle(taps, &pod);
 	ck_assert(has_pins());
 	ck_assert_int_eq(nt_taps_check(taps, "c1", "eth0", &err), 0);
 	ck_assert_int_eq(nt_taps_detach(taps, "c1", "eth0", 0, &err), 0);
@@ -438,7 +429,7 @@ START_TEST(pins_of_nobody_are_swept)
 {
 	char line[256];
 
-	settle(taps);
+	lab_settle(taps, &pod);
 	snprintf(line, sizeof(line),
 		 "mv " LAB_ROOT "/links/%llu-from_pod " LAB_ROOT "/links/1-from_pod",
 		 (unsigned long long)pod.ep_id);

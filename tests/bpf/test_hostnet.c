@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "dataplane/taps/hostnet.h"
 #include "tests/unit/suite.h"
 
 static struct nt_taps *taps;
@@ -227,21 +226,14 @@ struct wire {
 	int from, to; /* UDP: 127.0.0.1, to port 53 there */
 };
 
-/* Sockets belong to the cgroup in which they are made. */
 static struct wire wire_open(void)
 {
 	struct sockaddr_in dns = { .sin_family = AF_INET,
 				   .sin_port = htons(53),
 				   .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	struct wire w;
-	char path[160];
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", root);
-	f = fopen(path, "we");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_gt(fprintf(f, "%d\n", (int)getpid()), 0);
-	ck_assert_int_eq(fclose(f), 0);
+	ck_assert(lab_cgroup_join(root));
 	w.from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	w.to = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(w.to, (void *)&dns, sizeof(dns)), 0);
@@ -590,15 +582,10 @@ int main(void)
 {
 	bool can = libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_netns_cookie,
 					   NULL) == 1;
-	bool hybrid;
-	const char *machine = nt_hostnet_find_root(&hybrid);
 	int failed = 0;
 
 	lab_enter();
-	/* A cgroup of our own plays the root; made here, so that it goes when a test fails, too. */
-	snprintf(root, sizeof(root), "%s/nametap-test-%d", machine ? machine : "", (int)getpid());
-	if (!machine || mkdir(root, 0755) == -1)
-		lab_die("a cgroup2 folder");
+	lab_cgroup_make(root);
 	if (can)
 		failed |= run(NT_HOST_COOKIE, false, "hostnet_cookie");
 	else
@@ -609,7 +596,6 @@ int main(void)
 	else
 		nt_suite_skip("hostnet_beacon", "the kernel has no SO_NETNS_COOKIE");
 	failed |= run(NT_HOST_BEACON, true, "hostnet_beacon_without_cookie");
-	if (rmdir(root) == -1)
-		lab_die(root);
+	lab_cgroup_end(root);
 	return failed;
 }

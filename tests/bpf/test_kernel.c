@@ -401,12 +401,9 @@ END_TEST
 static void settle_and_send(struct nt_taps *t, enum nt_hook want)
 {
 	struct nt_hook_state state;
-	struct nt_err err = {};
 	__u64 since = boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
 
-	ck_assert_msg(nt_hooks_settle(t, &pod, &err) == 0, "%s", err.msg);
-	nt_hooks_grace();
-	ck_assert_msg(nt_hooks_calm(t, &pod, &err) == 0, "%s", err.msg);
+	lab_settle(t, &pod);
 	ck_assert_int_eq(nt_hooks_look(t, &pod, true, &state), 0);
 	ck_assert_int_eq(state.hook, want);
 	ck_assert(state.is_settled);

@@ -136,15 +136,6 @@ static void tear_down(void)
 	lab_remove(taps);
 }
 
-static void settle(struct nt_taps *t)
-{
-	struct nt_err err = {};
-
-	ck_assert_msg(nt_hooks_settle(t, &pod, &err) == 0, "%s", err.msg);
-	nt_hooks_grace();
-	ck_assert_msg(nt_hooks_calm(t, &pod, &err) == 0, "%s", err.msg);
-}
-
 static bool is_settled(struct nt_taps *t)
 {
 	struct nt_hook_state state;
@@ -165,7 +156,7 @@ START_TEST(replaced_under_a_flood)
 	struct flood f;
 
 	if (_i)
-		settle(taps); /* tcx where the kernel has it */
+		lab_settle(taps, &pod); /* tcx where the kernel has it */
 	f = flood_begin();
 	for (__u32 round = 0; round < 6; round++) {
 		fresh = open_upgrading();
@@ -175,13 +166,13 @@ START_TEST(replaced_under_a_flood)
 		nt_taps_close(fresh);
 		fresh = lab_open(_i ? NULL : &clsact);
 		ck_assert(!is_settled(fresh));
-		settle(fresh);
+		lab_settle(fresh, &pod);
 		ck_assert(is_settled(fresh));
 		nt_taps_close(fresh);
 		/* And back to the other build, as a downgrade by hand would. */
 		install_other_build(NT_OBJECT_VERSION);
 		fresh = lab_open(_i ? NULL : &clsact);
-		settle(fresh);
+		lab_settle(fresh, &pod);
 		ck_assert(is_settled(fresh));
 		nt_taps_close(fresh);
 	}
@@ -201,7 +192,7 @@ START_TEST(numbers_go_on)
 	for (int round = 0; round < 2; round++) {
 		if (round) {
 			fresh = open_upgrading();
-			settle(fresh);
+			lab_settle(fresh, &pod);
 			nt_taps_close(fresh);
 		}
 		lab_run("ip netns exec pod timeout 1 bash -c "
@@ -234,13 +225,13 @@ START_TEST(ports_are_replaced_under_a_flood)
 	struct nt_meta meta;
 	struct flood f;
 
-	settle(fresh);
+	lab_settle(fresh, &pod);
 	nt_taps_close(fresh);
 	f = flood_begin();
 	for (__u16 round = 0; round < 4; round++) {
 		config.load.server_ports[0] = 5353 + round % 2;
 		fresh = lab_open(&config);
-		settle(fresh);
+		lab_settle(fresh, &pod);
 		meta = nt_taps_meta(fresh);
 		ck_assert_uint_eq(meta.epoch, 3 + round);
 		ck_assert_uint_eq(meta.ports[0], 53);
@@ -319,14 +310,14 @@ START_TEST(killed_while_upgrading)
 
 		if (pid == 0) {
 			fresh = open_upgrading();
-			settle(fresh);
+			lab_settle(fresh, &pod);
 			_exit(0);
 		}
 		poll(NULL, 0, 5 + 13 * i);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 		fresh = open_upgrading();
-		settle(fresh);
+		lab_settle(fresh, &pod);
 		ck_assert(is_settled(fresh));
 		nt_taps_close(fresh);
 		lab_run("test -z \"$(ls " LAB_ROOT " | grep _new)\"");
@@ -383,7 +374,7 @@ START_TEST(another_version_is_taken_over_under_a_flood)
 	struct flood f;
 
 	if (_i)
-		settle(taps); /* tcx where the kernel has it */
+		lab_settle(taps, &pod); /* tcx where the kernel has it */
 	f = flood_begin();
 	become_another_version();
 	fresh = open_upgrading();
@@ -396,7 +387,7 @@ START_TEST(another_version_is_taken_over_under_a_flood)
 	ck_assert_int_eq(nt_taps_check(fresh, "c1", "eth0", &err), 0);
 	ck_assert_int_eq(nt_taps_attach(fresh, &again, &err), 0);
 	ck_assert_uint_eq(again.ep_id, pod.ep_id);
-	settle(fresh);
+	lab_settle(fresh, &pod);
 	ck_assert(is_settled(fresh));
 	ck_assert(nt_taps_forget_layouts(fresh));
 	nt_taps_close(fresh);

@@ -2,6 +2,7 @@
 /* Real packets between a pod of lab.h ("pod", eth0) and its host link, and what came of them. */
 #pragma once
 
+#include <arpa/inet.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <poll.h>

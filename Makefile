@@ -12,7 +12,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 NT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-command-line-argument \
 	-fms-extensions -Wno-microsoft-anon-tag \
 	-Wvla -Wmissing-prototypes -Wstrict-prototypes -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	$(OTHER_ABI:%=-I%) -I. -I$(BUILD)/gen $(addprefix -isystem $(SYSROOT)/usr/include/,$(if $(SYSROOT),.) libnl3)
+	$(OTHER_ABI:%=-I%) -I. -I$(BUILD)/gen $(addprefix -isystem $(SYSROOT)/usr/include/,$(if $(SYSROOT),. aarch64-linux-gnu) libnl3)
 ifneq ($(SAN),)
 NT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 NT_LDFLAGS += -fsanitize=address,undefined

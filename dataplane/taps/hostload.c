@@ -352,8 +352,7 @@ int nt_hostprogs_open(struct nt_hostprogs *p, struct nt_host_conf *conf, __u64 c
 	old_why->msg[0] = '\0';
 	conf->object_build = build_of_object();
 	p->wants_socket = conf->mode == NT_HOST_BEACON && cookie &&
-			  libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK,
-						  BPF_FUNC_sk_storage_get, NULL) == 1;
+			  nt_hostprogs_can_call(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_sk_storage_get);
 	if (open_maps(p, conf, &there)) {
 		open_hooks(p);
 		if (is_current(p, &there, conf)) {

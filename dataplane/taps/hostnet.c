@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "dataplane/taps/hostprogs.h"
 #include "dataplane/taps/internal.h"
@@ -62,15 +61,11 @@ static __u64 netns_cookie(int socket_fd)
 											  : 0;
 }
 
-static bool has_helper(enum bpf_prog_type type, enum bpf_func_id helper)
-{
-	return libbpf_probe_bpf_helper(type, helper, NULL) == 1;
-}
-
 static int choose_mode(const struct nt_hostnet_config *config, __u64 cookie,
 		       enum nt_host_mode *ret_mode, struct nt_err *err)
 {
-	bool can = cookie && has_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_netns_cookie);
+	bool can = cookie &&
+		   nt_hostprogs_can_call(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_netns_cookie);
 
 	if (config->mode == NT_HOST_COOKIE && !can)
 		return nt_err_set(err, EOPNOTSUPP,

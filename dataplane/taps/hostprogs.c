@@ -70,6 +70,27 @@ bool nt_hostprogs_wants(const struct nt_hostprogs *p, enum nt_host_hook hook)
 	return hook != NT_HOST_HOOK_SOCKET || p->wants_socket;
 }
 
+/* As libbpf_probe_bpf_helper. That of libbpf 1.1 does not know the third wording, which 6.12 has,
+ * and takes what is refused so for allowed. Other complaints are of arguments, which do not matter.
+ */
+bool nt_hostprogs_can_call(enum bpf_prog_type type, enum bpf_func_id helper)
+{
+	static const char *const refusals[] = { "invalid func ", "unknown func ",
+						"program of this type cannot use helper " };
+	const struct bpf_insn insns[] = { { .code = BPF_JMP | BPF_CALL, .imm = helper },
+					  { .code = BPF_JMP | BPF_EXIT } };
+	char log[4096] = "";
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = sizeof(log),
+		    .log_level = 1);
+	_cleanup_close_ int fd =
+		bpf_prog_load(type, NULL, "GPL", insns, NT_ARRAY_LEN(insns), &opts);
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(refusals); i++)
+		if (strstr(log, refusals[i]))
+			return false;
+	return fd >= 0 || log[0];
+}
+
 /* --- pins ------------------------------------------------------------------------------------- */
 
 void nt_hostprogs_folder(const char *pin_root, const char *suffix, char out[PATH_MAX])

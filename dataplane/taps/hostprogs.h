@@ -7,6 +7,7 @@
 #pragma once
 
 #include <limits.h>
+#include <linux/bpf.h>
 #include <stdbool.h>
 
 #include "dataplane/abi.h"
@@ -57,6 +58,9 @@ int nt_hostprogs_open(struct nt_hostprogs *p, struct nt_host_conf *conf, __u64 c
 bool nt_hostprogs_look(const struct nt_hostprogs *p, bool *ret_pinned);
 /* Puts back what is missing: links, programs of links, pins. */
 int nt_hostprogs_repair(struct nt_hostprogs *p, struct nt_err *err) NT_MUSTCHECK;
+
+/* Does this kernel let programs of that type call the helper? */
+bool nt_hostprogs_can_call(enum bpf_prog_type type, enum bpf_func_id helper);
 
 /* Detaches and unpins all, remains of killed processes, too. */
 void nt_hostprogs_remove(const char *pin_root);

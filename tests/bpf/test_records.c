@@ -75,6 +75,8 @@ static void tap_the_host(void)
 	struct nt_err err = {};
 
 	ck_assert_msg(nt_hostnet_open(taps, &config, &hostnet, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(nt_hostnet_mode(hostnet),
+			 is_older_than(6, 15) ? NT_HOST_BEACON : NT_HOST_COOKIE);
 	ck_assert_int_eq(nt_taps_pods(taps, note_node, NULL, &err), 0);
 	nt_hostnet_look(hostnet, &state);
 	ck_assert_int_eq(state.fault, NT_FAULT_NONE);
@@ -100,7 +102,10 @@ static void tear_down(void)
 	lab_remove(taps);
 }
 
-/* --- the agent: each test has its own, which goes on where the last one ended ------------------- */
+/* --- the agent -------------------------------------------------------------------------------- */
+
+/* Each test has its own, which goes on where the last one ended. So after a test that failed others
+ * fail, too: what it left unread is a loss. */
 
 static __u64 gso_to_pod(void)
 {
@@ -237,23 +242,35 @@ static void take_log(int64_t later_ns)
 	ck_assert(story.is_settled);
 }
 
+/* From a little before where they differ: Check ends when it is told more than 8 KB. */
+static void check_same(const char *got, const char *want)
+{
+	size_t at = 0, from;
+
+	while (got[at] && got[at] == want[at])
+		at++;
+	from = at > 300 ? at - 300 : 0;
+	ck_assert_msg(got[at] == want[at], "the log has\n%.600s\nand not\n%.600s", got + from,
+		      want + from);
+}
+
 static void check_log(enum place place, int64_t later_ns)
 {
 	story.place = place;
 	take_log(later_ns);
-	ck_assert_str_eq(nt_buf_str(&story.rows), nt_buf_str(&story.expected));
+	check_same(nt_buf_str(&story.rows), nt_buf_str(&story.expected));
 	nt_buf_done(&story.rows);
 	nt_buf_done(&story.expected);
 }
 
-/* --- lookups and the rows that they make ------------------------------------------------------- */
+/* --- lookups and the rows that they make ------------------------------------------------------ */
 
 struct lookup {
 	const char *name;
 	uint16_t type;
 	unsigned count; /* so many times */
 	const char *rcode; /* NULL: nobody answers */
-	const char *rdata; /* of the one answer; NULL: there is none, or they are resolver.h's TXT */
+	const char *rdata; /* of the one answer; NULL: none, or resolver.h's TXT */
 };
 
 /* len: with its length before it, as over TCP. Returns the message's own. */
@@ -412,8 +429,9 @@ START_TEST(over_udp)
 }
 END_TEST
 
-/* Two queries in one send, and two replies in another: each is a lookup of its own (T1), whether
- * the link takes them as one packet or not. */
+/* Two queries in one send, and two replies in another: each is a lookup of its own (T1). The pod's
+ * are cut before they reach the programs where veths do not take them as one packet; what goes to
+ * the pod is seen before it is cut. */
 START_TEST(trains_of_datagrams)
 {
 	static const struct lookup cars[] = {
@@ -430,7 +448,7 @@ START_TEST(trains_of_datagrams)
 	wait_messages(2, 2);
 	ck_assert_uint_eq(agent->stats.datagrams, 4);
 	if (PLACE(_i) == POD)
-		ck_assert_uint_eq(agent->stats.events, veth_takes_trains() ? 2 : 4);
+		ck_assert_uint_eq(agent->stats.events, veth_takes_trains() ? 2 : 3);
 	check_log(PLACE(_i), 0);
 }
 END_TEST

@@ -645,6 +645,51 @@ START_TEST(tcp_of_an_enforced_pod_is_reset)
 }
 END_TEST
 
+/* --- another ABI version; its layout is ours here (tests/netns/test_upgrade_abi has others) --- */
+
+static void become_another_version(void)
+{
+	struct nt_meta meta = nt_taps_meta(taps);
+	int fd = bpf_obj_get(LAB_ROOT "/" NT_PIN_META);
+	__u32 zero = 0;
+
+	meta.version = NT_ABI_VERSION + 1;
+	ck_assert_int_eq(bpf_map_update_elem(fd, &zero, &meta, BPF_ANY), 0);
+	close(fd);
+}
+
+/* BTF of the pins, links that are pinned twice, roots that change places: the policy stays in
+ * force, numbers go on in the same ring. */
+START_TEST(another_version_is_taken_over)
+{
+	const struct nt_taps_config config = { .upgrade = true };
+	__u64 since = boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
+	struct nt_event want = expected(0, NT_DIR_FROM_POD, QUERY_LEN, seq);
+	struct nt_scope_set scope;
+	struct nt_endpoint ep;
+	struct nt_err err = {};
+	struct nt_taps *fresh;
+
+	put_in_force(slot_www);
+	become_another_version();
+	fresh = lab_open(&config);
+	ck_assert_uint_eq(nt_taps_meta(fresh).version, NT_ABI_VERSION);
+	ck_assert_ptr_nonnull(nt_taps_layouts(fresh));
+	ck_assert_msg(nt_taps_check(fresh, pod.container_id, pod.ifname, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(nt_taps_endpoint_get(fresh, pod.ep_id, &ep, &scope), 0);
+	ck_assert_uint_eq(ep.slots_len, 1);
+	ck_assert_uint_eq(ep.slots[0], slot_www);
+	pod_sends(families[0].pod, families[0].host, QUERY, QUERY_LEN, 0);
+	(void)served(0, QUERY, QUERY_LEN);
+	want.epoch = 2;
+	want.verdict = NT_VERDICT_ALLOW;
+	check_event(want, since, QUERY);
+	ck_assert_uint_eq(counters().seq[NT_DIR_FROM_POD], seq + 1);
+	ck_assert(nt_taps_forget_layouts(fresh));
+	nt_taps_close(fresh);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("kernel");
@@ -663,6 +708,8 @@ int main(void)
 	tcase_add_loop_test(t, denied_among_several, 0, 2);
 	tcase_add_loop_test(t, tcp_conversation, 0, 2);
 	tcase_add_loop_test(t, tcp_of_an_enforced_pod_is_reset, 0, 2);
+	/* The last one: the others have the old root open. */
+	tcase_add_test(t, another_version_is_taken_over);
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

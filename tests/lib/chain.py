@@ -87,13 +87,13 @@ def kernel_has_tcx():
 
 
 class Asking:
-    """A pod that asks one name after the other until told to end."""
+    """A pod that asks one lookup after the other until told to end."""
 
-    def __init__(self, chain, pod, name):
+    def __init__(self, chain, pod, name, interval_ms=2):
         loop = 'n=0; while ! read -t 0; do "$@" >/dev/null || exit 1; n=$((n+1)); done; echo $n'
         self.process = subprocess.Popen(
             chain.lab.in_pod(pod, ["bash", "-c", loop, "bash", CLIENT_RAW, "--server", "10.96.0.10", "--name", name,
-                                   "--count", "40", "--interval", "2"]),
+                                   "--count", "40", "--interval", str(interval_ms)]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def end(self):

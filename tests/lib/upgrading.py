@@ -4,32 +4,14 @@ import glob
 import json
 import os
 import shutil
-import subprocess
 import threading
 
 from api import until
-from chain import BUILD, CLIENT_RAW
+from chain import BUILD
 from lab import Failed
 from tap import ok, same
 
 LANES = 2
-
-
-class Asking:
-    """A pod that asks one lookup after the other until told to end."""
-
-    def __init__(self, chain, pod, name, interval_ms=2):
-        loop = 'n=0; while ! read -t 0; do "$@" >/dev/null || exit 1; n=$((n+1)); done; echo $n'
-        self.process = subprocess.Popen(
-            chain.lab.in_pod(pod, ["bash", "-c", loop, "bash", CLIENT_RAW, "--server", "10.96.0.10", "--name", name,
-                                   "--count", "40", "--interval", str(interval_ms)]),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def end(self):
-        out, _ = self.process.communicate("end\n", timeout=60)
-        if self.process.returncode:
-            raise Failed(f"a client ended with {self.process.returncode}")
-        return int(out)
 
 
 class Churn:

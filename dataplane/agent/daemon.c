@@ -49,7 +49,7 @@ struct daemon {
 	struct nt_status *status;
 	struct nt_adopt *adopt;
 	struct nt_keeper *keeper;
-	struct nt_hostpods *hostpods; /* NULL: the host's network is not tapped */
+	struct nt_hostpods *hostpods; /* NULL: the host's network is not to be tapped */
 	struct nt_conntrack *conntrack;
 	struct nt_kubeaccess *kube;
 	struct nt_watcher *watcher; /* NULL: the plugin is installed by others */
@@ -140,8 +140,10 @@ static void look(struct daemon *d)
 	nt_loop_timer_set(d->look_timer, LOOK_NS);
 	nt_conntrack_look(d->conntrack);
 	nt_adopt_look(d->adopt);
-	if (d->hostpods)
+	if (d->hostpods) {
 		nt_hostpods_look(d->hostpods);
+		nt_keeper_host(d->keeper, nt_hostpods_taps(d->hostpods));
+	}
 	if (nt_adopt_stats(d->adopt).adopted != adopted)
 		nt_enforcer_reconcile(d->enforcer);
 }
@@ -426,8 +428,9 @@ static int open_host_network(struct daemon *d, const struct nt_options *o, struc
 	int r = o->host_network ? nt_hostpods_new(&config, &d->hostpods, err)
 				: nt_hostnet_off(taps, err);
 
-	d->is_host_old = d->hostpods ? nt_hostnet_old(nt_hostpods_taps(d->hostpods)) != NULL
-				     : nt_hostnet_is_pinned(taps);
+	const struct nt_hostnet *host = d->hostpods ? nt_hostpods_taps(d->hostpods) : NULL;
+
+	d->is_host_old = host ? nt_hostnet_old(host) != NULL : nt_hostnet_is_pinned(taps);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include "dataplane/taps/failures.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/parse.h"
@@ -19,6 +20,10 @@
 /* kubepods.slice, class, pod, container, and what a container makes below. */
 #define DEPTH_MAX 10
 #define PROCS_BYTES (1 << 20)
+/* Between two tries to tap: each further one is twice as long. Below the pace of looks, so that the
+ * first of them tries. */
+#define RETRY_NS (5 * NT_NS_PER_S)
+#define RETRY_MAX_NS (300 * NT_NS_PER_S)
 
 struct pod_cgroups {
 	char uid[NT_PODCGROUP_UID];
@@ -35,7 +40,10 @@ struct group {
 
 struct nt_hostpods {
 	struct nt_hostpods_config config;
-	struct nt_hostnet *hostnet;
+	struct nt_hostnet *hostnet; /* NULL: not tapped, which is tried again */
+	const char *root; /* of the cgroups; when tapped */
+	int64_t retry_ns, wait_ns; /* CLOCK_BOOTTIME of the next try; from that one to its next */
+	struct nt_err why; /* of the last try */
 	struct stat own; /* network namespace */
 	struct nt_buf groups; /* struct group */
 	size_t len;
@@ -49,41 +57,74 @@ static int open_taps(struct nt_hostpods *h, struct nt_err *err)
 {
 	struct nt_hostnet_config config = { .mode = h->config.mode };
 
-	if (!h->config.cgroup_root)
-		h->config.cgroup_root = nt_hostnet_find_root(&config.hybrid);
-	if (!h->config.cgroup_root)
+	h->root = h->config.cgroup_root;
+	if (!h->root)
+		h->root = nt_hostnet_find_root(&config.hybrid);
+	if (!h->root)
 		return nt_err_set(err, ENOENT, "no cgroup2 is mounted");
-	config.cgroup_root = h->config.cgroup_root;
+	config.cgroup_root = h->root;
 	if (stat("/proc/self/ns/net", &h->own) == -1)
 		return nt_err_sys(err, errno, "/proc/self/ns/net");
 	return nt_hostnet_open(h->config.taps, &config, &h->hostnet, err);
+}
+
+static int64_t boot_ns(void)
+{
+	struct nt_clock clock = nt_clock_system();
+
+	return nt_clock_boot(&clock);
+}
+
+static void tapped(struct nt_hostpods *h)
+{
+	nt_failure_drop(h->config.state_dir, &node);
+	nt_log_info("the host network is tapped at %s (%s)", h->root,
+		    nt_hostnet_mode(h->hostnet) == NT_HOST_COOKIE ? "cookie" : "beacon");
+	if (nt_hostnet_old(h->hostnet))
+		nt_log_warn("the host network is tapped by the programs of before: %s",
+			    nt_hostnet_old(h->hostnet));
+}
+
+/* For coverage; the log has it when it is new. */
+static void not_tapped(struct nt_hostpods *h, const struct nt_err *why)
+{
+	char text[sizeof(why->msg) + 64];
+	struct nt_err err;
+
+	h->retry_ns = boot_ns() + h->wait_ns;
+	h->wait_ns = h->wait_ns * 2 < RETRY_MAX_NS ? h->wait_ns * 2 : RETRY_MAX_NS;
+	snprintf(text, sizeof(text), "%s; it is tried again, at least every 5 minutes", why->msg);
+	if (strcmp(why->msg, h->why.msg) != 0)
+		nt_log_warn("the host network is not tapped: %s", text);
+	h->why = *why;
+	if (nt_failure_put(h->config.state_dir, &node, NULL, text, &err) < 0)
+		nt_log_warn("cannot note that the host network is not tapped: %s", err.msg);
+}
+
+static void try_to_tap(struct nt_hostpods *h)
+{
+	struct nt_err why;
+
+	if (open_taps(h, &why) == 0)
+		tapped(h);
+	else
+		not_tapped(h, &why);
 }
 
 int nt_hostpods_new(const struct nt_hostpods_config *config, struct nt_hostpods **ret_hostpods,
 		    struct nt_err *err)
 {
 	struct nt_hostpods *h = calloc(1, sizeof(*h));
-	struct nt_err why;
 
-	*ret_hostpods = NULL;
 	if (!h)
 		return nt_err_set(err, ENOMEM, "no memory for pods in the host network");
 	h->config = *config;
 	if (!h->config.proc)
 		h->config.proc = "/proc";
-	if (open_taps(h, &why) == 0) {
-		nt_failure_drop(config->state_dir, &node);
-		nt_log_info("the host network is tapped at %s (%s)", h->config.cgroup_root,
-			    nt_hostnet_mode(h->hostnet) == NT_HOST_COOKIE ? "cookie" : "beacon");
-		if (nt_hostnet_old(h->hostnet))
-			nt_log_warn("the host network is tapped by the programs of before: %s",
-				    nt_hostnet_old(h->hostnet));
-		*ret_hostpods = h;
-		return 0;
-	}
-	nt_log_warn("the host network is not tapped: %s", why.msg);
-	nt_hostpods_free(h);
-	return nt_failure_put(config->state_dir, &node, NULL, why.msg, err);
+	h->wait_ns = RETRY_NS;
+	try_to_tap(h);
+	*ret_hostpods = h;
+	return 0;
 }
 
 void nt_hostpods_free(struct nt_hostpods *h)
@@ -280,8 +321,13 @@ static void drop_unwanted(struct nt_hostpods *h)
 
 void nt_hostpods_look(struct nt_hostpods *h)
 {
-	_cleanup_close_ int fd = open(h->config.cgroup_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = -1;
 
+	if (!h->hostnet && boot_ns() >= h->retry_ns)
+		try_to_tap(h);
+	if (!h->hostnet)
+		return;
+	fd = open(h->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return;
 	nt_buf_reset(&h->groups);

@@ -22,11 +22,11 @@ struct nt_hostpods_config {
 
 struct nt_hostpods;
 
-/* NULL in *ret_hostpods and 0 when the host's network cannot be tapped: a note says why. */
+/* Taps, too; when that cannot be, a note says why, and looks try again, later each time. */
 int nt_hostpods_new(const struct nt_hostpods_config *config, struct nt_hostpods **ret_hostpods,
 		    struct nt_err *err) NT_MUSTCHECK;
 void nt_hostpods_free(struct nt_hostpods *h);
-/* The taps, for who keeps them in place; as long as h lives. */
+/* The taps, for who keeps them in place; as long as h lives. NULL: there are none yet. */
 struct nt_hostnet *nt_hostpods_taps(struct nt_hostpods *h);
 /* One look at all cgroups. */
 void nt_hostpods_look(struct nt_hostpods *h);

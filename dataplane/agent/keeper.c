@@ -26,7 +26,7 @@
 struct nt_keeper {
 	struct nt_clock clock;
 	struct nt_taps *taps; /* the thread's own handle */
-	struct nt_hostnet *hostnet; /* the owner's; NULL: not tapped */
+	_Atomic(struct nt_hostnet *) hostnet; /* the owner's; NULL: not tapped yet */
 	struct nt_keep *keep; /* the thread's */
 	struct nl_sock *netlink;
 	int stop_fd, links_fd;
@@ -315,6 +315,11 @@ static int start(struct nt_keeper *k, const struct nt_taps_config *taps_config, 
 	return 0;
 }
 
+void nt_keeper_host(struct nt_keeper *k, struct nt_hostnet *hostnet)
+{
+	k->hostnet = hostnet;
+}
+
 int nt_keeper_start(const struct nt_taps_config *taps_config, struct nt_hostnet *hostnet,
 		    const char *gaplog, int64_t verified_us, struct nt_keeper **ret_keeper,
 		    struct nt_err *err)
@@ -325,7 +330,7 @@ int nt_keeper_start(const struct nt_taps_config *taps_config, struct nt_hostnet 
 	if (!k)
 		return nt_err_set(err, ENOMEM, "no memory to keep taps in place");
 	k->clock = nt_clock_system();
-	k->hostnet = hostnet;
+	nt_keeper_host(k, hostnet);
 	k->stop_fd = k->links_fd = -1;
 	pthread_mutex_init(&k->mutex, NULL);
 	r = start(k, taps_config, gaplog, verified_us, err);

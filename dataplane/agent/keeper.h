@@ -19,6 +19,8 @@ int nt_keeper_start(const struct nt_taps_config *taps_config, struct nt_hostnet 
 		    struct nt_err *err) NT_MUSTCHECK;
 /* Ends the thread; taps stay as they are. */
 void nt_keeper_stop(struct nt_keeper *k);
+/* The host's network is tapped since the start; borrowed likewise. NULL: it is not. */
+void nt_keeper_host(struct nt_keeper *k, struct nt_hostnet *hostnet);
 
 /* Hands over what happened since the last call, in order; first what a killed agent left. */
 void nt_keeper_take(struct nt_keeper *k, nt_keep_news_fn *fn, void *ctx);

@@ -141,7 +141,6 @@ static int open_anew(struct nt_hostprogs *p, const struct nt_host_conf *conf, __
 	nt_hostprogs_close_objects(p);
 	nt_hostprogs_folder(p->taps->pin_root, "", folder);
 	nt_hostprogs_folder(p->taps->pin_root, "_new", fresh);
-	nt_hostprogs_remove_folder(fresh);
 	r = load(p, conf, cookie, &skel, err);
 	if (r == 0)
 		r = keep_all(p, skel, err);

@@ -203,6 +203,7 @@ int nt_hostnet_open(struct nt_taps *taps, const struct nt_hostnet_config *config
 	if (!h)
 		return nt_err_set(err, ENOMEM, "no memory for the host network");
 	h->taps = taps;
+	nt_hostprogs_clean(taps->pin_root);
 	nt_hostprogs_init(&h->progs, taps);
 	h->beacon_fd = -1;
 	r = attach_or_take_over(h, config, err);

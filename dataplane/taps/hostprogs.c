@@ -98,14 +98,22 @@ void nt_hostprogs_folder(const char *pin_root, const char *suffix, char out[PATH
 	snprintf(out, PATH_MAX, "%s" NT_HOST_SUFFIX "%s", pin_root, suffix);
 }
 
+/* Of a process that was killed in nt_taps_put_pin. */
+static void unpin_new(const char *folder, const char *name)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s_new", folder, name);
+	(void)unlink(path);
+}
+
 void nt_hostprogs_unpin(const char *folder, const char *name)
 {
 	char path[PATH_MAX + 32];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	(void)unlink(path);
-	snprintf(path, sizeof(path), "%s/%s_new", folder, name);
-	(void)unlink(path);
+	unpin_new(folder, name);
 }
 
 void nt_hostprogs_remove_folder(const char *folder)
@@ -120,13 +128,25 @@ void nt_hostprogs_remove_folder(const char *folder)
 	(void)rmdir(folder);
 }
 
+void nt_hostprogs_clean(const char *pin_root)
+{
+	char folder[PATH_MAX];
+
+	nt_hostprogs_folder(pin_root, "_new", folder);
+	nt_hostprogs_remove_folder(folder);
+	nt_hostprogs_folder(pin_root, "", folder);
+	for (int i = 0; i < NT_HOST_HOOK_MAX; i++)
+		unpin_new(folder, nt_hostprogs_hook_pins[i]);
+	for (int i = 0; i < NT_HOST_MAP_MAX; i++)
+		unpin_new(folder, nt_hostprogs_map_pins[i]);
+}
+
 void nt_hostprogs_remove(const char *pin_root)
 {
 	char folder[PATH_MAX];
 
+	nt_hostprogs_clean(pin_root);
 	nt_hostprogs_folder(pin_root, "", folder);
-	nt_hostprogs_remove_folder(folder);
-	nt_hostprogs_folder(pin_root, "_new", folder);
 	nt_hostprogs_remove_folder(folder);
 }
 

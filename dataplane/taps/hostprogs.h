@@ -62,6 +62,9 @@ int nt_hostprogs_repair(struct nt_hostprogs *p, struct nt_err *err) NT_MUSTCHECK
 /* Does this kernel let programs of that type call the helper? */
 bool nt_hostprogs_can_call(enum bpf_prog_type type, enum bpf_func_id helper);
 
+/* Detaches and unpins what a killed process left: programs that it had attached and not put in
+ * force, which run for each packet and count nothing. */
+void nt_hostprogs_clean(const char *pin_root);
 /* Detaches and unpins all, remains of killed processes, too. */
 void nt_hostprogs_remove(const char *pin_root);
 

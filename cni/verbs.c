@@ -44,12 +44,11 @@ static void name_attachment(const struct nt_cni_call *c, struct nt_pod *pod)
 /* --- verbs: 0, or minus a code of enum nt_cni_code --- */
 
 /* The record goes too when this ADD made it: the pod has not run yet. */
-static void undo(const struct nt_cni_call *c, struct nt_taps *taps, const struct nt_pod *pod,
-		 bool is_ours)
+static void undo(struct nt_taps *taps, const struct nt_pod *pod, bool is_ours)
 {
 	struct nt_err err;
 
-	if (nt_taps_detach(taps, c->env->container_id, c->env->ifname, pod->netns_ino, &err) < 0 ||
+	if (nt_taps_detach(taps, pod->container_id, pod->ifname, pod->netns_ino, &err) < 0 ||
 	    (is_ours && nt_taps_forget(taps, pod->ep_id, &err) < 0))
 		nt_log_warn("%s %s stays attached: %s", pod->container_id, pod->ifname, err.msg);
 }
@@ -77,7 +76,7 @@ static int attach(struct nt_cni_call *c, struct nt_pod *pod, int *ret_code, stru
 	/* After the attachment, so that no policy can be missed in between (T16). */
 	*ret_code = nt_cni_enforce(c, taps, pod, err);
 	if (*ret_code < 0)
-		undo(c, taps, pod, pod->attach_boot_ns >= c->env->started_boot_ns);
+		undo(taps, pod, pod->attach_boot_ns >= c->env->started_boot_ns);
 	return 0;
 }
 
@@ -118,11 +117,12 @@ static bool may_fail(const struct nt_cni_call *c, const struct nt_pod *pod)
 	return c->config.on_attach_error == NT_CNI_FAIL && !nt_cni_pod_is_vital(&c->config, pod);
 }
 
-static int tap(struct nt_cni_call *c, struct nt_pod *pod, struct nt_err *err)
+static int tap(struct nt_cni_call *c, const struct nt_pod *pod, struct nt_err *err)
 {
+	struct nt_pod tapped = *pod; /* may be recorded under another id */
 	int refused = 0;
 
-	if (attach(c, pod, &refused, err) == 0) {
+	if (attach(c, &tapped, &refused, err) == 0) {
 		nt_failure_drop(c->config.state_dir, pod);
 		return refused;
 	}
@@ -164,6 +164,23 @@ static __u64 meant_netns(const struct nt_cni_call *c, int *ret_fd)
 	return ino;
 }
 
+/* As it is recorded; where it is not, as the runtime says. */
+static struct nt_pod recorded(const struct nt_cni_call *c, struct nt_taps *taps,
+			      const struct nt_pod *told)
+{
+	struct nt_pod pod;
+
+	return nt_taps_find_told(taps, c->env->netns, told, &pod) == 0 ? pod : *told;
+}
+
+static int end(const struct nt_cni_call *c, struct nt_taps *taps, const struct nt_pod *told,
+	       __u64 netns_ino, struct nt_err *err)
+{
+	struct nt_pod pod = recorded(c, taps, told);
+
+	return nt_taps_end(taps, pod.container_id, pod.ifname, netns_ino, err);
+}
+
 /*
  * Whatever cannot be done here, the pod's end takes with it: the programs go with the link, and the
  * agent, or the next tenant of the link's index, closes the record. A pod that stays terminating
@@ -174,16 +191,19 @@ static int del(struct nt_cni_call *c, struct nt_err *err)
 	_cleanup_taps_ struct nt_taps *taps = NULL;
 	_cleanup_close_ int netns = -1;
 	struct nt_pod pod = {};
+	struct nt_err why;
 	__u64 meant;
 	int r;
 
 	name_attachment(c, &pod);
+	if (nt_cni_args_parse(c->env->args, &pod, &why) < 0)
+		pod.uid[0] = '\0'; /* one way less to find it */
 	nt_failure_end(c->config.state_dir, &pod, c->env->netns);
 	meant = meant_netns(c, &netns);
 	do {
 		r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST | NT_CNI_WAIT, &taps, err);
 		if (r == 0)
-			r = nt_taps_end(taps, pod.container_id, pod.ifname, meant, err);
+			r = end(c, taps, &pod, meant, err);
 	} while (r == -ESTALE);
 	if (r < 0 && r != -ENOENT)
 		nt_log_warn("%s %s: the tap is left to the agent: %s", pod.container_id, pod.ifname,
@@ -191,19 +211,19 @@ static int del(struct nt_cni_call *c, struct nt_err *err)
 	return 0;
 }
 
-static int check_tap(struct nt_cni_call *c, struct nt_err *err)
+static int check_tap(struct nt_cni_call *c, const struct nt_pod *told, struct nt_err *err)
 {
 	_cleanup_taps_ struct nt_taps *taps = NULL;
 	struct nt_hostlink link;
 	struct nt_pod pod;
 	int r = nt_cni_call_open_taps(c, NT_CNI_MUST_EXIST, &taps, err);
 
-	if (r == 0)
-		r = nt_taps_check(taps, c->env->container_id, c->env->ifname, err);
+	if (r < 0)
+		return r;
+	pod = recorded(c, taps, told);
+	r = nt_taps_check(taps, pod.container_id, pod.ifname, err);
 	if (r == 0)
 		r = nt_hostlink_find(c->env->netns, c->env->ifname, &link, err);
-	if (r == 0)
-		r = nt_taps_find(taps, c->env->container_id, c->env->ifname, &pod);
 	if (r == 0 && (pod.ifindex != link.ifindex || pod.netns_ino != link.netns_ino))
 		r = nt_err_set(err, ENOENT, "the recorded attachment is that of link %s (%u)",
 			       pod.host_ifname, pod.ifindex);
@@ -226,7 +246,7 @@ static int check(struct nt_cni_call *c, struct nt_err *err)
 
 	if (r < 0)
 		return r;
-	r = check_tap(c, err);
+	r = check_tap(c, &pod, err);
 	return r < 0 && !started_untapped(c, &pod) ? -NT_CNI_TRY_AGAIN : 0;
 }
 

@@ -252,6 +252,7 @@ enum nt_pod_end {
 	NT_END_DEL = 0, /* CNI DEL, or an ADD of the same container elsewhere */
 	NT_END_LINK_GONE = 1, /* the host link went without a DEL */
 	NT_END_LINK_REUSED = 2, /* the link's index belongs to somebody else now */
+	NT_END_LINK_STAYED = 3, /* DEL came, the netns went, and the link did not go with it */
 };
 
 #define NT_POD_IPS 4
@@ -276,7 +277,8 @@ struct nt_pod {
 	__u64 ep_id;
 	__u64 attach_boot_ns;
 	__u64 attach_real_ns; /* CLOCK_REALTIME, ns since 1970 */
-	__u64 detach_boot_ns; /* 0 while attached; of an ending one when its link was there still */
+	/* 0 while attached; of an ending one when its link and its netns were there still */
+	__u64 detach_boot_ns;
 	__u64 netns_ino; /* of CNI_NETNS, with netns_dev */
 	__u64 netns_dev;
 	__u32 ifindex; /* host link */
@@ -306,6 +308,13 @@ _Static_assert(sizeof(struct nt_pod) == 1512, "struct nt_pod is part of the cont
 static inline int nt_pod_is_tapped(const struct nt_pod *pod)
 {
 	return pod->state == NT_POD_ATTACHED || pod->state == NT_POD_ENDING;
+}
+
+/* Has the runtime ended it? One that ended otherwise may run on. */
+static inline int nt_pod_had_del(const struct nt_pod *pod)
+{
+	return pod->state != NT_POD_ATTACHED &&
+	       (pod->end == NT_END_DEL || pod->end == NT_END_LINK_STAYED);
 }
 
 struct nt_live_key {

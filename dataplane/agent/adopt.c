@@ -143,7 +143,7 @@ static bool note_record(void *ctx, const struct nt_pod *pod)
 	struct nt_adopt *a = ctx;
 
 	/* One whose link went without a DEL may run on, untapped. */
-	if (pod->state != NT_POD_ATTACHED && pod->end == NT_END_DEL)
+	if (nt_pod_had_del(pod))
 		note_ended(a, pod);
 	if (!nt_pod_is_tapped(pod) || pod->origin == NT_ORIGIN_NODE)
 		return true;

@@ -19,12 +19,17 @@ static bool has_news(const struct nt_agent *a, const struct nt_agent_pod *pod)
 
 static const char *end_reason(const struct nt_pod *p)
 {
+	static const char *const reasons[] = {
+		[NT_END_DEL] = "",
+		[NT_END_LINK_GONE] = "its host link went without a DEL",
+		[NT_END_LINK_REUSED] = "its host link belongs to another pod by now",
+		[NT_END_LINK_STAYED] = "its host link is there a minute after DEL, and its network "
+				       "namespace is not: no longer tapped",
+	};
+
 	if (p->state == NT_POD_ATTACHED && p->cgroup_v1)
 		return "cgroup-v1: pods in the host's network cannot be told from the node";
-	if (p->state != NT_POD_DETACHED || p->end == NT_END_DEL)
-		return "";
-	return p->end == NT_END_LINK_GONE ? "its host link went without a DEL"
-					  : "its host link belongs to another pod by now";
+	return p->state == NT_POD_DETACHED && p->end < NT_ARRAY_LEN(reasons) ? reasons[p->end] : "";
 }
 
 static struct nt_batch_endpoint endpoint_of(const struct nt_agent *a,
@@ -106,7 +111,8 @@ static void copy_text(char *to, size_t size, struct nt_slice from)
 
 static enum nt_pod_end end_of(struct nt_pod p, struct nt_slice reason)
 {
-	static const enum nt_pod_end ends[] = { NT_END_LINK_GONE, NT_END_LINK_REUSED };
+	static const enum nt_pod_end ends[] = { NT_END_LINK_GONE, NT_END_LINK_REUSED,
+						NT_END_LINK_STAYED };
 
 	for (size_t i = 0; i < NT_ARRAY_LEN(ends); i++) {
 		p.end = (__u8)ends[i];

@@ -29,17 +29,11 @@ bool nt_podlist_describe(const struct nt_object *pod, struct nt_pod *ret_pod)
 {
 	struct nt_pod p = { 0 };
 	struct nt_addr ip;
-	int len;
 
 	if (!copy(pod->namespace_, p.namespace_, sizeof(p.namespace_)) ||
 	    !copy(pod->name, p.name, sizeof(p.name)) || !copy(pod->uid, p.uid, sizeof(p.uid)))
 		return false;
-	if (p.uid[0])
-		len = snprintf(p.container_id, sizeof(p.container_id), "pod-%s", p.uid);
-	else
-		len = snprintf(p.container_id, sizeof(p.container_id), "pod-%s.%s", p.namespace_,
-			       p.name);
-	if (len >= (int)sizeof(p.container_id) || nt_podinfo_bad_container_id(p.container_id))
+	if (nt_podinfo_stand_in(&p, p.container_id) < 0)
 		return false;
 	for (size_t i = 0; i < NT_POD_IPS && nt_object_ip_at(pod, i, &ip); i++) {
 		p.ips[i].family = ip.family;

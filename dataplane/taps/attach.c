@@ -95,7 +95,9 @@ static int attach_again(struct nt_taps *t, const struct nt_pod *old, struct nt_e
 	return program(t, old, err);
 }
 
-/* Interface indexes are used again after a wrap: whoever had this link before has none now. */
+/* Interface indexes are used again after a wrap: whoever had this link before has none now. So has,
+ * at once, one whose DEL came and whose link is there still, when that is added again: a link has
+ * one endpoint, and what it carries from now on is the new attachment's. */
 static int close_former_tenant(struct nt_taps *t, __u32 ifindex, struct nt_err *err)
 {
 	__u64 ep_id = nt_pods_at(t, ifindex);
@@ -134,23 +136,37 @@ static int attach_anew(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err
 	return r;
 }
 
+/* At this very place: under the runtime's name, or under the one that adoption gave it. */
+static bool is_attached_here(struct nt_taps *t, const struct nt_pod *pod, struct nt_pod *ret_old)
+{
+	if (nt_pods_find_live(t, pod->container_id, pod->ifname, ret_old) == 0 &&
+	    is_same_place(ret_old, pod))
+		return true;
+	return nt_adopted_at(t, pod->ifindex, ret_old) == 0 && is_same_place(ret_old, pod);
+}
+
+int nt_attach_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
+{
+	return nt_pods_at(t, pod->ifindex) == pod->ep_id && nt_link_exists(pod->ifindex)
+		       ? nt_pods_end(t, pod, err)
+		       : nt_pods_close(t, pod, err);
+}
+
 int nt_attach_locked(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
 	struct nt_pod old;
-	int r;
+	int r = 0;
 
-	if (nt_pods_find_live(t, pod->container_id, pod->ifname, &old) == 0) {
-		if (is_same_place(&old, pod)) {
-			r = attach_again(t, &old, err);
-			if (r == 0)
-				*pod = old;
-			return r;
-		}
-		r = nt_pods_close(t, &old, err);
-		if (r < 0)
-			return r;
+	if (is_attached_here(t, pod, &old)) {
+		r = attach_again(t, &old, err);
+		if (r == 0)
+			*pod = old;
+		return r;
 	}
-	r = close_former_tenant(t, pod->ifindex, err);
+	if (nt_pods_find_live(t, pod->container_id, pod->ifname, &old) == 0)
+		r = nt_attach_end(t, &old, err);
+	if (r == 0)
+		r = close_former_tenant(t, pod->ifindex, err);
 	return r < 0 ? r : attach_anew(t, pod, err);
 }
 
@@ -214,10 +230,8 @@ int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname,
 
 	if (r < 0 || !find_meant(t, container_id, ifname, netns_ino, &pod))
 		return r;
-	if (netns_ino == NT_NETNS_GONE || nt_pods_at(t, pod.ifindex) != pod.ep_id ||
-	    !nt_link_exists(pod.ifindex))
-		return nt_pods_close(t, &pod, err);
-	return nt_pods_end(t, &pod, err);
+	return netns_ino == NT_NETNS_GONE ? nt_pods_close(t, &pod, err)
+					  : nt_attach_end(t, &pod, err);
 }
 
 int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,

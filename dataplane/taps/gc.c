@@ -18,7 +18,8 @@ static bool note_if_stale(void *ctx, const struct nt_pod *pod)
 {
 	struct look *l = ctx;
 
-	/* One that the agent found by its address alone is of no known network. */
+	/* One that the agent found by its address alone is of no known network, and the list has
+	 * nothing by which it could be told: its link's end is its own. */
 	if (pod->state == NT_POD_ATTACHED && pod->origin != NT_ORIGIN_NODE &&
 	    strcmp(pod->network, l->network) == 0 && pod->attach_boot_ns < l->before_boot_ns &&
 	    !l->is_valid(l->ctx, pod->container_id, pod->ifname))
@@ -27,9 +28,9 @@ static bool note_if_stale(void *ctx, const struct nt_pod *pod)
 }
 
 /* As many as can be ended are; err is that of the last one which could not. */
-static int close_all(struct nt_taps *t, const struct nt_buf *stale, struct nt_err *err)
+static int end_all(struct nt_taps *t, const struct nt_buf *stale, struct nt_err *err)
 {
-	int r = 0, closed = 0;
+	int r = 0, ended = 0;
 
 	for (size_t at = 0; at < stale->len; at += sizeof(__u64)) {
 		struct nt_pod pod;
@@ -38,13 +39,12 @@ static int close_all(struct nt_taps *t, const struct nt_buf *stale, struct nt_er
 		memcpy(&ep_id, stale->p + at, sizeof(ep_id));
 		if (nt_taps_pod_get(t, ep_id, &pod) < 0)
 			continue;
-		pod.end = NT_END_DEL;
-		if (nt_pods_close(t, &pod, err) < 0)
+		if (nt_attach_end(t, &pod, err) < 0)
 			r = nt_err_wrap(err, "end %s %s", pod.container_id, pod.ifname);
 		else
-			closed++;
+			ended++;
 	}
-	return r < 0 ? r : closed;
+	return r < 0 ? r : ended;
 }
 
 int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,
@@ -62,7 +62,7 @@ int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,
 		return r;
 	if (!nt_buf_ok(&stale))
 		return nt_err_set(err, ENOMEM, "no memory for the list of stale attachments");
-	r = close_all(t, &stale, err);
+	r = end_all(t, &stale, err);
 	nt_pods_sweep_live(t);
 	return r;
 }

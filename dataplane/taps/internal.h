@@ -190,9 +190,17 @@ void nt_layouts_remove_folder(const char *root);
 
 /* nt_taps_attach without taking the lock; pod's origin is the caller's. */
 int nt_attach_locked(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+/* Ends an attachment with its link: ENDING while that is there and its own, else closed. */
+int nt_attach_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 bool nt_link_exists(__u32 ifindex);
 /* Times, epoch and number of a new attachment; writes its records, attaches nothing. */
 int nt_attach_record(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
+
+/* --- adopt.c --- */
+
+/* The attachment at a host link, if it is recorded under a stand-in (podinfo.h), because adoption
+ * knew no container id; -ENOENT. */
+int nt_adopted_at(struct nt_taps *t, __u32 ifindex, struct nt_pod *ret_pod) NT_MUSTCHECK;
 
 /* --- pods.c --- */
 
@@ -216,7 +224,7 @@ int nt_pods_ensure(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *e
 int nt_pods_close(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 /* DEL came while the link is there: live no more, tapped until the link goes. */
 int nt_pods_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
-/* An ending pod's link was there just now. */
+/* An ending pod's link and netns were there just now. */
 int nt_pods_still_there(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 /* ep_id of the endpoint at a link; 0 when there is none. */
 __u64 nt_pods_at(const struct nt_taps *t, __u32 ifindex);

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/addr.h"
@@ -54,6 +55,23 @@ const char *nt_podinfo_bad_container_id(const char *id)
 		return "must begin with a letter or digit and hold only these and _.-";
 	}
 	return NULL;
+}
+
+int nt_podinfo_stand_in(const struct nt_pod *pod, char ret_id[NT_STAND_IN_LEN])
+{
+	char id[NT_STAND_IN_LEN];
+	int len;
+
+	if (pod->uid[0])
+		len = snprintf(id, sizeof(id), "pod-%s", pod->uid);
+	else
+		len = snprintf(id, sizeof(id), "pod-%s.%s", pod->namespace_, pod->name);
+	if (len < 0 || (size_t)len >= sizeof(id))
+		return -ENAMETOOLONG;
+	if (nt_podinfo_bad_container_id(id))
+		return -EINVAL;
+	memcpy(ret_id, id, sizeof(id));
+	return 0;
 }
 
 /* As the kernel's dev_valid_name() has it. */

@@ -21,6 +21,12 @@ int nt_podinfo_arg(struct nt_slice key, struct nt_slice value, struct nt_pod *po
 const char *nt_podinfo_bad_container_id(const char *id);
 const char *nt_podinfo_bad_ifname(const char *name);
 
+/* What stands in a record for the container id of a pod whose sandbox nobody named: `pod-UID`,
+ * without a UID `pod-NAMESPACE.NAME`. ret_id may be the pod's own. Returns 0, or
+ * -ENAMETOOLONG or -EINVAL: it would be no container id. */
+#define NT_STAND_IN_LEN sizeof(((struct nt_pod *)0)->container_id)
+int nt_podinfo_stand_in(const struct nt_pod *pod, char ret_id[NT_STAND_IN_LEN]) NT_MUSTCHECK;
+
 /* Addresses of the pod's interface from a CNI result (any version from 0.3.0 on). */
 void nt_podinfo_result(const json_t *result, const char *ifname, struct nt_pod *pod);
 /* The netns path of the pod's interface in a CNI result; NULL when it is not there. */

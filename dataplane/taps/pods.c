@@ -366,13 +366,13 @@ int nt_pods_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 	return r;
 }
 
-/* Now, unless the link may have gone long before anybody of us looked. */
+/* Now, unless the link has gone, and may have long before anybody of us looked. */
 static __u64 ended_ns(const struct nt_taps *t, const struct nt_pod *pod)
 {
 	__u64 now = boot_ns(), latest = pod->detach_boot_ns + CHAIN_NS;
 
-	return pod->state == NT_POD_ENDING && pod->detach_boot_ns < t->opened_boot_ns &&
-			       latest < now
+	return pod->state == NT_POD_ENDING && pod->end == NT_END_DEL &&
+			       pod->detach_boot_ns < t->opened_boot_ns && latest < now
 		       ? latest
 		       : now;
 }

@@ -82,9 +82,10 @@ int nt_taps_cpus(const struct nt_taps *t);
  * the qdisc is never deleted; where clsact is refused and the kernel has it, tcx, which takes some
  * 30 ms). pod: identity fields and ifindex set by the caller; ep_id, times,
  * epoch and state are set here and written back. A live attachment under the same (container id,
- * ifname) is closed first (T18); a second call with the same netns and ifindex is a no-op that
- * succeeds (T27). The pod's records are written before the programs are attached. On failure
- * nothing is left.
+ * ifname) is ended first, as by nt_taps_end (T18); a second call with the same netns and ifindex is
+ * a no-op that succeeds (T27), and so is the first for what was adopted without a container id: pod
+ * is then what is recorded. The pod's records are written before the programs are attached. On
+ * failure nothing is left.
  */
 int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT_MUSTCHECK;
 
@@ -93,7 +94,9 @@ int nt_taps_attach(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err) NT
  * set by the caller. The host link is found and proven under the root's lock, so that neither ADD
  * nor DEL of the same container comes in between. Returns 1 when it is attached now (origin
  * NT_ORIGIN_ADOPTED), 0 when there is nothing to do: the link or (container id, ifname) has a live
- * attachment, or a DEL has ended this very one. As nt_hostlink_find and nt_taps_attach otherwise.
+ * attachment, or a DEL has ended this very one. One id may stand for all sandboxes of a pod
+ * (nt_podinfo_stand_in): a live attachment under it in another namespace is ended, as by
+ * nt_taps_end. As nt_hostlink_find and nt_taps_attach otherwise.
  */
 int nt_taps_adopt(struct nt_taps *t, const char *netns, struct nt_pod *pod,
 		  struct nt_err *err) NT_MUSTCHECK;
@@ -101,7 +104,8 @@ int nt_taps_adopt(struct nt_taps *t, const char *netns, struct nt_pod *pod,
 /*
  * Is the record of a tap still true? netns: a path of the record's network namespace, NULL when
  * none can be seen (then only that the link is there is checked). Closes the record when its host
- * link is gone or is another pod's by now, and returns NT_VERIFY_ENDED where a DEL had come, else
+ * link is gone or is another pod's by now, or when its DEL came and no netns was seen for a minute,
+ * and returns NT_VERIFY_ENDED where a DEL had come, else
  * NT_VERIFY_LOST, with the reason in the record; 0: it is true, or not tapped.
  */
 enum nt_verify { NT_VERIFY_LOST = 1, NT_VERIFY_ENDED = 2 };
@@ -130,8 +134,8 @@ int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname,
 		struct nt_err *err) NT_MUSTCHECK;
 
 /*
- * GC: ends now, be the link there or not, the live attachments of `network` that is_valid does not
- * know and that were made before before_boot_ns (CLOCK_BOOTTIME: the runtime's list may not have
+ * GC: ends, as nt_taps_end does, the live attachments of `network` that is_valid does not know and
+ * that were made before before_boot_ns (CLOCK_BOOTTIME: the runtime's list may not have
  * newer ones). Those of other networks stay, and those that the agent found without a network's
  * name. Returns how many were ended; where one could not be, the others are, and the error is
  * returned.
@@ -139,6 +143,16 @@ int nt_taps_end(struct nt_taps *t, const char *container_id, const char *ifname,
 typedef bool nt_taps_valid_fn(void *ctx, const char *container_id, const char *ifname);
 int nt_taps_gc(struct nt_taps *t, const char *network, __u64 before_boot_ns,
 	       nt_taps_valid_fn *is_valid, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+
+/*
+ * The live attachment that a runtime tells of: that of (container id, ifname); else one that was
+ * adopted without a container id (podinfo.h, nt_podinfo_stand_in), by the host link of the
+ * interface in the namespace at `netns` (NULL or "": not told), or by UID when there is none: that
+ * may be another sandbox of the same pod, so that the other verbs are told the namespace, too.
+ * told: container id, ifname and UID, the last one may be empty. -ENOENT.
+ */
+int nt_taps_find_told(struct nt_taps *t, const char *netns, const struct nt_pod *told,
+		      struct nt_pod *ret_pod) NT_MUSTCHECK;
 
 /* The live attachment of (container id, ifname); -ENOENT. */
 int nt_taps_find(struct nt_taps *t, const char *container_id, const char *ifname,

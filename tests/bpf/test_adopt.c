@@ -185,6 +185,35 @@ START_TEST(ended_unseen)
 }
 END_TEST
 
+/* Somebody has moved the pod's end of the link: it does not go with the namespace. Without a DEL
+ * nobody knows better; with one it is not tapped for ever. */
+START_TEST(link_that_stays)
+{
+	const __u64 minute = 60000000000ull;
+	struct nt_pod pod = stranger("c1");
+	__u64 del_ns;
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	ck_assert_int_eq(verify(pod.ep_id, NULL), 0);
+	end(&pod);
+	del_ns = get(pod.ep_id).detach_boot_ns;
+	age(pod.ep_id, 2 * minute);
+	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	ck_assert_int_eq(verify(pod.ep_id, NULL), 0);
+	lab_run("ip netns add p2; ip -n p1 link set eth0 netns p2; ip netns del p1");
+	ck_assert_int_eq(verify(pod.ep_id, NULL), 0);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_ENDING);
+	age(pod.ep_id, minute);
+	ck_assert_int_eq(verify(pod.ep_id, NULL), NT_VERIFY_ENDED);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_DETACHED);
+	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_LINK_STAYED);
+	ck_assert_uint_gt(get(pod.ep_id).detach_boot_ns, del_ns);
+	lab_run("test -z \"$(tc filter show dev h1 ingress; tc filter show dev h1 egress)\"");
+	lab_pod_end("p2", "h1");
+}
+END_TEST
+
 /* The same link is attached again: the old record ends, as by DEL. */
 START_TEST(added_again)
 {
@@ -201,6 +230,52 @@ START_TEST(added_again)
 	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_DEL);
 	ck_assert_int_eq(nt_taps_check(taps, "c1", "eth0", &(struct nt_err){}), 0);
 	lab_pod_end("p1", "h1");
+}
+END_TEST
+
+static struct nt_pod told(const char *container_id, const char *uid)
+{
+	struct nt_pod pod = stranger(container_id);
+
+	snprintf(pod.uid, sizeof(pod.uid), "%s", uid);
+	return pod;
+}
+
+/* ep_id of what is found, 0: nothing. */
+static __u64 found(const char *netns, struct nt_pod who)
+{
+	struct nt_pod pod = {};
+
+	return nt_taps_find_told(taps, netns, &who, &pod) == 0 ? pod.ep_id : 0;
+}
+
+/* Adopted without a container id; the runtime names it by one. */
+START_TEST(found_as_the_runtime_tells)
+{
+	struct nt_pod link = lab_pod("p1", "h1", "c1"), pod = told("pod-uid-1", "uid-1");
+	struct nt_pod named = told("pod-uid-3", "uid-2"); /* a real id, whatever it looks like */
+	struct nt_err err = {};
+
+	(void)lab_pod("p2", "h2", "c2");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	ck_assert_int_eq(adopt(&named, "/run/netns/p2"), 1);
+	ck_assert_uint_eq(found("/run/netns/p1", told("c1", "")), pod.ep_id);
+	ck_assert_uint_eq(found("/run/netns/p1", told("c1", "hash")), pod.ep_id);
+	ck_assert_uint_eq(found(NULL, told("c1", "uid-1")), pod.ep_id);
+	ck_assert_uint_eq(found("/run/netns/none", told("c1", "uid-1")), pod.ep_id);
+	ck_assert_uint_eq(found(NULL, told("c1", "")), 0);
+	ck_assert_uint_eq(found(NULL, told("c1", "uid-2")), 0);
+	ck_assert_uint_eq(found("/run/netns/p2", told("c1", "")), 0);
+	ck_assert_uint_eq(found("/run/netns/p2", told("pod-uid-3", "")), named.ep_id);
+	/* ADD: it is attached already. */
+	ck_assert_int_eq(nt_taps_attach(taps, &link, &err), 0);
+	ck_assert_uint_eq(link.ep_id, pod.ep_id);
+	ck_assert_str_eq(link.container_id, "pod-uid-1");
+	ck_assert_int_eq(nt_taps_end(taps, "pod-uid-1", "eth0", pod.netns_ino, &err), 0);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_ENDING);
+	ck_assert_uint_eq(found("/run/netns/p1", told("c1", "uid-1")), 0);
+	lab_pod_end("p1", "h1");
+	lab_pod_end("p2", "h2");
 }
 END_TEST
 
@@ -322,7 +397,9 @@ int main(void)
 	tcase_add_test(t, link_that_went);
 	tcase_add_test(t, ends_with_its_link);
 	tcase_add_test(t, ended_unseen);
+	tcase_add_test(t, link_that_stays);
 	tcase_add_test(t, added_again);
+	tcase_add_test(t, found_as_the_runtime_tells);
 	tcase_add_test(t, renamed_inside);
 	tcase_add_test(t, index_of_another_pod);
 	tcase_add_test(t, adoption_races_with_add_and_del);

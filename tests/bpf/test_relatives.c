@@ -184,6 +184,15 @@ static __u32 state_of(const struct nt_pod *pod)
 	return now.state;
 }
 
+static void del_link(const struct nt_pod *pod)
+{
+	char link[IF_NAMESIZE], line[64];
+
+	ck_assert_ptr_nonnull(if_indextoname(pod->ifindex, link));
+	snprintf(line, sizeof(line), "ip link del %s", link);
+	lab_run(line);
+}
+
 static __u64 now_ns(void)
 {
 	struct timespec ts;
@@ -201,15 +210,23 @@ START_TEST(collect)
 	ck_assert_int_eq(nt_taps_gc(taps, "net", 1, is_in, "", &err), 0);
 	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, valid.container_id, &err), 1);
 	ck_assert_uint_eq(state_of(&valid), NT_POD_ATTACHED);
-	ck_assert_uint_eq(state_of(&stale), NT_POD_DETACHED);
+	/* Its link is there, and it may send. */
+	ck_assert_uint_eq(state_of(&stale), NT_POD_ENDING);
 	ck_assert_uint_eq(state_of(&other), NT_POD_ATTACHED);
 	ck_assert_uint_eq(state_of(&unknown), NT_POD_ATTACHED);
 	ck_assert_int_lt(nt_taps_check(taps, stale.container_id, "eth0", &err), 0);
 	ck_assert_int_eq(nt_taps_check(taps, other.container_id, "eth0", &err), 0);
-	/* Again, with nothing left to do. */
+	/* Again, with nothing left to do, be its link there or not. */
+	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, valid.container_id, &err), 0);
+	del_link(&stale);
+	ck_assert_int_eq(nt_taps_verify(taps, stale.ep_id, NULL, &err), NT_VERIFY_ENDED);
 	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, valid.container_id, &err), 0);
 	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, "", &err), 1);
 	ck_assert_int_eq(nt_taps_gc(taps, "none", now_ns(), is_in, "", &err), 0);
+	/* One that has none any more has ended. */
+	del_link(&other);
+	ck_assert_int_eq(nt_taps_gc(taps, "other", now_ns(), is_in, "", &err), 1);
+	ck_assert_uint_eq(state_of(&other), NT_POD_DETACHED);
 }
 END_TEST
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "dataplane/taps/failures.h"
+#include "dataplane/taps/podinfo.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/manifest.h"
 #include "tests/unit/suite.h"
@@ -35,6 +36,37 @@ static void tear_down(void)
 	snprintf(line, sizeof(line), "rm -r %s", folder);
 	ck_assert_int_eq(system(line), 0);
 }
+
+/* --- what stands for a container id --- */
+
+#define LONG_NAME                                                                             \
+	"a-name-that-the-api-takes-and-that-is-too-long-beside-a-namespace-to-be-part-of-a-"  \
+	"container-id-of-191-octets-as-runtimes-may-have-them-and-file-names-here-do-and-so-" \
+	"is-no-stand-in"
+
+static const struct {
+	const char *ns, *name, *uid;
+	int result;
+	const char *id;
+} stand_ins[] = {
+	{ "shop", "web", "u-1", 0, "pod-u-1" },
+	{ "shop", "web", "", 0, "pod-shop.web" },
+	{ "shop", LONG_NAME, "u-1", 0, "pod-u-1" },
+	{ "a-namespace-of-some-length", LONG_NAME, "", -ENAMETOOLONG, "as before" },
+	{ "shop", "web", "../u", -EINVAL, "as before" },
+};
+
+START_TEST(stand_in)
+{
+	struct nt_pod pod = { .container_id = "as before" };
+
+	snprintf(pod.namespace_, sizeof(pod.namespace_), "%s", stand_ins[_i].ns);
+	snprintf(pod.name, sizeof(pod.name), "%s", stand_ins[_i].name);
+	snprintf(pod.uid, sizeof(pod.uid), "%s", stand_ins[_i].uid);
+	ck_assert_int_eq(nt_podinfo_stand_in(&pod, pod.container_id), stand_ins[_i].result);
+	ck_assert_str_eq(pod.container_id, stand_ins[_i].id);
+}
+END_TEST
 
 /* --- objects --- */
 
@@ -356,6 +388,7 @@ int main(void)
 	TCase *t = tcase_create("adoption");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_loop_test(t, stand_in, 0, NT_ARRAY_LEN(stand_ins));
 	tcase_add_loop_test(t, pod_objects, 0, NT_ARRAY_LEN(objects));
 	tcase_add_loop_test(t, resolv_conf, 0, NT_ARRAY_LEN(files));
 	tcase_add_loop_test(t, cluster_domain_of_resolv_conf, 0, NT_ARRAY_LEN(domains));

@@ -52,7 +52,7 @@
 
 /* 65,536 pods and tombstones: what a node may collect while the agent is away (T8). */
 #define NT_PODS_MAX 65536
-/* One skb's UDP payload is copied up to this; a power of two for the verifier's masks. */
+/* An event has so many octets of payload at most; a power of two for the verifier's masks. */
 #define NT_CAP_MAX 16384
 /* Ring of 4 MiB: 8.4 MiB of resident memory once mapped twice (T12). Must be a power of two. */
 #define NT_RING_BYTES_DEFAULT (4 * 1024 * 1024)
@@ -155,7 +155,8 @@ enum nt_event_flag {
  * One captured skb, followed by cap_len octets of UDP or TCP payload. gso_segs datagrams took the
  * sequence numbers seq .. seq + gso_segs - 1 (gso_segs is 1 where the skb was one datagram). The
  * sequence is given per (ep_id, dir, cpu) before the ring is reserved, so that a gap is a proof of
- * loss (T8).
+ * loss (T8). A train of datagrams that is longer than NT_CAP_MAX is several events, of whole
+ * datagrams each; one datagram that is longer is cut (NT_EV_TRUNCATED).
  *
  * TCP: a segment with payload, or with SYN, FIN or RST. One that is longer than NT_CAP_MAX (TSO,
  * GRO) is several events, each with a number and a tcp_seq of its own; FIN and RST are on the last,

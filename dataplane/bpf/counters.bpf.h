@@ -16,3 +16,10 @@ struct {
 	__type(key, __u64);
 	__type(value, struct nt_counters);
 } counters SEC(".maps");
+
+/* reason: enum nt_loss; NT_LOSS_MAX: nothing is lost. */
+static __always_inline void nt_lose(struct nt_counters *c, __u32 dir, __u32 reason, __u32 n)
+{
+	if (reason < NT_LOSS_MAX)
+		__sync_fetch_and_add(&c->lost[dir & 1][reason], n);
+}

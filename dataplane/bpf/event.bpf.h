@@ -22,13 +22,29 @@ static __always_inline int nt_emit_addresses(struct __sk_buff *skb, const struct
 
 /* Several datagrams in one skb (T1). gso_segs of the skb is 0 when a raw socket made it, so it is
  * counted here; a last segment may be shorter. */
-static __always_inline __u32 nt_emit_segments(struct __sk_buff *skb, const struct nt_packet *p)
+static __always_inline __u32 nt_emit_segments(struct __sk_buff *skb, __u32 payload_len)
 {
 	__u32 size = skb->gso_size;
 
-	if (size == 0 || size >= p->payload_len)
+	if (size == 0 || size >= payload_len)
 		return 1;
-	return (p->payload_len + size - 1) / size;
+	return (payload_len + size - 1) / size;
+}
+
+/* How far the events of an skb that is longer than one may be are apart: whole datagrams. */
+static __always_inline __u32 nt_emit_step(__u32 gso_size)
+{
+	return gso_size < NT_CAP_MAX ? NT_CAP_MAX / gso_size * gso_size : gso_size;
+}
+
+/* One datagram, or a train of them. */
+static __always_inline void nt_emit_gso(struct nt_event *e, __u32 gso_size, __u32 segs)
+{
+	e->flags &= ~NT_EV_GSO;
+	if (segs > 1)
+		e->flags |= NT_EV_GSO;
+	e->gso_size = segs > 1 ? gso_size : 0;
+	e->gso_segs = segs;
 }
 
 static __always_inline void nt_emit_header(struct __sk_buff *skb, const struct nt_packet *p,
@@ -38,14 +54,13 @@ static __always_inline void nt_emit_header(struct __sk_buff *skb, const struct n
 	e->ip_version = p->ip_version;
 	e->l4proto = p->proto;
 	e->hdr_len = sizeof(*e);
-	e->flags = p->flags | (segs > 1 ? NT_EV_GSO : 0);
+	e->flags = p->flags;
+	nt_emit_gso(e, skb->gso_size, segs);
 	e->time_ns = bpf_ktime_get_boot_ns();
 	e->epoch = nt_epoch;
 	e->cpu = bpf_get_smp_processor_id();
 	e->ifindex = skb->ifindex;
 	e->payload_len = p->payload_len;
-	e->gso_size = segs > 1 ? skb->gso_size : 0;
-	e->gso_segs = segs;
 	e->sport = p->sport;
 	e->dport = p->dport;
 	e->vlan = p->vlan;

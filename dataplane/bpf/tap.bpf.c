@@ -155,7 +155,7 @@ static __always_inline int enforce(struct __sk_buff *skb, const struct nt_packet
 	load_policies(ep, j, &first_enforce);
 	if (kind != NT_KIND_WHOLE)
 		return first_enforce ? enforce_other(skb, &j->packet, kind, c) : NT_ONLY_LOGGED;
-	segs = nt_emit_segments(skb, p);
+	segs = nt_emit_segments(skb, p->payload_len);
 	j->segs = segs;
 	j->segment_len = p->payload_len;
 	if (segs > 1)

@@ -9,6 +9,9 @@
 #define NT_TCP_RST 0x04
 #define NT_TCP_ACK 0x10
 
+/* 512 KiB: the most that the kernel puts into one skb (GSO_MAX_SIZE, commit 7c4e983c4f3c). */
+#define NT_TCP_PARTS_MAX 32
+
 static __always_inline __u32 nt_get32(const __u8 *at)
 {
 	return (__u32)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
@@ -70,6 +73,25 @@ static __always_inline int nt_packet_tcp(struct __sk_buff *skb, struct nt_packet
 	p->tcp_seq = nt_get32(h + 4) + !!(h[13] & NT_TCP_SYN);
 	p->payload_len = p->end - p->off - header;
 	return kind;
+}
+
+/* What only acknowledges is no event. */
+static __always_inline int nt_tcp_is_event(const struct nt_packet *p, int kind)
+{
+	if (kind == NT_KIND_FIRST_FRAGMENT)
+		return p->tcp_header != 0;
+	return kind == NT_KIND_TCP && (!p->tcp_header || p->payload_len ||
+				       p->tcp_flags & (NT_TCP_SYN | NT_TCP_FIN | NT_TCP_RST));
+}
+
+/* Of a part of a segment: the first one begins the stream, the last one ends it. */
+static __always_inline __u8 nt_tcp_flags_of(__u8 flags, int is_first, int is_last)
+{
+	if (!is_first)
+		flags &= ~NT_TCP_SYN;
+	if (!is_last)
+		flags &= ~(NT_TCP_FIN | NT_TCP_RST);
+	return flags;
 }
 
 /* `off` is at the IP header, whose family the EtherType says. */

@@ -144,7 +144,9 @@ struct lab_ring {
 	__u8 payload[LAB_OCTETS]; /* of the last event */
 	struct nt_share *shares; /* mapped: what was taken out is told, as the agent does */
 	size_t stream_len;
-	__u8 stream[LAB_STREAM]; /* of all events of TCP to a DNS port, in the order of numbers */
+	/* Of all events to a DNS port: TCP in the order of numbers, UDP as it comes, while there is
+	 * room. */
+	__u8 stream[LAB_STREAM];
 };
 
 /* Where in the stream the octets belong; the first segment with payload is its begin. */
@@ -153,12 +155,15 @@ static inline void lab_put_stream(struct lab_ring *r, const struct nt_event *e, 
 	static __u32 begin;
 	size_t at;
 
-	if (e->l4proto != IPPROTO_TCP || e->dport != 53 || !e->payload_len)
+	if (e->dport != 53 || !e->payload_len)
 		return;
 	if (!r->stream_len)
 		begin = e->tcp_seq;
-	at = e->tcp_seq - begin;
-	ck_assert_uint_le(at + e->cap_len, LAB_STREAM);
+	at = e->l4proto == IPPROTO_TCP ? e->tcp_seq - begin : r->stream_len;
+	if (at + e->cap_len > LAB_STREAM) {
+		ck_assert_uint_eq(e->l4proto, IPPROTO_UDP);
+		return;
+	}
 	memcpy(r->stream + at, payload, e->cap_len);
 	if (at + e->cap_len > r->stream_len)
 		r->stream_len = at + e->cap_len;

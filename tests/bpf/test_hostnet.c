@@ -4,6 +4,7 @@
 #include "tests/bpf/lab.h"
 #include "tests/bpf/packet.h"
 #include "tests/bpf/refuse.h"
+#include "tests/bpf/traffic.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -264,6 +265,80 @@ static void check_seen(__u64 ep_id, __u64 count)
 	ck_assert_uint_eq(c.seq[NT_DIR_FROM_POD], count);
 	ck_assert_uint_eq(c.seq[NT_DIR_TO_POD], count);
 }
+
+/* As many numbers as there are, all of each payload, nothing lost. */
+static void check_complete(__u64 ep_id, enum nt_dir dir)
+{
+	struct nt_counters c = lab_counters(taps, ep_id);
+	__u64 sum = 0;
+
+	for (unsigned i = 0; i < ring->len; i++) {
+		const struct nt_event *e = &ring->events[i];
+
+		if (e->dir != dir)
+			continue;
+		ck_assert_uint_le(e->seq + e->gso_segs, c.seq[dir]);
+		ck_assert_uint_eq(e->cap_len, e->payload_len);
+		ck_assert_uint_eq(e->flags & NT_EV_TRUNCATED, 0);
+		sum += e->gso_segs;
+	}
+	ck_assert_uint_eq(c.seq[dir], sum);
+	for (int i = 0; i < NT_LOSS_MAX; i++)
+		ck_assert_uint_eq(c.lost[dir][i], 0);
+}
+
+/* A train that is longer than an event may be, out of one socket; the other one takes it as it is,
+ * where the link has not cut it (5.10). */
+START_TEST(a_train_of_several_events)
+{
+	static __u8 data[60 * 400], got[65536];
+	struct wire w = wire_open();
+	int size = 400, on = 1;
+	ssize_t sum = 0;
+
+	fill(data, sizeof(data));
+	ck_assert_int_eq(setsockopt(w.from, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
+	ck_assert_int_eq(setsockopt(w.to, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)), 0);
+	ck_assert_int_eq(send(w.from, data, sizeof(data), 0), sizeof(data));
+	while (sum < (ssize_t)sizeof(data)) {
+		ssize_t n = recv(w.to, got, sizeof(got), 0);
+
+		ck_assert_int_gt(n, 0);
+		sum += n;
+	}
+	ring->len = 0;
+	ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
+	check_complete(node().ep_id, NT_DIR_FROM_POD);
+	check_complete(node().ep_id, NT_DIR_TO_POD);
+	check_seen(node().ep_id, 60);
+	ck_assert_uint_eq(ring->events[0].gso_segs, 40);
+	ck_assert_uint_eq(ring->events[1].gso_segs, 20);
+	ck_assert_uint_eq(ring->events[1].seq, 40);
+	ck_assert_uint_eq(ring->events[1].payload_len, 20 * 400);
+	ck_assert_uint_eq(ring->stream_len, 2 * sizeof(data));
+	ck_assert_mem_eq(ring->stream, data, sizeof(data));
+	ck_assert_mem_eq(ring->stream + sizeof(data), data, sizeof(data));
+	wire_close(&w);
+}
+END_TEST
+
+START_TEST(long_segments_lose_nothing)
+{
+	int listener;
+	pid_t pid;
+
+	ck_assert(lab_cgroup_join(root));
+	listener = stream_listen("127.0.0.1");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(stream_to("127.0.0.1"));
+	stream_take(listener, pid, ring);
+	check_complete(node().ep_id, NT_DIR_FROM_POD);
+	check_complete(node().ep_id, NT_DIR_TO_POD);
+	close(listener);
+}
+END_TEST
 
 /* The next generation: the same build with other ports. hostnet borrows the handle. */
 static void next_generation(void)
@@ -553,6 +628,8 @@ static void add_tests(Suite *s, const char *name)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, query_is_an_event);
 	tcase_add_test(t, segments_take_numbers);
+	tcase_add_test(t, a_train_of_several_events);
+	tcase_add_test(t, long_segments_lose_nothing);
 	tcase_add_test(t, other_ports_are_nothing);
 	tcase_add_test(t, another_namespace_is_nothing);
 	tcase_add_test(t, taken_over_by_the_next_agent);

@@ -149,3 +149,88 @@ static inline void wait_events(struct lab_ring *ring, unsigned n)
 	}
 	ck_assert_uint_eq(have, n);
 }
+
+/* --- long streams --- */
+
+#define STREAM_LEN (300 * 1000)
+
+static inline void fill(__u8 *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] = (__u8)(i * 31 + i / 251);
+}
+
+/* Connects and sends all of it at once, so that offload makes long segments. */
+static inline int stream_to(const char *to)
+{
+	static __u8 data[STREAM_LEN];
+	socklen_t len;
+	struct sockaddr_storage remote = address(to, 53, &len);
+	int fd = socket(remote.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), room = STREAM_LEN;
+
+	fill(data, sizeof(data));
+	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) == -1 ||
+	    connect(fd, (void *)&remote, len) == -1)
+		return 3;
+	for (size_t at = 0; at < sizeof(data);) {
+		ssize_t n = send(fd, data + at, sizeof(data) - at, 0);
+
+		if (n <= 0)
+			return 4;
+		at += (size_t)n;
+	}
+	return close(fd);
+}
+
+static inline int stream_listen(const char *host)
+{
+	int fd = bound_socket(host, 53, SOCK_STREAM);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(listen(fd, 4), 0);
+	return fd;
+}
+
+/* Reads to the end; what is read is emptied out of the ring, too. */
+static inline void stream_read(int listener, struct lab_ring *ring)
+{
+	static __u8 got[65536];
+	int fd = accept(listener, NULL, NULL);
+	size_t sum = 0;
+	ssize_t n;
+
+	ck_assert_int_ge(fd, 0);
+	while ((n = read(fd, got, sizeof(got))) > 0) {
+		sum += (size_t)n;
+		ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
+	}
+	ck_assert_uint_eq(sum, STREAM_LEN);
+	close(fd);
+}
+
+/* What stream_to sent in the child: all of it is in the events, some of which are of a segment that
+ * is longer than one may be, and each event has all of its payload. */
+static inline void stream_take(int listener, pid_t child, struct lab_ring *ring)
+{
+	static __u8 want[STREAM_LEN];
+	unsigned long_ones = 0;
+
+	ring->len = 0;
+	stream_read(listener, ring);
+	reap(child);
+	poll(NULL, 0, 50);
+	ck_assert_int_ge(ring_buffer__consume(ring->rb), 0);
+	for (unsigned i = 0; i < ring->len; i++) {
+		const struct nt_event *e = &ring->events[i];
+
+		ck_assert_uint_eq(e->l4proto, IPPROTO_TCP);
+		ck_assert_uint_eq(e->cap_len, e->payload_len);
+		ck_assert_uint_eq(e->flags, 0);
+		ck_assert_uint_eq(e->gso_segs, 1);
+		long_ones += e->payload_len == NT_CAP_MAX;
+	}
+	fill(want, sizeof(want));
+	ck_assert_uint_eq(ring->stream_len, sizeof(want));
+	ck_assert_mem_eq(ring->stream, want, sizeof(want));
+	ck_assert_uint_gt(long_ones, 0);
+}

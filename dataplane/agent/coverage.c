@@ -23,8 +23,8 @@ static const char *end_reason(const struct nt_pod *p)
 		[NT_END_DEL] = "",
 		[NT_END_LINK_GONE] = "its host link went without a DEL",
 		[NT_END_LINK_REUSED] = "its host link belongs to another pod by now",
-		[NT_END_LINK_STAYED] = "its host link is there a minute after DEL, and its network "
-				       "namespace is not: no longer tapped",
+		[NT_END_LINK_STAYED] = ("its host link is there a minute after DEL, and its "
+					"network namespace is not: no longer tapped"),
 	};
 
 	if (p->state == NT_POD_ATTACHED && p->cgroup_v1)

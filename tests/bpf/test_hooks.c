@@ -105,6 +105,7 @@ START_TEST(killed_while_taking_over)
 
 		if (pid == 0)
 			_exit(nt_hooks_settle(t, &pod, &err) == 0 ? 0 : 1);
+		ck_assert_int_ge(pid, 0);
 		poll(NULL, 0, 1 + i * 2);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);

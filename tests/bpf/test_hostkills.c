@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <time.h>
 
-#include "dataplane/taps/hostnet.h"
 #include "tests/unit/suite.h"
 
 #define FOLDER LAB_ROOT NT_HOST_SUFFIX
@@ -108,6 +107,7 @@ START_TEST(killed_while_attaching_anew)
 		pid = fork();
 		if (pid == 0)
 			_exit(open_it() ? 0 : 1);
+		ck_assert_int_ge(pid, 0);
 		nanosleep(&pause, NULL);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
@@ -121,15 +121,10 @@ int main(void)
 {
 	Suite *s = suite_create("hostkills");
 	TCase *t = tcase_create("hostkills");
-	bool hybrid;
-	const char *machine = nt_hostnet_find_root(&hybrid);
 	int failed;
 
 	lab_enter();
-	/* Made here, so that it goes when a test fails, too. */
-	snprintf(root, sizeof(root), "%s/nametap-test-%d", machine ? machine : "", (int)getpid());
-	if (!machine || mkdir(root, 0755) == -1)
-		lab_die("a cgroup2 folder");
+	lab_cgroup_make(root);
 	cgroup = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -138,7 +133,6 @@ int main(void)
 	suite_add_tcase(s, t);
 	failed = nt_suite_run(s);
 	close(cgroup);
-	if (rmdir(root) == -1)
-		lab_die(root);
+	lab_cgroup_end(root);
 	return failed;
 }

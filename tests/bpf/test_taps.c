@@ -268,6 +268,7 @@ START_TEST(killed_while_loading)
 
 		if (pid == 0)
 			_exit(open_with(&lab_config, &err) == 0 ? 0 : 1);
+		ck_assert_int_ge(pid, 0);
 		nanosleep(&pause, NULL);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);

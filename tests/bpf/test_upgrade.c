@@ -313,6 +313,7 @@ START_TEST(killed_while_upgrading)
 			lab_settle(fresh, &pod);
 			_exit(0);
 		}
+		ck_assert_int_ge(pid, 0);
 		poll(NULL, 0, 5 + 13 * i);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);

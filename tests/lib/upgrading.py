@@ -68,7 +68,7 @@ class Upgrading:
                 for n in ("from_pod", "to_pod")}
 
     def in_links(self):
-        """Programs of the pinned links; None: there are none (a kernel without tcx)."""
+        """Programs of the pinned links; empty on a kernel without tcx."""
         found = set()
         for pin in glob.glob(f"{self.lab.bpf}/links/*"):
             p = self.lab.run("bpftool", "-j", "link", "show", "pinned", pin, check=False)

@@ -156,7 +156,8 @@ enum nt_event_flag {
  * sequence numbers seq .. seq + gso_segs - 1 (gso_segs is 1 where the skb was one datagram). The
  * sequence is given per (ep_id, dir, cpu) before the ring is reserved, so that a gap is a proof of
  * loss (T8). A train of datagrams that is longer than NT_CAP_MAX is several events, of whole
- * datagrams each; one datagram that is longer is cut (NT_EV_TRUNCATED).
+ * datagrams each; one datagram that is longer is cut (NT_EV_TRUNCATED), and inside of a train it is
+ * lost (NT_LOSS_UNPARSABLE).
  *
  * TCP: a segment with payload, or with SYN, FIN or RST. One that is longer than NT_CAP_MAX (TSO,
  * GRO) is several events, each with a number and a tcp_seq of its own; FIN and RST are on the last,

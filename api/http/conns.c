@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/base/clock.h"
 
@@ -16,14 +15,6 @@ struct nt_conn {
 	bool shut;
 	bool asked; /* it was in another stage than the first one */
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NT_NS_PER_S + ts.tv_nsec;
-}
 
 void nt_conns_init(struct nt_conns *c, const unsigned seconds[NT_CONN_STAGES])
 {
@@ -47,7 +38,7 @@ struct nt_conn *nt_conns_add(struct nt_conns *c, int fd)
 	if (!conn)
 		return NULL;
 	conn->fd = fd;
-	conn->since_ns = now_ns();
+	conn->since_ns = nt_clock_monotonic_now();
 	pthread_mutex_lock(&c->lock);
 	conn->next = c->first;
 	conn->at = &c->first;
@@ -78,7 +69,7 @@ void nt_conns_stage(struct nt_conns *c, struct nt_conn *conn, enum nt_conn_stage
 	conn->asked |= stage != NT_CONN_HEADERS;
 	if (conn->stage != stage) {
 		conn->stage = stage;
-		conn->since_ns = now_ns();
+		conn->since_ns = nt_clock_monotonic_now();
 	}
 	pthread_mutex_unlock(&c->lock);
 }
@@ -97,7 +88,7 @@ bool nt_conns_asked(struct nt_conns *c, const struct nt_conn *conn)
 
 unsigned nt_conns_sweep(struct nt_conns *c)
 {
-	int64_t now = now_ns();
+	int64_t now = nt_clock_monotonic_now();
 	unsigned closed = 0;
 
 	pthread_mutex_lock(&c->lock);

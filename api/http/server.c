@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "api/http/conns.h"
 #include "api/http/guard.h"
@@ -20,6 +19,7 @@
 #include "controller/ingest/ingest.h"
 #include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/parse.h"
 
@@ -119,11 +119,8 @@ static void note(struct nt_http *h, struct MHD_Connection *connection, enum nt_r
 		 const char *why)
 {
 	struct nt_addr source = source_of(connection);
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	nt_refusals_note(&h->refusals, cause, &source, why,
-			 (int64_t)now.tv_sec * NT_NS_PER_S + now.tv_nsec);
+	nt_refusals_note(&h->refusals, cause, &source, why, nt_clock_monotonic_now());
 }
 
 /* What an upload was refused for, in the log; what passes (429, 503) is the agent's to say. */

@@ -3,7 +3,6 @@
 #include "controller/alerts/preview.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "controller/alerts/budget.h"
 #include "controller/alerts/event.h"
@@ -35,14 +34,6 @@ struct run {
 	int result; /* of what failed between two rows */
 	struct nt_err *err;
 };
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NT_NS_PER_S + ts.tv_nsec;
-}
 
 static void run_done(struct run *run)
 {
@@ -111,7 +102,7 @@ static void tell(struct run *run, nt_store_event_fn *fn, void *ctx)
 static bool is_over(struct run *run)
 {
 	if (run->result == 0 && run->preview->end == NT_PREVIEW_WHOLE &&
-	    monotonic_ns() > run->deadline_ns)
+	    nt_clock_monotonic_now() > run->deadline_ns)
 		run->preview->end = NT_PREVIEW_TIME;
 	return run->result < 0 || run->preview->end != NT_PREVIEW_WHOLE;
 }
@@ -219,8 +210,8 @@ int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,
 	_cleanup_(run_done) struct run run = {
 		.config = config,
 		.preview = &preview,
-		.deadline_ns =
-			monotonic_ns() + (config->budget_ns ?: NT_PREVIEW_SECONDS * NT_NS_PER_S),
+		.deadline_ns = nt_clock_monotonic_now() +
+			       (config->budget_ns ?: NT_PREVIEW_SECONDS * NT_NS_PER_S),
 		.err = err,
 	};
 	int r = begin(&run, store, reader, object, ret_problem);

@@ -7,6 +7,7 @@
 
 #include "controller/enrich/enrich.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/objects/objects.h"
 
 void nt_await_init(struct nt_await *a)
@@ -25,14 +26,6 @@ void nt_await_done(struct nt_await *a)
 	pthread_cond_destroy(&a->changed);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * NT_NS_PER_S + t.tv_nsec;
-}
-
 int nt_await_start(struct nt_await *a, struct nt_clock *clock, int64_t pod_ns, int64_t sync_ns)
 {
 	if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key))
@@ -40,7 +33,7 @@ int nt_await_start(struct nt_await *a, struct nt_clock *clock, int64_t pod_ns, i
 	a->on = true;
 	a->clock = clock;
 	a->pod_ns = pod_ns;
-	a->sync_until_ns = now_ns() + sync_ns;
+	a->sync_until_ns = nt_clock_monotonic_now() + sync_ns;
 	return 0;
 }
 
@@ -51,7 +44,8 @@ void nt_await_changed(struct nt_await *a)
 
 bool nt_await_synced(const struct nt_await *a, const struct nt_objects *objects)
 {
-	return !a->on || nt_objects_have_synced(objects) || now_ns() >= a->sync_until_ns;
+	return !a->on || nt_objects_have_synced(objects) ||
+	       nt_clock_monotonic_now() >= a->sync_until_ns;
 }
 
 /* Its place among those that were given up. */
@@ -95,7 +89,7 @@ void nt_await_pods(struct nt_await *a, pthread_mutex_t *lock, const struct nt_en
 		   const struct nt_batch *b)
 {
 	size_t i = a->on ? next_missing(a, enrich, b, 0) : b->records_len;
-	int64_t until_ns = now_ns() + a->pod_ns;
+	int64_t until_ns = nt_clock_monotonic_now() + a->pod_ns;
 	struct timespec until = { until_ns / NT_NS_PER_S, until_ns % NT_NS_PER_S };
 	int r = 0;
 

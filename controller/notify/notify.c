@@ -48,13 +48,6 @@ struct nt_notify {
 	struct worker workers[NT_STORE_RECEIVERS_MAX];
 };
 
-static int64_t boot_ns(void)
-{
-	struct nt_clock clock = nt_clock_system();
-
-	return nt_clock_boot(&clock);
-}
-
 static int64_t real_us(void)
 {
 	struct nt_clock clock = nt_clock_system();
@@ -114,8 +107,8 @@ static void wait_after(struct worker *w, const struct nt_send_result *result)
 	uint32_t random = 0;
 
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	w->wait_until_ns =
-		boot_ns() + nt_retry_wait_ns(w->state.failures, random, result->retry_after_ns);
+	w->wait_until_ns = nt_clock_boot_now() +
+			   nt_retry_wait_ns(w->state.failures, random, result->retry_after_ns);
 }
 
 /* The notices are told, or never will be. */
@@ -126,7 +119,7 @@ static void forget(struct worker *w, const struct nt_letter *l)
 	if (nt_store_outbox_remove(w->notify->store, l->ids, l->ids_len, &err) == 0)
 		return;
 	nt_log_error("receiver %s is told again what it was told: %s", w->receiver->name, err.msg);
-	w->wait_until_ns = boot_ns() + 10 * NT_NS_PER_S;
+	w->wait_until_ns = nt_clock_boot_now() + 10 * NT_NS_PER_S;
 }
 
 static void give_up(struct worker *w, const struct nt_letter *l,
@@ -268,7 +261,7 @@ static void resend(struct worker *w)
 	struct resending *r = calloc(1, sizeof(*r));
 	struct nt_err err = { 0 };
 
-	w->resend_ns = boot_ns() + w->receiver->resend_ns;
+	w->resend_ns = nt_clock_boot_now() + w->receiver->resend_ns;
 	if (!r)
 		return;
 	r->worker = w;
@@ -305,9 +298,10 @@ static void *run(void *ctx)
 	struct worker *w = ctx;
 
 	while (!atomic_load(&w->notify->stopping)) {
-		if (boot_ns() >= w->wait_until_ns && send_notices(w))
+		if (nt_clock_boot_now() >= w->wait_until_ns && send_notices(w))
 			continue;
-		if (resends(w) && boot_ns() >= w->resend_ns && boot_ns() >= w->wait_until_ns)
+		if (resends(w) && nt_clock_boot_now() >= w->resend_ns &&
+		    nt_clock_boot_now() >= w->wait_until_ns)
 			resend(w);
 		pause_briefly(w->notify);
 	}

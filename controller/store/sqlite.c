@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "controller/store/join.h"
 #include "lib/base/cleanup.h"
@@ -303,19 +302,11 @@ struct nt_store_stats nt_store_stats(struct nt_store *s)
 	return stats;
 }
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NT_NS_PER_S + ts.tv_nsec;
-}
-
 static int past_deadline(void *ctx)
 {
 	const struct nt_store_reader *r = ctx;
 
-	return monotonic_ns() > r->deadline_ns;
+	return nt_clock_monotonic_now() > r->deadline_ns;
 }
 
 int nt_store_reader_open(struct nt_store *s, struct nt_store_reader **ret_reader,

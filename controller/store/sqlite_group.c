@@ -2,8 +2,6 @@
 /* Sums by group and time bucket from the SQLite store. */
 #include "controller/store/sqlite.h"
 
-#include <time.h>
-
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/query/query.h"
@@ -40,10 +38,7 @@ void nt_sqlite_from(const struct nt_store_range *range, const struct nt_query_sq
 
 static void set_deadline(struct nt_store_reader *r)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	r->deadline_ns = ((int64_t)ts.tv_sec + NT_SQLITE_DEADLINE_S) * NT_NS_PER_S + ts.tv_nsec;
+	r->deadline_ns = nt_clock_monotonic_now() + NT_SQLITE_DEADLINE_S * NT_NS_PER_S;
 }
 
 int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,

@@ -68,13 +68,6 @@ static int open_taps(struct nt_hostpods *h, struct nt_err *err)
 	return nt_hostnet_open(h->config.taps, &config, &h->hostnet, err);
 }
 
-static int64_t boot_ns(void)
-{
-	struct nt_clock clock = nt_clock_system();
-
-	return nt_clock_boot(&clock);
-}
-
 static void tapped(struct nt_hostpods *h)
 {
 	nt_failure_drop(h->config.state_dir, &node);
@@ -91,7 +84,7 @@ static void not_tapped(struct nt_hostpods *h, const struct nt_err *why)
 	char text[sizeof(why->msg) + 64];
 	struct nt_err err;
 
-	h->retry_ns = boot_ns() + h->wait_ns;
+	h->retry_ns = nt_clock_boot_now() + h->wait_ns;
 	h->wait_ns = h->wait_ns * 2 < RETRY_MAX_NS ? h->wait_ns * 2 : RETRY_MAX_NS;
 	snprintf(text, sizeof(text), "%s; it is tried again, at least every 5 minutes", why->msg);
 	if (strcmp(why->msg, h->why.msg) != 0)
@@ -323,7 +316,7 @@ void nt_hostpods_look(struct nt_hostpods *h)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (!h->hostnet && boot_ns() >= h->retry_ns)
+	if (!h->hostnet && nt_clock_boot_now() >= h->retry_ns)
 		try_to_tap(h);
 	if (!h->hostnet)
 		return;

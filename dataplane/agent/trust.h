@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whom we take for the controller: the authority's certificate that it publishes in a ConfigMap
- * (key ca.crt), read by the Kubernetes API. Asked for until it is there, with pauses of 1 to 30 s,
+ * (key ca.crt), read by the Kubernetes API. Asked for until it is there, with pauses of 1 to 10 s,
  * and again when somebody finds that it does not fit. Belongs to the loop's thread.
  */
 #pragma once

@@ -88,7 +88,8 @@ int nt_foreign_read(int map_fd, const struct btf *ours, const char *name, const 
 	return 0;
 }
 
-/* All that can be refused is refused here, before anything is loaded. */
+/* What is copied and read; nt_foreign_share looks at the maps that both builds write. Both before
+ * anything is loaded. */
 static int check(const struct nt_foreign *f, struct nt_err *err)
 {
 	_cleanup_free_ struct nt_layout *l = malloc(sizeof(*l));

@@ -109,8 +109,16 @@ static int decide(const struct nt_taps_config *config, struct nt_meta *meta,
 	return 0;
 }
 
-static int configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
-		     const struct nt_rules_key *key)
+/* Before maps of others are taken into use: newer libbpf refuses it for one that exists. */
+static int size_ring(struct nt_tap_bpf *skel, const struct nt_meta *meta, struct nt_err *err)
+{
+	int r = bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
+
+	return r < 0 ? nt_err_sys(err, -r, "set the size of the ring") : 0;
+}
+
+static void configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
+		      const struct nt_rules_key *key)
 {
 	memcpy((void *)skel->rodata->nt_ports, meta->ports, sizeof(meta->ports));
 	memcpy((void *)skel->rodata->nt_server_ports, meta->server_ports,
@@ -120,7 +128,6 @@ static int configure(struct nt_tap_bpf *skel, const struct nt_meta *meta,
 	skel->rodata->nt_epoch = meta->epoch;
 	skel->rodata->nt_ring_bytes = meta->ring_bytes;
 	memcpy((void *)&skel->rodata->nt_key, key, sizeof(*key));
-	return bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
 }
 
 __u64 nt_taps_digest(__u64 basis, const void *octets, size_t len)
@@ -144,6 +151,15 @@ static void put_identity(struct nt_meta *meta)
 		memcpy(meta->object_build + i * sizeof(hash), &hash, sizeof(hash));
 	}
 	meta->object_version = NT_OBJECT_VERSION;
+}
+
+static int read_key(int map_fd, struct nt_rules_key *ret_key, struct nt_err *err)
+{
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(map_fd, &zero, ret_key) < 0)
+		return nt_err_sys(err, errno, "read map %s", NT_PIN_RULES_KEY);
+	return 0;
 }
 
 static int write_key(struct nt_tap_bpf *skel, const struct nt_rules_key *key, struct nt_err *err)
@@ -221,9 +237,10 @@ int nt_taps_load(struct nt_taps *t, const struct nt_taps_config *config, struct 
 	skel = nt_tap_bpf__open();
 	if (!skel)
 		return nt_err_sys(err, errno, "open the built-in object");
-	r = configure(skel, &meta, &key);
+	r = size_ring(skel, &meta, err);
 	if (r < 0)
-		return nt_err_sys(err, -r, "set the size of the ring");
+		return r;
+	configure(skel, &meta, &key);
 	last_complaint[0] = '\0';
 	r = nt_tap_bpf__load(skel);
 	if (r < 0)
@@ -259,14 +276,13 @@ static int load_beside(const struct nt_taps *t, struct nt_tap_bpf *skel, const s
 {
 	struct nt_rules_key key;
 	struct bpf_map *map;
-	__u32 zero = 0;
-	int r;
+	int r = read_key(t->rules_key_fd, &key, err);
 
-	if (bpf_map_lookup_elem(t->rules_key_fd, &zero, &key) < 0)
-		return nt_err_sys(err, errno, "read map %s", NT_PIN_RULES_KEY);
-	r = configure(skel, meta, &key);
+	if (r == 0)
+		r = size_ring(skel, meta, err);
 	if (r < 0)
-		return nt_err_sys(err, -r, "set the size of the ring");
+		return r;
+	configure(skel, meta, &key);
 	bpf_object__for_each_map(map, skel->obj)
 	{
 		int fd = nt_taps_pin_fd(t, bpf_map__name(map));
@@ -383,16 +399,6 @@ static int put_in_place(const struct nt_taps *t, struct nt_tap_bpf *skel,
 	return r;
 }
 
-static int read_rules_key(const struct nt_tap_bpf *skel, struct nt_rules_key *ret_key,
-			  struct nt_err *err)
-{
-	__u32 zero = 0;
-
-	if (bpf_map_lookup_elem(bpf_map__fd(skel->maps.rules_key), &zero, ret_key) < 0)
-		return nt_err_sys(err, errno, "read map %s", NT_PIN_RULES_KEY);
-	return 0;
-}
-
 /* As theirs, with what is this build's. Epochs go up, whichever way the versions go. */
 static struct nt_meta own_meta(const struct nt_meta *theirs, const struct nt_loadkeys *said)
 {
@@ -411,18 +417,15 @@ static int load_over(struct nt_tap_bpf *skel, const struct nt_foreign *old,
 		     const struct nt_meta *meta, struct nt_err *err)
 {
 	struct nt_rules_key key;
-	int r = bpf_map__set_max_entries(skel->maps.events, meta->ring_bytes);
+	int r = size_ring(skel, meta, err);
 
-	if (r < 0)
-		return nt_err_sys(err, -r, "set the size of the ring");
-	r = nt_foreign_share(old, skel->obj, err);
 	if (r == 0)
-		r = read_rules_key(skel, &key, err);
+		r = nt_foreign_share(old, skel->obj, err);
+	if (r == 0)
+		r = read_key(bpf_map__fd(skel->maps.rules_key), &key, err);
 	if (r < 0)
 		return r;
-	r = configure(skel, meta, &key);
-	if (r < 0)
-		return nt_err_sys(err, -r, "set the size of the ring");
+	configure(skel, meta, &key);
 	last_complaint[0] = '\0';
 	r = nt_tap_bpf__load(skel);
 	return r < 0 ? refused(r, err) : 0;

@@ -59,7 +59,7 @@ const char *nt_podinfo_bad_container_id(const char *id)
 
 int nt_podinfo_stand_in(const struct nt_pod *pod, char ret_id[NT_STAND_IN_LEN])
 {
-	char id[NT_STAND_IN_LEN];
+	char id[NT_STAND_IN_LEN] = "";
 	int len;
 
 	if (pod->uid[0])

@@ -335,13 +335,6 @@ static void keep_slots(struct nt_pod *pod, const struct nt_endpoint *ep)
 	memcpy(pod->slots, ep->slots, sizeof(pod->slots));
 }
 
-static __u64 boot_ns(void)
-{
-	struct nt_clock clock = nt_clock_system();
-
-	return (__u64)nt_clock_boot(&clock);
-}
-
 static int put_state(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
 	if (bpf_map_update_elem(t->pods_fd, &pod->ep_id, pod, BPF_EXIST) < 0 && errno != ENOENT)
@@ -351,7 +344,7 @@ static int put_state(struct nt_taps *t, const struct nt_pod *pod, struct nt_err 
 
 int nt_pods_still_there(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 {
-	pod->detach_boot_ns = boot_ns();
+	pod->detach_boot_ns = (__u64)nt_clock_boot_now();
 	return put_state(t, pod, err);
 }
 
@@ -369,7 +362,7 @@ int nt_pods_end(struct nt_taps *t, struct nt_pod *pod, struct nt_err *err)
 /* Now, unless the link has gone, and may have long before anybody of us looked. */
 static __u64 ended_ns(const struct nt_taps *t, const struct nt_pod *pod)
 {
-	__u64 now = boot_ns(), latest = pod->detach_boot_ns + CHAIN_NS;
+	__u64 now = (__u64)nt_clock_boot_now(), latest = pod->detach_boot_ns + CHAIN_NS;
 
 	return pod->state == NT_POD_ENDING && pod->end == NT_END_DEL &&
 			       pod->detach_boot_ns < t->opened_boot_ns && latest < now

@@ -12,10 +12,20 @@ static int64_t read_clock(clockid_t id)
 	return ts.tv_sec * NT_NS_PER_S + ts.tv_nsec;
 }
 
+int64_t nt_clock_boot_now(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
+}
+
+int64_t nt_clock_monotonic_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 static int64_t system_boot(struct nt_clock *c)
 {
 	(void)c;
-	return read_clock(CLOCK_BOOTTIME);
+	return nt_clock_boot_now();
 }
 
 static int64_t system_real(struct nt_clock *c)

@@ -23,6 +23,10 @@ struct nt_clock nt_clock_system(void);
 /* Stands still until the owner changes virtual_boot_ns and virtual_real_ns. */
 struct nt_clock nt_clock_virtual(int64_t boot_ns, int64_t real_ns);
 
+/* CLOCK_BOOTTIME, CLOCK_MONOTONIC by themselves, where no test needs another time. */
+int64_t nt_clock_boot_now(void);
+int64_t nt_clock_monotonic_now(void);
+
 static inline int64_t nt_clock_boot(struct nt_clock *c)
 {
 	return c->boot_ns(c);

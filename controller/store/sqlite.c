@@ -247,6 +247,8 @@ int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *
 	r = set_up_writer(s, err);
 	if (r == 0)
 		r = read_stats(s, err);
+	if (r == 0)
+		r = nt_sqlite_suppress_restore(s, err);
 	if (r < 0)
 		return r;
 	s->join = nt_join_new(NT_JOIN_ROWS, err);

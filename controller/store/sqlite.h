@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "controller/store/store.h"
 
@@ -14,7 +15,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 11
+#define NT_SQLITE_LAYOUT 12
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -58,7 +59,17 @@ enum nt_sqlite_write {
 	NT_WRITE_SPOOL_NEW = 31,
 	NT_WRITE_EXPIRE_SPOOLS = 32,
 	NT_WRITE_EXPIRE_SILENT = 33,
-	NT_WRITE_MAX = 34,
+	NT_WRITE_ACKNOWLEDGE = 34,
+	NT_WRITE_SUPPRESSION = 35,
+	NT_WRITE_SUPPRESSION_DELETE = 36, /* one, by id */
+	NT_WRITE_SUPPRESSION_OVER = 37, /* one, whose time has come */
+	NT_WRITE_MARK_EVENT = 38, /* with the suppression it is under */
+	NT_WRITE_MARK_UNTOLD = 39,
+	NT_WRITE_MARK_RULE = 40, /* the open events of a rule */
+	NT_WRITE_OUTBOX_DUE = 41, /* notices of a rule's open events */
+	NT_WRITE_RELEASE = 42, /* events of a rule that are untold and under none */
+	NT_WRITE_OUTBOX_HUSH = 43,
+	NT_WRITE_MAX = 44,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
@@ -84,6 +95,7 @@ struct nt_store {
 	unsigned join_failures; /* since a batch was stored and joined */
 	char receivers[NT_STORE_RECEIVERS_MAX][NT_STORE_RECEIVER_SIZE];
 	size_t receivers_len;
+	atomic_int_fast64_t suppressed_until_us; /* the soonest end of a suppression; INT64_MAX */
 	pthread_mutex_t stats_lock; /* covers stats; taken after write_lock or alone */
 	struct nt_store_stats stats;
 };
@@ -194,7 +206,8 @@ void nt_sqlite_join_read(sqlite3_stmt *stmt, int at, struct nt_record *rec);
 	"e.id, e.rule, e.grp, e.summary, e.query, e.metric, e.condition, e.severity," \
 	" e.threshold, e.value, e.peak, e.first_seen_us, e.last_seen_us, e.from_us, " \
 	"e.resolved_us,"                                                              \
-	" e.labels, e.notify"
+	" e.labels, e.notify, e.acked_us, e.acked_by, e.ack_comment, e.suppression,"  \
+	" e.suppressed_until_us"
 struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at);
 /* Queues what became of the event for each receiver; within the transaction of the event. Then,
  * once, keeps the outbox within its bound; *ret_dropped notices went. */
@@ -202,6 +215,15 @@ int nt_sqlite_outbox_add(struct nt_store *s, int64_t event, enum nt_store_change
 			 struct nt_err *err) NT_MUSTCHECK;
 int nt_sqlite_outbox_cap(struct nt_store *s, uint64_t *ret_dropped,
 			 struct nt_err *err) NT_MUSTCHECK;
+/* Of `outbox o JOIN events e`: a suppression holds it. */
+#define NT_SQLITE_IS_HELD "(o.change = 1 AND e.suppression IS NOT NULL AND e.resolved_us = 0)"
+
+/* Marks an event that is new with the suppression it is under (sqlite_suppress.c); within the
+ * transaction of the event, before nt_sqlite_outbox_add. */
+int nt_sqlite_suppress_event(struct nt_store *s, int64_t event, bool *ret_suppressed,
+			     struct nt_err *err) NT_MUSTCHECK;
+/* What the store has from before, at its opening. */
+int nt_sqlite_suppress_restore(struct nt_store *s, struct nt_err *err) NT_MUSTCHECK;
 
 /* " FROM (the rows of the range) AS r"; each bind of the filter is a ? in order. more: a further
  * condition, or "". by_row: they are wanted by row number, which `more` bounds. */

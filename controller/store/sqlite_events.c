@@ -66,15 +66,20 @@ static int queue(struct nt_store *s, const struct nt_store_event *e, int64_t id,
 static int put_locked(struct nt_store *s, const struct nt_store_event *events, size_t len,
 		      int64_t *ids, struct nt_err *err)
 {
-	uint64_t dropped = 0;
+	uint64_t dropped = 0, suppressed = 0;
 	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < len && r == 0; i++) {
+		bool is_suppressed = false;
+
 		r = put_event(s, &events[i], &ids[i], err);
+		if (r == 0 && !events[i].id)
+			r = nt_sqlite_suppress_event(s, ids[i], &is_suppressed, err);
 		if (r == 0)
 			r = queue(s, &events[i], ids[i], err);
+		suppressed += is_suppressed;
 	}
 	if (r == 0)
 		r = nt_sqlite_outbox_cap(s, &dropped, err);
@@ -83,6 +88,7 @@ static int put_locked(struct nt_store *s, const struct nt_store_event *events, s
 	r = nt_sqlite_end(s->db, s->path, r, "COMMIT", err);
 	pthread_mutex_lock(&s->stats_lock);
 	s->stats.outbox_dropped += r == 0 ? dropped : 0;
+	s->stats.events_suppressed += r == 0 ? suppressed : 0;
 	pthread_mutex_unlock(&s->stats_lock);
 	return r;
 }
@@ -120,6 +126,11 @@ struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at)
 		.resolved_us = sqlite3_column_int64(stmt, at + 14),
 		.labels = nt_sqlite_column_text(stmt, at + 15),
 		.notify = nt_sqlite_column_text(stmt, at + 16),
+		.acked_us = sqlite3_column_int64(stmt, at + 17),
+		.acked_by = nt_sqlite_column_text(stmt, at + 18),
+		.ack_comment = nt_sqlite_column_text(stmt, at + 19),
+		.suppression = sqlite3_column_int64(stmt, at + 20),
+		.suppressed_until_us = sqlite3_column_int64(stmt, at + 21),
 	};
 }
 
@@ -147,4 +158,27 @@ int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, u
 			return 0;
 	}
 	return result;
+}
+
+int nt_store_event(struct nt_store_reader *r, int64_t id, nt_store_event_fn *fn, void *ctx,
+		   struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_buf_ struct nt_buf sql = { 0 };
+	struct nt_store_event e;
+	int result;
+
+	nt_buf_puts(&sql, "SELECT " NT_SQLITE_EVENT_COLUMNS " FROM events e WHERE e.id = ?1");
+	result = nt_sqlite_prepare(r, &sql, NULL, &stmt, err);
+	if (result < 0)
+		return result;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	result = nt_sqlite_step(r, stmt, err);
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return nt_err_set(err, ENOENT, "there is no event %lld", (long long)id);
+	e = nt_sqlite_event_read(stmt, 0);
+	(void)fn(ctx, &e);
+	return 0;
 }

@@ -97,9 +97,10 @@ int nt_store_outbox(struct nt_store_reader *r, struct nt_slice receiver, uint32_
 	int result;
 
 	nt_buf_printf(&sql,
-		      "SELECT o.id, o.queued_us, o.change, " NT_SQLITE_EVENT_COLUMNS
+		      "SELECT o.id, o.queued_us, max(o.queued_us, o.due_us), o.change,"
+		      " o.change = 1 AND e.suppression IS NOT NULL, " NT_SQLITE_EVENT_COLUMNS
 		      " FROM outbox o JOIN events e ON e.id = o.event WHERE o.receiver = ?1"
-		      " ORDER BY o.id LIMIT %u",
+		      " AND NOT " NT_SQLITE_IS_HELD " ORDER BY o.id LIMIT %u",
 		      limit);
 	result = nt_sqlite_prepare(r, &sql, NULL, &stmt, err);
 	if (result < 0)
@@ -109,8 +110,10 @@ int nt_store_outbox(struct nt_store_reader *r, struct nt_slice receiver, uint32_
 		struct nt_store_notice notice = {
 			.id = sqlite3_column_int64(stmt, 0),
 			.queued_us = sqlite3_column_int64(stmt, 1),
-			.change = (enum nt_store_change)sqlite3_column_int(stmt, 2),
-			.event = nt_sqlite_event_read(stmt, 3),
+			.due_us = sqlite3_column_int64(stmt, 2),
+			.change = (enum nt_store_change)sqlite3_column_int(stmt, 3),
+			.hushed = sqlite3_column_int(stmt, 4),
+			.event = nt_sqlite_event_read(stmt, 5),
 		};
 
 		if (!fn(ctx, &notice))
@@ -149,6 +152,47 @@ int nt_store_outbox_remove(struct nt_store *s, const int64_t *ids, size_t len, s
 	return r;
 }
 
+int nt_store_outbox_hush(struct nt_store *s, struct nt_slice receiver, struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int r;
+
+	pthread_mutex_lock(&s->write_lock);
+	r = nt_sqlite_write(s, NT_WRITE_OUTBOX_HUSH, &stmt, err);
+	if (r == 0) {
+		nt_sqlite_bind_text(stmt, 1, receiver);
+		r = nt_sqlite_run(s, stmt, "take notices back", err);
+		(void)sqlite3_clear_bindings(stmt);
+	}
+	pthread_mutex_unlock(&s->write_lock);
+	return r;
+}
+
+int nt_store_outbox_again(struct nt_store_reader *r, struct nt_slice receiver,
+			  nt_store_event_fn *fn, void *ctx, struct nt_err *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_buf_ struct nt_buf sql = { 0 };
+	int result;
+
+	nt_buf_puts(&sql, "SELECT " NT_SQLITE_EVENT_COLUMNS
+			  " FROM events e WHERE e.resolved_us = 0 AND e.untold = 0"
+			  " AND NOT (e.suppression IS NOT NULL AND EXISTS (SELECT 1 FROM outbox o"
+			  " WHERE o.event = e.id AND o.change = 1 AND o.receiver = ?1))"
+			  " ORDER BY e.last_seen_us DESC, e.id DESC");
+	result = nt_sqlite_prepare(r, &sql, NULL, &stmt, err);
+	if (result < 0)
+		return result;
+	nt_sqlite_bind_text(stmt, 1, receiver);
+	while ((result = nt_sqlite_step(r, stmt, err)) > 0) {
+		struct nt_store_event e = nt_sqlite_event_read(stmt, 0);
+
+		if (!fn(ctx, &e))
+			return 0;
+	}
+	return result;
+}
+
 int nt_store_outbox_state(struct nt_store_reader *r, struct nt_slice receiver,
 			  struct nt_store_outbox_state *ret_state, struct nt_err *err)
 {
@@ -156,7 +200,9 @@ int nt_store_outbox_state(struct nt_store_reader *r, struct nt_slice receiver,
 	_cleanup_buf_ struct nt_buf sql = { 0 };
 	int result;
 
-	nt_buf_puts(&sql, "SELECT count(*), min(queued_us) FROM outbox WHERE receiver = ?1");
+	nt_buf_puts(&sql, "SELECT count(*), min(max(o.queued_us, o.due_us)) FROM outbox o"
+			  " JOIN events e ON e.id = o.event WHERE o.receiver = ?1"
+			  " AND NOT " NT_SQLITE_IS_HELD);
 	result = nt_sqlite_prepare(r, &sql, NULL, &stmt, err);
 	if (result < 0)
 		return result;

@@ -137,10 +137,29 @@ static const char layout_10[] = "CREATE INDEX endpoints_name ON endpoints (name,
 static const char layout_11[] = "ALTER TABLE events ADD COLUMN labels TEXT NOT NULL DEFAULT '';"
 				"ALTER TABLE events ADD COLUMN notify TEXT NOT NULL DEFAULT '';";
 
+/* Acknowledgements; suppressions, and the one that an event is under. untold: it opened under one,
+ * and nobody was told since. */
+static const char layout_12[] =
+	"ALTER TABLE events ADD COLUMN acked_us INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE events ADD COLUMN acked_by TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE events ADD COLUMN ack_comment TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE events ADD COLUMN suppression INTEGER;"
+	"ALTER TABLE events ADD COLUMN suppressed_until_us INTEGER;"
+	"ALTER TABLE events ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX events_suppressed ON events (suppression)"
+	" WHERE suppression IS NOT NULL AND resolved_us = 0;"
+	"ALTER TABLE outbox ADD COLUMN due_us INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE suppressions (id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL,"
+	" grp TEXT NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL,"
+	" created_us INTEGER NOT NULL, until_us INTEGER NOT NULL);"
+	"CREATE INDEX suppressions_rule ON suppressions (rule);"
+	"CREATE INDEX suppressions_until ON suppressions (until_us);";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2,  layout_3, layout_4,
-							  layout_5, layout_6,  layout_7, layout_8,
-							  layout_9, layout_10, layout_11 };
+static const char *const migrations[NT_SQLITE_LAYOUT] = {
+	"",	  layout_2, layout_3, layout_4,	 layout_5,  layout_6,
+	layout_7, layout_8, layout_9, layout_10, layout_11, layout_12
+};
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

@@ -26,6 +26,14 @@
 /* Nobody is still to be told of this event. */
 #define IS_TOLD " NOT EXISTS (SELECT 1 FROM outbox o WHERE o.event = events.id)"
 
+/* Of the suppressions of the rule of `events` that have nothing in their group that the event has
+ * not, the one that ends last. */
+#define SUPPRESSION                                                                    \
+	"(SELECT s.id, s.until_us FROM suppressions s WHERE s.rule = events.rule"      \
+	" AND NOT EXISTS (SELECT 1 FROM json_each(s.grp) w WHERE NOT EXISTS (SELECT 1" \
+	" FROM json_each(events.grp) g WHERE g.key = w.key AND g.value = w.value))"    \
+	" ORDER BY s.until_us DESC, s.id LIMIT 1)"
+
 static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_LEDGER] = "INSERT OR IGNORE INTO ledger (node, spool, seq, received_us)"
 			    " VALUES (?1, ?2, ?3, ?4)",
@@ -144,7 +152,7 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_EXPIRE_EVENTS] = "DELETE FROM events WHERE resolved_us > 0 AND"
 				   " resolved_us < ?1 AND" IS_TOLD,
 	[NT_WRITE_OUTBOX_ADD] = "INSERT OR IGNORE INTO outbox (receiver, event, change, queued_us)"
-				" SELECT ?1, id, ?3, ?4 FROM events WHERE id = ?2"
+				" SELECT ?1, id, ?3, ?4 FROM events WHERE id = ?2 AND untold = 0"
 				" AND (notify = '' OR instr(notify, ',' || ?1 || ','))",
 	[NT_WRITE_OUTBOX_CAP] = "DELETE FROM outbox WHERE receiver = ?1 AND id <= (SELECT id"
 				" FROM outbox WHERE receiver = ?1 ORDER BY id DESC"
@@ -153,6 +161,34 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 	[NT_WRITE_OUTBOX_FORGET] =
 		"DELETE FROM outbox WHERE receiver NOT IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
 		" ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+	/* Where the receiver was told that it opened, its end is told as any other. */
+	[NT_WRITE_OUTBOX_HUSH] =
+		"DELETE FROM outbox WHERE receiver = ?1 AND event IN (SELECT o.event"
+		" FROM outbox o JOIN events e ON e.id = o.event WHERE o.receiver = ?1"
+		" AND o.change = 1 AND e.suppression IS NOT NULL AND e.resolved_us > 0)",
+	/* Not before the end of the suppression; where there is none any more, from now on. */
+	[NT_WRITE_OUTBOX_DUE] =
+		"UPDATE outbox SET due_us = ifnull((SELECT e.suppressed_until_us FROM events e"
+		" WHERE e.id = outbox.event), min(due_us, ?2)) WHERE change = 1 AND event IN"
+		" (SELECT id FROM events WHERE resolved_us = 0 AND rule = ?1)",
+	[NT_WRITE_ACKNOWLEDGE] = "UPDATE events SET acked_us = ?2, acked_by = ?3, ack_comment = ?4"
+				 " WHERE id = ?1",
+	[NT_WRITE_SUPPRESSION] =
+		"INSERT INTO suppressions (rule, grp, created_by, reason, created_us, until_us)"
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM suppressions) < ?7",
+	[NT_WRITE_SUPPRESSION_DELETE] = "DELETE FROM suppressions WHERE id = ?1 RETURNING rule",
+	[NT_WRITE_SUPPRESSION_OVER] =
+		"DELETE FROM suppressions WHERE id = (SELECT id FROM suppressions"
+		" WHERE until_us <= ?1 ORDER BY until_us LIMIT 1) RETURNING rule",
+	[NT_WRITE_MARK_EVENT] =
+		"UPDATE events SET (suppression, suppressed_until_us) = " SUPPRESSION
+		" WHERE id = ?1",
+	[NT_WRITE_MARK_UNTOLD] = "UPDATE events SET untold = 1 WHERE id = ?1"
+				 " AND suppression IS NOT NULL",
+	[NT_WRITE_MARK_RULE] = "UPDATE events SET (suppression, suppressed_until_us) = " SUPPRESSION
+			       " WHERE resolved_us = 0 AND rule = ?1",
+	[NT_WRITE_RELEASE] = "UPDATE events SET untold = 0 WHERE resolved_us = 0 AND rule = ?1"
+			     " AND untold = 1 AND suppression IS NULL RETURNING id",
 };
 
 int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt **ret_stmt,

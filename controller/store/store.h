@@ -38,6 +38,10 @@ struct nt_store_stats {
 	 * again from the store's rows, after a batch that was not stored. */
 	uint64_t join_peers_forgotten, join_rereads;
 	uint64_t outbox_dropped; /* notices that found no room since the opening */
+	uint64_t suppressions; /* now */
+	/* Since the opening: acknowledgements, events that opened suppressed, and of these the ones
+	 * that were told when the suppression was over. */
+	uint64_t acknowledged, events_suppressed, events_released;
 };
 
 /* Opens or creates the store in folder `path`. Checks integrity; a damaged file is an error that
@@ -194,6 +198,12 @@ struct nt_store_event {
 	/* Of its opening, and not changed afterwards: who was told of it is told of its end. */
 	struct nt_slice labels; /* JSON object of texts; empty: none */
 	struct nt_slice notify; /* ",on-call,chat,": only these receivers; empty: all */
+	/* Not by nt_store_events_put, which leaves them as they are. acked_us 0: nobody has. */
+	int64_t acked_us; /* CLOCK_REALTIME */
+	struct nt_slice acked_by, ack_comment;
+	/* The suppression it is under, of several the one that ends last; 0: none. Of an event that
+	 * ended the one that it was under then. */
+	int64_t suppression, suppressed_until_us;
 };
 
 /* Resolved events beyond so many newer ones are dropped: a rule that groups by what the network
@@ -209,6 +219,48 @@ int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events,
 typedef bool nt_store_event_fn(void *ctx, const struct nt_store_event *event);
 int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, uint32_t limit,
 		    nt_store_event_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
+/* The one with that id, by one call of fn; -ENOENT. */
+int nt_store_event(struct nt_store_reader *r, int64_t id, nt_store_event_fn *fn, void *ctx,
+		   struct nt_err *err) NT_MUSTCHECK;
+
+/* --- acknowledgement and suppression of events (controller/alerts) --- */
+
+struct nt_store_ack {
+	int64_t at_us; /* CLOCK_REALTIME */
+	struct nt_slice by, comment;
+};
+/* Somebody has seen the event, open or not; one from before is replaced. NULL: takes it back, also
+ * where there is none. -ENOENT: there is no such event. */
+int nt_store_event_acknowledge(struct nt_store *s, int64_t id, const struct nt_store_ack *ack,
+			       struct nt_err *err) NT_MUSTCHECK;
+
+/* More than these are a rule that is to be changed; and an event is looked up in all of its rule. */
+#define NT_STORE_SUPPRESSIONS_MAX 256
+
+/* Nobody is told that events of a rule open, until it ends. Borrowed strings. */
+struct nt_store_suppression {
+	int64_t id; /* given by the store */
+	struct nt_slice rule;
+	struct nt_slice group; /* JSON object of texts: of groups that have these; "{}": all */
+	struct nt_slice by, reason;
+	int64_t created_us, until_us; /* CLOCK_REALTIME */
+	uint64_t events; /* open ones that are under it, when it is listed */
+};
+/* From now on, for open events, too: notices of their opening that are in the outbox are held. An
+ * event that opens under it queues none; when it is under none any more and still open it does,
+ * once. What was told is told of its end. -EDQUOT: there are NT_STORE_SUPPRESSIONS_MAX. */
+int nt_store_suppress(struct nt_store *s, const struct nt_store_suppression *suppression,
+		      int64_t *ret_id, struct nt_err *err) NT_MUSTCHECK;
+/* Ends one now; -ENOENT. */
+int nt_store_unsuppress(struct nt_store *s, int64_t id, int64_t now_us,
+			struct nt_err *err) NT_MUSTCHECK;
+/* Ends those whose time has come; the others hold, whatever the time is. Cheap when there are none.
+ */
+int nt_store_suppressions_end(struct nt_store *s, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
+/* By their end, the soonest first. */
+typedef bool nt_store_suppression_fn(void *ctx, const struct nt_store_suppression *suppression);
+int nt_store_suppressions(struct nt_store_reader *r, nt_store_suppression_fn *fn, void *ctx,
+			  struct nt_err *err) NT_MUSTCHECK;
 
 /* --- the outbox: who is still to be told what became of events (controller/notify) --- */
 
@@ -227,7 +279,11 @@ enum nt_store_change {
 struct nt_store_notice {
 	int64_t id; /* of the notice; they rise in the order in which they came to be */
 	int64_t queued_us; /* CLOCK_REALTIME */
+	int64_t due_us; /* since when it may be told: later than queued_us where it was held */
 	enum nt_store_change change;
+	/* The event opened, was suppressed before the receiver knew, and ended so: it is not to be
+	 * told at all (nt_store_outbox_hush). */
+	bool hushed;
 	struct nt_store_event event; /* as it is now */
 };
 
@@ -238,16 +294,25 @@ struct nt_store_notice {
  */
 int nt_store_outbox_use(struct nt_store *s, const struct nt_slice *receivers, size_t len,
 			uint64_t *ret_forgotten, struct nt_err *err) NT_MUSTCHECK;
-/* Those of a receiver, oldest first. An event of which there is a notice does not expire. */
+/* Those of a receiver, oldest first, without those that a suppression holds. An event of which
+ * there is a notice does not expire. */
 typedef bool nt_store_notice_fn(void *ctx, const struct nt_store_notice *notice);
 int nt_store_outbox(struct nt_store_reader *r, struct nt_slice receiver, uint32_t limit,
 		    nt_store_notice_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
 /* Takes notices out, all or none; those that are gone are no error. Durable when it returns 0. */
 int nt_store_outbox_remove(struct nt_store *s, const int64_t *ids, size_t len,
 			   struct nt_err *err) NT_MUSTCHECK;
+/* Takes the hushed ones of a receiver out, and with each that of the event's end. Not while one of
+ * them is being told. */
+int nt_store_outbox_hush(struct nt_store *s, struct nt_slice receiver,
+			 struct nt_err *err) NT_MUSTCHECK;
+/* Open events of which that receiver may be told again, newest first: not those that opened under a
+ * suppression, or whose notice is held. */
+int nt_store_outbox_again(struct nt_store_reader *r, struct nt_slice receiver,
+			  nt_store_event_fn *fn, void *ctx, struct nt_err *err) NT_MUSTCHECK;
 struct nt_store_outbox_state {
 	uint64_t pending;
-	int64_t oldest_us; /* queued then; 0: none is */
+	int64_t oldest_us; /* since when it may be told; 0: none may */
 };
 int nt_store_outbox_state(struct nt_store_reader *r, struct nt_slice receiver,
 			  struct nt_store_outbox_state *ret_state, struct nt_err *err) NT_MUSTCHECK;

@@ -7,6 +7,16 @@
 #include "lib/query/query.h"
 #include "tests/unit/store_build.h"
 
+/* For stories of older layouts: what suppressions added to events, and beside them. */
+#define STORE_UNDO_SUPPRESSIONS                                  \
+	"DROP INDEX events_suppressed; DROP TABLE suppressions;" \
+	"ALTER TABLE events DROP COLUMN acked_us;"               \
+	"ALTER TABLE events DROP COLUMN acked_by;"               \
+	"ALTER TABLE events DROP COLUMN ack_comment;"            \
+	"ALTER TABLE events DROP COLUMN suppression;"            \
+	"ALTER TABLE events DROP COLUMN suppressed_until_us;"    \
+	"ALTER TABLE events DROP COLUMN untold;"
+
 static char folder[96];
 static struct nt_store *store;
 static struct nt_store_reader *reader;

@@ -207,7 +207,7 @@ START_TEST(file_without_events_is_migrated)
 	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_exec(db,
 				      "DROP TABLE events; DROP TABLE addresses; DROP TABLE silent;"
-				      "DROP TABLE outbox;"
+				      "DROP TABLE outbox; DROP TABLE suppressions;"
 				      "DROP INDEX rows_server; DROP INDEX rows_folded;"
 				      "DROP INDEX endpoints_name;"
 				      "ALTER TABLE endpoints DROP COLUMN origin;"

@@ -262,13 +262,14 @@ START_TEST(file_without_outbox_is_migrated)
 	close_store();
 	nt_buf_printf(&path, "%s/records.db", folder);
 	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db,
-				      "DROP TABLE outbox; DROP INDEX endpoints_name;"
-				      "ALTER TABLE events DROP COLUMN labels;"
-				      "ALTER TABLE events DROP COLUMN notify;"
-				      "PRAGMA user_version = 8",
-				      NULL, NULL, NULL),
-			 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_exec(db,
+			     "DROP TABLE outbox; DROP INDEX endpoints_name;"
+			     "ALTER TABLE events DROP COLUMN labels;"
+			     "ALTER TABLE events DROP COLUMN notify;" STORE_UNDO_SUPPRESSIONS
+			     "PRAGMA user_version = 8",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(db);
 	open_store();
 	(void)use("one", NULL);

@@ -112,16 +112,17 @@ END_TEST
 START_TEST(a_ledger_of_layout_7_goes_on)
 {
 	have_owners(1);
-	ck_assert_int_eq(nt_sqlite_exec(store->db, store->path,
-					"UPDATE addresses SET until_us = 0; DROP TABLE outbox;"
-					"ALTER TABLE events DROP COLUMN labels;"
-					"ALTER TABLE events DROP COLUMN notify;"
-					"DROP INDEX addresses_until; DROP TABLE silent;"
-					"ALTER TABLE gaps DROP COLUMN sure_us;"
-					"DROP INDEX endpoints_name;"
-					"PRAGMA user_version = 7",
-					&err),
-			 0);
+	ck_assert_int_eq(
+		nt_sqlite_exec(store->db, store->path,
+			       "UPDATE addresses SET until_us = 0; DROP TABLE outbox;"
+			       "ALTER TABLE events DROP COLUMN labels;"
+			       "ALTER TABLE events DROP COLUMN notify;" STORE_UNDO_SUPPRESSIONS
+			       "DROP INDEX addresses_until; DROP TABLE silent;"
+			       "ALTER TABLE gaps DROP COLUMN sure_us;"
+			       "DROP INDEX endpoints_name;"
+			       "PRAGMA user_version = 7",
+			       &err),
+		0);
 	close_store();
 	open_store();
 	ck_assert(serve(1, T0_US + 60 * S));

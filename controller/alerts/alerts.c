@@ -302,9 +302,10 @@ static int put_stored(void *ctx, const struct nt_store_event *events, size_t len
 static int run(struct nt_alerts *a, struct nt_err *err)
 {
 	uint64_t opened, resolved;
-	int r = 0;
+	/* Before an event opens: what has ended holds for none of them. */
+	int r = nt_store_suppressions_end(a->store, a->now_us, err);
 
-	if (a->check_orphans)
+	if (r == 0 && a->check_orphans)
 		r = nt_alerts_end_orphans(a, err);
 	if (r == 0)
 		r = nt_alerts_build(a, err);

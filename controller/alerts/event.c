@@ -17,9 +17,10 @@ bool nt_event_copy(const struct nt_store_event *e, struct nt_arena *arena,
 		   struct nt_store_event *ret_event)
 {
 	struct nt_store_event copy = *e;
-	struct nt_slice *const texts[] = { &copy.rule,	 &copy.group,  &copy.summary,
-					   &copy.query,	 &copy.metric, &copy.condition,
-					   &copy.labels, &copy.notify };
+	struct nt_slice *const texts[] = { &copy.rule,	     &copy.group,  &copy.summary,
+					   &copy.query,	     &copy.metric, &copy.condition,
+					   &copy.labels,     &copy.notify, &copy.acked_by,
+					   &copy.ack_comment };
 
 	for (size_t i = 0; i < NT_ARRAY_LEN(texts); i++) {
 		*texts[i] = nt_arena_copy(arena, *texts[i]);
@@ -30,12 +31,44 @@ bool nt_event_copy(const struct nt_store_event *e, struct nt_arena *arena,
 	return true;
 }
 
+static void write_id(struct nt_json *j, int64_t id)
+{
+	nt_json_key(j, "id");
+	nt_json_value(j);
+	nt_buf_printf(j->out, "\"%lld\"", (long long)id);
+}
+
+static void write_acknowledged(struct nt_json *j, const struct nt_store_event *e)
+{
+	nt_json_key(j, "acknowledged");
+	if (!e->acked_us) {
+		nt_json_null(j);
+		return;
+	}
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "by", e->acked_by);
+	nt_json_key_time(j, "at", e->acked_us);
+	nt_json_key_str(j, "comment", e->ack_comment);
+	nt_json_close(j, '}');
+}
+
+static void write_suppressed(struct nt_json *j, const struct nt_store_event *e)
+{
+	nt_json_key(j, "suppressed");
+	if (!e->suppression) {
+		nt_json_null(j);
+		return;
+	}
+	nt_json_open(j, '{');
+	write_id(j, e->suppression);
+	nt_json_key_time(j, "until", e->suppressed_until_us);
+	nt_json_close(j, '}');
+}
+
 void nt_event_json(struct nt_json *j, const struct nt_store_event *e)
 {
 	nt_json_open(j, '{');
-	nt_json_key(j, "id");
-	nt_json_value(j);
-	nt_buf_printf(j->out, "\"%lld\"", (long long)e->id);
+	write_id(j, e->id);
 	nt_json_key_str(j, "rule", e->rule);
 	nt_json_key(j, "group");
 	nt_json_value(j);
@@ -60,5 +93,7 @@ void nt_event_json(struct nt_json *j, const struct nt_store_event *e)
 	nt_json_key_str(j, "query", e->query);
 	nt_json_key_time(j, "from", e->from_us);
 	nt_json_key_time(j, "to", e->last_seen_us);
+	write_acknowledged(j, e);
+	write_suppressed(j, e);
 	nt_json_close(j, '}');
 }

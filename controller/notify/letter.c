@@ -46,6 +46,9 @@ bool nt_letter_add(struct nt_letter *l, const struct nt_store_notice *notice)
 {
 	const struct nt_receiver *receiver = l->shape.receiver;
 
+	l->hushed = notice->hushed;
+	if (l->hushed)
+		return false;
 	l->unwanted = !nt_shape_wants(receiver->type, notice->change);
 	if (is_list(l)) {
 		add_to_list(l, notice);
@@ -54,7 +57,7 @@ bool nt_letter_add(struct nt_letter *l, const struct nt_store_notice *notice)
 		nt_shape_write(&l->shape, notice, &l->body);
 	}
 	if (!l->ids_len)
-		l->oldest_us = notice->queued_us;
+		l->oldest_us = notice->due_us;
 	l->ids[l->ids_len++] = notice->id;
 	return l->ids_len < l->max;
 }

@@ -15,8 +15,9 @@ struct nt_letter {
 	size_t max;
 	int64_t ids[NT_LETTER_NOTICES_MAX]; /* of the notices */
 	size_t ids_len;
-	int64_t oldest_us; /* when the first of them was queued */
+	int64_t oldest_us; /* since when the first of them may be told */
 	bool unwanted; /* the receiver is not told of the one notice: there is no body */
+	bool hushed; /* it was given a notice that is not to be told (nt_store_outbox_hush) */
 	struct nt_buf body, key; /* key: empty of a list */
 };
 
@@ -24,5 +25,5 @@ struct nt_letter {
 struct nt_letter nt_letter_for(const struct nt_receiver *receiver, const char *external_url,
 			       int64_t now_us, bool alone);
 void nt_letter_done(struct nt_letter *l);
-/* False: it is full now. */
+/* False: it is full now, or hushed. */
 bool nt_letter_add(struct nt_letter *l, const struct nt_store_notice *notice);

@@ -111,6 +111,12 @@ static void wait_after(struct worker *w, const struct nt_send_result *result)
 			   nt_retry_wait_ns(w->state.failures, random, result->retry_after_ns);
 }
 
+/* After the store failed. */
+static void wait_for_store(struct worker *w)
+{
+	w->wait_until_ns = nt_clock_boot_now() + 10 * NT_NS_PER_S;
+}
+
 /* The notices are told, or never will be. */
 static void forget(struct worker *w, const struct nt_letter *l)
 {
@@ -119,7 +125,18 @@ static void forget(struct worker *w, const struct nt_letter *l)
 	if (nt_store_outbox_remove(w->notify->store, l->ids, l->ids_len, &err) == 0)
 		return;
 	nt_log_error("receiver %s is told again what it was told: %s", w->receiver->name, err.msg);
-	w->wait_until_ns = nt_clock_boot_now() + 10 * NT_NS_PER_S;
+	wait_for_store(w);
+}
+
+/* Of events that were suppressed before it knew, and are over. */
+static void hush(struct worker *w)
+{
+	struct nt_err err = { 0 };
+
+	if (nt_store_outbox_hush(w->notify->store, nt_slice_str(w->receiver->name), &err) == 0)
+		return;
+	nt_log_error("receiver %s waits: %s", w->receiver->name, err.msg);
+	wait_for_store(w);
 }
 
 static void give_up(struct worker *w, const struct nt_letter *l,
@@ -189,6 +206,10 @@ static bool send_notices(struct worker *w)
 			    &l, &err) < 0) {
 		nt_log_error("receiver %s waits: %s", w->receiver->name, err.msg);
 		return false;
+	}
+	if (l.hushed) {
+		hush(w);
+		return true;
 	}
 	if (!l.ids_len) {
 		w->one_by_one = false;
@@ -265,8 +286,8 @@ static void resend(struct worker *w)
 	if (!r)
 		return;
 	r->worker = w;
-	if (nt_store_events(w->reader, 1, (struct nt_slice){ 0 }, UINT32_MAX, resend_event, r,
-			    &err) < 0)
+	if (nt_store_outbox_again(w->reader, nt_slice_str(w->receiver->name), resend_event, r,
+				  &err) < 0)
 		nt_log_error("receiver %s waits: %s", w->receiver->name, err.msg);
 	else
 		resend_lists(w, r);

@@ -35,6 +35,7 @@ struct nt_store_notice nt_shape_test(int64_t now_us)
 {
 	return (struct nt_store_notice){
 		.queued_us = now_us,
+		.due_us = now_us,
 		.change = NT_STORE_OPENED,
 		.event = { .rule = NT_SLICE_LIT("nametap-test"),
 			   .group = NT_SLICE_LIT("{}"),

@@ -536,7 +536,8 @@ START_TEST(alertmanager_gets_a_list)
 	do {
 		json_auto_t *root = NULL;
 
-		n.queued_us = T0_US + (int64_t)count;
+		n.queued_us = T0_US - 1;
+		n.due_us = T0_US + (int64_t)count;
 		n.id = (int64_t)++count;
 		ck_assert_int_eq(nt_letter_add(&l, &n), count < NT_LETTER_NOTICES_MAX);
 		root = json_loadb(l.body.p, l.body.len, 0, NULL);
@@ -564,6 +565,44 @@ START_TEST(what_is_not_told_has_no_body)
 	ck_assert(!nt_letter_add(&l, &n));
 	ck_assert(l.unwanted && l.ids_len == 1 && l.body.len == 0);
 	nt_letter_done(&l);
+}
+END_TEST
+
+/* What is behind it is read again when the store has taken it out. */
+START_TEST(letter_ends_before_what_is_not_to_be_told)
+{
+	struct nt_receiver r = { .name = "r", .type = NT_RECEIVER_ALERTMANAGER };
+	struct nt_letter l = nt_letter_for(&r, NULL, T0_US, false);
+	struct nt_store_notice n = notice(NT_STORE_OPENED);
+
+	ck_assert(nt_letter_add(&l, &n));
+	n.hushed = true;
+	ck_assert(!nt_letter_add(&l, &n));
+	ck_assert(l.hushed && l.ids_len == 1);
+	nt_letter_done(&l);
+}
+END_TEST
+
+START_TEST(webhook_says_who_knows_and_what_is_suppressed)
+{
+	struct nt_store_notice n = notice(NT_STORE_RESOLVED);
+	json_auto_t *a = body(NT_RECEIVER_WEBHOOK, &n, NULL), *b = NULL;
+	const json_t *event = json_object_get(a, "event");
+
+	ck_assert(json_is_null(json_object_get(event, "acknowledged")));
+	ck_assert(json_is_null(json_object_get(event, "suppressed")));
+	n.event.acked_us = T0_US;
+	n.event.acked_by = NT_SLICE_LIT("ann\n\"");
+	n.event.ack_comment = NT_SLICE_LIT("known");
+	n.event.suppression = 7;
+	n.event.suppressed_until_us = T0_US + 1;
+	b = body(NT_RECEIVER_WEBHOOK, &n, NULL);
+	event = json_object_get(b, "event");
+	ck_assert_str_eq(text_at(event, "acknowledged", "by"), "ann\n\"");
+	ck_assert_str_eq(text_at(event, "acknowledged", "at"), "2026-11-23T06:00:00.000000Z");
+	ck_assert_str_eq(text_at(event, "acknowledged", "comment"), "known");
+	ck_assert_str_eq(text_at(event, "suppressed", "id"), "7");
+	ck_assert_str_eq(text_at(event, "suppressed", "until"), "2026-11-23T06:00:00.000001Z");
 }
 END_TEST
 
@@ -621,6 +660,8 @@ int main(void)
 	tcase_add_test(tc, long_texts_stay_within_what_jira_takes);
 	tcase_add_test(tc, alertmanager_gets_a_list);
 	tcase_add_test(tc, what_is_not_told_has_no_body);
+	tcase_add_test(tc, letter_ends_before_what_is_not_to_be_told);
+	tcase_add_test(tc, webhook_says_who_knows_and_what_is_suppressed);
 	tcase_add_test(tc, any_octets_make_a_body);
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);

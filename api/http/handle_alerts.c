@@ -22,6 +22,7 @@ static void write_texts(struct nt_json *j, const char *key, const struct nt_slic
 /* What Calico's GlobalAlert has not. */
 static void write_beyond(struct nt_json *j, const struct nt_alert_rule *rule)
 {
+	nt_json_key_str(j, "type", nt_slice_str(rule->unlogged ? "UNLOGGED" : "LOG"));
 	nt_json_key_str(j, "numerator", rule->numerator);
 	nt_json_key_u64(j, "min_count", rule->min_count);
 	nt_json_key_u64(j, "for", (uint64_t)(rule->for_us * NT_NS_PER_US));

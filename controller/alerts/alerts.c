@@ -242,7 +242,8 @@ void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e, const 
 	const struct nt_rule *rule = e->rule;
 	struct adding adding = { .entry = e };
 
-	if (r->type != NT_RECORD_LOG || (rule->side >= 0 && (int)r->side != rule->side) ||
+	if ((r->type == NT_RECORD_UNLOGGED) != rule->unlogged ||
+	    (rule->side >= 0 && (int)r->side != rule->side) ||
 	    (rule->role >= 0 && (int)r->role != rule->role) || !nt_query_eval(rule->query, r))
 		return;
 	if (r->start_us < nt_alerts_keep_from(a, rule) || r->start_us > a->now_us + AHEAD_US) {
@@ -375,6 +376,7 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 			rule.aggregate_by = r->key_names;
 			rule.aggregate_by_len = r->per_row ? 0 : r->keys_len;
 			rule.threshold = r->threshold;
+			rule.unlogged = r->unlogged;
 			rule.severity = r->severity;
 			rule.period_us = r->period_us;
 			rule.lookback_us = r->lookback_us;

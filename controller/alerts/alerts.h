@@ -56,6 +56,7 @@ struct nt_alert_rule {
 	const struct nt_slice *aggregate_by;
 	size_t aggregate_by_len;
 	double threshold;
+	bool unlogged; /* of UNLOGGED rows, whose counts are packets */
 	uint32_t severity;
 	int64_t period_us, lookback_us, for_us, cooldown_us;
 	bool disabled;

@@ -73,6 +73,11 @@ static int load_events(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 	return r;
 }
 
+static bool wants(const struct nt_alerts_entry *e)
+{
+	return nt_alerts_runs(e) && !e->built;
+}
+
 static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
 {
 	struct nt_alerts *a = ctx;
@@ -81,21 +86,32 @@ static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	(void)why;
 	a->stats.rows_unreadable += !record;
 	for (size_t i = 0; record && i < a->entries_len; i++)
-		if (nt_alerts_runs(a->entries[i]) && !a->entries[i]->built)
+		if (wants(a->entries[i]))
 			nt_alerts_add_record(a, a->entries[i], record);
 	return true;
 }
 
-/* One pass over the rows for all rules that need it. */
-static int load_rows(struct nt_alerts *a, int64_t from_us, struct nt_err *err)
+/* One pass over the rows of a type for all rules that need it, as far back as the longest wants. */
+static int load_rows(struct nt_alerts *a, bool unlogged, struct nt_err *err)
 {
 	enum { PAGE_ROWS = 20000 };
-	struct nt_store_range range = {
-		.from_us = from_us, .to_us = INT64_MAX, .side = -1, .role = -1
-	};
+	struct nt_store_range range = { .from_us = INT64_MAX,
+					.to_us = INT64_MAX,
+					.side = -1,
+					.role = -1,
+					.unlogged = unlogged };
 	int64_t cursor = 0;
 	int r;
 
+	for (size_t i = 0; i < a->entries_len; i++) {
+		const struct nt_alerts_entry *e = a->entries[i];
+
+		if (wants(e) && e->rule->unlogged == unlogged &&
+		    nt_alerts_keep_from(a, e->rule) < range.from_us)
+			range.from_us = nt_alerts_keep_from(a, e->rule);
+	}
+	if (range.from_us == INT64_MAX)
+		return 0;
 	do {
 		r = nt_store_rows(a->reader, &range, NT_STORE_NEWEST, PAGE_ROWS, cursor, load_row,
 				  a, &cursor, err);
@@ -114,22 +130,17 @@ static void begin(struct nt_alerts *a, struct nt_alerts_entry *e)
 
 int nt_alerts_build(struct nt_alerts *a, struct nt_err *err)
 {
-	int64_t from_us = INT64_MAX;
 	int r = 0;
 
-	for (size_t i = 0; i < a->entries_len && r == 0; i++) {
-		struct nt_alerts_entry *e = a->entries[i];
-
-		if (!nt_alerts_runs(e) || e->built)
-			continue;
-		if (nt_alerts_keep_from(a, e->rule) < from_us)
-			from_us = nt_alerts_keep_from(a, e->rule);
-		r = load_events(a, e, err);
-	}
-	if (r == 0 && from_us < INT64_MAX)
-		r = load_rows(a, from_us, err);
 	for (size_t i = 0; i < a->entries_len && r == 0; i++)
-		if (nt_alerts_runs(a->entries[i]) && !a->entries[i]->built)
+		if (wants(a->entries[i]))
+			r = load_events(a, a->entries[i], err);
+	if (r == 0)
+		r = load_rows(a, false, err);
+	if (r == 0)
+		r = load_rows(a, true, err);
+	for (size_t i = 0; i < a->entries_len && r == 0; i++)
+		if (wants(a->entries[i]))
 			begin(a, a->entries[i]);
 	return r;
 }

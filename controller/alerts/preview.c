@@ -150,6 +150,7 @@ static int read_rows(struct run *run)
 		.filter = rule->query,
 		.side = rule->side,
 		.role = rule->role,
+		.unlogged = rule->unlogged,
 	};
 	int64_t cursor = 0;
 	int r;

@@ -56,6 +56,7 @@ struct nt_rule {
 	struct nt_slice filter_text;
 	struct nt_query *query;
 	int side, role; /* -1: any, because the query says which */
+	bool unlogged; /* about UNLOGGED rows, which LOG rows never count together with */
 	bool late; /* the query is about late replies: they count as rows */
 	/* Without metric and aggregateBy each row is a group: the keys are what tells it. */
 	bool per_row;

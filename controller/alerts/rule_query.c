@@ -176,6 +176,32 @@ static int take_filter(const struct nt_spec *s, struct nt_rule *r, const struct 
 	return result;
 }
 
+/* Packets that were not logged have no latency and none of the other figures. */
+static int check_unlogged(const struct nt_spec *s, const struct nt_rule *r)
+{
+	bool of_field = r->metric >= NT_RULE_SUM && r->metric <= NT_RULE_AVG;
+
+	if (of_field && !nt_slice_eq(r->field.name, NT_SLICE_LIT("count")))
+		return nt_spec_refuse(s, "spec.field",
+				      "UNLOGGED rows, which the query is about, have no %.*s: "
+				      "count, their packets, is there",
+				      NT_SLICE_ARG(r->field.name));
+	if (nt_rule_is_percentile(r))
+		return nt_spec_refuse(s, "spec.metric",
+				      "UNLOGGED rows, which the query is about, have no latency: "
+				      "count would be of their packets");
+	return 0;
+}
+
+/* Which rows: those of the API's figures, unless the query says otherwise. */
+static void take_kind(struct nt_rule *r)
+{
+	r->unlogged = !nt_query_may_hold(r->query, NT_RECORD_LOG);
+	r->side = r->unlogged || nt_query_mentions(r->query, "side") ? -1 : NT_SIDE_CLIENT;
+	r->role = nt_query_mentions(r->query, "role") ? -1 : NT_ROLE_WORKLOAD;
+	r->late = nt_query_mentions(r->query, "late") || nt_query_mentions(r->query, "late_of");
+}
+
 int nt_rule_take_queries(const struct nt_spec *s, struct nt_rule *r)
 {
 	struct substitutions subs = { 0 };
@@ -189,8 +215,6 @@ int nt_rule_take_queries(const struct nt_spec *s, struct nt_rule *r)
 		result = take_filter(s, r, &subs);
 	if (result < 0)
 		return result;
-	r->side = nt_query_mentions(r->query, "side") ? -1 : NT_SIDE_CLIENT;
-	r->role = nt_query_mentions(r->query, "role") ? -1 : NT_ROLE_WORKLOAD;
-	r->late = nt_query_mentions(r->query, "late") || nt_query_mentions(r->query, "late_of");
-	return 0;
+	take_kind(r);
+	return r->unlogged ? check_unlogged(s, r) : 0;
 }

@@ -63,6 +63,10 @@ bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
 /* Does any term ask for this field of the record ("side")? For defaults that a query overrides. */
 bool nt_query_mentions(const struct nt_query *q, const char *field);
 
+/* May it hold for a row of that type (enum nt_record_type)? Terms about `type` and `reason`, which
+ * LOG rows have not, can rule that out; every other term may hold. */
+bool nt_query_may_hold(const struct nt_query *q, int type);
+
 /* Leaves of q what an UNLOGGED row can tell: terms about client, node, role, times and reason.
  * Every UNLOGGED row that stands for packets which q might match still matches; for figures of
  * loss. */

@@ -2,7 +2,7 @@
 /*
  * A query weakened to what an UNLOGGED row can tell. Such a row has a client and no name, type or
  * code: a term about those may hold or not, so it is taken for what lets more rows match. And which
- * fields a query is about.
+ * fields and types of rows a query is about.
  */
 #include "lib/query/ast.h"
 
@@ -84,4 +84,51 @@ static bool mentions(const struct nt_query_node *node, const char *field)
 bool nt_query_mentions(const struct nt_query *q, const char *field)
 {
 	return q->root && mentions(q->root, field);
+}
+
+/* --- of which type ---------------------------------------------------------------------------- */
+
+enum certainty {
+	NEVER = 0,
+	MAYBE = 1,
+	ALWAYS = 2,
+};
+
+/* r has its type and nothing else. */
+static enum certainty term_on(struct nt_query_node *term, const struct nt_record *r)
+{
+	const struct nt_query alone = { .root = term };
+	const char *name = term->path.field->name;
+	bool told = strcmp(name, "type") == 0 ||
+		    (strcmp(name, "reason") == 0 && r->type == NT_RECORD_LOG);
+
+	if (!told)
+		return MAYBE;
+	return nt_query_eval(&alone, r) ? ALWAYS : NEVER;
+}
+
+/* As deep as the parser went. */
+static enum certainty certainty_on(struct nt_query_node *node, const struct nt_record *r)
+{
+	bool any = node->kind == NT_NODE_OR;
+	enum certainty all = any ? NEVER : ALWAYS;
+
+	if (node->kind == NT_NODE_TERM)
+		return term_on(node, r);
+	if (node->kind == NT_NODE_NOT)
+		return ALWAYS - certainty_on(node->first, r);
+	for (struct nt_query_node *n = node->first; n; n = n->next) {
+		enum certainty one = certainty_on(n, r);
+
+		if (any ? one > all : one < all)
+			all = one;
+	}
+	return all;
+}
+
+bool nt_query_may_hold(const struct nt_query *q, int type)
+{
+	const struct nt_record r = { .type = (enum nt_record_type)type };
+
+	return !q->root || certainty_on(q->root, &r) != NEVER;
 }

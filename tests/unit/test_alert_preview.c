@@ -89,6 +89,8 @@ static const char *const specs[] = {
 	"query: rcode = NXDOMAIN AND count > 3, aggregateBy: [client_name]",
 	"query: count = 5",
 	"query: side = server OR rcode = NXDOMAIN, metric: count, condition: not_eq, threshold: 0",
+	"query: type = UNLOGGED, metric: count, condition: gt, threshold: 3, aggregateBy: [reason]",
+	"query: reason = ring_full, metric: count, condition: lt, threshold: 1",
 };
 
 static const char *const times[] = { "period: 10s, lookback: 30s", "period: 7s, lookback: 21s",
@@ -100,6 +102,9 @@ static struct nt_record random_row(int64_t at_s)
 	static const char *const names[] = { "a.test", "b.example", "c.example", "d.test" };
 	struct nt_record r = row(clients[random() % 3], at_s, 1 + (uint64_t)random() % 5);
 
+	if (random() % 8 == 0)
+		return store_unlogged(next_id, T0_US + at_s * S, r.count,
+				      random() % 2 ? "ring_full" : "before_tap");
 	r.qname = nt_slice_str(names[random() % 4]);
 	r.rcode = random() % 2 ? 3 : 0;
 	r.side = random() % 8 ? NT_SIDE_CLIENT : NT_SIDE_SERVER;
@@ -122,6 +127,8 @@ static void live(void)
 		struct nt_record rows[4];
 
 		at_s += random() % 12 ? random() % 6 : random() % 150;
+		if (at_s >= END_S)
+			break;
 		tick_to(at_s);
 		for (size_t i = 0; i < NT_ARRAY_LEN(rows); i++)
 			rows[i] = random_row(at_s);

@@ -116,6 +116,30 @@ START_TEST(only_rows_that_figures_count)
 }
 END_TEST
 
+/* Packets, of their own rules alone: live, when they come late, and after a restart. */
+START_TEST(packets_that_were_not_logged)
+{
+	struct nt_record r[3] = { store_unlogged(901, T0_US + 41 * S, 5, "ring_full"),
+				  store_unlogged(902, T0_US + 42 * S, 70, "before_tap"),
+				  store_unlogged(903, T0_US + 43 * S, 2, "ring_full") };
+
+	begin("severity: 60, period: 10s, lookback: 30s, query: 'type = UNLOGGED AND reason NOTIN "
+	      "{before_tap}', metric: count, condition: gt, threshold: 4, aggregateBy: [reason]");
+	asks("a", 40, 100);
+	give(r, 2);
+	tick_to(55);
+	expect("{\"reason\":\"ring_full\"} 5/5 50-50 open\n");
+	give(&r[2], 1);
+	tick(56);
+	expect("{\"reason\":\"ring_full\"} 7/7 50-50 open\n");
+	restart_at(60);
+	tick_to(60 + DELAY_S);
+	expect("{\"reason\":\"ring_full\"} 7/7 50-60 open\n");
+	tick_to(110);
+	expect("{\"reason\":\"ring_full\"} 7/7 50-70 80\n");
+}
+END_TEST
+
 /* --- what is late ----------------------------------------------------------------------------- */
 
 START_TEST(late_rows_open_what_was_missed)
@@ -492,6 +516,7 @@ int main(void)
 	tcase_add_test(tc, one_open_event_per_group_with_value_and_peak);
 	tcase_add_test(tc, event_leads_to_its_rows);
 	tcase_add_test(tc, only_rows_that_figures_count);
+	tcase_add_test(tc, packets_that_were_not_logged);
 	tcase_add_test(tc, late_rows_open_what_was_missed);
 	tcase_add_test(tc, late_rows_raise_but_never_resolve_or_repeat);
 	tcase_add_test(tc, what_is_too_late_is_counted);

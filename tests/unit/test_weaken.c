@@ -112,6 +112,41 @@ START_TEST(fields_that_a_query_is_about)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool log, unlogged; /* may it hold for a row of that type? */
+} types[] = {
+	{ "", true, true },
+	{ "type = UNLOGGED", false, true },
+	{ "type = LOG", true, false },
+	{ "type != log", false, true },
+	{ "NOT type NOTIN {unlogged}", false, true },
+	{ "type EMPTY", false, false },
+	{ "qname = a", true, true },
+	{ "NOT qname = a", true, true },
+	{ "reason = ring_full", false, true },
+	{ "reason NOT EMPTY AND node = n1", false, true },
+	{ "reason NOTIN {before_tap}", true, true },
+	{ "reason EMPTY", true, true },
+	{ "node = n1 AND (type = UNLOGGED AND reason = ring_full)", false, true },
+	{ "qname = a OR type = UNLOGGED", true, true },
+	{ "(qname = a OR type = LOG) AND NOT type = LOG", false, true },
+	{ "NOT (type = LOG OR qname = a)", false, true },
+	{ "NOT (type = LOG AND qname = a)", true, true },
+	{ "reason = ring_full OR type = UNLOGGED", false, true },
+	{ "type = LOG AND type = UNLOGGED", false, false },
+};
+
+START_TEST(types_that_a_query_is_about)
+{
+	_cleanup_(nt_query_freep) struct nt_query *q = parse(types[_i].text, false);
+
+	ck_assert_msg(nt_query_may_hold(q, NT_RECORD_LOG) == types[_i].log, "%s", types[_i].text);
+	ck_assert_msg(nt_query_may_hold(q, NT_RECORD_UNLOGGED) == types[_i].unlogged, "%s",
+		      types[_i].text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("weaken");
@@ -120,6 +155,7 @@ int main(void)
 	tcase_add_loop_test(tc, unlogged_row_matches_when_it_might, 0, NT_ARRAY_LEN(cases));
 	tcase_add_test(tc, no_possible_match_is_lost);
 	tcase_add_test(tc, fields_that_a_query_is_about);
+	tcase_add_loop_test(tc, types_that_a_query_is_about, 0, NT_ARRAY_LEN(types));
 	suite_add_tcase(suite, tc);
 	return nt_suite_run(suite);
 }

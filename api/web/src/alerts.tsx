@@ -13,9 +13,10 @@ const condition = (c: string): string => CONDITIONS[c] ?? visible(c);
 
 const ruleOf = (name: string): Rule | undefined => d.rules.data.value?.rules.find((r) => r.name === name);
 
-/** A figure in the unit of the rule's field; the metric `count` counts transactions. */
-function measured(v: number, metric: string, field: string): string {
-  const unit = metric === "count" ? "transactions" : d.fields.data.value?.fields.find((f) => f.name === field)?.unit ?? "";
+/** A figure in the unit of the rule's field; the metric `count` counts transactions, or packets that were not logged. */
+function measured(v: number, metric: string, rule: Rule | undefined): string {
+  const field = metric === "count" ? "count" : rule?.field ?? "";
+  const unit = /^p\d\d$/.test(metric) ? "ns" : field === "count" && rule?.type === "UNLOGGED" ? "packets" : d.fields.data.value?.fields.find((f) => f.name === field)?.unit ?? "";
   if (unit === "ns") return latency(Math.round(v));
   if (unit === "octets") return bytes(Math.round(v));
   return `${v.toLocaleString("en", { maximumFractionDigits: 2 })} ${v === 1 ? unit.replace(/s$/, "") : unit}`.trim();
@@ -47,7 +48,7 @@ function Group({ e }: { e: AlertEvent }): JSX.Element {
 const EVENT_HEAD = ["Severity", "Rule", "Group", "What", "Last value", "Peak", "First seen UTC", "Last seen UTC", "Rows"];
 
 function item(e: AlertEvent): Item {
-  const field = ruleOf(e.rule)?.field ?? "";
+  const of = ruleOf(e.rule);
   const open = e.state === "open";
   return {
     id: e.id, cls: e.state, cells: [
@@ -56,8 +57,8 @@ function item(e: AlertEvent): Item {
       <Name value={e.rule} />,
       <Group e={e} />,
       <span class="words">{visible(e.summary)}</span>,
-      <>{measured(e.value, e.metric, field)} <br /><span class="limit">{condition(e.condition)} {measured(e.threshold, e.metric, field)}</span></>,
-      measured(e.peak, e.metric, field),
+      <>{measured(e.value, e.metric, of)} <br /><span class="limit">{condition(e.condition)} {measured(e.threshold, e.metric, of)}</span></>,
+      measured(e.peak, e.metric, of),
       <When time={e.first_seen} />,
       <><When time={e.last_seen} />{!open && e.resolved && <><br /><span class="limit" title={e.resolved}>over {clock(e.resolved, 0)}</span></>}</>,
       <To class="rows" change={rowsOf(e)} title={visible(e.query) || "all rows of its time"}>Rows ›</To>,
@@ -95,7 +96,7 @@ const RULE_HEAD = ["Rule", "State", "Severity", "Fires when", "By", "Every, over
 function fires(r: Rule): string {
   if (!r.metric) return r.accepted ? "any row" : "–";
   const of = r.field && r.metric !== "count" ? `${r.metric} of ${visible(r.field)}` : visible(r.metric);
-  return `${of} ${condition(r.condition)} ${r.threshold === null ? "–" : measured(r.threshold, r.metric, r.field)}`;
+  return `${of} ${condition(r.condition)} ${r.threshold === null ? "–" : measured(r.threshold, r.metric, r)}`;
 }
 
 function rule(r: Rule): Item {

@@ -104,7 +104,7 @@ export interface Refusal { field: string; message: string }
 export interface Rule {
   name: string; description: string; summary: string; severity: number; period: number;
   lookback: number; query: string; aggregate_by: string[]; field: string; metric: string;
-  condition: string; threshold: number | null; accepted: boolean; problem: Refusal | null;
+  condition: string; threshold: number | null; type: "LOG" | "UNLOGGED"; accepted: boolean; problem: Refusal | null;
   last_evaluated: string | null; open_events: number;
 }
 export interface Alerts { rules: Rule[] }

@@ -155,6 +155,9 @@ static bool check_object(struct parse *p, json_t *json, struct nt_compact_head *
 	struct nt_slice version = string_member(p, json, "apiVersion", "apiVersion", true);
 	const struct kind *kind;
 
+	/* It stands beside the objects, for kubectl -k, and has no name. */
+	if (version.len && nt_slice_eq(group_of(version), NT_SLICE_LIT("kustomize.config.k8s.io")))
+		return false;
 	head->kind = string_member(p, json, "kind", "kind", true);
 	head->name = string_member(p, metadata, "name", "metadata.name", true);
 	head->namespace_ = string_member(p, metadata, "namespace", "metadata.namespace", false);

@@ -28,6 +28,8 @@ static const struct row rows[] = {
 	{ HEAD("example.com/v1", "Thing") "metadata: {name: t}\n", "Thing default/t", "" },
 	/* Of another group: nothing of ours, and no mistake. */
 	{ HEAD("serving.knative.dev/v1", "Service") "metadata: {name: s}\n", "", "" },
+	{ HEAD("kustomize.config.k8s.io/v1beta1", "Kustomization") "resources: [a.yaml]\n", "",
+	  "" },
 	/* Lists. */
 	{ HEAD("v1", "List") "items:\n- {apiVersion: v1, kind: Pod, metadata: {name: a}}\n"
 			     "- {apiVersion: v1, kind: Service, metadata: {name: b}}\n",

@@ -282,8 +282,8 @@ static void write_http_metrics(struct nt_http_counters *c, struct nt_buf *out)
 	const struct labelled refused[] = {
 		{ "host", atomic_load(&c->refused_host) },
 		{ "origin", atomic_load(&c->refused_origin) },
-		{ "token", atomic_load(&c->refused_token) },
-		{ "body", atomic_load(&c->refused_body) },
+		{ "token", atomic_load(&c->refused_token) + atomic_load(&c->refused_operator) },
+		{ "body", atomic_load(&c->refused_body) + atomic_load(&c->refused_object) },
 		{ "batch", atomic_load(&c->refused_batch) },
 		{ "node", atomic_load(&c->refused_node) },
 		{ "unchecked", atomic_load(&c->unchecked_token) },

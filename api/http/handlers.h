@@ -20,8 +20,12 @@ struct nt_tls;
 /* What the server counted, for /metrics. */
 struct nt_http_counters {
 	atomic_uint_fast64_t by_class[6]; /* replies with status 1xx .. 5xx; [0]: others */
-	atomic_uint_fast64_t refused_host, refused_origin, refused_token, refused_body;
-	atomic_uint_fast64_t refused_node, refused_batch, unchecked_token, refused_tls;
+	atomic_uint_fast64_t refused_host, refused_origin, refused_tls;
+	/* Uploads of agents: they are in batches_total, too. */
+	atomic_uint_fast64_t refused_token, refused_body, refused_node, refused_batch;
+	atomic_uint_fast64_t unchecked_token;
+	/* Of what is no upload: without the operator's token, a body beyond its bound. */
+	atomic_uint_fast64_t refused_operator, refused_object;
 	atomic_uint_fast64_t connections, slow_closed, asset_requests;
 	atomic_uint_fast64_t rows_unreadable; /* times that one was to be given */
 };

@@ -263,7 +263,9 @@ static bool passes_token(struct call *c, struct nt_slice authorization)
 
 static void refuse_length(struct call *c)
 {
-	atomic_fetch_add(&c->http->api.counters.refused_body, 1);
+	struct nt_http_counters *counters = &c->http->api.counters;
+
+	atomic_fetch_add(c->route.ingest ? &counters->refused_body : &counters->refused_object, 1);
 	nt_reply_problem(&c->refusal, 413, "%s has at most %zu octets",
 			 c->route.ingest ? "a batch" : "an object", c->route.body_max);
 }
@@ -275,7 +277,7 @@ static bool passes_operator(struct call *c, struct nt_slice authorization)
 
 	if (!c->route.token || nt_guard_token(authorization, h->token))
 		return true;
-	atomic_fetch_add(&h->api.counters.refused_token, 1);
+	atomic_fetch_add(&h->api.counters.refused_operator, 1);
 	nt_reply_problem(&c->refusal, 401,
 			 "the token of the controller's --token-file (DIR/token) is wanted: "
 			 "Authorization: Bearer");

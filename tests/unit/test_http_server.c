@@ -214,6 +214,44 @@ START_TEST(refusal_arrives_behind_a_body)
 }
 END_TEST
 
+/* What the path refuses, and the sample that tells of it. */
+static const struct {
+	const char *line, *header, *answer, *counted;
+} refusals[] = {
+	{ "POST /ingest/v1/batches", "Content-Length: 2000000\r\n", "HTTP/1.1 401",
+	  "batches_total{outcome=\"unauthorized\"} 1\n" },
+	{ "POST /ingest/v1/batches",
+	  "Authorization: Bearer " TOKEN "\r\nContent-Length: 99999999\r\n", "HTTP/1.1 413",
+	  "batches_total{outcome=\"too_large\"} 1\n" },
+	/* No batches: their metric once told of these as of uploads. */
+	{ "POST /api/v1/alerts/preview", "Content-Length: 2000000\r\n", "HTTP/1.1 413",
+	  "batches_total{outcome=\"too_large\"} 0\n" },
+	{ "POST /api/v1/alerts/preview", "Content-Length: 2000000\r\n", "HTTP/1.1 413",
+	  "http_refused_total{reason=\"body\"} 1\n" },
+	{ "POST /api/v1/alerts/receivers/a/test", "Content-Length: 2000000\r\n", "HTTP/1.1 401",
+	  "batches_total{outcome=\"unauthorized\"} 0\n" },
+	{ "POST /api/v1/alerts/receivers/a/test", "Content-Length: 2000000\r\n", "HTTP/1.1 401",
+	  "http_refused_total{reason=\"token\"} 1\n" },
+};
+
+/* Each announces more than is drained, so the answer comes before a body. */
+START_TEST(refusal_counts_as_what_it_was)
+{
+	_cleanup_buf_ struct nt_buf more = { 0 };
+	int fd;
+
+	start();
+	fd = dial();
+	nt_buf_printf(&more, "%sConnection: close\r\n\r\n", refusals[_i].header);
+	say_head(fd, refusals[_i].line, more.p);
+	expect(fd, refusals[_i].answer, "application/problem+json");
+	fd = dial();
+	say_head(fd, "GET /metrics", "Connection: close\r\n\r\n");
+	expect(fd, "HTTP/1.1 200", refusals[_i].counted);
+	stop();
+}
+END_TEST
+
 /* More at once than there are readers: all are answered. */
 START_TEST(many_queries_share_the_readers)
 {
@@ -287,6 +325,7 @@ int main(void)
 	tcase_add_test(tc, upload_in_pieces_is_one_batch);
 	tcase_add_test(tc, upload_that_breaks_off_stores_nothing);
 	tcase_add_test(tc, refusal_arrives_behind_a_body);
+	tcase_add_loop_test(tc, refusal_counts_as_what_it_was, 0, NT_ARRAY_LEN(refusals));
 	tcase_add_test(tc, many_queries_share_the_readers);
 	tcase_add_loop_test(tc, path_and_method_are_an_operation, 0, NT_ARRAY_LEN(routes));
 	return store_run("http_server", tc);

@@ -229,17 +229,20 @@ static int no_answer(const struct nt_connect *c, const struct nt_kube_answer *an
 			  answer->error.msg, todo);
 }
 
-static int refused_by_kube(const struct nt_connect *c, int status, const char *said,
+/* posted: the question was a POST, for which RBAC has another verb. */
+static int refused_by_kube(const struct nt_connect *c, bool posted, int status, const char *said,
 			   struct nt_err *err)
 {
 	const char *todo = "";
 	int code = EPROTO;
 
-	if (status == 401 || status == 403) {
+	if (status == 401) {
 		code = EACCES;
-		todo = status == 401
-			       ? "; the kubeconfig's credentials are not, or no longer, accepted"
-			       : "; ask for the verb get on services/proxy in that namespace";
+		todo = "; the kubeconfig's credentials are not, or no longer, accepted";
+	} else if (status == 403) {
+		code = EACCES;
+		todo = posted ? "; ask for the verb create on services/proxy in that namespace"
+			      : "; ask for the verb get on services/proxy in that namespace";
 	} else if (status == 404) {
 		code = ENOENT;
 		todo = "; is nametap installed there? (--nametap-namespace)";
@@ -295,7 +298,7 @@ static int refused(const struct nt_connect *c, const json_t *problem, struct nt_
 			  said, todo);
 }
 
-static int judge(const struct nt_connect *c, const struct nt_kube_answer *answer,
+static int judge(const struct nt_connect *c, bool posted, const struct nt_kube_answer *answer,
 		 struct nt_ask_answer *a, struct nt_err *err)
 {
 	json_auto_t *json = NULL;
@@ -307,7 +310,7 @@ static int judge(const struct nt_connect *c, const struct nt_kube_answer *answer
 	a->by_kube =
 		answer->status >= 300 && c->proxied && nt_kube_status_parse(answer->body, &status);
 	if (a->by_kube)
-		return refused_by_kube(c, answer->status, status.message, err);
+		return refused_by_kube(c, posted, answer->status, status.message, err);
 	json = json_loadb(answer->body.len ? answer->body.p : "", answer->body.len, JSON_ALLOW_NUL,
 			  NULL);
 	if (answer->status >= 300)
@@ -383,7 +386,7 @@ static int ask_once(struct nt_connect *c, const char *path, const struct nt_ask_
 		r = put_url(c, path, params, &url, err);
 	if (r == 0)
 		r = call(c, c->kube, nt_buf_str(&url), about, &answer, &body, err);
-	return r < 0 ? r : judge(c, &answer, ret_answer, err);
+	return r < 0 ? r : judge(c, about.len > 0, &answer, ret_answer, err);
 }
 
 /* The Service leads to the agents' port, where the API is not to be had without a login of its own:

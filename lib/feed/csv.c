@@ -29,6 +29,8 @@ int nt_feed_csv_init(struct nt_feed_list *l, struct nt_err *err)
 	if (!number)
 		return nt_err_set(err, EINVAL, "CSV column 0: they are counted from 1");
 	l->csv.wanted = l->csv.header ? 0 : (size_t)number;
+	if (!nt_buf_reserve(&l->csv.name, NT_FEED_NAME_TEXT_MAX))
+		return nt_err_set(err, ENOMEM, "no memory for a domain list");
 	return 0;
 }
 

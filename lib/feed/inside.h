@@ -20,7 +20,7 @@ struct nt_feed_csv {
 	bool any; /* octets in this row that are no blanks */
 	bool have; /* `name` is of this row */
 	bool behind_quote, too_long; /* faults of this row */
-	struct nt_buf name; /* the wanted column of this row */
+	struct nt_buf name; /* the wanted column of this row; its failure: too long */
 };
 
 struct nt_feed_json {

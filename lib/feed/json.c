@@ -49,8 +49,12 @@ static int take_value(struct nt_feed_list *l, struct nt_err *err)
 			       "a value of more than %d octets", NT_FEED_TEXT_MAX);
 		return 0;
 	}
+	errno = 0;
 	value = json_loadb(nt_buf_str(&l->text), l->text.len,
 			   JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
+	/* In its text jansson calls some of this a syntax error. */
+	if (!value && errno == ENOMEM)
+		return nt_err_set(err, ENOMEM, "no memory for a JSON value");
 	if (!value) {
 		nt_feed_refuse(l, l->json.value_line, NT_FEED_FAULT_SYNTAX, "%s", e.text);
 		return 0;

@@ -34,6 +34,9 @@ int nt_feed_list_new(const struct nt_feed_form *form, struct nt_feed_builder *bu
 	l->builder = builder;
 	l->line = 1;
 	l->text.max_len = NT_FEED_TEXT_MAX;
+	/* All at once: from then on a text that finds no room is too long. */
+	if (!nt_buf_reserve(&l->text, NT_FEED_TEXT_MAX))
+		return nt_err_set(err, ENOMEM, "no memory for a domain list");
 	if (form->format == NT_FEED_CSV && nt_feed_csv_init(l, err) < 0)
 		return -err->code;
 	*ret_list = NT_TAKE_PTR(l);
@@ -202,7 +205,7 @@ int nt_feed_parse(const struct nt_feed_form *form, struct nt_feed_limits limits,
 		r = nt_feed_list_push(l, text, err);
 	if (r == 0)
 		r = nt_feed_list_end(l, err);
-	if (l && ret_report)
-		*ret_report = l->report;
+	if (ret_report)
+		*ret_report = l ? l->report : (struct nt_feed_report){ 0 };
 	return r < 0 ? r : nt_feed_builder_finish(builder, ret_set, err);
 }

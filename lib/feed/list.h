@@ -16,8 +16,8 @@
  * refused when it is cut off, when it is not of its format, when it holds nothing but what is
  * refused, and past the builder's limits.
  *
- * Memory: one line, field or JSON value at a time, 64 KiB at most; longer ones are refused. One
- * thread; does not block.
+ * Memory: one line, field or JSON value at a time, 64 KiB, which are taken at the start; longer
+ * ones are refused. One thread; does not block.
  */
 #pragma once
 
@@ -70,8 +70,8 @@ struct nt_feed_list;
 /* builder: borrowed, takes the entries. -EINVAL: the form makes no sense, -ENOMEM. */
 int nt_feed_list_new(const struct nt_feed_form *form, struct nt_feed_builder *builder,
 		     struct nt_feed_list **ret_list, struct nt_err *err) NT_MUSTCHECK;
-/* The next octets, any number. -EINVAL: the list is refused, with line and reason; -E2BIG, -ENOMEM
- * from the builder. Of no more use after an error. */
+/* The next octets, any number. -EINVAL: the list is refused, with line and reason; -E2BIG from
+ * the builder; -ENOMEM. Of no more use after an error. */
 int nt_feed_list_push(struct nt_feed_list *l, struct nt_slice octets,
 		      struct nt_err *err) NT_MUSTCHECK;
 /* There are no more. As push. */
@@ -84,7 +84,9 @@ static inline void nt_feed_list_freep(struct nt_feed_list **l)
 	nt_feed_list_free(*l);
 }
 
-/* A whole list in memory to a set. ret_report: may be NULL, written also on errors. */
+/* A whole list in memory to a set. Errors as above and of nt_feed_builder_finish(). ret_report (may
+ * be NULL) is written on errors, too: what was read up to there, the fault that refused the list
+ * not counted; all 0 when the list was not begun. */
 int nt_feed_parse(const struct nt_feed_form *form, struct nt_feed_limits limits,
 		  struct nt_slice text, struct nt_feed_set **ret_set,
 		  struct nt_feed_report *ret_report, struct nt_err *err) NT_MUSTCHECK;

@@ -3,11 +3,46 @@
 #include "lib/feed/list.h"
 
 #include <check.h>
+#include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
 #include "tests/unit/suite.h"
+
+/* --- memory that ends ------------------------------------------------------------------------- */
+
+/* Allocations of buffers and of jansson that still succeed. */
+static unsigned allocations_left = UINT_MAX;
+
+static bool may_allocate(void)
+{
+	if (allocations_left == UINT_MAX)
+		return true;
+	if (allocations_left) {
+		allocations_left--;
+		return true;
+	}
+	errno = ENOMEM;
+	return false;
+}
+
+static void *bounded_realloc(void *p, size_t len)
+{
+	return may_allocate() ? realloc(p, len) : NULL;
+}
+
+static void *bounded_malloc(size_t len)
+{
+	return may_allocate() ? malloc(len) : NULL;
+}
+
+#define realloc bounded_realloc
+#include "lib/base/buf.c"
+#undef realloc
+
+/* --- lists ------------------------------------------------------------------------------------ */
 
 #define JSON NT_FEED_JSON
 #define CSV NT_FEED_CSV
@@ -252,6 +287,47 @@ START_TEST(test_many_refusals)
 }
 END_TEST
 
+static const struct {
+	struct nt_feed_form form;
+	const char *before, *octet, *behind;
+} of_one_name[] = {
+	{ { LINES, { 0 }, 0 }, "", "\\097", "\n" },
+	{ { CSV, { "domain", 6 }, 0 }, "id,domain\n1,", "\\097", "\n" },
+	{ { JSON, { "domain", 6 }, 0 }, "[{\"id\": 1, \"domain\": \"", "\\\\097", "\"}]" },
+};
+
+/* Whichever allocation fails: the list is not read, and its text is not to blame. */
+START_TEST(test_no_memory)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	unsigned fails = 0;
+	int r;
+
+	/* A name of 208 octets, whose text is longer than what a buffer begins with. */
+	nt_buf_puts(&text, of_one_name[_i].before);
+	for (int i = 1; i <= 200; i++)
+		nt_buf_printf(&text, "%s%s", of_one_name[_i].octet, i % 50 ? "" : ".");
+	nt_buf_printf(&text, "bad%s", of_one_name[_i].behind);
+	json_set_alloc_funcs(bounded_malloc, free);
+	do {
+		_cleanup_(nt_feed_set_freep) struct nt_feed_set *s = NULL;
+		struct nt_feed_report report = { .octets = 1 };
+		struct nt_err err;
+
+		allocations_left = fails;
+		r = nt_feed_parse(&of_one_name[_i].form, NT_FEED_LIMITS_DEFAULT,
+				  nt_slice_mem(text.p, text.len), &s, &report, &err);
+		allocations_left = UINT_MAX;
+		ck_assert_msg(r == 0 || r == -ENOMEM, "%u: %s", fails, err.msg);
+		ck_assert_uint_eq(report.first_len, 0);
+		ck_assert_uint_eq(report.taken, r == 0);
+		ck_assert(report.octets == text.len || (r < 0 && report.octets == 0));
+	} while (r < 0 && fails++ < 1000);
+	ck_assert_int_eq(r, 0);
+	ck_assert_uint_gt(fails, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("feed_list");
@@ -263,6 +339,7 @@ int main(void)
 	tcase_add_test(t, test_bad_forms);
 	tcase_add_loop_test(t, test_too_long, 0, (int)NT_ARRAY_LEN(longs));
 	tcase_add_test(t, test_many_refusals);
+	tcase_add_loop_test(t, test_no_memory, 0, (int)NT_ARRAY_LEN(of_one_name));
 	suite_add_tcase(s, t);
 	return nt_suite_run(s);
 }

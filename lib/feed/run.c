@@ -81,10 +81,8 @@ const struct nt_feed_key *nt_feed_merge_next(struct nt_feed_merge *m)
 			m->heap[0] = m->heap[--m->heap_len];
 		if (m->heap_len)
 			sink(m, 0);
-		if (m->begun &&
-		    !nt_feed_key_compare(key.octets, key.len, m->last.octets, m->last.len))
+		if (!nt_feed_key_compare(key.octets, key.len, m->last.octets, m->last.len))
 			continue;
-		m->begun = true;
 		m->last = key;
 		return &m->last;
 	}

@@ -20,8 +20,7 @@ struct nt_feed_run {
 struct nt_feed_merge {
 	struct nt_feed_run **heap; /* borrowed; the least key first */
 	size_t heap_len;
-	struct nt_feed_key last;
-	bool begun;
+	struct nt_feed_key last; /* len 0 before the first: no key is empty */
 };
 
 /* Room for `len` keys of octets_len octets together. */

@@ -107,9 +107,9 @@ static bool is_over(struct run *run)
 	return run->result < 0 || run->preview->end != NT_PREVIEW_WHOLE;
 }
 
-/* All windows that end at us or before, one after the other: as a process would have that was there
- * all the time. False: it is over. */
-static bool go_to(struct run *run, int64_t us)
+/* The windows that end at us or before and were not evaluated yet, one after the other, as a
+ * process would have that was there all the time; fewer when it is over before. */
+static void evaluate_until(struct run *run, int64_t us)
 {
 	struct nt_alerts *a = run->alerts;
 	uint64_t opened, resolved;
@@ -121,7 +121,6 @@ static bool go_to(struct run *run, int64_t us)
 					       run->err);
 		run->next_end_us += run->entry->rule->step_us;
 	}
-	return !is_over(run);
 }
 
 static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
@@ -134,11 +133,30 @@ static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	run->preview->rows_unreadable += !record;
 	if (!record)
 		return !is_over(run);
-	if (!go_to(run, record->start_us))
+	evaluate_until(run, record->start_us);
+	if (is_over(run))
 		return false;
 	run->alerts->now_us = record->start_us;
 	nt_alerts_add_record(run->alerts, run->entry, record);
 	return true;
+}
+
+/* What becomes of the preview when the store could not give a page to its end. */
+static int judge_page(struct run *run, int r, const struct nt_err *why)
+{
+	if (run->result < 0)
+		return run->result; /* the page ended for that, and run->err has it */
+	if (r == -ENOENT)
+		return nt_err_set(run->err, EBUSY,
+				  "rows of the range expired while they were read: ask again");
+	if (r != -ETIMEDOUT) {
+		*run->err = *why;
+		return r;
+	}
+	/* The page took the store's own time: the windows before it are there. */
+	if (run->preview->end == NT_PREVIEW_WHOLE)
+		run->preview->end = NT_PREVIEW_TIME;
+	return 0;
 }
 
 static int read_rows(struct run *run)
@@ -153,24 +171,20 @@ static int read_rows(struct run *run)
 		.unlogged = rule->unlogged,
 	};
 	int64_t cursor = 0;
+	struct nt_err why;
 	int r;
 
 	do {
 		r = nt_store_rows(run->alerts->reader, &range, NT_STORE_OLDEST, PAGE_ROWS, cursor,
-				  take_row, run, &cursor, run->err);
+				  take_row, run, &cursor, &why);
 	} while (r == 0 && cursor && !is_over(run));
-	/* A page took the store's own time: the windows before it are there. */
-	if (r == -ETIMEDOUT) {
-		run->preview->end = NT_PREVIEW_TIME;
-		r = 0;
-	}
-	return r;
+	return r < 0 ? judge_page(run, r, &why) : run->result;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static int begin(struct run *run, struct nt_store *store, struct nt_store_reader *reader,
-		 const struct nt_object *object, struct nt_object_problem *ret_problem)
+static int begin_run(struct run *run, struct nt_store *store, struct nt_store_reader *reader,
+		     const struct nt_object *object, struct nt_object_problem *ret_problem)
 {
 	const struct nt_alerts_config defaults = { 0 };
 	int64_t oldest_us = nt_store_stats(store).oldest_us ?: run->config->to_us;
@@ -215,16 +229,15 @@ int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,
 			       (config->budget_ns ?: NT_PREVIEW_SECONDS * NT_NS_PER_S),
 		.err = err,
 	};
-	int r = begin(&run, store, reader, object, ret_problem);
+	int r = begin_run(&run, store, reader, object, ret_problem);
 
 	if (r == 0)
 		r = read_rows(&run);
-	if (r == 0 && !is_over(&run))
-		(void)go_to(&run, config->to_us);
-	if (r == 0)
-		r = run.result;
 	if (r < 0)
 		return r;
+	evaluate_until(&run, config->to_us); /* those behind the last row */
+	if (run.result < 0)
+		return run.result;
 	preview.covered_us = run.entry->evaluated_us;
 	preview.windows = run.alerts->stats.evaluations;
 	preview.over = run.alerts->stats.groups_over;

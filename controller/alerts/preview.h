@@ -39,8 +39,8 @@ struct nt_preview {
  * Calls fn for each event that the rule would have opened, in order of first_seen and group;
  * borrowed for the call; return false to stop. Ids count from 1. Of what was before from nothing is
  * known: an event begins with the first window behind it. Rows count as if they had all come in
- * time. 0; -EINVAL with *ret_problem: the rule has a mistake; -ENOMEM, or what the store says, with
- * err.
+ * time. 0; -EINVAL with *ret_problem: the rule has a mistake; -EBUSY: retention took rows away while
+ * they were read, the same may be asked again; -ENOMEM, or what the store says, with err.
  */
 int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,
 		   const struct nt_object *object, const struct nt_preview_config *config,

@@ -5,6 +5,24 @@
 #include "controller/alerts/preview.h"
 #include "tests/unit/alerts_stage.h"
 
+/* --- what happens between two pages ----------------------------------------------------------- */
+
+/* The store's answer for the page before, and what it becomes; NULL: nothing happens. */
+static int (*behind_page)(int result, struct nt_err *why);
+
+static int rows_then(struct nt_store_reader *r, const struct nt_store_range *range,
+		     enum nt_store_order order, uint32_t limit, int64_t cursor, nt_store_row_fn *fn,
+		     void *ctx, int64_t *ret_cursor, struct nt_err *why)
+{
+	int result = nt_store_rows(r, range, order, limit, cursor, fn, ctx, ret_cursor, why);
+
+	return behind_page ? behind_page(result, why) : result;
+}
+
+#define nt_store_rows rows_then
+#include "controller/alerts/preview.c"
+#undef nt_store_rows
+
 /* --- both ways -------------------------------------------------------------------------------- */
 
 /* All of an event but its id, one line each. */
@@ -330,6 +348,78 @@ START_TEST(time_is_bounded)
 }
 END_TEST
 
+static int expire(int result, struct nt_err *why)
+{
+	uint64_t rows;
+
+	behind_page = NULL;
+	ck_assert_int_eq(nt_store_expire(store, T0_US + 100 * S, &rows, why), 0);
+	ck_assert_uint_ge(rows, PAGE_ROWS);
+	return result;
+}
+
+/* Once it was -ENOENT, which the API made a mistake of the one who asked. */
+START_TEST(rows_that_expire_meanwhile)
+{
+	const struct nt_preview_config config = { .from_us = T0_US,
+						  .to_us = T0_US + 200 * S,
+						  .budget_ns = INT64_MAX / 2 };
+	struct nt_object_problem problem = { 0 };
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	struct nt_preview p;
+
+	begin(RULE);
+	for (int i = 0; i < 3; i++)
+		many(PAGE_ROWS / 3 + 1, "c", 41);
+	behind_page = expire;
+	ck_assert_int_eq(nt_preview_run(store, reader, rule_object(), &config, put_event, &out, &p,
+					&problem, &err),
+			 -EBUSY);
+	ck_assert_int_eq(err.code, EBUSY);
+	ck_assert_msg(strstr(err.msg, "expired while they were read: ask again"), "%s", err.msg);
+	ck_assert_uint_eq(out.len, 0);
+}
+END_TEST
+
+static int time_out(int result, struct nt_err *why)
+{
+	(void)result;
+	return nt_err_set(why, ETIMEDOUT, "the store took its time");
+}
+
+START_TEST(page_that_takes_the_stores_time)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	struct nt_preview p;
+
+	begin(RULE);
+	many(1, "a", 41);
+	many(1, "b", 201);
+	behind_page = time_out;
+	p = preview(0, 400, &out);
+	ck_assert_int_eq(p.end, NT_PREVIEW_TIME);
+	ck_assert_int_eq(p.covered_us, T0_US + 200 * S);
+	ck_assert_ptr_nonnull(strstr(nt_buf_str(&out), "seen 50-70"));
+}
+END_TEST
+
+/* The first reason is the one that is told. */
+START_TEST(events_end_it_before_the_stores_time)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+	struct nt_preview p;
+
+	begin(RULE);
+	many(600, "early", 41);
+	many(600, "late", 201);
+	many(1, "last", 301);
+	behind_page = time_out;
+	p = preview(0, 400, &out);
+	ck_assert_int_eq(p.end, NT_PREVIEW_EVENTS);
+	ck_assert_int_eq(p.covered_us, T0_US + 210 * S);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("preview");
@@ -344,5 +434,8 @@ int main(void)
 	tcase_add_test(tc, what_finds_no_room_is_counted);
 	tcase_add_test(tc, memory_is_bounded);
 	tcase_add_test(tc, time_is_bounded);
+	tcase_add_test(tc, rows_that_expire_meanwhile);
+	tcase_add_test(tc, page_that_takes_the_stores_time);
+	tcase_add_test(tc, events_end_it_before_the_stores_time);
 	return store_run("alert_preview", tc);
 }

@@ -15,7 +15,6 @@
 struct asked {
 	const struct nt_object *object;
 	struct nt_store_range range; /* its times, as they were asked for */
-	struct nt_json j;
 };
 
 static bool add_event(void *ctx, const struct nt_store_event *e)
@@ -72,25 +71,24 @@ static void write_limits(struct nt_json *j, const struct nt_preview *p)
 static int write_preview(struct nt_api *api, struct nt_store_reader *reader, void *ctx,
 			 struct nt_reply *reply, struct nt_err *err)
 {
-	struct asked *asked = ctx;
+	const struct asked *asked = ctx;
 	int64_t closed_us = nt_now_us() - nt_ingest_alert_delay_us(api->ingest);
 	struct nt_preview_config config = {
 		.from_us = asked->range.from_us,
 		.to_us = asked->range.to_us < closed_us ? asked->range.to_us : closed_us,
 	};
 	struct nt_object_problem problem = { 0 };
-	struct nt_json *j = &asked->j;
+	struct nt_json answer = NT_JSON(&reply->body);
 	struct nt_preview preview;
 	int r;
 
 	nt_reply_json(reply);
-	*j = NT_JSON(&reply->body);
-	nt_json_open(j, '{');
-	nt_json_key_str(j, "rule", asked->object->name);
-	nt_json_range(j, &asked->range);
-	nt_json_key(j, "events");
-	nt_json_open(j, '[');
-	r = nt_preview_run(api->store, reader, asked->object, &config, add_event, j, &preview,
+	nt_json_open(&answer, '{');
+	nt_json_key_str(&answer, "rule", asked->object->name);
+	nt_json_range(&answer, &asked->range);
+	nt_json_key(&answer, "events");
+	nt_json_open(&answer, '[');
+	r = nt_preview_run(api->store, reader, asked->object, &config, add_event, &answer, &preview,
 			   &problem, err);
 	if (r < 0 && problem.msg[0]) {
 		nt_reply_object_problem(reply, asked->object, &problem);
@@ -98,13 +96,13 @@ static int write_preview(struct nt_api *api, struct nt_store_reader *reader, voi
 	}
 	if (r < 0)
 		return r;
-	nt_json_close(j, ']');
-	nt_json_key_time(j, "covered_to", preview.covered_us);
-	nt_json_key_u64(j, "windows", preview.windows);
-	nt_json_key_u64(j, "rows", preview.rows);
-	nt_json_key_str(j, "note", preview.note);
-	write_limits(j, &preview);
-	nt_json_close(j, '}');
+	nt_json_close(&answer, ']');
+	nt_json_key_time(&answer, "covered_to", preview.covered_us);
+	nt_json_key_u64(&answer, "windows", preview.windows);
+	nt_json_key_u64(&answer, "rows", preview.rows);
+	nt_json_key_str(&answer, "note", preview.note);
+	write_limits(&answer, &preview);
+	nt_json_close(&answer, '}');
 	return 0;
 }
 

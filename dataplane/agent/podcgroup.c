@@ -32,9 +32,9 @@ bool nt_podcgroup_uid(struct nt_slice name, char ret_uid[NT_PODCGROUP_UID])
 	static const char head[] = "kubepods", tail[] = ".slice";
 	size_t at;
 
-	if (name.len > 3 && memcmp(name.p, "pod", 3) == 0)
+	if (nt_slice_begins(name, "pod"))
 		return take_uid(nt_slice_mem(name.p + 3, name.len - 3), ret_uid);
-	if (name.len < sizeof(head) + sizeof(tail) || memcmp(name.p, head, sizeof(head) - 1) != 0 ||
+	if (name.len < sizeof(head) + sizeof(tail) || !nt_slice_begins(name, head) ||
 	    !nt_slice_ends(name, nt_slice_str(tail)))
 		return false;
 	name.len -= sizeof(tail) - 1;

@@ -90,8 +90,7 @@ static struct nt_slice take_line(struct nt_slice *text)
  * version 1 `[plugins.cri.cni]`. */
 static bool is_cni_section(struct nt_slice line)
 {
-	return nt_slice_ends(line, NT_SLICE_LIT(".cni]")) && line.len > 9 &&
-	       memcmp(line.p, "[plugins", 8) == 0;
+	return nt_slice_begins(line, "[plugins") && nt_slice_ends(line, NT_SLICE_LIT(".cni]"));
 }
 
 /* A string in double or single quotes, without escapes, into `to` when it is an absolute path. */

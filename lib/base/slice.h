@@ -41,6 +41,13 @@ static inline bool nt_slice_caseeq(struct nt_slice a, struct nt_slice b)
 	return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
 }
 
+static inline bool nt_slice_begins(struct nt_slice s, const char *head)
+{
+	size_t len = strlen(head);
+
+	return s.len >= len && (len == 0 || memcmp(s.p, head, len) == 0);
+}
+
 static inline bool nt_slice_ends(struct nt_slice s, struct nt_slice tail)
 {
 	return s.len >= tail.len && memcmp(s.p + s.len - tail.len, tail.p, tail.len) == 0;

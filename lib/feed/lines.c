@@ -10,14 +10,9 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-static bool begins(struct nt_slice s, const char *head)
-{
-	return s.len >= strlen(head) && !memcmp(s.p, head, strlen(head));
-}
-
 static struct nt_slice without_comment(struct nt_slice s)
 {
-	if (begins(s, ";") || begins(s, "!") || begins(s, "//"))
+	if (nt_slice_begins(s, ";") || nt_slice_begins(s, "!") || nt_slice_begins(s, "//"))
 		return nt_slice_mem(s.p, 0);
 	for (size_t i = 0; i < s.len; i++)
 		if (s.p[i] == '#' && (!i || is_blank(s.p[i - 1])))

@@ -31,11 +31,6 @@ static bool has(struct nt_slice s, const char *what)
 	return s.len && memmem(s.p, s.len, what, strlen(what));
 }
 
-static bool starts(struct nt_slice s, const char *head)
-{
-	return s.len >= strlen(head) && memcmp(s.p, head, strlen(head)) == 0;
-}
-
 static struct nt_slice behind(struct nt_slice s, size_t n)
 {
 	return nt_slice_mem(s.p + n, s.len - n);
@@ -134,7 +129,7 @@ static int check_star(struct nt_slice text, struct nt_slice rest, char *msg)
 
 	if (!star)
 		return 0;
-	if (starts(text, "**."))
+	if (nt_slice_begins(text, "**."))
 		return refuse(msg, text, "begins with two stars: `*.` takes any number of labels");
 	if ((star > rest.p && star[-1] != '.') || (star + 1 < end && star[1] != '.'))
 		return refuse(msg, text,
@@ -209,7 +204,7 @@ static int check(struct nt_slice text, struct nt_slice *ret_rest, bool *ret_wild
 			      "with `mode: Audit` none is denied");
 	if (nt_slice_ends(rest, NT_SLICE_LIT(".")))
 		rest.len--;
-	*ret_wildcard = starts(rest, "*.");
+	*ret_wildcard = nt_slice_begins(rest, "*.");
 	if (*ret_wildcard)
 		rest = behind(rest, 2);
 	*ret_rest = rest;

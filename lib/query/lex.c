@@ -179,13 +179,6 @@ static const struct {
 	{ "}", NT_TOKEN_SET_CLOSE }, { ",", NT_TOKEN_COMMA },
 };
 
-static bool begins(struct nt_slice s, const char *with)
-{
-	size_t len = strlen(with);
-
-	return s.len >= len && memcmp(s.p, with, len) == 0;
-}
-
 struct nt_token nt_lex(struct nt_lexer *l)
 {
 	struct nt_slice rest;
@@ -196,11 +189,11 @@ struct nt_token nt_lex(struct nt_lexer *l)
 	if (!rest.len)
 		return token(l, NT_TOKEN_END, 0);
 	for (size_t i = 0; i < NT_ARRAY_LEN(foreign); i++)
-		if (begins(rest, foreign[i].text))
+		if (nt_slice_begins(rest, foreign[i].text))
 			return bad(l, strlen(foreign[i].text), foreign[i].msg,
 				   foreign[i].suggestion);
 	for (size_t i = 0; i < NT_ARRAY_LEN(signs); i++)
-		if (begins(rest, signs[i].text))
+		if (nt_slice_begins(rest, signs[i].text))
 			return token(l, signs[i].kind, strlen(signs[i].text));
 	if (is_variable_at(l, l->at))
 		return lex_variable(l);

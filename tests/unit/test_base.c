@@ -133,6 +133,23 @@ START_TEST(ipv6_text_is_that_of_the_c_library)
 }
 END_TEST
 
+static const struct {
+	const char *text, *head;
+	bool begins;
+} heads[] = {
+	{ "abc", "abc", true }, { "abc", "ab", true },   { "abc", "", true },   { "", "", true },
+	{ "ab", "abc", false }, { "abc", "Ab", false }, { "", "a", false }, { "xabc", "abc", false },
+};
+
+START_TEST(slice_begins)
+{
+	ck_assert_int_eq(nt_slice_begins(nt_slice_str(heads[_i].text), heads[_i].head),
+			 heads[_i].begins);
+	ck_assert(nt_slice_begins((struct nt_slice){ 0 }, ""));
+	ck_assert(!nt_slice_begins(nt_slice_mem("ab", 1), "ab"));
+}
+END_TEST
+
 START_TEST(arena_is_bounded_and_reusable)
 {
 	_cleanup_arena_ struct nt_arena a = NT_ARENA(100000);
@@ -314,6 +331,7 @@ int main(void)
 	tcase_add_test(t, long_errors_are_cut_not_overrun);
 	tcase_add_test(t, buffer_stops_at_its_bound_and_says_so);
 	tcase_add_test(t, buffer_prints_the_extreme_numbers);
+	tcase_add_loop_test(t, slice_begins, 0, NT_ARRAY_LEN(heads));
 	tcase_add_test(t, arena_is_bounded_and_reusable);
 	tcase_add_test(t, buffer_begins_in_an_array_and_leaves_it_when_full);
 	tcase_add_test(t, arena_gives_back_the_latest);

@@ -66,15 +66,6 @@ static const struct known known[] = {
 
 /* --- containerd's configuration --- */
 
-static struct nt_slice trim(struct nt_slice s)
-{
-	while (s.len && strchr(" \t\r", s.p[0]) && s.p[0])
-		s = nt_slice_mem(s.p + 1, s.len - 1);
-	while (s.len && strchr(" \t\r", s.p[s.len - 1]) && s.p[s.len - 1])
-		s.len--;
-	return s;
-}
-
 static struct nt_slice take_line(struct nt_slice *text)
 {
 	const char *end = memchr(text->p, '\n', text->len);
@@ -83,7 +74,7 @@ static struct nt_slice take_line(struct nt_slice *text)
 
 	len += end ? 1 : 0;
 	*text = nt_slice_mem(text->p + len, text->len - len);
-	return trim(line);
+	return nt_slice_trim(line);
 }
 
 /* `[plugins."io.containerd.grpc.v1.cri".cni]`, of containerd 2 `'io.containerd.cri.v1.runtime'`, of
@@ -99,7 +90,7 @@ static void take_path(struct nt_slice value, char *to, size_t size)
 	const char *end;
 
 	if (value.len && value.p[0] == '[') /* the first of a list in one line */
-		value = trim(nt_slice_mem(value.p + 1, value.len - 1));
+		value = nt_slice_trim(nt_slice_mem(value.p + 1, value.len - 1));
 	if (value.len < 3 || (value.p[0] != '"' && value.p[0] != '\'') || value.p[1] != '/')
 		return;
 	end = memchr(value.p + 1, value.p[0], value.len - 1);
@@ -128,8 +119,9 @@ void nt_layout_containerd(struct nt_slice toml, char *conf_dir, char *bin_dir, s
 		equals = in_section && line.len ? memchr(line.p, '=', line.len) : NULL;
 		if (!equals)
 			continue;
-		key = trim(nt_slice_mem(line.p, (size_t)(equals - line.p)));
-		line = trim(nt_slice_mem(equals + 1, line.len - (size_t)(equals + 1 - line.p)));
+		key = nt_slice_trim(nt_slice_mem(line.p, (size_t)(equals - line.p)));
+		line = nt_slice_trim(
+			nt_slice_mem(equals + 1, line.len - (size_t)(equals + 1 - line.p)));
 		if (nt_slice_eq(key, NT_SLICE_LIT("conf_dir")))
 			take_path(line, conf_dir, size);
 		else if (nt_slice_eq(key, NT_SLICE_LIT("bin_dir")) ||

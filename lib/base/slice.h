@@ -52,3 +52,13 @@ static inline bool nt_slice_ends(struct nt_slice s, struct nt_slice tail)
 {
 	return s.len >= tail.len && memcmp(s.p + s.len - tail.len, tail.p, tail.len) == 0;
 }
+
+/* Without the blanks, tabs and carriage returns around it. */
+static inline struct nt_slice nt_slice_trim(struct nt_slice s)
+{
+	while (s.len && memchr(" \t\r", s.p[s.len - 1], 3))
+		s.len--;
+	while (s.len && memchr(" \t\r", s.p[0], 3))
+		s = nt_slice_mem(s.p + 1, s.len - 1);
+	return s;
+}

@@ -56,7 +56,7 @@ static void keep(struct nt_feed_list *l, char octet)
 static void end_field(struct nt_feed_list *l)
 {
 	struct nt_feed_csv *c = &l->csv;
-	struct nt_slice text = nt_feed_trim(nt_slice_mem(nt_buf_str(&l->text), l->text.len));
+	struct nt_slice text = nt_slice_trim(nt_slice_mem(nt_buf_str(&l->text), l->text.len));
 
 	c->column++;
 	c->field_len = 0;

@@ -51,8 +51,6 @@ void nt_feed_refuse(struct nt_feed_list *l, size_t line, enum nt_feed_fault faul
 /* Takes one entry, or refuses it; an error is the builder's. */
 int nt_feed_take(struct nt_feed_list *l, size_t line, struct nt_slice entry,
 		 struct nt_err *err) NT_MUSTCHECK;
-/* Without blanks, tabs and carriage returns around it. */
-struct nt_slice nt_feed_trim(struct nt_slice s);
 
 /* Readers: octets, and the end of them. */
 int nt_feed_lines_push(struct nt_feed_list *l, struct nt_slice s, struct nt_err *err) NT_MUSTCHECK;

@@ -16,7 +16,7 @@ static struct nt_slice without_comment(struct nt_slice s)
 		return nt_slice_mem(s.p, 0);
 	for (size_t i = 0; i < s.len; i++)
 		if (s.p[i] == '#' && (!i || is_blank(s.p[i - 1])))
-			return nt_feed_trim(nt_slice_mem(s.p, i));
+			return nt_slice_trim(nt_slice_mem(s.p, i));
 	return s;
 }
 
@@ -25,7 +25,7 @@ static struct nt_slice next_word(struct nt_slice *rest)
 	size_t len = 0;
 	struct nt_slice word;
 
-	*rest = nt_feed_trim(*rest);
+	*rest = nt_slice_trim(*rest);
 	while (len < rest->len && !is_blank(rest->p[len]))
 		len++;
 	word = nt_slice_mem(rest->p, len);
@@ -57,7 +57,7 @@ static int take_hosts(struct nt_feed_list *l, struct nt_slice rest, struct nt_er
 static int take_line(struct nt_feed_list *l, struct nt_err *err)
 {
 	struct nt_slice line =
-		without_comment(nt_feed_trim(nt_slice_mem(nt_buf_str(&l->text), l->text.len)));
+		without_comment(nt_slice_trim(nt_slice_mem(nt_buf_str(&l->text), l->text.len)));
 	struct nt_slice rest = line, first = next_word(&rest);
 	struct nt_addr addr;
 

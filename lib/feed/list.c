@@ -93,15 +93,6 @@ int nt_feed_take(struct nt_feed_list *l, size_t line, struct nt_slice text, stru
 	return nt_feed_builder_add(l->builder, &entry, err);
 }
 
-struct nt_slice nt_feed_trim(struct nt_slice s)
-{
-	while (s.len && strchr(" \t\r", s.p[s.len - 1]) && s.p[s.len - 1])
-		s.len--;
-	while (s.len && strchr(" \t\r", s.p[0]) && s.p[0])
-		s = nt_slice_mem(s.p + 1, s.len - 1);
-	return s;
-}
-
 static int push(struct nt_feed_list *l, struct nt_slice s, struct nt_err *err)
 {
 	l->report.octets += s.len;

@@ -137,8 +137,9 @@ static const struct {
 	const char *text, *head;
 	bool begins;
 } heads[] = {
-	{ "abc", "abc", true }, { "abc", "ab", true },   { "abc", "", true },   { "", "", true },
-	{ "ab", "abc", false }, { "abc", "Ab", false }, { "", "a", false }, { "xabc", "abc", false },
+	{ "abc", "abc", true }, { "abc", "ab", true },	  { "abc", "", true },
+	{ "", "", true },	{ "ab", "abc", false },	  { "abc", "Ab", false },
+	{ "", "a", false },	{ "xabc", "abc", false },
 };
 
 START_TEST(slice_begins)
@@ -147,6 +148,22 @@ START_TEST(slice_begins)
 			 heads[_i].begins);
 	ck_assert(nt_slice_begins((struct nt_slice){ 0 }, ""));
 	ck_assert(!nt_slice_begins(nt_slice_mem("ab", 1), "ab"));
+}
+END_TEST
+
+static const struct {
+	const char *text, *trimmed;
+} blanks[] = {
+	{ "", "" }, { " \t\r ", "" }, { "\t a b\r", "a b" }, { "a\n ", "a\n" }, { "\fa", "\fa" },
+};
+
+START_TEST(slice_trims)
+{
+	struct nt_slice s = nt_slice_trim(nt_slice_str(blanks[_i].text));
+
+	ck_assert(nt_slice_eq(s, nt_slice_str(blanks[_i].trimmed)));
+	ck_assert_uint_eq(nt_slice_trim((struct nt_slice){ 0 }).len, 0);
+	ck_assert_uint_eq(nt_slice_trim(NT_SLICE_LIT(" \0 ")).len, 1); /* the NUL is no blank */
 }
 END_TEST
 
@@ -332,6 +349,7 @@ int main(void)
 	tcase_add_test(t, buffer_stops_at_its_bound_and_says_so);
 	tcase_add_test(t, buffer_prints_the_extreme_numbers);
 	tcase_add_loop_test(t, slice_begins, 0, NT_ARRAY_LEN(heads));
+	tcase_add_loop_test(t, slice_trims, 0, NT_ARRAY_LEN(blanks));
 	tcase_add_test(t, arena_is_bounded_and_reusable);
 	tcase_add_test(t, buffer_begins_in_an_array_and_leaves_it_when_full);
 	tcase_add_test(t, arena_gives_back_the_latest);

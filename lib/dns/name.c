@@ -6,10 +6,9 @@
 
 enum {
 	LABEL_MAX = 63,
-	/* A name has at most 127 labels, and a pointer without a label before it serves nothing.
-	 * The limit keeps a chain of pointers from making each name of a message cost the whole
-	 * message. */
-	POINTERS_MAX = 127,
+	/* A pointer without a label before it serves nothing. The limit keeps a chain of pointers
+	 * from making each name of a message cost the whole message. */
+	POINTERS_MAX = NT_NAME_LABELS_MAX,
 };
 
 static uint8_t lower(uint8_t c)

@@ -11,6 +11,8 @@
 #include "lib/dns/cursor.h"
 
 #define NT_NAME_WIRE_MAX 255
+/* Each takes two octets at least, and the root one. */
+#define NT_NAME_LABELS_MAX 127
 /* 253 octets as \DDD and the dots between them, and a NUL. */
 #define NT_NAME_TEXT_MAX 1024
 

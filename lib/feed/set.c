@@ -14,7 +14,6 @@
 
 enum {
 	BLOCK = 16, /* keys: half of them are read per search, and a block costs four octets */
-	LABELS_MAX = 127,
 	LINE_BITS = 512,
 	LINE_WORDS = LINE_BITS / 64,
 	/* Ten bits a name, six of them set: one or two names in a hundred are searched in vain. */
@@ -128,8 +127,8 @@ static bool has_entry(const struct nt_feed_set *s, const uint8_t *name_key, size
 bool nt_feed_set_find(const struct nt_feed_set *s, const struct nt_name *name,
 		      enum nt_feed_scope scope, struct nt_pattern *ret_entry)
 {
-	uint8_t key[NT_NAME_WIRE_MAX], ends[LABELS_MAX];
-	uint64_t hashes[LABELS_MAX], hash = 0;
+	uint8_t key[NT_NAME_WIRE_MAX], ends[NT_NAME_LABELS_MAX];
+	uint64_t hashes[NT_NAME_LABELS_MAX], hash = 0;
 	size_t len = s->len ? nt_pattern_reverse(name, key) : 0, labels = 0;
 
 	for (size_t at = 0; at < len; labels++) {

@@ -6,15 +6,13 @@
 #include "lib/policy/inside.h"
 #include "lib/policy/suffix.h"
 
-enum { LABELS_MAX = 127 };
-
 /* The suffixes of the entry that was added last, from its top-level label on. */
 struct path {
 	struct nt_slice reversed;
 	size_t len;
-	size_t ends[LABELS_MAX]; /* octets of reversed up to the end of that label */
-	size_t rules[LABELS_MAX]; /* index of the rule in out */
-	uint64_t hashes[LABELS_MAX];
+	size_t ends[NT_NAME_LABELS_MAX]; /* octets of reversed up to the end of that label */
+	size_t rules[NT_NAME_LABELS_MAX]; /* index of the rule in out */
+	uint64_t hashes[NT_NAME_LABELS_MAX];
 };
 
 static struct nt_policy_rule *rule_at(struct nt_buf *rules, size_t index)

@@ -10,7 +10,6 @@
 
 enum {
 	LABEL_MAX = 63,
-	LABELS_MAX = 127,
 	/* `*.` needs room for one octet and its length below the name. */
 	WILDCARD_WIRE_MAX = NT_NAME_WIRE_MAX - 2,
 };
@@ -256,7 +255,7 @@ size_t nt_pattern_text(const struct nt_pattern *p, char out[NT_NAME_TEXT_MAX + 2
 
 size_t nt_pattern_reverse(const struct nt_name *name, uint8_t out[NT_NAME_WIRE_MAX])
 {
-	uint8_t starts_at[LABELS_MAX];
+	uint8_t starts_at[NT_NAME_LABELS_MAX];
 	size_t labels = 0, len = 0;
 
 	for (size_t at = 0; at < name->len && name->wire[at]; at += name->wire[at] + 1u)

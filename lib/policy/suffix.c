@@ -6,10 +6,7 @@
 
 #include "lib/dns/siphash.h"
 
-enum {
-	LABEL_MAX = 63, /* RFC 1035 section 2.3.4 */
-	LABELS_MAX = 127, /* 255 octets of at least two each, and the root */
-};
+enum { LABEL_MAX = 63 }; /* RFC 1035 section 2.3.4 */
 
 static struct nt_siphash_key load_key(const uint8_t key[16])
 {
@@ -45,7 +42,7 @@ uint64_t nt_suffix_label(const uint8_t key[16], uint64_t parent, struct nt_slice
 uint64_t nt_suffix_hash(const uint8_t key[16], const struct nt_name *name)
 {
 	uint64_t hash = nt_suffix_root();
-	uint8_t starts[LABELS_MAX];
+	uint8_t starts[NT_NAME_LABELS_MAX];
 	size_t labels = 0;
 
 	for (size_t at = 0; at < name->len && name->wire[at]; at += name->wire[at] + 1u)

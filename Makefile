@@ -29,8 +29,9 @@ DATAPLANE := dataplane/taps dataplane/agent dataplane/installer dataplane/doctor
 CONTROLLER := controller controller/store controller/alerts controller/notify controller/ingest controller/enrich controller/servers controller/tls controller/agents
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
-# OTHER: the build whose archives this one shares, all but that with the BPF programs (other-binaries), or, with
-# OTHER_ABI (a folder with another dataplane/abi.h), all but those that include it.
+# OTHER: another build, whose archives this one links instead of making its own (other-binaries), but for those of OWN: the folder
+# with the BPF programs, or, with OTHER_ABI (a folder with another dataplane/abi.h), data plane and plugin. What else includes that
+# file uses nothing that differs there (tests/bpf/other_abi.patch).
 OWN := $(if $(OTHER_ABI),$(DATAPLANE) cni,dataplane/taps)
 folder_of = $(if $(filter-out $(OWN),$(1)),$(or $(OTHER),$(BUILD)),$(BUILD))
 objects_of = $(patsubst %.c,$(call folder_of,$(1))/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))

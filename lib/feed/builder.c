@@ -9,7 +9,8 @@
 
 enum {
 	BATCH_OCTETS = 2 << 20,
-	/* Keys of the shortest names (`a.bc`) are six octets with their length. */
+	/* A name like `a.bc` takes six octets, with the one of its length. Where many are shorter
+	 * (`*.a` takes four), a batch ends before its octets are full. */
 	BATCH_LEN = BATCH_OCTETS / 6,
 };
 

@@ -6,8 +6,9 @@
  *        start or behind a blank is a comment, and so are lines that begin with `;`, `!` or `//`.
  * CSV    RFC 4180; `field` is the column's name in the first row, or its number from 1. Rows that
  *        begin with `#` are comments, as abuse.ch writes them; blanks around a field are not of it.
- * JSON   an array of strings, or, with `field`, an array of objects with that member; objects one
- *        behind the other (JSON lines) do as well. A comma behind the last value is let pass.
+ * JSON   an array of strings, or, with `field`, of objects that have a string of that name; both do
+ *        as well without an array, one behind the other (JSON lines). A comma behind the last value
+ *        of an array is let pass.
  *
  * An entry is `example.com` or `*.example.com`, either with a final dot, in any case, in ASCII;
  * other spellings are refused with the reason (nt_pattern_parse), and so is a name of one label
@@ -59,7 +60,9 @@ struct nt_feed_refusal {
 struct nt_feed_report {
 	size_t octets;
 	size_t taken; /* entries, equal ones each time */
-	size_t own_names; /* of hosts-file lines, one label: the machine's own, passed over */
+	/* Names of one label, and addresses, behind the address of a hosts-file line: the machine's
+	 * own (`localhost`), passed over. */
+	size_t own_names;
 	size_t refused[NT_FEED_FAULTS];
 	struct nt_feed_refusal first[NT_FEED_REFUSALS_KEPT];
 	size_t first_len;

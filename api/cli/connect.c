@@ -15,7 +15,7 @@
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 /* Longer than a query may take in the store. */
 #define ANSWER_NS (30 * NT_NS_PER_S)
-/* Another preview, this one, and the query at its end (api/http). */
+/* 10 s behind another preview, 20 s of this one, and 20 s of the page that it reads then. */
 #define ABOUT_NS (60 * NT_NS_PER_S)
 #define SERVICE "https:nametap-controller:https"
 

@@ -51,8 +51,9 @@ static void write_limits(struct nt_json *j, const struct nt_preview *p)
 			  NT_PREVIEW_SECONDS);
 	if (p->end == NT_PREVIEW_EVENTS)
 		add_limit(j, "events",
-			  "ended at %d events: nothing is told of the time behind covered_to; such "
-			  "a rule tells nobody anything",
+			  "ended at %d events: the window that ends at covered_to has more, and "
+			  "nothing is told of the time behind it; a rule that fires less often, or "
+			  "a shorter range, helps",
 			  NT_PREVIEW_EVENTS_MAX);
 	if (p->over)
 		add_limit(j, "room",

@@ -59,7 +59,7 @@ static const char *title_of(unsigned status)
 	return "Error";
 }
 
-/* All of a problem but `query` and the closing bracket. */
+/* A problem up to where `query` or `problem` may follow; the caller closes it. */
 static struct nt_json begin_problem(struct nt_reply *r, unsigned status, const char *detail)
 {
 	struct nt_json j = NT_JSON(&r->body);

@@ -11,7 +11,7 @@
 #include "lib/base/clock.h"
 
 enum {
-	PAGE_ROWS = 20000,
+	PAGE_ROWS = 20000, /* a snapshot each: a longer one keeps the store's log from shrinking */
 	/* Texts of one event, and of those that one window changes. */
 	EVENT_TEXTS_MAX = 64 << 10,
 	PENDING_TEXTS_MAX = 16 << 20,

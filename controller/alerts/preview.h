@@ -10,7 +10,8 @@
 #include "controller/alerts/alerts.h"
 #include "lib/objects/fields.h"
 
-/* Of one preview; what it found until then is told with the reason why it ended. */
+/* Of one preview; what it found until then is told with the reason why it ended. The time is looked
+ * at with each row and window; a page out of which no row comes may take the store's 20 s more. */
 #define NT_PREVIEW_SECONDS 20
 #define NT_PREVIEW_EVENTS_MAX 1000
 #define NT_PREVIEW_BYTES_MAX (16u << 20) /* of figures */
@@ -28,8 +29,10 @@ enum nt_preview_end {
 
 struct nt_preview {
 	enum nt_preview_end end;
-	int64_t covered_us; /* end of the last window that was evaluated; at most from: none was */
-	uint64_t windows; /* that were evaluated */
+	/* End of the last window that was evaluated. None was (windows 0): the last end of one up
+	 * to from or up to the store's oldest row, whichever is later. */
+	int64_t covered_us;
+	uint64_t windows; /* that were evaluated; 0: none */
 	uint64_t rows, rows_unreadable; /* of the rule's query; the latter are in no figure */
 	uint64_t over; /* times that a row or an event found no room within the bounds */
 	struct nt_slice note; /* as nt_alert_rule has it; static */
@@ -39,8 +42,8 @@ struct nt_preview {
  * Calls fn for each event that the rule would have opened, in order of first_seen and group;
  * borrowed for the call; return false to stop. Ids count from 1. Of what was before from nothing is
  * known: an event begins with the first window behind it. Rows count as if they had all come in
- * time. 0; -EINVAL with *ret_problem: the rule has a mistake; -EBUSY: retention took rows away while
- * they were read, the same may be asked again; -ENOMEM, or what the store says, with err.
+ * time. 0; -EINVAL with *ret_problem: the rule has a mistake; -EBUSY: retention took rows away
+ * while they were read, the same may be asked again; -ENOMEM, or what the store says, with err.
  */
 int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,
 		   const struct nt_object *object, const struct nt_preview_config *config,

@@ -4,13 +4,13 @@
 packets of the network namespace that it runs in, until SIGTERM; read() gives the DNS in FILE: datagrams,
 and the messages of TCP streams, which are put together here; segments() the packets of those streams.
 
-An AF_PACKET socket is the most exact independent place there is: the kernel hands it a copy of each
-skb of a device before the tc ingress and after the tc egress programs, so it needs no filter of its
-own on the device under test, sees what those programs see, and counts in PACKET_STATISTICS what
-it could not hold: a file with drops proves nothing and is refused. One socket for all devices, made
-before there is any pod, so that no pod is too short-lived; the ring carries the interface's index,
-which the kernel does not give twice. A UDP GSO packet comes as the one skb that it is; read() splits
-it by where each message ends.
+An AF_PACKET socket is the most exact independent place there is: the kernel hands it a copy of each skb of a
+device before the tc ingress and after the tc egress programs, so it needs no filter of its own on the device
+under test, sees what those programs see (but not what a link that is going down drops behind its tc egress
+programs), and counts in PACKET_STATISTICS what it could not hold: a file with drops proves nothing and is
+refused. One socket for all devices, made before there is any pod, so that no pod is too short-lived; the ring
+carries the interface's index, which the kernel does not give twice. A UDP GSO packet comes as the one skb
+that it is; read() splits it by where each message ends.
 
 A TCP segment is an skb: what offload keeps together is one, and counts as a packet once per started
 16 KiB; what only acknowledges is none. A first IP fragment of a datagram or of a segment is read as far as it goes;

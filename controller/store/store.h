@@ -234,7 +234,8 @@ struct nt_store_ack {
 int nt_store_event_acknowledge(struct nt_store *s, int64_t id, const struct nt_store_ack *ack,
 			       struct nt_err *err) NT_MUSTCHECK;
 
-/* More than these are a rule that is to be changed; and an event is looked up in all of its rule. */
+/* More than these are a rule that is to be changed; and an event is compared with all of its rule.
+ */
 #define NT_STORE_SUPPRESSIONS_MAX 256
 
 /* Nobody is told that events of a rule open, until it ends. Borrowed strings. */

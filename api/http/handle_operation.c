@@ -121,6 +121,7 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 static void write_alert_metrics(struct nt_api *api, struct nt_buf *out)
 {
 	struct nt_alerts_stats s = nt_ingest_alerts_stats(api->ingest);
+	struct nt_store_stats store = nt_store_stats(api->store);
 	const struct metric metrics[] = {
 		{ "nametap_controller_alert_rules", "GlobalAlert objects.", NT_METRIC_GAUGE,
 		  s.rules },
@@ -137,6 +138,16 @@ static void write_alert_metrics(struct nt_api *api, struct nt_buf *out)
 		  NT_METRIC_COUNTER, s.events_opened },
 		{ "nametap_controller_alert_events_resolved_total", "Events that ended.",
 		  NT_METRIC_COUNTER, s.events_resolved },
+		{ "nametap_controller_alert_events_acknowledged_total",
+		  "Acknowledgements of events.", NT_METRIC_COUNTER, store.acknowledged },
+		{ "nametap_controller_alert_events_suppressed_total",
+		  "Events that opened under a suppression: nobody was told.", NT_METRIC_COUNTER,
+		  store.events_suppressed },
+		{ "nametap_controller_alert_events_released_total",
+		  "Of these the ones that were open still at its end, and are told.",
+		  NT_METRIC_COUNTER, store.events_released },
+		{ "nametap_controller_alert_suppressions", "Suppressions that hold now.",
+		  NT_METRIC_GAUGE, store.suppressions },
 		{ "nametap_controller_alert_rows_unreadable_total",
 		  "Stored rows that could not be read when figures of alerts were made.",
 		  NT_METRIC_COUNTER, s.rows_unreadable },

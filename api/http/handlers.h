@@ -46,8 +46,10 @@ typedef void nt_handler_fn(struct nt_api *api, const struct nt_params *p, struct
 
 nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_logs,
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
-	nt_handle_alert_preview, nt_handle_receivers, nt_handle_receiver_test, nt_handle_policies,
-	nt_handle_healthz, nt_handle_readyz, nt_handle_metrics;
+	nt_handle_alert_preview, nt_handle_acknowledge, nt_handle_unacknowledge,
+	nt_handle_suppressions, nt_handle_suppress, nt_handle_unsuppress, nt_handle_receivers,
+	nt_handle_receiver_test, nt_handle_policies, nt_handle_healthz, nt_handle_readyz,
+	nt_handle_metrics;
 
 /* nametap_controller_notify_*. */
 void nt_receivers_metrics(struct nt_api *api, struct nt_buf *out);

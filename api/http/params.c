@@ -81,6 +81,18 @@ int nt_params_word(const struct nt_params *p, const char *name, const char *cons
 	return nt_err_set(err, EINVAL, "%s: one of %s is wanted", name, nt_buf_str(&all));
 }
 
+int nt_params_id(const struct nt_params *p, int64_t *ret_id, struct nt_err *err)
+{
+	const struct nt_slice *text = nt_params_find(p, "id");
+	uint64_t id = 0;
+
+	if (!text || nt_parse_u64(*text, INT64_MAX, &id) < 0 || id == 0)
+		return nt_err_set(err, EINVAL,
+				  "id: a number is wanted, as the listing has it under id");
+	*ret_id = (int64_t)id;
+	return 0;
+}
+
 int nt_time_param_parse(struct nt_slice text, int64_t now_us, int64_t *ret_us)
 {
 	static const struct nt_slice now = { "now", 3 };

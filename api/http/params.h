@@ -34,6 +34,9 @@ int nt_params_u32(const struct nt_params *p, const char *name, uint32_t max, uin
 int nt_params_word(const struct nt_params *p, const char *name, const char *const *words,
 		   int fallback, int *ret_index, struct nt_err *err) NT_MUSTCHECK;
 
+/* `id` of the path, above 0. */
+int nt_params_id(const struct nt_params *p, int64_t *ret_id, struct nt_err *err) NT_MUSTCHECK;
+
 /* "now", "now-15m", "now+5s", or RFC 3339. */
 int nt_time_param_parse(struct nt_slice text, int64_t now_us, int64_t *ret_us) NT_MUSTCHECK;
 

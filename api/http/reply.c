@@ -41,15 +41,11 @@ static const char *title_of(unsigned status)
 		unsigned status;
 		const char *title;
 	} titles[] = {
-		{ 400, "Bad Request" },
-		{ 401, "Unauthorized" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 413, "Content Too Large" },
-		{ 415, "Unsupported Media Type" },
-		{ 429, "Too Many Requests" },
-		{ 500, "Internal Server Error" },
+		{ 400, "Bad Request" },		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },	{ 409, "Conflict" },
+		{ 413, "Content Too Large" },	{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" },	{ 500, "Internal Server Error" },
 		{ 503, "Service Unavailable" },
 	};
 
@@ -133,6 +129,6 @@ void nt_reply_store_problem(struct nt_reply *r, const struct nt_err *err)
 		break;
 	default:
 		nt_log_error("%s", err->msg);
-		nt_reply_problem(r, 500, "the store cannot be read; the log has the reason");
+		nt_reply_problem(r, 500, "the store fails; the log has the reason");
 	}
 }

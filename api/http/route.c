@@ -5,15 +5,38 @@
 #include "api/http/assets.h"
 #include "lib/base/cleanup.h"
 
+enum method {
+	GET = 1, /* HEAD is GET */
+	POST = 2,
+	DELETE = 4,
+};
+
 enum sort {
-	READ = 0, /* GET */
-	OPERATE = 1, /* GET, of operating the controller */
-	ACT = 2, /* POST, with the token */
-	ASK = 3, /* POST whose body is an object: the question is too long for a path */
+	READ = 0,
+	OPERATE = 1, /* of operating the controller */
+	ACT = 2, /* the controller does something */
+	ASK = 3, /* with an object as its body: the question is too long for a path */
+	NOTE = 4, /* with what somebody says as its body; it is kept */
+	REMOVE = 5, /* such a note goes */
 };
 
 /* A GlobalAlert with all the values that its sets may have is about half as long. */
 #define OBJECT_BYTES_MAX (256u << 10)
+/* A reason and the values of a group, each octet of which may take six. */
+#define NOTE_BYTES_MAX (16u << 10)
+
+static const struct {
+	enum method method;
+	bool operation, token;
+	size_t body_max;
+} sorts[] = {
+	[READ] = { .method = GET },
+	[OPERATE] = { .method = GET, .operation = true },
+	[ACT] = { .method = POST, .token = true },
+	[ASK] = { .method = POST, .body_max = OBJECT_BYTES_MAX },
+	[NOTE] = { .method = POST, .token = true, .body_max = NOTE_BYTES_MAX },
+	[REMOVE] = { .method = DELETE, .token = true },
+};
 
 static const struct {
 	const char *path;
@@ -28,9 +51,14 @@ static const struct {
 	{ "/api/v1/coverage", nt_handle_coverage, READ },
 	{ "/api/v1/alerts", nt_handle_alerts, READ },
 	{ "/api/v1/alerts/events", nt_handle_alert_events, READ },
+	{ "/api/v1/alerts/events/{id}/acknowledgement", nt_handle_acknowledge, NOTE },
+	{ "/api/v1/alerts/events/{id}/acknowledgement", nt_handle_unacknowledge, REMOVE },
 	{ "/api/v1/alerts/preview", nt_handle_alert_preview, ASK },
 	{ "/api/v1/alerts/receivers", nt_handle_receivers, READ },
 	{ "/api/v1/alerts/receivers/{name}/test", nt_handle_receiver_test, ACT },
+	{ "/api/v1/alerts/suppressions", nt_handle_suppressions, READ },
+	{ "/api/v1/alerts/suppressions", nt_handle_suppress, NOTE },
+	{ "/api/v1/alerts/suppressions/{id}", nt_handle_unsuppress, REMOVE },
 	{ "/api/v1/policies", nt_handle_policies, READ },
 	{ "/healthz", nt_handle_healthz, OPERATE },
 	{ "/readyz", nt_handle_readyz, OPERATE },
@@ -53,55 +81,85 @@ static const struct nt_asset *find_asset(const char *path)
 	return NULL;
 }
 
-/* A path of the table; {name} is one segment that is not empty. */
-static bool matches(const char *path, const char *pattern, char *ret_name, size_t size)
+/* A path of the table; {id} is one segment that is not empty. */
+static bool matches(const char *path, const char *pattern, struct nt_route *route)
 {
-	const char *open = strstr(pattern, "{name}"), *rest;
+	const char *open = strchr(pattern, '{'), *close = open ? strchr(open, '}') : NULL;
 	size_t before = open ? (size_t)(open - pattern) : 0, len;
 
-	if (!open)
+	if (!close)
 		return strcmp(path, pattern) == 0;
 	if (strncmp(path, pattern, before) != 0)
 		return false;
 	len = strcspn(path + before, "/");
-	rest = path + before + len;
-	if (!len || len >= size || strcmp(rest, open + strlen("{name}")) != 0)
+	if (!len || len >= sizeof(route->segment) || strcmp(path + before + len, close + 1) != 0)
 		return false;
-	memcpy(ret_name, path + before, len);
-	ret_name[len] = '\0';
+	memcpy(route->segment, path + before, len);
+	route->segment[len] = '\0';
+	route->segment_name = nt_slice_mem(open + 1, (size_t)(close - open) - 1);
 	return true;
 }
 
-/* Names are compared whole with what is in the tables, so no path leads to another file. */
-static bool find(const char *path, struct nt_route *route)
+/* The methods that the path takes; the operation of `method`, where it is one of them. Names are
+ * compared whole with what is in the tables, so no path leads to another file. */
+static unsigned find(const char *path, enum method method, struct nt_route *route)
 {
-	for (size_t i = 0; i < NT_ARRAY_LEN(operations); i++)
-		if (matches(path, operations[i].path, route->name, sizeof(route->name))) {
-			route->handler = operations[i].handler;
-			route->operation = operations[i].sort == OPERATE;
-			route->token = operations[i].sort == ACT;
-			route->post = route->token || operations[i].sort == ASK;
-			route->body_max = operations[i].sort == ASK ? OBJECT_BYTES_MAX : 0;
-		}
-	route->ingest = strcmp(path, ingest_path) == 0;
-	if (route->ingest)
+	unsigned methods = 0;
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(operations); i++) {
+		enum sort sort = operations[i].sort;
+
+		if (!matches(path, operations[i].path, route))
+			continue;
+		methods |= sorts[sort].method;
+		if (sorts[sort].method != method)
+			continue;
+		route->handler = operations[i].handler;
+		route->operation = sorts[sort].operation;
+		route->token = sorts[sort].token;
+		route->body_max = sorts[sort].body_max;
+	}
+	if (strcmp(path, ingest_path) == 0) {
+		methods = POST;
+		route->ingest = route->operation = true;
 		route->body_max = NT_BATCH_BYTES_MAX;
-	route->operation |= route->ingest;
-	if (!route->handler && !route->ingest)
+	}
+	if (!methods) {
 		route->asset = find_asset(path);
-	return route->handler || route->ingest || route->asset;
+		methods = route->asset ? GET : 0;
+	}
+	return methods;
+}
+
+static enum method method_of(const char *name)
+{
+	if (strcmp(name, "GET") == 0 || strcmp(name, "HEAD") == 0)
+		return GET;
+	if (strcmp(name, "POST") == 0)
+		return POST;
+	return strcmp(name, "DELETE") == 0 ? DELETE : 0;
 }
 
 unsigned nt_route_find(const char *method, const char *path, struct nt_route *ret_route,
 		       const char **ret_allow)
 {
-	bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	static const char *const allow[] = {
+		[GET] = "GET, HEAD",
+		[POST] = "POST",
+		[GET | POST] = "GET, HEAD, POST",
+		[DELETE] = "DELETE",
+		[GET | DELETE] = "GET, HEAD, DELETE",
+		[POST | DELETE] = "POST, DELETE",
+		[GET | POST | DELETE] = "GET, HEAD, POST, DELETE",
+	};
 	struct nt_route route = { 0 };
+	enum method asked = method_of(method);
+	unsigned methods = find(path, asked, &route);
 
-	if (!find(path, &route))
+	if (!methods)
 		return 404;
-	if (route.ingest || route.post ? strcmp(method, "POST") != 0 : !get) {
-		*ret_allow = route.ingest || route.post ? "POST" : "GET, HEAD";
+	if (!(methods & asked)) {
+		*ret_allow = allow[methods];
 		return 405;
 	}
 	*ret_route = route;

@@ -10,10 +10,10 @@ struct nt_asset;
 struct nt_route {
 	nt_handler_fn *handler; /* of all but uploads */
 	bool ingest; /* the agents' uploads */
-	bool post; /* handler's method is POST */
 	bool token; /* for who shows the token */
 	size_t body_max; /* octets; 0: no body is taken */
-	char name[64]; /* of {name} in the path; "": it has none */
+	struct nt_slice segment_name; /* "id" of {id} in the path; empty: it has none */
+	char segment[64]; /* what stands there */
 	bool operation; /* of operating the controller: no pod's DNS is in its answer */
 	const struct nt_asset *asset; /* a file of the page */
 };

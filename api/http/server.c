@@ -325,10 +325,10 @@ static void answer(struct call *c, struct MHD_Connection *connection, struct nt_
 		reply->asset = route->asset;
 		return;
 	}
-	if (route->name[0])
+	if (route->segment_name.len)
 		params.items[params.len++] =
-			(struct nt_param){ .name = NT_SLICE_LIT("name"),
-					   .value = nt_slice_str(route->name) };
+			(struct nt_param){ .name = route->segment_name,
+					   .value = nt_slice_str(route->segment) };
 	(void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_param, &params);
 	route->handler(&c->http->api, &params, reply);
 }

@@ -45,6 +45,35 @@ START_TEST(time_is_read_or_refused)
 END_TEST
 
 static const struct {
+	const char *text;
+	int64_t id; /* 0: refused */
+} ids[] = {
+	{ "1", 1 },
+	{ "9223372036854775807", INT64_MAX },
+	{ "9223372036854775808", 0 },
+	{ "0", 0 },
+	{ "", 0 },
+	{ "-1", 0 },
+	{ "1x", 0 },
+	{ "x", 0 },
+};
+
+START_TEST(id_is_a_number)
+{
+	const struct nt_params p = {
+		.items = { { NT_SLICE_LIT("id"), nt_slice_str(ids[_i].text) } }, .len = 1
+	};
+	struct nt_err err = { 0 };
+	int64_t id = 0;
+
+	ck_assert_int_eq(nt_params_id(&p, &id, &err), ids[_i].id ? 0 : -EINVAL);
+	ck_assert_int_eq(id, ids[_i].id);
+	if (!ids[_i].id)
+		ck_assert_msg(strstr(err.msg, "id: a number"), "%s", err.msg);
+}
+END_TEST
+
+static const struct {
 	int64_t length_s;
 	uint32_t wanted;
 	int64_t width_s;
@@ -222,6 +251,7 @@ int main(void)
 	TCase *tc = tcase_create("params");
 
 	tcase_add_loop_test(tc, time_is_read_or_refused, 0, NT_ARRAY_LEN(times));
+	tcase_add_loop_test(tc, id_is_a_number, 0, NT_ARRAY_LEN(ids));
 	tcase_add_loop_test(tc, width_is_the_smallest_that_fits, 0, NT_ARRAY_LEN(widths));
 	tcase_add_loop_test(tc, figures_are_read_or_refused, 0, NT_ARRAY_LEN(figures));
 	tcase_add_test(tc, figures_default_to_workloads_of_the_last_hour);

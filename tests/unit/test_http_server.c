@@ -292,6 +292,19 @@ static const struct {
 	{ "POST", "/api/v1/alerts/receivers/a/b/test", NULL, 404 },
 	{ "POST", "/api/v1/alerts/receivers/a/test/", NULL, 404 },
 	{ "POST", "/api/v1/alerts/receivers/a", NULL, 404 },
+	{ "POST", "/api/v1/alerts/events/17/acknowledgement", NULL, 0 },
+	{ "DELETE", "/api/v1/alerts/events/17/acknowledgement", NULL, 0 },
+	{ "GET", "/api/v1/alerts/events/17/acknowledgement", "POST, DELETE", 405 },
+	{ "DELETE", "/api/v1/alerts/events/17", NULL, 404 },
+	{ "DELETE", "/api/v1/alerts/events//acknowledgement", NULL, 404 },
+	{ "GET", "/api/v1/alerts/suppressions", NULL, 0 },
+	{ "POST", "/api/v1/alerts/suppressions", NULL, 0 },
+	{ "DELETE", "/api/v1/alerts/suppressions", "GET, HEAD, POST", 405 },
+	{ "DELETE", "/api/v1/alerts/suppressions/3", NULL, 0 },
+	{ "PUT", "/api/v1/alerts/suppressions/3", "DELETE", 405 },
+	{ "DELETE", "/api/v1/alerts/suppressions/3/4", NULL, 404 },
+	{ "DELETE", "/api/v1/alerts/events", "GET, HEAD", 405 },
+	{ "DELETE", "/ingest/v1/batches", "POST", 405 },
 	{ "get", "/api/v1/summary", "GET, HEAD", 405 },
 	{ "TRACE", "/healthz", "GET, HEAD", 405 },
 	{ "GET", "/api/v1/summary/", NULL, 404 },
@@ -316,6 +329,28 @@ START_TEST(path_and_method_are_an_operation)
 }
 END_TEST
 
+/* Who takes two methods under one path takes the body of one of them. */
+START_TEST(operation_says_what_it_wants)
+{
+	struct nt_route post = { 0 }, delete = { 0 }, get = { 0 };
+	const char *allow = NULL;
+
+	ck_assert_uint_eq(nt_route_find("POST", "/api/v1/alerts/events/17/acknowledgement", &post,
+					&allow),
+			  0);
+	ck_assert_uint_eq(nt_route_find("DELETE", "/api/v1/alerts/events/17/acknowledgement",
+					&delete, &allow),
+			  0);
+	ck_assert_uint_eq(nt_route_find("GET", "/api/v1/alerts/suppressions", &get, &allow), 0);
+	ck_assert(post.handler != delete.handler && post.token && delete.token && !get.token);
+	ck_assert_uint_eq(post.body_max, 16 << 10);
+	ck_assert_uint_eq(delete.body_max, 0);
+	ck_assert(nt_slice_eq(post.segment_name, NT_SLICE_LIT("id")));
+	ck_assert_str_eq(delete.segment, "17");
+	ck_assert_uint_eq(get.segment_name.len, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("server");
@@ -328,5 +363,6 @@ int main(void)
 	tcase_add_loop_test(tc, refusal_counts_as_what_it_was, 0, NT_ARRAY_LEN(refusals));
 	tcase_add_test(tc, many_queries_share_the_readers);
 	tcase_add_loop_test(tc, path_and_method_are_an_operation, 0, NT_ARRAY_LEN(routes));
+	tcase_add_test(tc, operation_says_what_it_wants);
 	return store_run("http_server", tc);
 }

@@ -1,279 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `nametapctl alert backtest`: when the rules of a file would have fired over what is stored. */
-#include <fcntl.h>
-#include <inttypes.h>
+/* `nametapctl alert`: finds the verb behind it. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "api/cli/table.h"
-#include "api/cli/text.h"
 #include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/file.h"
-#include "lib/objects/manifest.h"
 
-#define FILE_BYTES_MAX (8u << 20) /* as in a folder of manifests */
-
-static const struct nt_verb verb = {
-	.bit = NT_VERB_BACKTEST,
-	.outputs = 1 << NT_OUTPUT_TABLE | 1 << NT_OUTPUT_WIDE | 1 << NT_OUTPUT_JSON,
-	.name = "alert backtest",
-	.arguments = "FILE",
-	.about = "Prints when the GlobalAlerts of FILE (YAML, or JSON by its name *.json; - is "
-		 "standard input) would have\n"
-		 "fired over the last day (--since) of what the controller has stored. Nothing is "
-		 "stored, nobody is told.",
-	.more = "Columns: FIRST and LAST are ends of windows in which the condition held, RESOLVED "
-		"the end of the first in\n"
-		"which it did not (-: it still held at the end); VALUE is that of LAST. wide adds "
-		"the query that shows the\n"
-		"rows. json is a line per rule, of /api/v1/alerts/preview. Each rule has 20 s (up "
-		"to 40 s where few of many\n"
-		"rows match), 1,000 events and 16 MiB of figures; what was cut there is said on "
-		"standard error.\n"
-		"Exit code: 0, whether rules fired or not; 1 when it could not be asked; 2 for "
-		"mistakes, in the rules, too.\n\n"
-		"  nametapctl alert backtest rules.yaml --since 7d\n",
+static const struct {
+	const char *name, *arguments, *what;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{ "events", "", "print the events of alerts that are open, or were", nt_events_main },
+	{ "ack", "EVENT", "acknowledge an event: somebody has seen it", nt_ack_main },
+	{ "unack", "EVENT", "take that back", nt_unack_main },
+	{ "suppress", "RULE [FIELD=VALUE...]", "tell nobody of events of a rule, until a time",
+	  nt_suppress_main },
+	{ "suppressions", "", "print the suppressions that hold", nt_suppressions_main },
+	{ "unsuppress", "SUPPRESSION", "end a suppression now", nt_unsuppress_main },
+	{ "backtest", "FILE", "print when the rules of a file would have fired", nt_backtest_main },
 };
 
-struct backtest {
-	struct nt_ctl_options o;
-	struct nt_connect connect;
-	struct nt_manifest manifest;
-	struct nt_table table;
-	struct nt_ask_answer answer;
-	struct nt_buf out;
-	int code; /* NT_EXIT_USAGE: a rule has a mistake */
-};
-
-static void backtest_done(struct backtest *b)
+static void usage(FILE *to)
 {
-	json_decref(b->answer.json);
-	nt_buf_done(&b->out);
-	nt_table_done(&b->table);
-	nt_manifest_done(&b->manifest);
-	nt_connect_close(&b->connect);
-}
-
-/* --- the table -------------------------------------------------------------------------------- */
-
-/* Windows end at whole seconds. */
-static void put_second(struct nt_table *t, const json_t *event, const char *key)
-{
-	struct nt_slice time = nt_text_at(event, key);
-	char text[24] = "";
-
-	if (time.len >= 19)
-		snprintf(text, sizeof(text), "%.19sZ", time.p);
-	nt_table_cell(t, nt_slice_str(text));
-}
-
-/* before: a word in front of it. */
-static void put_figure(struct nt_table *t, struct nt_slice before, const json_t *figure)
-{
-	_cleanup_buf_ struct nt_buf text = { 0 };
-
-	nt_buf_slice(&text, before);
-	nt_buf_puts(&text, before.len ? " " : "");
-	nt_buf_double(&text, json_number_value(figure));
-	nt_table_cell(t, nt_slice_mem(text.p, text.len));
-}
-
-/* A rule without metric asks only whether there are rows. */
-static void put_threshold(struct nt_table *t, const json_t *event)
-{
-	struct nt_slice condition = nt_text_at(event, "condition");
-
-	if (condition.len)
-		put_figure(t, condition, json_object_get(event, "threshold"));
-	else
-		nt_table_cell(t, condition);
-}
-
-static void put_group(struct nt_table *t, json_t *group)
-{
-	_cleanup_buf_ struct nt_buf text = { 0 };
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(group, name, value)
-	{
-		nt_buf_printf(&text, "%s%s=", text.len ? "," : "", name);
-		nt_buf_add(&text, json_string_value(value), json_string_length(value));
-	}
-	nt_table_cell(t, nt_slice_mem(text.p, text.len));
-}
-
-static void put_event(struct backtest *b, const json_t *event)
-{
-	struct nt_table *t = &b->table;
-
-	nt_table_cell(t, nt_text_at(event, "rule"));
-	put_second(t, event, "first_seen");
-	put_second(t, event, "last_seen");
-	put_second(t, event, "resolved");
-	put_figure(t, (struct nt_slice){ 0 }, json_object_get(event, "value"));
-	put_figure(t, (struct nt_slice){ 0 }, json_object_get(event, "peak"));
-	put_threshold(t, event);
-	put_group(t, json_object_get(event, "group"));
-	if (b->o.output == NT_OUTPUT_WIDE)
-		nt_table_cell(t, nt_text_at(event, "query"));
-}
-
-static void init_table(struct backtest *b)
-{
-	static const struct nt_column columns[] = {
-		{ "RULE", false },     { "FIRST", false }, { "LAST", false },
-		{ "RESOLVED", false }, { "VALUE", true },  { "PEAK", true },
-		{ "THRESHOLD", true }, { "GROUP", false }, { "QUERY", false },
-	};
-	size_t len = NT_ARRAY_LEN(columns) - (b->o.output != NT_OUTPUT_WIDE);
-
-	nt_table_init(&b->table, columns, len, b->o.colour);
-	b->table.headless = b->o.no_headers;
-}
-
-/* --- one rule --------------------------------------------------------------------------------- */
-
-static void say_sums(const json_t *answer)
-{
-	struct nt_slice rule = nt_text_at(answer, "rule"), note = nt_text_at(answer, "note");
-	size_t events = json_array_size(json_object_get(answer, "events")), i;
-	struct nt_slice to = nt_text_at(answer, "covered_to");
-	const json_t *limit;
-
-	nt_verb_note("%.*s: %zu event%s, of %" PRId64 " rows in %" PRId64 " windows up to %.*s",
-		     NT_SLICE_ARG(rule), events, events == 1 ? "" : "s",
-		     nt_number_at(answer, "rows"), nt_number_at(answer, "windows"),
-		     NT_SLICE_ARG(to));
-	if (note.len)
-		nt_verb_note("%.*s: %.*s", NT_SLICE_ARG(rule), NT_SLICE_ARG(note));
-	json_array_foreach(json_object_get(answer, "limits"), i, limit)
-		nt_verb_note("%.*s: not whole: %.*s", NT_SLICE_ARG(rule),
-			     NT_SLICE_ARG(nt_text_at(limit, "message")));
-}
-
-static int print_rule(struct backtest *b, struct nt_err *err)
-{
-	const json_t *event;
-	size_t i;
-
-	if (b->o.output == NT_OUTPUT_JSON) {
-		nt_text_json(&b->out, b->answer.json);
-		nt_buf_putc(&b->out, '\n');
-	} else {
-		json_array_foreach(json_object_get(b->answer.json, "events"), i, event)
-			put_event(b, event);
-		nt_table_flush(&b->table, &b->out);
-	}
-	say_sums(b->answer.json);
-	return nt_verb_write(&b->out, err);
-}
-
-static int test_rule(struct backtest *b, const struct nt_object *rule, struct nt_err *err)
-{
-	_cleanup_free_ char *text = json_dumps(rule->json, JSON_COMPACT);
-	char from[64];
-	const struct nt_ask_param params[] = { { "from", from }, { "to", b->o.to }, { 0 } };
-	int r;
-
-	if (!text)
-		return nt_err_set(err, ENOMEM, "no memory for a rule");
-	json_decref(b->answer.json);
-	nt_since_param(&b->o, "1d", from, sizeof(from));
-	r = nt_ask_about(&b->connect, "/api/v1/alerts/preview", params, nt_slice_str(text),
-			 &b->answer, err);
-	if (r != -EINVAL)
-		return r < 0 ? r : print_rule(b, err);
-	/* The others may be right. */
-	b->code = nt_verb_failed(&verb, r, NULL, NULL, err);
-	return 0;
-}
-
-/* --- the file --------------------------------------------------------------------------------- */
-
-static bool is_rule(const struct nt_object *o)
-{
-	return nt_slice_eq(o->kind, NT_SLICE_LIT("GlobalAlert"));
-}
-
-static int read_text(const char *path, struct nt_buf *text, struct nt_err *err)
-{
-	int r = strcmp(path, "-") == 0 ? nt_file_read_fd(STDIN_FILENO, FILE_BYTES_MAX, text, err)
-				       : nt_file_read_at(AT_FDCWD, path, FILE_BYTES_MAX, text, err);
-
-	if (r == -EINVAL) /* a file that is none, not a mistake in a rule */
-		err->code = EIO;
-	return r < 0 ? nt_err_wrap(err, "%.200s", path) : 0;
-}
-
-/* 0 when there is a rule and no mistake; -EINVAL when those are said. */
-static int read_rules(struct backtest *b, const char *path, struct nt_err *err)
-{
-	bool json = nt_slice_ends(nt_slice_str(path), NT_SLICE_LIT(".json"));
-	const struct nt_manifest *m = &b->manifest;
-	_cleanup_buf_ struct nt_buf text = { 0 };
-	size_t rules = 0;
-	int r = read_text(path, &text, err);
-
-	if (r < 0)
-		return r;
-	r = nt_manifest_parse(nt_slice_mem(nt_buf_str(&text), text.len),
-			      json ? NT_MANIFEST_JSON : NT_MANIFEST_YAML, &b->manifest);
-	if (r < 0)
-		return nt_err_set(err, ENOMEM, "%.200s: no memory for it", path);
-	for (size_t i = 0; i < m->objects_len; i++)
-		rules += is_rule(&m->objects[i].compact->object);
-	if (m->problems_len)
-		return nt_err_set(err, EINVAL, "%.150s, line %zu: %s", path, m->problems[0].line,
-				  m->problems[0].msg);
-	if (!rules)
-		return nt_err_set(err, EINVAL,
-				  "%.200s: there is no GlobalAlert of nametap.io/v1alpha1 in it",
-				  path);
-	return 0;
-}
-
-static int run(struct backtest *b, struct nt_err *err)
-{
-	int r = read_rules(b, b->o.arguments[0], err);
-
-	if (r == 0)
-		r = nt_connect_open(&b->o, &b->connect, err);
-	init_table(b);
-	for (size_t i = 0; i < b->manifest.objects_len && r == 0; i++)
-		if (is_rule(&b->manifest.objects[i].compact->object))
-			r = test_rule(b, &b->manifest.objects[i].compact->object, err);
-	return r;
-}
-
-static int backtest(int argc, char **argv)
-{
-	_cleanup_(backtest_done) struct backtest b = { 0 };
-	int code = nt_ctl_options_parse(&verb, argc, argv, &b.o), r;
-	struct nt_err err = { 0 };
-
-	if (code >= 0)
-		return code;
-	if (b.o.arguments_len != 1)
-		return nt_ctl_usage(&verb, "one FILE is wanted");
-	r = run(&b, &err);
-	return r < 0 ? nt_verb_failed(&verb, r, &b.answer, NULL, &err) : b.code;
+	fputs("usage: nametapctl alert VERB [ARGUMENTS] [options]\n"
+	      "       nametapctl alert VERB --help\n\n",
+	      to);
+	for (size_t i = 0; i < NT_ARRAY_LEN(verbs); i++)
+		fprintf(to, "  nametapctl alert %s%s%s\n      %s\n", verbs[i].name,
+			verbs[i].arguments[0] ? " " : "", verbs[i].arguments, verbs[i].what);
+	fputs("\nExit code: 0; 1 when it could not be done; 2 for mistakes.\n", to);
 }
 
 int nt_alert_main(int argc, char **argv)
 {
-	bool known = argc >= 2 && strcmp(argv[1], "backtest") == 0;
 	bool help = argc >= 2 && strcmp(argv[1], "--help") == 0;
 
-	if (known)
-		return backtest(argc - 1, argv + 1);
-	if (help)
-		nt_ctl_options_help(&verb, stdout);
-	else
-		fputs("usage: nametapctl alert backtest FILE [options] (see nametapctl alert "
-		      "--help)\n",
-		      stderr);
+	for (size_t i = 0; argc >= 2 && i < NT_ARRAY_LEN(verbs); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	usage(help ? stdout : stderr);
 	return help ? NT_EXIT_OK : NT_EXIT_USAGE;
 }

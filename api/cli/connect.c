@@ -17,6 +17,8 @@
 #define ANSWER_NS (30 * NT_NS_PER_S)
 /* 10 s behind another preview, 20 s of this one, and 20 s of the page that it reads then. */
 #define ABOUT_NS (60 * NT_NS_PER_S)
+/* What a controller says of a path that it does not know (api/http). */
+#define NO_PATH "there is nothing at this path"
 #define SERVICE "https:nametap-controller:https"
 
 /* --- which way -------------------------------------------------------------------------------- */
@@ -229,20 +231,30 @@ static int no_answer(const struct nt_connect *c, const struct nt_kube_answer *an
 			  answer->error.msg, todo);
 }
 
-/* posted: the question was a POST, for which RBAC has another verb. */
-static int refused_by_kube(const struct nt_connect *c, bool posted, int status, const char *said,
-			   struct nt_err *err)
+/* What RBAC calls the method. */
+static const char *verb_of(const char *method)
+{
+	if (strcmp(method, "POST") == 0)
+		return "create";
+	return strcmp(method, "DELETE") == 0 ? "delete" : "get";
+}
+
+static int refused_by_kube(const struct nt_connect *c, const char *method, int status,
+			   const char *said, struct nt_err *err)
 {
 	const char *todo = "";
 	int code = EPROTO;
+	char ask[80];
 
 	if (status == 401) {
 		code = EACCES;
 		todo = "; the kubeconfig's credentials are not, or no longer, accepted";
 	} else if (status == 403) {
 		code = EACCES;
-		todo = posted ? "; ask for the verb create on services/proxy in that namespace"
-			      : "; ask for the verb get on services/proxy in that namespace";
+		snprintf(ask, sizeof(ask),
+			 "; ask for the verb %s on services/proxy in that namespace",
+			 verb_of(method));
+		todo = ask;
 	} else if (status == 404) {
 		code = ENOENT;
 		todo = "; is nametap installed there? (--nametap-namespace)";
@@ -290,7 +302,9 @@ static int refused(const struct nt_connect *c, const json_t *problem, struct nt_
 				  : "; give a token that it accepts with --token-file";
 	} else if (a->status == 404) {
 		code = ENOENT;
-		todo = "; the controller is older than this nametapctl, or it is none";
+		/* Not where it is the thing that was asked for which is not there. */
+		if (!detail.len || nt_slice_eq(detail, NT_SLICE_LIT(NO_PATH)))
+			todo = "; the controller is older than this nametapctl, or it is none";
 	} else if (a->status == 429 || a->status >= 500) {
 		code = EAGAIN;
 	}
@@ -298,8 +312,8 @@ static int refused(const struct nt_connect *c, const json_t *problem, struct nt_
 			  said, todo);
 }
 
-static int judge(const struct nt_connect *c, bool posted, const struct nt_kube_answer *answer,
-		 struct nt_ask_answer *a, struct nt_err *err)
+static int judge(const struct nt_connect *c, const char *method,
+		 const struct nt_kube_answer *answer, struct nt_ask_answer *a, struct nt_err *err)
 {
 	json_auto_t *json = NULL;
 	struct nt_kube_status status;
@@ -310,7 +324,7 @@ static int judge(const struct nt_connect *c, bool posted, const struct nt_kube_a
 	a->by_kube =
 		answer->status >= 300 && c->proxied && nt_kube_status_parse(answer->body, &status);
 	if (a->by_kube)
-		return refused_by_kube(c, posted, answer->status, status.message, err);
+		return refused_by_kube(c, method, answer->status, status.message, err);
 	json = json_loadb(answer->body.len ? answer->body.p : "", answer->body.len, JSON_ALLOW_NUL,
 			  NULL);
 	if (answer->status >= 300)
@@ -339,26 +353,33 @@ static void put_encoded(struct nt_buf *out, const char *text)
 	}
 }
 
-/* about: the body of a POST; empty: GET. */
-static int call(struct nt_connect *c, struct nt_kube *kube, const char *path, struct nt_slice about,
-		struct nt_kube_answer *answer, struct nt_buf *body, struct nt_err *err)
+struct question {
+	const char *method, *path;
+	const struct nt_ask_param *params;
+	struct nt_slice about; /* the body of a POST */
+};
+
+static int call(struct nt_connect *c, struct nt_kube *kube, const struct question *q,
+		const char *url, struct nt_kube_answer *answer, struct nt_buf *body,
+		struct nt_err *err)
 {
-	const struct nt_kube_request request = { .method = about.len ? "POST" : "GET",
-						 .path = path,
-						 .body = about,
-						 .timeout_ns = about.len ? ABOUT_NS : ANSWER_NS,
+	const struct nt_kube_request request = { .method = q->method,
+						 .path = url,
+						 .body = q->about,
+						 .timeout_ns = q->about.len ? ABOUT_NS : ANSWER_NS,
 						 .max_bytes = ANSWER_BYTES_MAX };
 
 	return nt_kube_call(kube, c->loop, &request, answer, body, err);
 }
 
-static int put_url(const struct nt_connect *c, const char *path, const struct nt_ask_param *params,
-		   struct nt_buf *url, struct nt_err *err)
+static int put_url(const struct nt_connect *c, const struct question *q, struct nt_buf *url,
+		   struct nt_err *err)
 {
+	const struct nt_ask_param *params = q->params;
 	char before = '?';
 
 	nt_buf_puts(url, c->prefix);
-	nt_buf_puts(url, path);
+	nt_buf_puts(url, q->path);
 	for (; params && params->name; params++) {
 		if (!params->value)
 			continue;
@@ -369,8 +390,8 @@ static int put_url(const struct nt_connect *c, const char *path, const struct nt
 	return nt_buf_ok(url) ? 0 : nt_err_set(err, ENOMEM, "no memory for a request");
 }
 
-static int ask_once(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
-		    struct nt_slice about, struct nt_ask_answer *ret_answer, struct nt_err *err)
+static int ask_once(struct nt_connect *c, const struct question *q,
+		    struct nt_ask_answer *ret_answer, struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf url = { 0 }, body = { 0 };
 	struct nt_kube_answer answer = { 0 };
@@ -383,10 +404,10 @@ static int ask_once(struct nt_connect *c, const char *path, const struct nt_ask_
 			r = -EAGAIN; /* the same may be asked again */
 	}
 	if (r == 0)
-		r = put_url(c, path, params, &url, err);
+		r = put_url(c, q, &url, err);
 	if (r == 0)
-		r = call(c, c->kube, nt_buf_str(&url), about, &answer, &body, err);
-	return r < 0 ? r : judge(c, about.len > 0, &answer, ret_answer, err);
+		r = call(c, c->kube, q, nt_buf_str(&url), &answer, &body, err);
+	return r < 0 ? r : judge(c, q->method, &answer, ret_answer, err);
 }
 
 /* The Service leads to the agents' port, where the API is not to be had without a login of its own:
@@ -397,23 +418,17 @@ static bool may_forward(const struct nt_connect *c, const struct nt_ask_answer *
 			      answer->status == 502 || answer->status == 503);
 }
 
-int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
-	   struct nt_ask_answer *ret_answer, struct nt_err *err)
-{
-	return nt_ask_about(c, path, params, (struct nt_slice){ 0 }, ret_answer, err);
-}
-
-int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
-		 struct nt_slice body, struct nt_ask_answer *ret_answer, struct nt_err *err)
+static int ask(struct nt_connect *c, const struct question *q, struct nt_ask_answer *ret_answer,
+	       struct nt_err *err)
 {
 	struct nt_err why, both;
-	int r = ask_once(c, path, params, body, ret_answer, err), forwarded;
+	int r = ask_once(c, q, ret_answer, err), forwarded;
 
 	if (r >= 0 || !may_forward(c, ret_answer))
 		return r;
 	forwarded = forward(c, &why);
 	if (forwarded == 0)
-		return ask_once(c, path, params, body, ret_answer, err);
+		return ask_once(c, q, ret_answer, err);
 	if (forwarded == -ENOENT)
 		nt_err_set(
 			&both, -r,
@@ -426,8 +441,35 @@ int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_par
 	return r;
 }
 
+int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+	   struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
+	const struct question q = { .method = "GET", .path = path, .params = params };
+
+	return ask(c, &q, ret_answer, err);
+}
+
+int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		 struct nt_slice body, struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
+	const struct question q = {
+		.method = "POST", .path = path, .params = params, .about = body
+	};
+
+	return ask(c, &q, ret_answer, err);
+}
+
+int nt_ask_by(struct nt_connect *c, const char *method, const char *path, struct nt_slice body,
+	      struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
+	const struct question q = { .method = method, .path = path, .about = body };
+
+	return ask(c, &q, ret_answer, err);
+}
+
 int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json, struct nt_err *err)
 {
+	const struct question q = { .method = "GET" };
 	_cleanup_buf_ struct nt_buf body = { 0 };
 	struct nt_kube_answer answer = { 0 };
 	json_t *json;
@@ -436,7 +478,7 @@ int nt_ask_kube(struct nt_connect *c, const char *path, json_t **ret_json, struc
 	if (!c->api)
 		return nt_err_set(err, EOPNOTSUPP,
 				  "the controller is asked without the API server");
-	r = call(c, c->api, path, (struct nt_slice){ 0 }, &answer, &body, err);
+	r = call(c, c->api, &q, path, &answer, &body, err);
 	if (r < 0)
 		return r;
 	if (answer.status != 200)

@@ -19,7 +19,9 @@ static const struct verb {
 	  nt_top_main },
 	{ "coverage", "", "print per node which pods are tapped, which are not and why, and loss",
 	  nt_coverage_main },
-	{ "alert", "backtest FILE", "print when the alert rules of a file would have fired",
+	{ "alert", "VERB",
+	  "events, and who has seen them; of what nobody is to be told; when rules would have "
+	  "fired",
 	  nt_alert_main },
 	{ "doctor", "", "look at nametap in the cluster, and say what to do", nt_doctor_main },
 	{ "decode", "[--format json|text] FILE.pcap",

@@ -26,6 +26,13 @@ enum option_code {
 	OPT_NODE,
 	OPT_BY,
 	OPT_SORT,
+	OPT_STATE,
+	OPT_RULE,
+	OPT_WHO,
+	OPT_COMMENT,
+	OPT_REASON,
+	OPT_FOR,
+	OPT_UNTIL,
 	OPT_UNLOGGED,
 	OPT_NODES,
 	OPT_NO_HEADERS,
@@ -68,9 +75,16 @@ static const struct {
 	{ NT_VERB_COVERAGE | NT_VERB_DOCTOR, "node", "NAME", OPT_NODE, "of that node alone" },
 	{ NT_VERB_DOCTOR, "nodes", NULL, OPT_NODES,
 	  "also run the doctor of each node's agent, by kubectl exec" },
+	{ NT_VERB_EVENTS, "state", "STATE", OPT_STATE, "open, resolved or all (default open)" },
+	{ NT_VERB_EVENTS, "rule", "NAME", OPT_RULE, "of that rule alone" },
+	{ NT_VERB_SUPPRESS, "for", "TIME", OPT_FOR, "how long it holds: 90m, 8h, 7d" },
+	{ NT_VERB_SUPPRESS, "until", "WHEN", OPT_UNTIL, "or its end, as 2026-11-23T06:12:04Z" },
+	{ NT_VERB_SUPPRESS, "reason", "TEXT", OPT_REASON, "why, on one line" },
+	{ NT_VERB_ACK, "comment", "TEXT", OPT_COMMENT, "what there is to say, on one line" },
+	{ NT_VERB_ACK | NT_VERB_SUPPRESS, "by", "NAME", OPT_WHO, "who says so (default: $USER)" },
 	{ NT_VERB_ALL, "output", "FORM", OPT_OUTPUT, "" },
-	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_COVERAGE | NT_VERB_BACKTEST, "no-headers", NULL,
-	  OPT_NO_HEADERS, "no titles above the columns" },
+	{ NT_VERB_ALL & ~NT_VERB_DOCTOR, "no-headers", NULL, OPT_NO_HEADERS,
+	  "no titles above the columns" },
 	{ NT_VERB_ALL, "server", "URL", OPT_SERVER,
 	  "the controller: https, or http on loopback (default: $NAMETAP_SERVER)" },
 	{ NT_VERB_ALL, "ca-file", "FILE", OPT_CA_FILE, "its certificate authority" },
@@ -208,6 +222,15 @@ static const char *take(const struct nt_verb *verb, int code, const char *value,
 	case OPT_UNTIL_TIME:
 		o->to = value;
 		return is_time(value) ? NULL : "a time as 2026-11-23T06:12:04Z";
+	case OPT_FOR:
+		o->lasting = value;
+		return is_duration(value) ? NULL : "a time as 90m, 8h, 7d";
+	case OPT_UNTIL:
+		o->end = value;
+		return is_time(value) ? NULL : "a time as 2026-11-23T06:12:04Z";
+	case OPT_COMMENT:
+		o->comment = value;
+		return NULL;
 	case OPT_TAIL:
 		return take_tail(value, &o->tail) ? NULL : "a number up to 10000, or -1";
 	case OPT_LIMIT:
@@ -217,7 +240,13 @@ static const char *take(const struct nt_verb *verb, int code, const char *value,
 	case OPT_OUTPUT:
 		return take_output(verb, value, &o->output) ? NULL : "another form (see below)";
 	default: {
-		const char **texts[] = { &o->side, &o->role, &o->node, &o->by, &o->sort };
+		const char **const texts[] = {
+			[OPT_SIDE - OPT_SIDE] = &o->side,     [OPT_ROLE - OPT_SIDE] = &o->role,
+			[OPT_NODE - OPT_SIDE] = &o->node,     [OPT_BY - OPT_SIDE] = &o->by,
+			[OPT_SORT - OPT_SIDE] = &o->sort,     [OPT_STATE - OPT_SIDE] = &o->state,
+			[OPT_RULE - OPT_SIDE] = &o->rule,     [OPT_WHO - OPT_SIDE] = &o->who,
+			[OPT_REASON - OPT_SIDE] = &o->reason,
+		};
 
 		*texts[code - OPT_SIDE] = value;
 		return value[0] ? NULL : "a value";
@@ -285,6 +314,8 @@ static int check(const struct nt_verb *verb, const struct nt_ctl_options *o)
 		return nt_ctl_usage(verb, "--server and --kubeconfig say two ways to go");
 	if (o->since && o->from)
 		return nt_ctl_usage(verb, "--since and --since-time say two times");
+	if (o->lasting && o->end)
+		return nt_ctl_usage(verb, "--for and --until say two ends");
 	if (o->follow && o->to)
 		return nt_ctl_usage(verb, "--follow has no end: leave --until-time out");
 	return -1;

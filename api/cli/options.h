@@ -31,7 +31,12 @@ enum nt_verb_bit {
 	NT_VERB_COVERAGE = 4,
 	NT_VERB_DOCTOR = 8,
 	NT_VERB_BACKTEST = 16,
-	NT_VERB_ALL = 31,
+	NT_VERB_EVENTS = 32,
+	NT_VERB_ACK = 64,
+	NT_VERB_SUPPRESS = 128,
+	NT_VERB_SUPPRESSIONS = 256,
+	NT_VERB_UNDO = 512, /* unack, unsuppress */
+	NT_VERB_ALL = 1023,
 };
 
 struct nt_verb {
@@ -56,6 +61,9 @@ struct nt_ctl_options {
 	size_t namespaces_len;
 	const char *since, *from, *to; /* since: "10m", checked */
 	const char *side, *role, *node, *by, *sort; /* NULL: not given */
+	const char *state, *rule;
+	/* what is said: by whom, and until when (lasting: "8h"; end: a time; both checked) */
+	const char *who, *comment, *reason, *lasting, *end;
 	uint64_t tail, limit;
 	bool follow, unlogged, nodes;
 	/* how it is shown */

@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/cli/text.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
+#include "lib/base/parse.h"
 
 /* --- the filter ------------------------------------------------------------------------------- */
 
@@ -119,6 +121,25 @@ int nt_verb_failed(const struct nt_verb *verb, int r, const struct nt_ask_answer
 	}
 	nt_verb_note("%s: %s", verb->name, err->msg);
 	return r == -EINVAL ? NT_EXIT_USAGE : NT_EXIT_FAILED;
+}
+
+int nt_verb_wants_id(const struct nt_verb *verb, const struct nt_ctl_options *o)
+{
+	uint64_t id;
+
+	if (o->arguments_len == 1 &&
+	    nt_parse_u64(nt_slice_str(o->arguments[0]), INT64_MAX, &id) == 0)
+		return -1;
+	return nt_ctl_usage(verb, "one ID is wanted, a number of the listing");
+}
+
+int nt_verb_wants_who(const struct nt_verb *verb, struct nt_ctl_options *o)
+{
+	if (!o->who)
+		o->who = getenv("USER");
+	if (o->who && o->who[0])
+		return -1;
+	return nt_ctl_usage(verb, "--by NAME is wanted: who says so ($USER is not set)");
 }
 
 void nt_loss_text(struct nt_buf *out, const json_t *loss)

@@ -9,6 +9,14 @@ int nt_top_main(int argc, char **argv);
 int nt_coverage_main(int argc, char **argv);
 int nt_doctor_main(int argc, char **argv);
 int nt_alert_main(int argc, char **argv);
+/* Behind `alert`. */
+int nt_events_main(int argc, char **argv);
+int nt_ack_main(int argc, char **argv);
+int nt_unack_main(int argc, char **argv);
+int nt_suppress_main(int argc, char **argv);
+int nt_suppressions_main(int argc, char **argv);
+int nt_unsuppress_main(int argc, char **argv);
+int nt_backtest_main(int argc, char **argv);
 
 /* --- what they share (verbs.c) --- */
 
@@ -28,6 +36,10 @@ void nt_filter_done(struct nt_filter *f);
  * code. filter may be NULL. */
 int nt_verb_failed(const struct nt_verb *verb, int r, const struct nt_ask_answer *answer,
 		   const struct nt_filter *filter, const struct nt_err *err);
+/* -1 when the one argument is an id of a listing, else the exit code of a mistake. */
+int nt_verb_wants_id(const struct nt_verb *verb, const struct nt_ctl_options *o);
+/* Who says something: --by, else $USER. -1, or the exit code of a mistake: it is neither. */
+int nt_verb_wants_who(const struct nt_verb *verb, struct nt_ctl_options *o);
 /* A note on standard error that is no failure. */
 void nt_verb_note(const char *fmt, ...) NT_PRINTF(1, 2);
 

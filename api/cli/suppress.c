@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `nametapctl alert suppress`, `suppressions`, `unsuppress`: of what nobody is told, and until
+ * when. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/cli/cells.h"
+#include "api/cli/text.h"
+#include "api/cli/verbs.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/json.h"
+
+#define OUTPUTS (1 << NT_OUTPUT_TABLE | 1 << NT_OUTPUT_JSON)
+
+static const struct nt_verb add_verb = {
+	.bit = NT_VERB_SUPPRESS,
+	.outputs = OUTPUTS,
+	.name = "alert suppress",
+	.arguments = "RULE [FIELD=VALUE...]",
+	.about =
+		"Tells nobody of events of RULE that open, until a time (--for, --until; at most "
+		"90 days): of all its\n"
+		"groups, or of those that have the values of fields of its aggregateBy. Events are "
+		"kept and marked. Those\n"
+		"that are open still when the time has come are told then, once. Who was told "
+		"before that an event opened\n"
+		"is told of its end.",
+	.more = "Prints the suppression, with the ID that `alert unsuppress` wants. It wants the "
+		"token of the controller's\n"
+		"--token-file (DIR/token). Exit code: 0; 1 when it could not be done; 2 for "
+		"mistakes.\n\n"
+		"  nametapctl alert suppress dns.servfail client_namespace=shop --for 8h --reason "
+		"'resolver moves'\n",
+};
+
+static const struct nt_verb list_verb = {
+	.bit = NT_VERB_SUPPRESSIONS,
+	.outputs = OUTPUTS,
+	.name = "alert suppressions",
+	.arguments = "",
+	.about = "Prints the suppressions that hold, the one that ends first before the others.",
+	.more = "EVENTS: open ones that are under it. json is a line per suppression, of "
+		"/api/v1/alerts/suppressions.\n"
+		"Exit code: 0; 1 when it could not be asked; 2 for mistakes.\n",
+};
+
+static const struct nt_verb remove_verb = {
+	.bit = NT_VERB_UNDO,
+	.outputs = OUTPUTS,
+	.name = "alert unsuppress",
+	.arguments = "SUPPRESSION",
+	.about =
+		"Ends a suppression now, by its ID of `nametapctl alert suppressions`: events that "
+		"it held are told.",
+	.more = "Prints the suppression as it was. It wants the token of the controller's "
+		"--token-file (DIR/token).\n"
+		"Exit code: 0; 1 when it could not be done; 2 for mistakes.\n",
+};
+
+struct suppressions {
+	struct nt_ctl_options o;
+	struct nt_connect connect;
+	struct nt_ask_answer answer;
+	struct nt_table table;
+	struct nt_buf out;
+};
+
+static void suppressions_done(struct suppressions *all)
+{
+	json_decref(all->answer.json);
+	nt_buf_done(&all->out);
+	nt_table_done(&all->table);
+	nt_connect_close(&all->connect);
+}
+
+/* --- a suppression ---------------------------------------------------------------------------- */
+
+static void print_one(struct suppressions *all, const json_t *one)
+{
+	struct nt_table *t = &all->table;
+
+	if (all->o.output == NT_OUTPUT_JSON) {
+		nt_text_json(&all->out, one);
+		nt_buf_putc(&all->out, '\n');
+		return;
+	}
+	nt_table_cell(t, nt_text_at(one, "id"));
+	nt_table_cell(t, nt_text_at(one, "rule"));
+	nt_cell_group(t, json_object_get(one, "group"));
+	nt_cell_second(t, one, "until");
+	nt_table_number(t, nt_number_at(one, "events"));
+	nt_table_cell(t, nt_text_at(one, "by"));
+	nt_table_cell(t, nt_text_at(one, "reason"));
+}
+
+static void init_table(struct suppressions *all)
+{
+	static const struct nt_column columns[] = {
+		{ "ID", true },	    { "RULE", false }, { "GROUP", false },  { "UNTIL", false },
+		{ "EVENTS", true }, { "BY", false },   { "REASON", false },
+	};
+
+	nt_table_init(&all->table, columns, NT_ARRAY_LEN(columns), all->o.colour);
+	all->table.headless = all->o.no_headers;
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+static int list(struct suppressions *all, struct nt_err *err)
+{
+	const json_t *one;
+	size_t i;
+	int r = nt_ask(&all->connect, "/api/v1/alerts/suppressions", NULL, &all->answer, err);
+
+	json_array_foreach(json_object_get(all->answer.json, "suppressions"), i, one)
+		print_one(all, one);
+	return r;
+}
+
+static void write_group(struct nt_json *j, const struct nt_ctl_options *o)
+{
+	nt_json_key(j, "group");
+	nt_json_open(j, '{');
+	for (size_t i = 1; i < o->arguments_len; i++) {
+		const char *equals = strchr(o->arguments[i], '=');
+
+		nt_json_key_slice(j, nt_slice_mem(o->arguments[i],
+						  (size_t)(equals - o->arguments[i])));
+		nt_json_str(j, nt_slice_str(equals + 1));
+	}
+	nt_json_close(j, '}');
+}
+
+static int add(struct suppressions *all, struct nt_err *err)
+{
+	_cleanup_buf_ struct nt_buf body = { 0 };
+	struct nt_json j = NT_JSON(&body);
+	char until[64];
+	int r;
+
+	snprintf(until, sizeof(until), "%s%s", all->o.lasting ? "now+" : "",
+		 all->o.lasting ? all->o.lasting : all->o.end);
+	nt_json_open(&j, '{');
+	nt_json_key_str(&j, "rule", nt_slice_str(all->o.arguments[0]));
+	write_group(&j, &all->o);
+	nt_json_key_str(&j, "until", nt_slice_str(until));
+	nt_json_key_str(&j, "reason", nt_slice_str(all->o.reason));
+	nt_json_key_str(&j, "by", nt_slice_str(all->o.who));
+	nt_json_close(&j, '}');
+	if (!nt_buf_ok(&body))
+		return nt_err_set(err, ENOMEM, "no memory for a request");
+	r = nt_ask_by(&all->connect, "POST", "/api/v1/alerts/suppressions",
+		      nt_slice_mem(body.p, body.len), &all->answer, err);
+	if (r == 0)
+		print_one(all, all->answer.json);
+	return r;
+}
+
+static int take_out(struct suppressions *all, struct nt_err *err)
+{
+	char path[128];
+	int r;
+
+	snprintf(path, sizeof(path), "/api/v1/alerts/suppressions/%.20s", all->o.arguments[0]);
+	r = nt_ask_by(&all->connect, "DELETE", path, (struct nt_slice){ 0 }, &all->answer, err);
+	if (r == 0)
+		print_one(all, all->answer.json);
+	return r;
+}
+
+/* --- verbs ------------------------------------------------------------------------------------ */
+
+static int run(const struct nt_verb *verb, int (*ask)(struct suppressions *all, struct nt_err *err),
+	       struct suppressions *all)
+{
+	struct nt_err err = { 0 };
+	int r = nt_connect_open(&all->o, &all->connect, &err);
+
+	init_table(all);
+	if (r == 0)
+		r = ask(all, &err);
+	if (r == 0) {
+		if (all->o.output != NT_OUTPUT_JSON)
+			nt_table_flush(&all->table, &all->out);
+		r = nt_verb_write(&all->out, &err);
+	}
+	return r < 0 ? nt_verb_failed(verb, r, &all->answer, NULL, &err) : NT_EXIT_OK;
+}
+
+/* -1 to go on, else the exit code. */
+static int check_new(const struct nt_ctl_options *o)
+{
+	if (!o->arguments_len)
+		return nt_ctl_usage(&add_verb, "the name of a rule is wanted");
+	for (size_t i = 1; i < o->arguments_len; i++)
+		if (!strchr(o->arguments[i], '='))
+			return nt_ctl_usage(&add_verb, "%.100s: FIELD=VALUE is wanted",
+					    o->arguments[i]);
+	if (!o->lasting == !o->end)
+		return nt_ctl_usage(&add_verb, "its end is wanted: --for TIME or --until WHEN");
+	if (!o->reason)
+		return nt_ctl_usage(&add_verb, "--reason: why is wanted");
+	return -1;
+}
+
+int nt_suppress_main(int argc, char **argv)
+{
+	_cleanup_(suppressions_done) struct suppressions all = { 0 };
+	int code = nt_ctl_options_parse(&add_verb, argc, argv, &all.o);
+
+	if (code < 0)
+		code = check_new(&all.o);
+	if (code < 0)
+		code = nt_verb_wants_who(&add_verb, &all.o);
+	return code < 0 ? run(&add_verb, add, &all) : code;
+}
+
+int nt_suppressions_main(int argc, char **argv)
+{
+	_cleanup_(suppressions_done) struct suppressions all = { 0 };
+	int code = nt_ctl_options_parse(&list_verb, argc, argv, &all.o);
+
+	if (code >= 0)
+		return code;
+	if (all.o.arguments_len)
+		return nt_ctl_usage(&list_verb, "%s: no argument is taken", all.o.arguments[0]);
+	return run(&list_verb, list, &all);
+}
+
+int nt_unsuppress_main(int argc, char **argv)
+{
+	_cleanup_(suppressions_done) struct suppressions all = { 0 };
+	int code = nt_ctl_options_parse(&remove_verb, argc, argv, &all.o);
+
+	if (code < 0)
+		code = nt_verb_wants_id(&remove_verb, &all.o);
+	return code < 0 ? run(&remove_verb, take_out, &all) : code;
+}

@@ -86,11 +86,20 @@ export class Controller {
   /** A manifest in the objects directory; JSON is YAML. */
   put(name, object) { writeFileSync(join(this.#objects, `${name}.json`), JSON.stringify(object)); }
 
+  #bearer() { return `Bearer ${readFileSync(join(this.#data, "token"), "utf8").trim()}`; }
+
+  /** What somebody with the token says. */
+  async write(method, path, body) {
+    const r = await fetch(`${this.url}/api/v1/${path}`, { method, headers: { Authorization: this.#bearer() }, body: body && JSON.stringify(body) });
+    if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${await r.text()}`);
+    return r.json();
+  }
+
   async send(batch) {
     const body = execFileSync(this.#encoder, { input: JSON.stringify(batch), maxBuffer: 64 << 20 });
     const r = await fetch(`${this.url}/ingest/v1/batches`, {
       method: "POST", body,
-      headers: { Authorization: `Bearer ${readFileSync(join(this.#data, "token"), "utf8").trim()}`, "Content-Type": "application/x-nametap-batch" },
+      headers: { Authorization: this.#bearer(), "Content-Type": "application/x-nametap-batch" },
     });
     if (!r.ok) throw new Error(`batch: ${r.status} ${await r.text()}`);
   }

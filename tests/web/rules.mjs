@@ -140,6 +140,26 @@ async function rules(page, controller) {
   ok(!!why && bad.State === `! refused: ${why.field} ${why.message}` && why.message.includes("rtype"), "a refused rule says field and reason", bad, why);
 }
 
+const NOTE = "the \u202Eknown <b>batch</b> job, see OPS-12";
+
+/** What the API is told stands on the page: who has seen an event, of what nobody is told. It stays, for the pictures. */
+async function marks(page, controller, event, gone) {
+  same(await page.locator("#suppressions, .mark").count(), 0, "nothing is marked, and there is no list of suppressions, while there are none");
+  await controller.write("POST", `alerts/events/${event.id}/acknowledgement`, { by: "ann", comment: NOTE });
+  await controller.write("POST", `alerts/events/${gone.id}/acknowledgement`, { by: "bob" });
+  const s = await controller.write("POST", "alerts/suppressions", { rule: event.rule, group: { client_name: event.group.client_name }, until: "now+2d", reason: "moves to the new cluster", by: "ann" });
+  await page.reload();
+  await page.locator("#suppressions tbody tr").waitFor();
+  await page.locator("#resolved-events .mark").waitFor();
+  const [open] = await page.locator("#open-events .mark").allInnerTexts().then((all) => [all.map((t) => t.replace(/\s+/g, " ").trim())]);
+  ok(open.length === 2 && /^✓ acknowledged by ann, \d+ (s|min) ago: the \\u\{202e\}known <b>batch<\/b> job, see OPS-12$/.test(open[0]), "an event says who has seen it, how long ago, and what he said", open);
+  same(open[1], `⊘ suppressed until ${s.until.slice(0, 10)} ${s.until.slice(11, 19)}: moves to the new cluster`, "and that nobody is told, until when and why");
+  ok(/^✓ acknowledged by bob, \d+ (s|min) ago$/.test(await text(page, "#resolved-events .mark")), "one that is over stays acknowledged");
+  ok((await text(page, "#open-events h2")).endsWith("1 · 1 acknowledged · 1 suppressed"), "the panel's title counts them", await text(page, "#open-events h2"));
+  const [row] = await things(page, "suppressions");
+  same([row.Rule, row.Group, row.Reason, row.By, row["Open events"]], [event.rule, event.group.client_name, "moves to the new cluster", "ann", "1"], "the suppressions are listed", row);
+}
+
 export async function alerts(page, w, controller, url) {
   const who = w.pods[2], count = 30;
   await page.goto(`${url}/alerts`);
@@ -156,6 +176,7 @@ export async function alerts(page, w, controller, url) {
   ok(r.Rule === "dns.txt-now" && r.Group === who.name && r.Peak === `${count} transactions` && /over \d\d:\d\d:\d\d/.test(r["Last seen UTC"]), "an event whose condition has ended stands below, with its end", r);
   ok((await text(page, ".pages")).includes("Alerts 1"), "the navigation counts what is open");
   await rules(page, controller);
+  await marks(page, controller, api[0], (await controller.get("alerts/events", { state: "resolved" })).events[0]);
   await page.locator("#open-events a.rows").click();
   await page.waitForFunction(() => location.pathname === "/");
   await loaded(page);

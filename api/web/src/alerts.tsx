@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts: what is open, what was, and the rules with what is wrong with them. Each event and each
-// rule leads to the rows behind it. Neither filter nor range of the page applies here.
+// Alerts: what is open, what was, of what nobody is told, and the rules with what is wrong with them.
+// Each event and each rule leads to the rows behind it. Neither filter nor range of the page applies here.
 import type { JSX } from "preact";
 import * as d from "./data";
-import { bytes, clock, day, exact, latency, visible } from "./format";
+import { ago, bytes, clock, day, exact, latency, visible } from "./format";
 import { Filter, Name, Panel, State, To } from "./panel";
 import { Standing, Things, type Item } from "./table";
-import type { AlertEvent, AlertEvents, Rule } from "./types";
+import type { AlertEvent, AlertEvents, Rule, Suppression } from "./types";
 
 const CONDITIONS: Record<string, string> = { gt: ">", gte: "≥", lt: "<", lte: "≤", eq: "=", not_eq: "≠" };
 const condition = (c: string): string => CONDITIONS[c] ?? visible(c);
@@ -37,8 +37,8 @@ function When({ time }: { time: string | null }): JSX.Element {
 /** The event's filter and range, on the page that shows the rows. */
 const rowsOf = (e: AlertEvent) => ({ page: "/" as const, q: e.query, from: e.from, to: e.to });
 
-function Group({ e }: { e: AlertEvent }): JSX.Element {
-  const keys = Object.entries(e.group);
+function Group({ of }: { of: Record<string, string> }): JSX.Element {
+  const keys = Object.entries(of);
   if (keys.length === 0) return <span class="none">all together</span>;
   return <>{keys.map(([k, v]) => (
     <span key={k} class="of" title={k}><Filter page="/" field={k} value={v}><Name value={v} none={`no ${k}`} dns={k === "qname"} /></Filter></span>
@@ -46,6 +46,18 @@ function Group({ e }: { e: AlertEvent }): JSX.Element {
 }
 
 const EVENT_HEAD = ["Severity", "Rule", "Group", "What", "Last value", "Peak", "First seen UTC", "Last seen UTC", "Rows"];
+
+/** Who has seen it; and that nobody is told, with the reason while the suppression is there. */
+function Marks({ e }: { e: AlertEvent }): JSX.Element {
+  const { acknowledged: a, suppressed: s } = e;
+  const why = d.suppressions.data.value?.suppressions.find((x) => x.id === s?.id)?.reason;
+  return (
+    <>
+      {a && <span class="mark" title={a.at}><span aria-hidden="true">✓</span> acknowledged by {visible(a.by)}, {ago(Date.now() - Date.parse(a.at))} ago{a.comment && `: ${visible(a.comment)}`}</span>}
+      {s && <span class="mark"><span aria-hidden="true">⊘</span> {e.state === "open" ? "suppressed until " : "was suppressed until "}<When time={s.until} />{why && `: ${visible(why)}`}</span>}
+    </>
+  );
+}
 
 function item(e: AlertEvent): Item {
   const of = ruleOf(e.rule);
@@ -55,8 +67,8 @@ function item(e: AlertEvent): Item {
       <span class={`severity${open ? " crit" : ""}`} title={`Severity ${e.severity} of 100, ${e.state}`}>
         <span aria-hidden="true">{open ? "▲" : "△"}</span> {e.severity}</span>,
       <Name value={e.rule} />,
-      <Group e={e} />,
-      <span class="words">{visible(e.summary)}</span>,
+      <Group of={e.group} />,
+      <><span class="words">{visible(e.summary)}</span><Marks e={e} /></>,
       <>{measured(e.value, e.metric, of)} <br /><span class="limit">{condition(e.condition)} {measured(e.threshold, e.metric, of)}</span></>,
       measured(e.peak, e.metric, of),
       <When time={e.first_seen} />,
@@ -79,14 +91,49 @@ function quiet(): string {
 
 const NO_RULE = "No rule is defined: put a GlobalAlert manifest into the objects directory.";
 
+/** "3 · 1 acknowledged · 2 suppressed"; of what is listed. */
+function sum(events: AlertEvent[], more: boolean): string | undefined {
+  if (events.length === 0) return undefined;
+  const parts = [exact(events.length) + (more ? "+, the newest are shown" : "")];
+  const known = events.filter((e) => e.acknowledged).length, quiet = events.filter((e) => e.suppressed).length;
+  if (known > 0) parts.push(`${exact(known)} acknowledged`);
+  if (quiet > 0) parts.push(`${exact(quiet)} suppressed`);
+  return parts.join(" · ");
+}
+
 function Events({ id, title, of, empty }: { id: string; title: string; of: d.Resource<AlertEvents>; empty: string }): JSX.Element {
-  const n = of.data.value?.events.length ?? 0;
   return (
-    <Panel id={id} title={title} unit={n > 0 ? exact(n) + (of.data.value?.more ? "+, the newest are shown" : "") : undefined} class="full list">
+    <Panel id={id} title={title} unit={sum(of.data.value?.events ?? [], of.data.value?.more ?? false)} class="full list">
       <State of={of} isEmpty={() => false} empty="" skeleton="table">
         {(data) => data.events.length === 0 ? <p class="note">{empty}</p>
           : <Things cls="events" head={EVENT_HEAD} rows={data.events.map(item)} />}
       </State>
+    </Panel>
+  );
+}
+
+const SUPPRESSION_HEAD = ["Rule", "Group", "Until UTC", "Reason", "By", "Open events"];
+
+function suppression(s: Suppression): Item {
+  return {
+    id: s.id, cells: [
+      <Name value={s.rule} />,
+      <Group of={s.group} />,
+      <When time={s.until} />,
+      <span class="words">{visible(s.reason)}</span>,
+      <span title={s.created}><Name value={s.by} /></span>,
+      exact(s.events),
+    ],
+  };
+}
+
+/** Only where there are some: most of the time nobody has anything to see here. */
+function Suppressions(): JSX.Element | null {
+  const all = d.suppressions.data.value?.suppressions ?? [];
+  if (all.length === 0) return null;
+  return (
+    <Panel id="suppressions" title="Suppressions" unit={`${exact(all.length)}: of these events nobody is told`} class="full list">
+      <Things cls="suppressions" head={SUPPRESSION_HEAD} rows={all.map(suppression)} />
     </Panel>
   );
 }
@@ -133,6 +180,7 @@ export function Alerts(): JSX.Element {
     <>
       <h2 class="away">Alerts</h2>
       <Events id="open-events" title="Open events" of={d.openEvents} empty={quiet()} />
+      <Suppressions />
       <Events id="resolved-events" title="Resolved events" of={d.resolvedEvents} empty="No event has been resolved yet." />
       <Rules />
     </>

@@ -4,7 +4,7 @@
 import { computed, effect, signal, untracked, type Signal } from "@preact/signals";
 import { get, Problem, type Params } from "./api";
 import { and } from "./query";
-import type { AlertEvents, Alerts, Coverage, Fields, Logs, Loss, Policies, Row, Summary, Timeseries, Top } from "./types";
+import type { AlertEvents, Alerts, Coverage, Fields, Logs, Loss, Policies, Row, Summary, Suppressions, Timeseries, Top } from "./types";
 import { view } from "./url";
 
 export interface Resource<T> { data: Signal<T | null>; problem: Signal<Problem | null> }
@@ -31,6 +31,7 @@ export const coverage = resource<Coverage>();
 export const rules = resource<Alerts>();
 export const openEvents = resource<AlertEvents>();
 export const resolvedEvents = resource<AlertEvents>();
+export const suppressions = resource<Suppressions>();
 export const policies = resource<Policies>();
 export const blocked = resource<Top>(); // by policy and verdict: denied and would be denied
 export const blockedPods = { denied: resource<Top>(), audited: resource<Top>() };
@@ -139,7 +140,8 @@ function standing(signal: AbortSignal): Promise<unknown> {
   if (view.value.page === "/policies") calls.push(fill(policies, "policies", {}, signal));
   if (view.value.page === "/alerts") {
     calls.push(fill(openEvents, "alerts/events", { state: "open", limit: 1000 }, signal),
-      fill(resolvedEvents, "alerts/events", { state: "resolved", limit: 100 }, signal));
+      fill(resolvedEvents, "alerts/events", { state: "resolved", limit: 100 }, signal),
+      fill(suppressions, "alerts/suppressions", {}, signal));
   }
   return Promise.all(calls);
 }

@@ -114,8 +114,17 @@ export interface AlertEvent {
   state: "open" | "resolved"; metric: string; condition: string; threshold: number; value: number;
   peak: number; first_seen: string; last_seen: string; resolved: string | null;
   query: string; from: string; to: string;
+  acknowledged: { by: string; at: string; comment: string } | null;
+  suppressed: { id: string; until: string } | null;
 }
 export interface AlertEvents { events: AlertEvent[]; more: boolean }
+
+/** Of what nobody is told, and until when. */
+export interface Suppression {
+  id: string; rule: string; group: Record<string, string>; until: string; reason: string; by: string;
+  created: string; events: number;
+}
+export interface Suppressions { suppressions: Suppression[] }
 
 export interface Policy {
   namespace: string; name: string; mode: string; allow: string[]; accepted: boolean;

@@ -428,6 +428,26 @@ START_TEST(taking_it_out_tells_now)
 }
 END_TEST
 
+START_TEST(not_while_it_is_under_another)
+{
+	int64_t id, longest;
+
+	use("one");
+	(void)suppress_until(100, "{}");
+	longest = suppress_until(200, "{}");
+	id = open_event("{}");
+	end_at(100);
+	ck_assert_int_eq(suppressed(id), 200);
+	ck_assert_uint_eq(nt_store_stats(store).events_released, 0);
+	use("two");
+	told("two", "");
+	ck_assert_uint_eq(again("two"), 0);
+	ck_assert_int_eq(nt_store_unsuppress(store, longest, T0_US + 150 * S, &err), 0);
+	ck_assert_uint_eq(nt_store_stats(store).events_released, 1);
+	ck_assert_uint_eq(pending("two"), 1);
+}
+END_TEST
+
 START_TEST(only_whom_the_event_names)
 {
 	struct nt_store_event e = event("r", "{}");
@@ -576,6 +596,7 @@ int main(void)
 	tcase_add_test(tc, nor_of_what_opens_and_ends_at_once);
 	tcase_add_test(tc, who_is_told_in_the_end_is_told_once);
 	tcase_add_test(tc, taking_it_out_tells_now);
+	tcase_add_test(tc, not_while_it_is_under_another);
 	tcase_add_test(tc, only_whom_the_event_names);
 	tcase_add_test(tc, who_was_told_before_is_told_of_the_end);
 	tcase_add_test(tc, notices_that_wait_are_held);

@@ -198,8 +198,8 @@ static void blocked(int which)
 {
 	uint8_t verdict = which == OTHER ? 2 : 3;
 
-	put_denied("ads.example.net", verdict, which == BELOW ? 3 : 4);
-	put_denied("ads.example.net.corp.example", verdict, 6);
+	put_denied("ads.example.net", verdict, which == BELOW ? 9 : 10);
+	put_denied("www.example.com.corp.example", verdict, 500);
 }
 
 static void log_loss(int which)
@@ -266,7 +266,7 @@ static const struct {
 	  POD ",\"servers.ip\":\"192.0.2.53\"} 5/5 60-60 open\n" },
 	{ "dns-blocked", blocked, 3, 60,
 	  "{\"client_namespace\":\"shop\",\"client_workload_name\":\"web\",\"policy\":\"shop/"
-	  "web-names\",\"logical_qname\":\"ads.example.net\"} 10/10 60-60 open\n" },
+	  "web-names\",\"qname\":\"ads.example.net\"} 10/10 60-60 open\n" },
 	{ "dns-log-loss", log_loss, 3, 600,
 	  "{\"node\":\"n1\",\"reason\":\"ring_full\"} 1/1 600-600 open\n" },
 	{ "dns-silence", silence, 2, 660, "{} 0/0 660-660 open\n" },

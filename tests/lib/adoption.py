@@ -16,6 +16,7 @@ import cni_runtime
 ADD, ADOPTED = 0, 1
 RUNTIME, FILE, DERIVED = 1, 2, 3
 TAPPED, GONE, NOT_TAPPED, EXCLUDED = 1, 2, 3, 4
+SECONDS = 60  # ends as soon as it is so
 SUBNETS = {"plain-ptp": ("ptp", "10.244.2.0/24"), "plain-bridge": ("bridge", "10.244.3.0/24"),
            "six-ptp": ("ptp", "fd00:10:244:4::/64"), "six-bridge": ("bridge", "fd00:10:244:5::/64"),
            "dual-ptp": ("ptp", "10.244.6.0/24", "fd00:10:244:6::/64"), "dual-bridge": ("bridge", "10.244.7.0/24", "fd00:10:244:7::/64")}
@@ -34,7 +35,7 @@ CLIENT = r"""
 import socket, struct, sys
 server, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 s = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
+s.settimeout(60)
 answers = 0
 for i in range(count):
     q = struct.pack("!6H", i, 0x0100, 1, 0, 0, 0) + b"".join(bytes([len(l)]) + l.encode() for l in name.split("."))
@@ -75,7 +76,7 @@ class Story:
         self.lab.wait_for(self.agent, "spool")
 
     def ask(self, pod, name, count=3, six=False):
-        p = self.lab.run(*self.lab.in_pod(pod, [sys.executable, "-c", CLIENT, self.addresses[six], name, str(count)]))
+        p = self.lab.run(*self.lab.in_pod(pod, [sys.executable, "-c", CLIENT, self.addresses[six], name, str(count)]), timeout=300)
         return int(p.stdout)
 
     def write_pod(self, name, ips, uid, **more):
@@ -105,15 +106,15 @@ class Story:
     def records(self, name):
         return [p for p in self.dump("pods") if p["name"] == name]
 
-    def tapped(self, name, seconds=15):
-        return until(lambda: self.record(name), seconds, 0.1)
+    def tapped(self, name):
+        return until(lambda: self.record(name), SECONDS)
 
     def coverage(self, name):
         """The last that the controller heard of a pod, by container."""
         return {e["container_id"]: e for e in self.sink.lines("endpoint") if e["name"] == name}
 
-    def covered(self, name, check, seconds=15):
-        until(lambda: any(check(e) for e in self.coverage(name).values()), seconds, 0.1)
+    def covered(self, name, check):
+        until(lambda: any(check(e) for e in self.coverage(name).values()), SECONDS)
         return next((e for e in self.coverage(name).values() if check(e)), None)
 
     def logged(self, name):

@@ -34,4 +34,4 @@ class Root:
 
     def remove(self):
         for path, _, _ in os.walk(self.path, topdown=False):
-            until(lambda: not subprocess.run(["rmdir", path], capture_output=True).returncode, 5)
+            until(lambda: not subprocess.run(["rmdir", path], capture_output=True).returncode, 60)

@@ -158,7 +158,7 @@ def play(stop, build, prefix, stories):
         import traceback
         ok(f"the story goes on ({type(e).__name__})", False, traceback.format_exc(), s.agent.tail() if s and s.agent else "")
     finally:
-        lab.close()
+        same("nothing is left", lab.close(), [])
         if s:
             s.sink.close()
     return tap.done()

@@ -188,6 +188,11 @@ class Lab:
                  "echo 0 >/proc/sys/net/ipv6/conf/$d/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/$d/disable_ipv6; done",
                  netns=name)
 
+    def del_netns(self, name):
+        self.run("ip", "netns", "del", name)
+        with self.lock:
+            self.netns.remove(name)
+
     def sysctl(self, netns, key, value):
         self.run("sh", "-c", f"echo {value} >/proc/sys/{key}", netns=netns)
 
@@ -243,9 +248,12 @@ class Lab:
 
     def del_pod(self, pod, times=2):
         self.networks[pod.network].delete(pod.sandbox, times=times)
-        self.run("ip", "netns", "del", pod.netns)
+        self.drop_pod(pod)
+
+    def drop_pod(self, pod):
+        """It goes with its network namespace, and no DEL comes."""
+        self.del_netns(pod.netns)
         with self.lock:
-            self.netns.remove(pod.netns)
             self.pods.remove(pod)
         shutil.rmtree(pod.etc, ignore_errors=True)
 

@@ -149,7 +149,9 @@ struct lab_ring {
 	__u8 stream[LAB_STREAM];
 };
 
-/* Where in the stream the octets belong; the first segment with payload is its begin. */
+/* Puts what goes to a DNS port into the stream. TCP: where its number says, counted from the first
+ * segment with payload since stream_len was 0, so of one connection. UDP: behind what is there;
+ * what has no room any more is left out. */
 static inline void lab_put_stream(struct lab_ring *r, const struct nt_event *e, const __u8 *payload)
 {
 	static __u32 begin;

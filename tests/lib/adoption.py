@@ -123,14 +123,9 @@ class Story:
 
     def delete_behind_our_back(self, pod):
         """The host's veth, as it would go with a runtime that calls nobody."""
-        link = socket_name(self.lab, pod.host_ifindex)
+        link = self.lab.host_link(pod)
         self.lab.run("ip", "link", "del", link, netns=self.lab.node)
         return link
-
-
-def socket_name(lab, ifindex):
-    links = json.loads(lab.run("ip", "-j", "link", "show", netns=lab.node).stdout)
-    return next(l["ifname"] for l in links if l["ifindex"] == ifindex)
 
 
 def inode(pod):

@@ -246,6 +246,14 @@ class Lab:
         with self.lock, open(f"{self.evidence}/pods.jsonl", "a") as f:
             f.write(json.dumps(line) + "\n")
 
+    def host_link(self, pod):
+        """The name of its link at the node, as it is now."""
+        links = json.loads(self.run("ip", "-j", "link", "show", netns=self.node).stdout)
+        name = next((l["ifname"] for l in links if l["ifindex"] == pod.host_ifindex), None)
+        if not name:
+            raise Failed(f"{pod.key}: the node has no link {pod.host_ifindex}")
+        return name
+
     def del_pod(self, pod, times=2):
         self.networks[pod.network].delete(pod.sandbox, times=times)
         self.drop_pod(pod)

@@ -7,13 +7,12 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 import sandbox  # noqa: E402
-from lab import COMMANDS, OURS, PLUGINS, Failed, Lab  # noqa: E402,F401
+from lab import COMMANDS, METRICS_AT, OURS, PLUGINS, Failed, Lab  # noqa: E402,F401
 
 BUILD = os.path.abspath(os.environ["BUILD"])
 ROUNDS = int(os.environ["BENCH_ROUNDS"])
@@ -44,13 +43,9 @@ class Node(Lab):
         return netns, f"172.30.{n}.2"
 
     def start_measured_agent(self, flush):
-        agent = self.start_agent(flush, extra=("--listen", "127.0.0.1:9153"))
+        agent = self.start_agent(flush, extra=("--listen", METRICS_AT))
         self.wait_for_agent()
         return agent
-
-    def metrics(self):
-        p = self.run("curl", "-sf", "http://127.0.0.1:9153/metrics", netns=self.node)
-        return {m[1]: float(m[2]) for m in re.finditer(r"^([a-z_]+(?:\{[^}]*\})?) (\S+)$", p.stdout, re.M)}
 
     def ask(self, server, seconds, clients):
         """Runs dnsload; clients: (netns, rate, names, label, count). Its counts."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controller's API as a client sees it (api/openapi.yaml): GET only."""
+"""The controller's API as a client sees it (api/openapi.yaml), GET only; figures() of a page of metrics, anybody's."""
 import json
 import time
 import urllib.error
@@ -33,12 +33,22 @@ class Api:
             if not cursor:
                 return [r["record"] for r in rows]
 
+    def metrics(self):
+        with self.open("/metrics", 30) as r:
+            return figures(r.read().decode())
+
     def healthy(self):
         try:
             with self.open("/healthz", 2) as r:
                 return r.status == 200
         except (OSError, urllib.error.URLError):
             return False
+
+
+def figures(text):
+    """What is on a page of metrics, by name and labels."""
+    pairs = (l.rsplit(" ", 1) for l in text.splitlines() if l and not l.startswith("#"))
+    return {name: int(value) if value.isdigit() else float(value) for name, value in pairs}
 
 
 def until(condition, seconds, pause=0.1):

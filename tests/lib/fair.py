@@ -16,7 +16,7 @@ import time
 
 import tap
 from api import until
-from lab import Failed
+from lab import METRICS_AT, Failed
 
 FLOODER = "flooder"
 
@@ -45,7 +45,7 @@ class Fair:
     def start_agent(self):
         self.starts += 1
         self.agent = self.lab.start_agent(self.flush, name=f"agent{self.starts}", extra=(
-            "--timeout", "2s", "--rows", str(self.rows), "--listen", "127.0.0.1:9153"))
+            "--timeout", "2s", "--rows", str(self.rows), "--listen", METRICS_AT))
         self.lab.wait_for(self.agent, "spool")
 
     def store(self):
@@ -180,10 +180,6 @@ class Fair:
         ratio = flood["octets"] / max(1, quiet["octets"])
         ok(f"the store grew by {flood['octets'] / 1048576:.1f} MiB, {ratio:.2f} times the quiet run's (rows {flood['rows']} to {quiet['rows']})", ratio <= 2.0)
         return ratio
-
-    def metrics(self):
-        text = self.lab.run("curl", "-sf", "http://127.0.0.1:9153/metrics", netns=self.lab.node).stdout
-        return {l.rsplit(" ", 1)[0]: int(l.rsplit(" ", 1)[1]) for l in text.splitlines() if not l.startswith("#")}
 
     def memory(self):
         """KiB of the agent, by kind."""

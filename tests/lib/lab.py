@@ -23,11 +23,12 @@ sys.path.insert(0, os.path.join(HERE, "../demo"))
 sys.path.insert(0, HERE)
 import cni_runtime  # noqa: E402
 import sandbox  # noqa: E402
-from api import Api, until  # noqa: E402
+from api import Api, figures, until  # noqa: E402
 
 TREE = os.path.abspath(os.path.join(HERE, "../.."))
 DEBIAN_PLUGINS = "/usr/lib/cni"
 SERVICE_IPS = ["10.96.0.10", "fd00:10:96::a"]
+METRICS_AT = "127.0.0.1:9153"  # --listen of an agent whose metrics are read, in the node's network
 COMMANDS = ["ip", "nsenter", "unshare", "setpriv", "mount", "unbound", "dig"]
 PLUGINS = [f"{DEBIAN_PLUGINS}/{p}" for p in ("bridge", "ptp", "host-local")]
 OURS = ["nametap", "nametap-agent", "nametap-controller"]
@@ -318,6 +319,13 @@ class Lab:
         if not self.relays:
             self.start_relay()
         return self.spawn(name, [*self.lacking, *self.agent_argv(flush, extra)], netns=self.node)
+
+    def page_of_metrics(self):
+        """Of an agent that was started with --listen METRICS_AT."""
+        return self.run("curl", "-sf", f"http://{METRICS_AT}/metrics", netns=self.node).stdout
+
+    def metrics(self):
+        return figures(self.page_of_metrics())
 
     def start_relay(self):
         port = int(self.controller_url.rsplit(":", 1)[1])

@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -56,6 +57,15 @@ static inline void lab_enter(void)
 	    mount("bpf", LAB "/bpf", "bpf", 0, "mode=0700") == -1)
 		lab_die("a namespace for the test (root is needed)");
 	lab_one_cpu();
+}
+
+/* The clock of events. */
+static inline __u64 lab_boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
 }
 
 /* Runs a command line of ours and fails the test when it fails. */

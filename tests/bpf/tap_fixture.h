@@ -9,7 +9,6 @@
 #include "tests/bpf/packet.h"
 
 #include <linux/bpf.h>
-#include <time.h>
 
 #include "tests/unit/suite.h"
 
@@ -121,14 +120,6 @@ static inline struct nt_event expected(const struct packet *p, enum nt_dir dir)
 	return e;
 }
 
-static inline __u64 boot_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
-}
-
 /* One event, equal to `want` in each octet but the time, and the payload behind it. */
 static inline void check_event(struct nt_event want, const void *payload)
 {
@@ -136,8 +127,8 @@ static inline void check_event(struct nt_event want, const void *payload)
 
 	ck_assert_uint_eq(lab_drain(ring), 1);
 	got = ring->events[0];
-	ck_assert_uint_le(got.time_ns, boot_ns());
-	ck_assert_uint_gt(got.time_ns + 10000000000ULL, boot_ns());
+	ck_assert_uint_le(got.time_ns, lab_boot_ns());
+	ck_assert_uint_gt(got.time_ns + 10000000000ULL, lab_boot_ns());
 	want.time_ns = got.time_ns;
 	ck_assert_mem_eq(&got, &want, sizeof(got));
 	ck_assert_mem_eq(ring->payload, payload, want.cap_len);

@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "dataplane/taps/hooks.h"
 #include "lib/dns/name.h"
@@ -308,14 +307,6 @@ static struct nt_event expected(int family, enum nt_dir dir, size_t len, __u64 s
 	return e;
 }
 
-static __u64 boot_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
-}
-
 /* The next event is that one in each octet, its time is of CLOCK_BOOTTIME. */
 static void check_event(struct nt_event want, __u64 since_ns, const void *payload)
 {
@@ -324,7 +315,7 @@ static void check_event(struct nt_event want, __u64 since_ns, const void *payloa
 	wait_events(ring, 1);
 	got = ring->events[0];
 	ck_assert_uint_ge(got.time_ns, since_ns);
-	ck_assert_uint_le(got.time_ns, boot_ns());
+	ck_assert_uint_le(got.time_ns, lab_boot_ns());
 	want.time_ns = got.time_ns;
 	ck_assert_mem_eq(&got, &want, sizeof(got));
 	ck_assert_mem_eq(ring->payload, payload, want.cap_len);
@@ -335,7 +326,7 @@ START_TEST(query_and_reply)
 {
 	struct nt_counters before = counters(), after;
 	__u8 reply[4096], sent[QUERY_LEN];
-	__u64 since = boot_ns();
+	__u64 since = lab_boot_ns();
 	struct sockaddr_storage from;
 	struct asker a;
 
@@ -365,7 +356,7 @@ START_TEST(two_messages_in_one_send)
 {
 	struct nt_counters before = counters();
 	__u8 both[2 * QUERY_LEN - 3];
-	__u64 since = boot_ns();
+	__u64 since = lab_boot_ns();
 	struct nt_event want =
 		expected(_i, NT_DIR_FROM_POD, sizeof(both), before.seq[NT_DIR_FROM_POD]);
 
@@ -401,7 +392,7 @@ END_TEST
 static void settle_and_send(struct nt_taps *t, enum nt_hook want)
 {
 	struct nt_hook_state state;
-	__u64 since = boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
+	__u64 since = lab_boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
 
 	lab_settle(t, &pod);
 	ck_assert_int_eq(nt_hooks_look(t, &pod, true, &state), 0);
@@ -467,7 +458,7 @@ START_TEST(denied_query_gets_its_answer)
 	const __u8 *query = with_opt ? edns_query : QUERY;
 	const size_t len = with_opt ? sizeof(edns_query) : QUERY_LEN;
 	const __u8 *opt;
-	__u64 since = boot_ns();
+	__u64 since = lab_boot_ns();
 	struct nt_event want =
 		expected(family, NT_DIR_FROM_POD, len, counters().seq[NT_DIR_FROM_POD]);
 	__u8 reply[4096];
@@ -501,7 +492,7 @@ END_TEST
 START_TEST(allowed_query_is_served)
 {
 	__u8 upper[QUERY_LEN];
-	__u64 since = boot_ns();
+	__u64 since = lab_boot_ns();
 	struct nt_event want =
 		expected(_i, NT_DIR_FROM_POD, QUERY_LEN, counters().seq[NT_DIR_FROM_POD]);
 
@@ -663,7 +654,7 @@ static void become_another_version(void)
 START_TEST(another_version_is_taken_over)
 {
 	const struct nt_taps_config config = { .upgrade = true };
-	__u64 since = boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
+	__u64 since = lab_boot_ns(), seq = counters().seq[NT_DIR_FROM_POD];
 	struct nt_event want = expected(0, NT_DIR_FROM_POD, QUERY_LEN, seq);
 	struct nt_scope_set scope;
 	struct nt_endpoint ep;

@@ -3,8 +3,6 @@
  * (T16), and attachments of one network that go with GC while those of others stay. */
 #include "tests/bpf/lab.h"
 
-#include <time.h>
-
 #include "tests/unit/suite.h"
 
 static struct nt_taps *taps;
@@ -193,14 +191,6 @@ static void del_link(const struct nt_pod *pod)
 	lab_run(line);
 }
 
-static __u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (__u64)ts.tv_sec * 1000000000u + (__u64)ts.tv_nsec;
-}
-
 START_TEST(collect)
 {
 	struct nt_pod valid = attach("shop", "a", "net"), stale = attach("shop", "b", "net");
@@ -208,7 +198,8 @@ START_TEST(collect)
 
 	/* Made after the runtime had written its list. */
 	ck_assert_int_eq(nt_taps_gc(taps, "net", 1, is_in, "", &err), 0);
-	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, valid.container_id, &err), 1);
+	ck_assert_int_eq(nt_taps_gc(taps, "net", lab_boot_ns(), is_in, valid.container_id, &err),
+			 1);
 	ck_assert_uint_eq(state_of(&valid), NT_POD_ATTACHED);
 	/* Its link is there, and it may send. */
 	ck_assert_uint_eq(state_of(&stale), NT_POD_ENDING);
@@ -217,15 +208,17 @@ START_TEST(collect)
 	ck_assert_int_lt(nt_taps_check(taps, stale.container_id, "eth0", &err), 0);
 	ck_assert_int_eq(nt_taps_check(taps, other.container_id, "eth0", &err), 0);
 	/* Again, with nothing left to do, be its link there or not. */
-	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, valid.container_id, &err), 0);
+	ck_assert_int_eq(nt_taps_gc(taps, "net", lab_boot_ns(), is_in, valid.container_id, &err),
+			 0);
 	del_link(&stale);
 	ck_assert_int_eq(nt_taps_verify(taps, stale.ep_id, NULL, &err), NT_VERIFY_ENDED);
-	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, valid.container_id, &err), 0);
-	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, "", &err), 1);
-	ck_assert_int_eq(nt_taps_gc(taps, "none", now_ns(), is_in, "", &err), 0);
+	ck_assert_int_eq(nt_taps_gc(taps, "net", lab_boot_ns(), is_in, valid.container_id, &err),
+			 0);
+	ck_assert_int_eq(nt_taps_gc(taps, "net", lab_boot_ns(), is_in, "", &err), 1);
+	ck_assert_int_eq(nt_taps_gc(taps, "none", lab_boot_ns(), is_in, "", &err), 0);
 	/* One that has none any more has ended. */
 	del_link(&other);
-	ck_assert_int_eq(nt_taps_gc(taps, "other", now_ns(), is_in, "", &err), 1);
+	ck_assert_int_eq(nt_taps_gc(taps, "other", lab_boot_ns(), is_in, "", &err), 1);
 	ck_assert_uint_eq(state_of(&other), NT_POD_DETACHED);
 }
 END_TEST
@@ -234,8 +227,8 @@ START_TEST(collect_many)
 {
 	for (int i = 0; i < 300; i++)
 		(void)attach("shop", "a", i % 3 ? "net" : "other");
-	ck_assert_int_eq(nt_taps_gc(taps, "net", now_ns(), is_in, "", &err), 200);
-	ck_assert_int_eq(nt_taps_gc(taps, "other", now_ns(), is_in, "", &err), 100);
+	ck_assert_int_eq(nt_taps_gc(taps, "net", lab_boot_ns(), is_in, "", &err), 200);
+	ck_assert_int_eq(nt_taps_gc(taps, "other", lab_boot_ns(), is_in, "", &err), 100);
 }
 END_TEST
 

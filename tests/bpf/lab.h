@@ -97,6 +97,26 @@ static inline void lab_remove(struct nt_taps *t)
 	ck_assert_msg(nt_taps_remove(&c, &err) == 0, "%s", err.msg);
 }
 
+/* What the pins at LAB_ROOT say of themselves. */
+static inline void lab_write_meta(const struct nt_meta *meta)
+{
+	int fd = bpf_obj_get(LAB_ROOT "/" NT_PIN_META);
+	__u32 zero = 0;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_map_update_elem(fd, &zero, meta, BPF_ANY), 0);
+	close(fd);
+}
+
+/* They say that they are of the next ABI version; their layout is this one's. */
+static inline void lab_become_another_version(const struct nt_taps *t)
+{
+	struct nt_meta meta = nt_taps_meta(t);
+
+	meta.version = NT_ABI_VERSION + 1;
+	lab_write_meta(&meta);
+}
+
 /* The programs are where the handle wants them, and no packet is between two hooks. */
 static inline void lab_settle(struct nt_taps *t, const struct nt_pod *pod)
 {

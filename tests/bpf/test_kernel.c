@@ -638,17 +638,6 @@ END_TEST
 
 /* --- another ABI version; its layout is ours here (tests/netns/test_upgrade_abi has others) --- */
 
-static void become_another_version(void)
-{
-	struct nt_meta meta = nt_taps_meta(taps);
-	int fd = bpf_obj_get(LAB_ROOT "/" NT_PIN_META);
-	__u32 zero = 0;
-
-	meta.version = NT_ABI_VERSION + 1;
-	ck_assert_int_eq(bpf_map_update_elem(fd, &zero, &meta, BPF_ANY), 0);
-	close(fd);
-}
-
 /* BTF of the pins, links that are pinned twice, roots that change places: the policy stays in
  * force, numbers go on in the same ring. */
 START_TEST(another_version_is_taken_over)
@@ -662,7 +651,7 @@ START_TEST(another_version_is_taken_over)
 	struct nt_taps *fresh;
 
 	put_in_force(slot_www);
-	become_another_version();
+	lab_become_another_version(taps);
 	fresh = lab_open(&config);
 	ck_assert_uint_eq(nt_taps_meta(fresh).version, NT_ABI_VERSION);
 	ck_assert_ptr_nonnull(nt_taps_layouts(fresh));

@@ -123,29 +123,19 @@ START_TEST(stranger_is_refused)
 }
 END_TEST
 
-static void write_meta(const struct nt_meta *meta)
-{
-	int fd = bpf_obj_get(LAB_ROOT "/" NT_PIN_META);
-	__u32 zero = 0;
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_map_update_elem(fd, &zero, meta, BPF_ANY), 0);
-	close(fd);
-}
-
 START_TEST(other_version_and_other_boot)
 {
 	struct nt_meta meta = nt_taps_meta(taps), changed = meta;
 	struct nt_err err = {};
 
 	changed.version = NT_ABI_VERSION + 1;
-	write_meta(&changed);
+	lab_write_meta(&changed);
 	ck_assert_int_eq(open_with(&lab_config, &err), -EPROTO);
 	changed = meta;
 	changed.boot_id[7] ^= 1;
-	write_meta(&changed);
+	lab_write_meta(&changed);
 	ck_assert_int_eq(open_with(&lab_config, &err), -EEXIST);
-	write_meta(&meta);
+	lab_write_meta(&meta);
 	ck_assert_int_eq(open_with(&lab_config, &err), 0);
 }
 END_TEST

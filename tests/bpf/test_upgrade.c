@@ -19,16 +19,6 @@ static struct nt_taps *open_upgrading(void)
 
 /* --- the other build takes the place of ours --- */
 
-static void write_meta(const struct nt_meta *meta)
-{
-	int fd = bpf_obj_get(LAB_ROOT "/" NT_PIN_META);
-	__u32 zero = 0;
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_map_update_elem(fd, &zero, meta, BPF_ANY), 0);
-	close(fd);
-}
-
 /* The section of the object's own constants, not the compiler's. */
 static bool is_rodata(const char *name)
 {
@@ -115,7 +105,7 @@ static void install_other_build(__u32 version)
 	bpf_object__close(obj);
 	memset(meta.object_build, 7, sizeof(meta.object_build));
 	meta.object_version = version;
-	write_meta(&meta);
+	lab_write_meta(&meta);
 	nt_taps_close(t);
 }
 
@@ -356,14 +346,6 @@ END_TEST
 
 /* --- another ABI version; one with another layout is in tests/netns/test_upgrade_abi --- */
 
-static void become_another_version(void)
-{
-	struct nt_meta meta = nt_taps_meta(taps);
-
-	meta.version = NT_ABI_VERSION + 1;
-	write_meta(&meta);
-}
-
 /* Whoever had the old root open is told so; whoever opens it anew finds everything, in either hook.
  */
 START_TEST(another_version_is_taken_over_under_a_flood)
@@ -377,7 +359,7 @@ START_TEST(another_version_is_taken_over_under_a_flood)
 	if (_i)
 		lab_settle(taps, &pod); /* tcx where the kernel has it */
 	f = flood_begin();
-	become_another_version();
+	lab_become_another_version(taps);
 	fresh = open_upgrading();
 	meta = nt_taps_meta(fresh);
 	ck_assert_uint_eq(meta.version, NT_ABI_VERSION);
@@ -430,7 +412,7 @@ START_TEST(another_layout_of_counters_is_refused)
 	struct nt_meta before, after;
 	struct nt_err err = {};
 
-	become_another_version();
+	lab_become_another_version(taps);
 	before = nt_taps_meta(taps);
 	lab_run("mv " LAB_ROOT "/counters " LAB_ROOT "/counters_kept");
 	ck_assert_int_eq(bpf_obj_pin(fd, LAB_ROOT "/counters"), 0);
@@ -443,7 +425,7 @@ START_TEST(another_layout_of_counters_is_refused)
 	lab_run("test -z \"$(ls -d " LAB_ROOT "_* 2>/dev/null)\"");
 	close(fd);
 	after.version = NT_ABI_VERSION;
-	write_meta(&after);
+	lab_write_meta(&after);
 }
 END_TEST
 

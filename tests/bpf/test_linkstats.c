@@ -3,12 +3,8 @@
  * tap. */
 #include "dataplane/taps/linkstats.h"
 
-#include "tests/bpf/lab.h"
 #include "tests/bpf/packet.h"
-
-#include <errno.h>
-#include <linux/if_packet.h>
-#include <sys/socket.h>
+#include "tests/bpf/traffic.h"
 
 #include "tests/unit/suite.h"
 
@@ -43,26 +39,13 @@ static void tear_down(void)
 	lab_pod_end("ntstats", "stats0");
 }
 
-/* A raw socket on a link, made inside of a network namespace. */
-static int packet_socket(const char *netns, const char *link, int protocol)
+/* At the pod's end. It does not wait for its own buffer before a backlog is full. */
+static int sender_open(void)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(protocol) };
-	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = -1, fd;
 	const int much = 1 << 28;
+	int fd = packet_socket("ntstats", "eth0", 0);
 
-	if (netns) {
-		there = open(netns, O_RDONLY | O_CLOEXEC);
-		ck_assert_int_eq(setns(there, CLONE_NEWNET), 0);
-		close(there);
-	}
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(protocol));
-	ck_assert_int_ge(fd, 0);
-	/* Else the sender waits for its own buffer before a backlog is full. */
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &much, sizeof(much)), 0);
-	to.sll_ifindex = (int)if_nametoindex(link);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	ck_assert_int_eq(setns(own, CLONE_NEWNET), 0);
-	close(own);
 	return fd;
 }
 
@@ -102,7 +85,7 @@ static __u64 seen(void)
 START_TEST(counts_of_both_ends)
 {
 	struct nt_linkstats before = stats(), after;
-	int fd = packet_socket("/run/netns/ntstats", "eth0", 0);
+	int fd = sender_open();
 
 	send_queries(fd, 100);
 	after = stats();
@@ -135,7 +118,7 @@ static bool steer_to_other_cpu(void)
 
 START_TEST(sent_is_seen_and_before_tap)
 {
-	int fd = packet_socket("/run/netns/ntstats", "eth0", 0), listeners[LISTENERS];
+	int fd = sender_open(), listeners[LISTENERS];
 	struct nt_linkstats s = {};
 	__u64 sent = 0;
 
@@ -168,7 +151,7 @@ START_TEST(too_long_for_the_other_end)
 	enum { TIMES = 50 };
 	static __u8 frame[800];
 	struct packet p = packet_query4();
-	int fd = packet_socket("/run/netns/ntstats", "eth0", 0);
+	int fd = sender_open();
 	__u64 before = stats().before_tap;
 
 	memcpy(frame, p.octets, p.len);

@@ -4,8 +4,6 @@
 #include "tests/bpf/packet.h"
 #include "tests/bpf/traffic.h"
 
-#include <linux/if_packet.h>
-
 #include "lib/base/cleanup.h"
 #include "tests/unit/suite.h"
 
@@ -100,30 +98,16 @@ END_TEST
  * `id` on. */
 static void frames_from(const char *name, struct packet *p, unsigned id, unsigned times)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET };
-	pid_t pid = fork();
-	char path[64];
-	int fd;
+	int fd = packet_socket(name, "eth0", 0);
 
-	ck_assert_int_ge(pid, 0);
-	if (pid) {
-		reap(pid);
-		return;
-	}
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
-	if (setns(open(path, O_RDONLY | O_CLOEXEC), CLONE_NEWNET) == -1)
-		_exit(1);
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	to.sll_ifindex = (int)if_nametoindex("eth0");
 	for (unsigned i = 0; i < times; i++) {
 		if (times > 1)
 			packet_put16(p->octets + p->ip + 4, id + i);
-		if (sendto(fd, p->octets, p->len, 0, (void *)&to, sizeof(to)) != (ssize_t)p->len)
-			_exit(2);
+		ck_assert_int_eq(send(fd, p->octets, p->len, 0), (ssize_t)p->len);
 		if (i % 256 == 255) /* the queue between the ends of a link holds 1,000 */
 			poll(NULL, 0, 1);
 	}
-	_exit(0);
+	close(fd);
 }
 
 static void pod_sends_frame(struct packet *p)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <linux/if_packet.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -119,6 +120,29 @@ static inline void reap(pid_t pid)
 
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
+}
+
+/* For whole frames on a link. netns: where the link is, by name; NULL: here. protocol: what is
+ * received (ETH_P_ALL); 0: nothing. */
+static inline int packet_socket(const char *netns, const char *link, int protocol)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(protocol) };
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there, fd;
+	char path[64];
+
+	if (netns) {
+		snprintf(path, sizeof(path), "/run/netns/%s", netns);
+		there = open(path, O_RDONLY | O_CLOEXEC);
+		ck_assert_int_eq(setns(there, CLONE_NEWNET), 0);
+		close(there);
+	}
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(protocol));
+	ck_assert_int_ge(fd, 0);
+	at.sll_ifindex = (int)if_nametoindex(link);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_eq(setns(own, CLONE_NEWNET), 0);
+	close(own);
+	return fd;
 }
 
 /* From the pod, by a process that may do nothing. */

@@ -129,7 +129,7 @@ static inline void lab_settle(struct nt_taps *t, const struct nt_pod *pod)
 
 /* --- a cgroup that plays the root --- */
 
-/* Made in main(), so that lab_cgroup_end() comes when a test fails, too. */
+/* Made in main(), so that lab_cgroup_end() comes when a test fails, too. SIGKILL leaves it. */
 static inline void lab_cgroup_make(char path[128])
 {
 	bool hybrid;

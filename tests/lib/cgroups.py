@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cgroups of a test's own below the machine's cgroup2, one of which plays a node's root."""
+"""Cgroups of a test's own below the machine's cgroup2, one of which plays a node's root.
+
+These are outside of the sandbox. Root.remove() takes them away; a test that was killed by SIGKILL leaves
+nametap-test-PID there, without a process in it: find /sys/fs/cgroup -depth -path '*/nametap-test-*' -type d
+-exec rmdir {} +, when no test is running."""
 import os
 import subprocess
 
@@ -16,10 +20,14 @@ def cgroup2():
 
 
 class Root:
-    """A folder with the machine's name for it; folders below are made as they are asked for."""
+    """nametap-test-PID, with the pid as the machine counts; folders below are made as they are asked for."""
 
-    def __init__(self, name):
-        self.path = f"{cgroup2()}/{name}"
+    def __init__(self, word=""):
+        """word: where a test has several."""
+        top = cgroup2()
+        if not top:
+            raise OSError("no cgroup2 is mounted")
+        self.path = f"{top}/nametap-test-{os.environ['NT_SANDBOX_PID']}{word and '-' + word}"
         os.makedirs(self.path)
 
     def make(self, name):

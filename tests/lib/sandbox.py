@@ -4,7 +4,8 @@
 run(main) starts this very program again inside a mount namespace and a pid namespace of its own,
 with a tmpfs on /run that takes named network namespaces, pins and working files. When that process
 ends, in whatever way, the kernel ends its children and drops its mounts, and with the mounts the
-network namespaces and their links. Nothing is written to the machine's own file systems.
+network namespaces and their links. Nothing is written to the machine's own file systems, but for
+cgroups of tests that need some (cgroups.py): after SIGKILL those stay, as nametap-test-PID.
 
 NT_SANDBOX_PID is a pid, as the machine counts, of a process in these mounts (for nsenter).
 main(stop) runs inside; `stop` is a Stop, readable when somebody asked for the end: SIGINT, SIGTERM

@@ -151,7 +151,7 @@ class Deployed(Product):
     def api(self):
         """By a tunnel that works now: it goes with the controller's pod."""
         if not self.forward or self.forward.process.poll() is not None or not self._api.healthy():
-            if not wait(self.open_api, bool, 60, 0.5):
+            if not wait(self.open_api, bool, pause=0.5):
                 raise Failed(f"the controller's API does not answer: {self.forward.tail()}{self.log('nametap-controller')}")
         return self._api
 

@@ -30,6 +30,8 @@ BUILD = os.path.abspath(os.environ.get("BUILD") or f"{TREE}/build")
 OURS = [f"{BUILD}/{n}" for n in ("nametap", "nametap-agent", "nametap-controller")]
 CLONE_NEWNET = 0x40000000
 INSIDE = "NT_E2E_STOP_FD"
+# Until something is there that comes in one when all goes well.
+SECONDS = 60
 
 
 class Ended(Exception):
@@ -182,7 +184,7 @@ class Cluster:
         return min(glob.glob(f"{self.folder}/cni/net.d/*.conflist"))
 
 
-def wait(value, good, seconds, pause=0.1):
+def wait(value, good, seconds=SECONDS, pause=0.1):
     """value() again and again until it is good, at most so long; the last one."""
     import time
     end = time.monotonic() + seconds

@@ -5,7 +5,7 @@ import os
 
 import kit
 import tap
-from kit import wait
+from kit import SECONDS, wait
 from lab import Failed
 
 NAMESPACE = "e2e"
@@ -63,7 +63,7 @@ class Kube:
         p = self.cluster.kubectl("-n", namespace, "get", "pod", name, "-o", "json", check=False)
         return json.loads(p.stdout) if p.returncode == 0 else None
 
-    def running(self, name, namespace=NAMESPACE, seconds=60):
+    def running(self, name, namespace=NAMESPACE, seconds=SECONDS):
         """The pod's object as soon as its containers are ready; Failed else."""
         def look():
             o = self.get(name, namespace)
@@ -74,7 +74,7 @@ class Kube:
             raise Failed(f"pod {name} does not run:\n{self.cluster.kubectl('-n', namespace, 'describe', 'pod', name, check=False).stdout[-2000:]}")
         return o
 
-    def ended(self, name, seconds=60):
+    def ended(self, name, seconds=SECONDS):
         return wait(lambda: ((self.get(name) or {}).get("status") or {}).get("phase"), lambda v: v in ("Succeeded", "Failed"), seconds, 0.3)
 
     def uid(self, o):
@@ -104,7 +104,7 @@ class Kube:
     def delete(self, name, *options, namespace=NAMESPACE):
         return self.cluster.kubectl("-n", namespace, "delete", "pod", name, "--wait=false", *options)
 
-    def is_gone(self, name, namespace=NAMESPACE, seconds=60):
+    def is_gone(self, name, namespace=NAMESPACE, seconds=SECONDS):
         return wait(lambda: self.get(name, namespace) is None, bool, seconds, 0.3)
 
     def write_conflist(self, change):

@@ -7,15 +7,13 @@ import re
 import subprocess
 from collections import Counter
 
-from kit import BUILD, children, wait
+from kit import BUILD, SECONDS, children, wait
 import capture
 from lab import Child, Failed, Lab
 
 # Whole lookups are answered within it; the agent gives up a query later.
 TIMEOUT = "3s"
 NSLOOKUP_SECONDS = 20
-# Until something is there that comes in one when all goes well.
-SECONDS = 60
 
 
 class NodeChild(Child):

@@ -62,7 +62,7 @@ enum nt_sqlite_write {
 	NT_WRITE_ACKNOWLEDGE = 34,
 	NT_WRITE_SUPPRESSION = 35,
 	NT_WRITE_SUPPRESSION_DELETE = 36, /* one, by id */
-	NT_WRITE_SUPPRESSION_OVER = 37, /* one, whose time has come */
+	NT_WRITE_SUPPRESSION_OVER = 37, /* of one rule, those whose time has come */
 	NT_WRITE_MARK_EVENT = 38, /* with the suppression it is under */
 	NT_WRITE_MARK_UNTOLD = 39,
 	NT_WRITE_MARK_RULE = 40, /* the open events of a rule */

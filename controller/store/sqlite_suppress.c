@@ -221,7 +221,8 @@ int nt_store_suppress(struct nt_store *s, const struct nt_store_suppression *sup
 	return r;
 }
 
-/* The statement's one suppression goes; *ret_gone false: there is none. */
+/* The statement's suppressions go, which are of one rule: its events are marked once, for all of
+ * them. *ret_gone false: there are none. */
 static int take_out(struct nt_store *s, enum nt_sqlite_write which, int64_t value, struct change *c,
 		    bool *ret_gone, struct nt_err *err)
 {
@@ -232,13 +233,13 @@ static int take_out(struct nt_store *s, enum nt_sqlite_write which, int64_t valu
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, value);
-	r = sqlite3_step(stmt);
-	*ret_gone = r == SQLITE_ROW;
-	if (*ret_gone) {
-		nt_buf_slice(&rule, nt_sqlite_column_text(stmt, 0));
-		r = sqlite3_step(stmt);
+	*ret_gone = false;
+	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (!*ret_gone)
+			nt_buf_slice(&rule, nt_sqlite_column_text(stmt, 0));
+		*ret_gone = true;
 	}
-	r = r == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, "end a suppression", err);
+	r = r == SQLITE_DONE ? 0 : nt_sqlite_err(s->db, s->path, "end suppressions", err);
 	(void)sqlite3_reset(stmt);
 	if (r == 0 && !nt_buf_ok(&rule))
 		return nt_err_set(err, ENOMEM, "no memory to end a suppression");

@@ -178,8 +178,9 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		" SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM suppressions) < ?7",
 	[NT_WRITE_SUPPRESSION_DELETE] = "DELETE FROM suppressions WHERE id = ?1 RETURNING rule",
 	[NT_WRITE_SUPPRESSION_OVER] =
-		"DELETE FROM suppressions WHERE id = (SELECT id FROM suppressions"
-		" WHERE until_us <= ?1 ORDER BY until_us LIMIT 1) RETURNING rule",
+		"DELETE FROM suppressions WHERE until_us <= ?1 AND rule = (SELECT rule"
+		" FROM suppressions WHERE until_us <= ?1 ORDER BY until_us LIMIT 1)"
+		" RETURNING rule",
 	[NT_WRITE_MARK_EVENT] =
 		"UPDATE events SET (suppression, suppressed_until_us) = " SUPPRESSION
 		" WHERE id = ?1",

@@ -49,9 +49,9 @@ static void use(const char *receiver)
 	ck_assert_int_eq(nt_store_outbox_use(store, names, 2, &forgotten, &err), 0);
 }
 
-static int64_t suppress_until(int64_t until_s, const char *group)
+static int64_t suppress_rule(const char *rule, int64_t until_s, const char *group)
 {
-	const struct nt_store_suppression s = { .rule = NT_SLICE_LIT("r"),
+	const struct nt_store_suppression s = { .rule = nt_slice_str(rule),
 						.group = nt_slice_str(group),
 						.by = NT_SLICE_LIT("ann"),
 						.reason = NT_SLICE_LIT("a \"move\""),
@@ -61,6 +61,11 @@ static int64_t suppress_until(int64_t until_s, const char *group)
 
 	ck_assert_msg(nt_store_suppress(store, &s, &id, &err) == 0, "%s", err.msg);
 	return id;
+}
+
+static int64_t suppress_until(int64_t until_s, const char *group)
+{
+	return suppress_rule("r", until_s, group);
 }
 
 static void end_at(int64_t at_s)
@@ -346,6 +351,65 @@ START_TEST(they_are_bounded)
 }
 END_TEST
 
+static sqlite3 *open_file(void)
+{
+	_cleanup_buf_ struct nt_buf path = { 0 };
+	sqlite3 *db;
+
+	nt_buf_printf(&path, "%s/records.db", folder);
+	ck_assert_int_eq(sqlite3_open(nt_buf_str(&path), &db), SQLITE_OK);
+	return db;
+}
+
+static void run_sql(const char *sql)
+{
+	sqlite3 *db = open_file();
+
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* How often events were marked since the table `marks` is there. */
+static int count_marks(void)
+{
+	sqlite3 *db = open_file();
+	sqlite3_stmt *stmt;
+	int n;
+
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM marks", -1, &stmt, NULL),
+			 SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return n;
+}
+
+/* All of a rule that end together are one change to its events: 256 times 1,000 events would hold
+ * the writer for long. */
+START_TEST(each_event_is_marked_once_for_all_that_end)
+{
+	int64_t one = open_event("{\"a\":\"1\"}"), other = put(event("q", "{}"));
+
+	for (int i = 0; i < 20; i++) {
+		(void)suppress_rule("r", 100 + i, "{}");
+		(void)suppress_rule("q", 100 + i, "{}");
+	}
+	(void)suppress_rule("q", 300, "{}");
+	run_sql("CREATE TABLE marks (event INTEGER); CREATE TRIGGER mark AFTER UPDATE OF"
+		" suppression ON events BEGIN INSERT INTO marks VALUES (new.id); END");
+	end_at(99);
+	ck_assert_int_eq(count_marks(), 0);
+	end_at(200);
+	ck_assert_int_eq(count_marks(), 2);
+	ck_assert_int_eq(suppressed(one), 0);
+	ck_assert_int_eq(suppressed(other), 300);
+	listed("q {} ann a \"move\" 0-300 1;");
+	ck_assert_uint_eq(nt_store_stats(store).suppressions, 1);
+}
+END_TEST
+
 /* --- who is told ------------------------------------------------------------------------------ */
 
 START_TEST(nobody_is_told_of_what_opens_and_ends_under_it)
@@ -556,20 +620,11 @@ END_TEST
 
 START_TEST(file_of_before_is_migrated)
 {
-	_cleanup_buf_ struct nt_buf path = { 0 };
 	int64_t id = open_event("{}");
-	sqlite3 *db;
 
 	close_store();
-	nt_buf_printf(&path, "%s/records.db", folder);
-	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db,
-				      STORE_UNDO_SUPPRESSIONS
-				      "ALTER TABLE outbox DROP COLUMN due_us;"
-				      "PRAGMA user_version = 11",
-				      NULL, NULL, NULL),
-			 SQLITE_OK);
-	sqlite3_close(db);
+	run_sql(STORE_UNDO_SUPPRESSIONS "ALTER TABLE outbox DROP COLUMN due_us;"
+					"PRAGMA user_version = 11");
 	open_store();
 	use("one");
 	ck_assert_int_eq(see(id).e.acked_us, 0);
@@ -592,6 +647,7 @@ int main(void)
 	tcase_add_test(tc, the_latest_end_counts);
 	tcase_add_test(tc, they_are_listed_until_their_end);
 	tcase_add_test(tc, they_are_bounded);
+	tcase_add_test(tc, each_event_is_marked_once_for_all_that_end);
 	tcase_add_test(tc, nobody_is_told_of_what_opens_and_ends_under_it);
 	tcase_add_test(tc, nor_of_what_opens_and_ends_at_once);
 	tcase_add_test(tc, who_is_told_in_the_end_is_told_once);

@@ -176,11 +176,25 @@ static int take_filter(const struct nt_spec *s, struct nt_rule *r, const struct 
 	return result;
 }
 
-/* Packets that were not logged have no latency and none of the other figures. */
+#define UNLOGGED_HAVE                                                                        \
+	"no row can match it: UNLOGGED rows, which the query is about, have only client_*, " \
+	"node, role, reason, error, count and times"
+
+/* Packets that were not logged have no latency and none of the other figures, and no name or code:
+ * a rule about those would never fire. */
 static int check_unlogged(const struct nt_spec *s, const struct nt_rule *r)
 {
 	bool of_field = r->metric >= NT_RULE_SUM && r->metric <= NT_RULE_AVG;
 
+	if (!nt_query_may_hold(r->query, NT_RECORD_UNLOGGED))
+		return nt_spec_refuse(s, "spec.query", UNLOGGED_HAVE);
+	if (r->numerator && !nt_query_may_hold(r->numerator, NT_RECORD_UNLOGGED))
+		return nt_spec_refuse(s, "spec.numerator", UNLOGGED_HAVE);
+	if (r->metric == NT_RULE_DISTINCT && !nt_query_unlogged_has(r->field.field))
+		return nt_spec_refuse(s, "spec.field",
+				      "UNLOGGED rows, which the query is about, have no %.*s to "
+				      "tell apart: client_name, node or reason would be there",
+				      NT_SLICE_ARG(r->field.name));
 	if (of_field && !nt_slice_eq(r->field.name, NT_SLICE_LIT("count")))
 		return nt_spec_refuse(s, "spec.field",
 				      "UNLOGGED rows, which the query is about, have no %.*s: "
@@ -190,6 +204,15 @@ static int check_unlogged(const struct nt_spec *s, const struct nt_rule *r)
 		return nt_spec_refuse(s, "spec.metric",
 				      "UNLOGGED rows, which the query is about, have no latency: "
 				      "count would be of their packets");
+	return 0;
+}
+
+static int check_logged(const struct nt_spec *s, const struct nt_rule *r)
+{
+	if (r->numerator && !nt_query_may_hold(r->numerator, NT_RECORD_LOG))
+		return nt_spec_refuse(s, "spec.numerator",
+				      "no row can match it: the query is about LOG rows, which are "
+				      "never counted together with UNLOGGED ones");
 	return 0;
 }
 
@@ -216,5 +239,5 @@ int nt_rule_take_queries(const struct nt_spec *s, struct nt_rule *r)
 	if (result < 0)
 		return result;
 	take_kind(r);
-	return r->unlogged ? check_unlogged(s, r) : 0;
+	return r->unlogged ? check_unlogged(s, r) : check_logged(s, r);
 }

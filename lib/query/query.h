@@ -17,6 +17,7 @@
 
 #include "lib/base/buf.h"
 
+struct nt_field;
 struct nt_query;
 struct nt_record;
 
@@ -63,9 +64,12 @@ bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
 /* Does any term ask for this field of the record ("side")? For defaults that a query overrides. */
 bool nt_query_mentions(const struct nt_query *q, const char *field);
 
-/* May it hold for a row of that type (enum nt_record_type)? Terms about `type` and `reason`, which
- * LOG rows have not, can rule that out; every other term may hold. */
+/* May it hold for a row of that type (enum nt_record_type)? Terms about `type` and about what rows
+ * of that type have not (LOG: `reason`) can rule that out; every other term may hold. */
 bool nt_query_may_hold(const struct nt_query *q, int type);
+/* Can UNLOGGED rows differ in the field of the record, or of a list's member the list? They have a
+ * client, node, role, times, reason, error and count; no name, code, server. */
+bool nt_query_unlogged_has(const struct nt_field *field);
 
 /* Leaves of q what an UNLOGGED row can tell: terms about client, node, role, times and reason.
  * Every UNLOGGED row that stands for packets which q might match still matches; for figures of

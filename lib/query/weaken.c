@@ -8,10 +8,9 @@
 
 #include "lib/base/cleanup.h"
 
-static bool is_known(const struct nt_query_path *path)
+static bool is_known(const char *name)
 {
 	static const char *const names[] = { "node", "role", "start_time", "end_time", "reason" };
-	const char *name = path->field->name;
 
 	for (size_t i = 0; i < NT_ARRAY_LEN(names); i++)
 		if (strcmp(names[i], name) == 0)
@@ -50,7 +49,7 @@ static struct nt_query_node *keep(struct nt_query_node *node, bool possible)
 {
 	switch (node->kind) {
 	case NT_NODE_TERM:
-		return is_known(&node->path) ? node : NULL;
+		return is_known(node->path.field->name) ? node : NULL;
 	case NT_NODE_NOT:
 		node->first = keep(node->first, !possible);
 		if (!node->first)
@@ -94,15 +93,32 @@ enum certainty {
 	ALWAYS = 2,
 };
 
+/* As dataplane/agent writes them. */
+bool nt_query_unlogged_has(const struct nt_field *field)
+{
+	static const char *const names[] = { "id", "count", "error", "clock_step" };
+
+	for (size_t i = 0; i < NT_ARRAY_LEN(names); i++)
+		if (strcmp(names[i], field->name) == 0)
+			return true;
+	return is_known(field->name);
+}
+
+/* Is the field the same in all rows of the type? */
+static bool is_told(const struct nt_field *field, enum nt_record_type type)
+{
+	if (strcmp(field->name, "type") == 0)
+		return true;
+	return type == NT_RECORD_LOG ? strcmp(field->name, "reason") == 0
+				     : !nt_query_unlogged_has(field);
+}
+
 /* r has its type and nothing else. */
 static enum certainty term_on(struct nt_query_node *term, const struct nt_record *r)
 {
 	const struct nt_query alone = { .root = term };
-	const char *name = term->path.field->name;
-	bool told = strcmp(name, "type") == 0 ||
-		    (strcmp(name, "reason") == 0 && r->type == NT_RECORD_LOG);
 
-	if (!told)
+	if (!is_told(term->path.field, r->type))
 		return MAYBE;
 	return nt_query_eval(&alone, r) ? ALWAYS : NEVER;
 }

@@ -89,6 +89,14 @@ static const char *const accepted[] = {
 	"{severity: 5, for: 10m, cooldown: 1h, aggregateBy: [qname]}",
 	"{severity: 5, disabled: true, notify: [pager, team-dns], labels: {team: dns, _a1: ''}}",
 	"{severity: 5, disabled: false, notify: [], labels: {}}",
+	"{severity: 5, query: type = UNLOGGED, metric: distinct, field: reason, condition: gt,"
+	" threshold: 1}",
+	"{severity: 5, query: type = UNLOGGED, metric: distinct, field: client_name, condition: gt,"
+	" threshold: 1}",
+	"{severity: 5, query: type = UNLOGGED, metric: ratio, numerator: reason = ring_full OR"
+	" qname = a, condition: gt, threshold: 0.1}",
+	"{severity: 5, metric: ratio, numerator: qname = a OR type = UNLOGGED, condition: gt,"
+	" threshold: 0.1}",
 };
 
 START_TEST(rules_that_are_taken)
@@ -111,6 +119,28 @@ static const struct {
 	{ "{severity: 5, query: reason = ring_full, metric: sum, field: unanswered, condition: gt, "
 	  "threshold: 1}",
 	  "spec.field", "have no unanswered: count, their packets, is there" },
+	{ "{severity: 5, query: type = UNLOGGED, metric: distinct, field: qname, condition: gt, "
+	  "threshold: 1}",
+	  "spec.field", "have no qname to tell apart" },
+	{ "{severity: 5, query: type = UNLOGGED, metric: distinct, field: servers.ip, condition: "
+	  "gt, threshold: 1}",
+	  "spec.field", "have no servers.ip to tell apart" },
+	{ "{severity: 5, query: type = UNLOGGED, metric: ratio, numerator: rcode = NXDOMAIN, "
+	  "condition: gt, threshold: 0.1}",
+	  "spec.numerator", "no row can match it: UNLOGGED rows" },
+	{ "{severity: 5, query: type = UNLOGGED, metric: ratio, numerator: type = LOG, "
+	  "condition: gt, threshold: 0.1}",
+	  "spec.numerator", "no row can match it: UNLOGGED rows" },
+	{ "{severity: 5, query: type = UNLOGGED AND qname = x}", "spec.query",
+	  "no row can match it: UNLOGGED rows, which the query is about, have only client_*" },
+	{ "{severity: 5, query: type = LOG AND reason = ring_full}", "spec.query",
+	  "no row can match it" },
+	{ "{severity: 5, metric: ratio, numerator: type = UNLOGGED, condition: gt, threshold: "
+	  "0.1}",
+	  "spec.numerator", "the query is about LOG rows" },
+	{ "{severity: 5, query: type = LOG, metric: ratio, numerator: reason = ring_full, "
+	  "condition: gt, threshold: 0.1}",
+	  "spec.numerator", "the query is about LOG rows" },
 	{ "{}", "spec.severity", "missing" },
 	{ "3", "spec", "a mapping is wanted" },
 	{ "null", "spec", "a mapping is wanted" },

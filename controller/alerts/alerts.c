@@ -272,6 +272,7 @@ void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, siz
 /* Everything anew from the store, which is the truth. */
 static void start_over(struct nt_alerts *a, bool catch_up)
 {
+	a->caught_up = false;
 	for (size_t i = 0; i < a->entries_len; i++) {
 		a->entries[i]->built = false;
 		a->entries[i]->catch_up |= catch_up;
@@ -302,15 +303,20 @@ static int put_stored(void *ctx, const struct nt_store_event *events, size_t len
 
 static int run(struct nt_alerts *a, struct nt_err *err)
 {
+	bool ready = a->now_us >= a->ready_us;
 	uint64_t opened, resolved;
-	/* Before an event opens: what has ended holds for none of them. */
-	int r = nt_store_suppressions_end(a->store, a->now_us, err);
+	int r = 0;
 
+	/* Before an event opens: what has ended holds for none of them. But not before it is known
+	 * what became of the open ones while this process was away: those that are over go untold.
+	 */
+	if (a->caught_up)
+		r = nt_store_suppressions_end(a->store, a->now_us, err);
 	if (r == 0 && a->check_orphans)
 		r = nt_alerts_end_orphans(a, err);
 	if (r == 0)
 		r = nt_alerts_build(a, err);
-	for (size_t i = 0; i < a->entries_len && r == 0 && a->now_us >= a->ready_us; i++) {
+	for (size_t i = 0; i < a->entries_len && r == 0 && ready; i++) {
 		struct nt_alerts_entry *e = a->entries[i];
 
 		if (nt_alerts_runs(e) &&
@@ -323,6 +329,7 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	if (r < 0)
 		return r;
 	a->check_orphans = false;
+	a->caught_up |= ready;
 	a->stats.events_opened += opened;
 	a->stats.events_resolved += resolved;
 	return 0;

@@ -40,7 +40,8 @@ int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects,
 		      struct nt_err *err) NT_MUSTCHECK;
 /* The records of a batch that the store has just taken (never of a duplicate). */
 void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, size_t len);
-/* Evaluates what is due at now_us (CLOCK_REALTIME), and ends suppressions whose time has come. */
+/* Evaluates what is due at now_us (CLOCK_REALTIME), and ends suppressions whose time has come
+ * (after a start not before the first evaluation: what is over by then is not told). */
 int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
 
 /* What a rule says to who is told of its events. */

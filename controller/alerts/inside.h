@@ -44,6 +44,7 @@ struct nt_alerts {
 	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
 	int64_t retry_us; /* the store failed: nothing before that */
 	bool check_orphans; /* rules went: look for their events */
+	bool caught_up; /* what happened to events before the start, or start_over, is written */
 	struct nt_alerts_stats stats;
 };
 

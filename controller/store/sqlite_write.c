@@ -27,9 +27,11 @@
 #define IS_TOLD " NOT EXISTS (SELECT 1 FROM outbox o WHERE o.event = events.id)"
 
 /* Of the suppressions of the rule of `events` that have nothing in their group that the event has
- * not, the one that ends last. */
+ * not, the one that ends last. One that was over when the event began is none of it, also where it
+ * is still here since the controller was away. */
 #define SUPPRESSION                                                                    \
 	"(SELECT s.id, s.until_us FROM suppressions s WHERE s.rule = events.rule"      \
+	" AND s.until_us > events.first_seen_us"                                       \
 	" AND NOT EXISTS (SELECT 1 FROM json_each(s.grp) w WHERE NOT EXISTS (SELECT 1" \
 	" FROM json_each(events.grp) g WHERE g.key = w.key AND g.value = w.value))"    \
 	" ORDER BY s.until_us DESC, s.id LIMIT 1)"

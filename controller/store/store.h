@@ -255,8 +255,8 @@ int nt_store_suppress(struct nt_store *s, const struct nt_store_suppression *sup
 /* Ends one now; -ENOENT. */
 int nt_store_unsuppress(struct nt_store *s, int64_t id, int64_t now_us,
 			struct nt_err *err) NT_MUSTCHECK;
-/* Ends those whose time has come; the others hold, whatever the time is. Cheap when there are none.
- */
+/* Ends those whose time has come; the others hold, whatever the time is, but not for events that
+ * began after their end. Cheap when there are none. */
 int nt_store_suppressions_end(struct nt_store *s, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
 /* By their end, the soonest first. */
 typedef bool nt_store_suppression_fn(void *ctx, const struct nt_store_suppression *suppression);

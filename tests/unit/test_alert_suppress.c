@@ -136,6 +136,70 @@ START_TEST(suppression_that_ended_meanwhile_holds_nothing)
 }
 END_TEST
 
+/* The process was away from 60 on; its events were under a suppression until 100. */
+static void away_until(int64_t at_s)
+{
+	kill_and_start_at(at_s);
+	told("");
+	tick_to(at_s + DELAY_S - 1); /* nothing is evaluated yet */
+	told("");
+	ck_assert_uint_eq(nt_store_stats(store).suppressions, 1);
+	tick_to(at_s + 20);
+	ck_assert_uint_eq(nt_store_stats(store).suppressions, 0);
+}
+
+START_TEST(what_ended_while_nobody_looked_is_not_told)
+{
+	begin_told(RULE);
+	(void)suppress("r", "{}", 100);
+	asks("a", 41, 5);
+	tick_to(60);
+	expect("{\"client_name\":\"a\"} 5/5 50-50 open\n");
+	away_until(130);
+	expect("{\"client_name\":\"a\"} 5/5 50-70 80\n");
+	ck_assert_int_ne(newest(0).suppression, 0);
+	told("");
+}
+END_TEST
+
+START_TEST(nor_what_began_and_ended_under_it)
+{
+	begin_told(RULE);
+	(void)suppress("r", "{}", 100);
+	tick_to(60);
+	asks("a", 61, 5);
+	away_until(130);
+	expect("{\"client_name\":\"a\"} 5/5 70-90 100\n");
+	told("");
+}
+END_TEST
+
+START_TEST(what_lasts_until_the_start_is_told_once)
+{
+	begin_told(RULE);
+	(void)suppress("r", "{}", 100);
+	asks("a", 41, 5);
+	tick_to(60);
+	for (int64_t s = 61; s < 150; s += 10)
+		asks("a", s, 5);
+	away_until(130);
+	told("{\"client_name\":\"a\"} opened\n");
+}
+END_TEST
+
+START_TEST(what_began_after_it_is_told_as_any)
+{
+	begin_told(RULE);
+	(void)suppress("r", "{}", 100);
+	tick_to(60);
+	asks("a", 111, 5);
+	away_until(170);
+	expect("{\"client_name\":\"a\"} 5/5 120-140 150\n");
+	ck_assert_int_eq(newest(0).suppression, 0);
+	told("{\"client_name\":\"a\"} opened\n{\"client_name\":\"a\"} resolved\n");
+}
+END_TEST
+
 /* An event that flaps is another one each time. */
 START_TEST(acknowledgement_is_of_one_event)
 {
@@ -184,6 +248,10 @@ int main(void)
 	tcase_add_test(tc, lasting_event_is_told_at_the_end_of_the_suppression);
 	tcase_add_test(tc, what_ended_meanwhile_is_not_told);
 	tcase_add_test(tc, suppression_that_ended_meanwhile_holds_nothing);
+	tcase_add_test(tc, what_ended_while_nobody_looked_is_not_told);
+	tcase_add_test(tc, nor_what_began_and_ended_under_it);
+	tcase_add_test(tc, what_lasts_until_the_start_is_told_once);
+	tcase_add_test(tc, what_began_after_it_is_told_as_any);
 	tcase_add_test(tc, acknowledgement_is_of_one_event);
 	tcase_add_test(tc, rule_that_goes_while_it_is_suppressed);
 	return store_run("alert_suppress", tc);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `nametapctl alert events`, `ack`, `unack`: what fired, and who has seen it. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "api/cli/cells.h"
@@ -57,6 +58,7 @@ static const struct nt_verb unack_verb = {
 
 struct events {
 	struct nt_ctl_options o;
+	uint64_t id; /* of the event that is acknowledged */
 	struct nt_connect connect;
 	struct nt_ask_answer answer;
 	struct nt_table table;
@@ -169,8 +171,7 @@ static int ask_about_event(struct events *all, const char *method, struct nt_sli
 	char path[128];
 	int r;
 
-	snprintf(path, sizeof(path), "/api/v1/alerts/events/%.20s/acknowledgement",
-		 all->o.arguments[0]);
+	snprintf(path, sizeof(path), "/api/v1/alerts/events/%" PRIu64 "/acknowledgement", all->id);
 	r = nt_ask_by(&all->connect, method, path, body, &all->answer, err);
 	if (r == 0)
 		print_event(all, all->answer.json);
@@ -233,7 +234,7 @@ int nt_ack_main(int argc, char **argv)
 	int code = nt_ctl_options_parse(&ack_verb, argc, argv, &all.o);
 
 	if (code < 0)
-		code = nt_verb_wants_id(&ack_verb, &all.o);
+		code = nt_verb_wants_id(&ack_verb, &all.o, &all.id);
 	if (code < 0)
 		code = nt_verb_wants_who(&ack_verb, &all.o);
 	return code < 0 ? run(&ack_verb, ack, &all) : code;
@@ -245,6 +246,6 @@ int nt_unack_main(int argc, char **argv)
 	int code = nt_ctl_options_parse(&unack_verb, argc, argv, &all.o);
 
 	if (code < 0)
-		code = nt_verb_wants_id(&unack_verb, &all.o);
+		code = nt_verb_wants_id(&unack_verb, &all.o, &all.id);
 	return code < 0 ? run(&unack_verb, unack, &all) : code;
 }

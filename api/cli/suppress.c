@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `nametapctl alert suppress`, `suppressions`, `unsuppress`: of what nobody is told, and until
  * when. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static const struct nt_verb remove_verb = {
 
 struct suppressions {
 	struct nt_ctl_options o;
+	uint64_t id; /* of the one that is taken out */
 	struct nt_connect connect;
 	struct nt_ask_answer answer;
 	struct nt_table table;
@@ -161,7 +163,7 @@ static int take_out(struct suppressions *all, struct nt_err *err)
 	char path[128];
 	int r;
 
-	snprintf(path, sizeof(path), "/api/v1/alerts/suppressions/%.20s", all->o.arguments[0]);
+	snprintf(path, sizeof(path), "/api/v1/alerts/suppressions/%" PRIu64, all->id);
 	r = nt_ask_by(&all->connect, "DELETE", path, (struct nt_slice){ 0 }, &all->answer, err);
 	if (r == 0)
 		print_one(all, all->answer.json);
@@ -233,6 +235,6 @@ int nt_unsuppress_main(int argc, char **argv)
 	int code = nt_ctl_options_parse(&remove_verb, argc, argv, &all.o);
 
 	if (code < 0)
-		code = nt_verb_wants_id(&remove_verb, &all.o);
+		code = nt_verb_wants_id(&remove_verb, &all.o, &all.id);
 	return code < 0 ? run(&remove_verb, take_out, &all) : code;
 }

@@ -123,12 +123,10 @@ int nt_verb_failed(const struct nt_verb *verb, int r, const struct nt_ask_answer
 	return r == -EINVAL ? NT_EXIT_USAGE : NT_EXIT_FAILED;
 }
 
-int nt_verb_wants_id(const struct nt_verb *verb, const struct nt_ctl_options *o)
+int nt_verb_wants_id(const struct nt_verb *verb, const struct nt_ctl_options *o, uint64_t *ret_id)
 {
-	uint64_t id;
-
 	if (o->arguments_len == 1 &&
-	    nt_parse_u64(nt_slice_str(o->arguments[0]), INT64_MAX, &id) == 0)
+	    nt_parse_u64(nt_slice_str(o->arguments[0]), INT64_MAX, ret_id) == 0)
 		return -1;
 	return nt_ctl_usage(verb, "one ID is wanted, a number of the listing");
 }

@@ -37,7 +37,7 @@ void nt_filter_done(struct nt_filter *f);
 int nt_verb_failed(const struct nt_verb *verb, int r, const struct nt_ask_answer *answer,
 		   const struct nt_filter *filter, const struct nt_err *err);
 /* -1 when the one argument is an id of a listing, else the exit code of a mistake. */
-int nt_verb_wants_id(const struct nt_verb *verb, const struct nt_ctl_options *o);
+int nt_verb_wants_id(const struct nt_verb *verb, const struct nt_ctl_options *o, uint64_t *ret_id);
 /* Who says something: --by, else $USER. -1, or the exit code of a mistake: it is neither. */
 int nt_verb_wants_who(const struct nt_verb *verb, struct nt_ctl_options *o);
 /* A note on standard error that is no failure. */

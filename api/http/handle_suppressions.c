@@ -145,6 +145,17 @@ static int refuse_field(const struct nt_alert_rule *rule, const char *key, struc
 			  NT_SLICE_ARG(rule->name), nt_buf_str(&all));
 }
 
+/* JSON knows names by their case, a field has one name: which of two values was meant? */
+static bool is_said_twice(json_t *group, struct nt_slice field)
+{
+	unsigned times = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(group, key, value) times += nt_slice_caseeq(field, nt_slice_str(key));
+	return times > 1;
+}
+
 static int write_group(struct asked *asked, const struct nt_alert_rule *rule)
 {
 	struct nt_json j = NT_JSON(&asked->group_text);
@@ -158,6 +169,11 @@ static int write_group(struct asked *asked, const struct nt_alert_rule *rule)
 
 		if (!field.len)
 			return refuse_field(rule, key, asked->err);
+		if (is_said_twice(asked->group, field))
+			return nt_err_set(asked->err, EINVAL,
+					  "group.%.*s: the field is there twice (upper and lower "
+					  "case are the same)",
+					  NT_SLICE_ARG(field));
 		if (!json_is_string(value) || json_string_length(value) > VALUE_MAX)
 			return nt_err_set(asked->err, EINVAL,
 					  "group.%.*s: a text of at most %d octets is wanted",

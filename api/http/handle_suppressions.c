@@ -259,12 +259,14 @@ static int take(struct nt_api *api, const struct nt_params *p, json_t **object, 
 	return asked->result;
 }
 
-static void suppress(struct nt_api *api, const struct asked *asked, struct nt_reply *reply)
+/* Answered without another look into the store: one that fails would make the caller ask again for
+ * what is there. */
+static void suppress(struct nt_api *api, struct asked *asked, struct nt_reply *reply)
 {
-	const struct nt_store_suppression *s = &asked->s;
+	struct nt_store_suppression *s = &asked->s;
+	struct nt_json j = NT_JSON(&reply->body);
 	struct nt_err err = { 0 };
-	int64_t id = 0;
-	int r = nt_store_suppress(api->store, s, &id, &err);
+	int r = nt_store_suppress(api->store, s, &err);
 
 	if (r == -EDQUOT)
 		nt_reply_problem(reply, 409, "%s", err.msg);
@@ -272,9 +274,11 @@ static void suppress(struct nt_api *api, const struct asked *asked, struct nt_re
 		nt_reply_store_problem(reply, &err);
 	if (r < 0)
 		return;
-	nt_log_info("suppression %" PRId64 " of %.*s %.*s by %.*s: %.*s", id, NT_SLICE_ARG(s->rule),
-		    NT_SLICE_ARG(s->group), NT_SLICE_ARG(s->by), NT_SLICE_ARG(s->reason));
-	nt_frame_from_store(api, write_one, &id, reply);
+	nt_log_info("suppression %" PRId64 " of %.*s %.*s by %.*s: %.*s", s->id,
+		    NT_SLICE_ARG(s->rule), NT_SLICE_ARG(s->group), NT_SLICE_ARG(s->by),
+		    NT_SLICE_ARG(s->reason));
+	nt_reply_json(reply);
+	write_suppression(&j, s);
 }
 
 void nt_handle_suppress(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)

@@ -69,7 +69,8 @@ enum nt_sqlite_write {
 	NT_WRITE_OUTBOX_DUE = 41, /* notices of a rule's open events */
 	NT_WRITE_RELEASE = 42, /* events of a rule that are untold and under none */
 	NT_WRITE_OUTBOX_HUSH = 43,
-	NT_WRITE_MAX = 44,
+	NT_WRITE_SUPPRESSION_EVENTS = 44, /* open ones under it */
+	NT_WRITE_MAX = 45,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
@@ -217,6 +218,10 @@ int nt_sqlite_outbox_cap(struct nt_store *s, uint64_t *ret_dropped,
 			 struct nt_err *err) NT_MUSTCHECK;
 /* Of `outbox o JOIN events e`: a suppression holds it. */
 #define NT_SQLITE_IS_HELD "(o.change = 1 AND e.suppression IS NOT NULL AND e.resolved_us = 0)"
+
+/* How many open events are under a suppression. */
+#define NT_SQLITE_EVENTS_UNDER(id) \
+	"(SELECT count(*) FROM events e WHERE e.suppression = " id " AND e.resolved_us = 0)"
 
 /* Marks an event that is new with the suppression it is under (sqlite_suppress.c); within the
  * transaction of the event, before nt_sqlite_outbox_add. */

@@ -192,10 +192,26 @@ static int insert(struct nt_store *s, const struct nt_store_suppression *x, int6
 	return r;
 }
 
-static int suppress_locked(struct nt_store *s, const struct nt_store_suppression *x,
-			   int64_t *ret_id, struct nt_err *err)
+static int count_events(struct nt_store *s, int64_t id, uint64_t *ret_events, struct nt_err *err)
+{
+	sqlite3_stmt *stmt;
+	int r = nt_sqlite_write(s, NT_WRITE_SUPPRESSION_EVENTS, &stmt, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		*ret_events = (uint64_t)sqlite3_column_int64(stmt, 0);
+	else
+		r = nt_sqlite_err(s->db, s->path, "count events", err);
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+static int suppress_locked(struct nt_store *s, struct nt_store_suppression *x, struct nt_err *err)
 {
 	struct change c = { .now_us = x->created_us };
+	uint64_t events = 0;
 	int64_t id = 0;
 	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
 
@@ -204,19 +220,23 @@ static int suppress_locked(struct nt_store *s, const struct nt_store_suppression
 	r = insert(s, x, &id, err);
 	if (r == 0)
 		r = mark_rule(s, x->rule, &c, err);
-	r = finish(s, r, &c, err);
 	if (r == 0)
-		*ret_id = id;
-	return r;
+		r = count_events(s, id, &events, err);
+	r = finish(s, r, &c, err);
+	if (r < 0)
+		return r;
+	x->id = id;
+	x->events = events;
+	return 0;
 }
 
-int nt_store_suppress(struct nt_store *s, const struct nt_store_suppression *suppression,
-		      int64_t *ret_id, struct nt_err *err)
+int nt_store_suppress(struct nt_store *s, struct nt_store_suppression *suppression,
+		      struct nt_err *err)
 {
 	int r;
 
 	pthread_mutex_lock(&s->write_lock);
-	r = suppress_locked(s, suppression, ret_id, err);
+	r = suppress_locked(s, suppression, err);
 	pthread_mutex_unlock(&s->write_lock);
 	return r;
 }
@@ -303,9 +323,8 @@ int nt_store_suppressions(struct nt_store_reader *r, nt_store_suppression_fn *fn
 	int result;
 
 	nt_buf_puts(&sql, "SELECT s.id, s.rule, s.grp, s.created_by, s.reason, s.created_us,"
-			  " s.until_us, (SELECT count(*) FROM events e"
-			  " WHERE e.suppression = s.id AND e.resolved_us = 0)"
-			  " FROM suppressions s ORDER BY s.until_us, s.id");
+			  " s.until_us, " NT_SQLITE_EVENTS_UNDER("s.id"));
+	nt_buf_puts(&sql, " FROM suppressions s ORDER BY s.until_us, s.id");
 	result = nt_sqlite_prepare(r, &sql, NULL, &stmt, err);
 	if (result < 0)
 		return result;

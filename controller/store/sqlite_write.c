@@ -183,6 +183,7 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 		"DELETE FROM suppressions WHERE until_us <= ?1 AND rule = (SELECT rule"
 		" FROM suppressions WHERE until_us <= ?1 ORDER BY until_us LIMIT 1)"
 		" RETURNING rule",
+	[NT_WRITE_SUPPRESSION_EVENTS] = "SELECT " NT_SQLITE_EVENTS_UNDER("?1"),
 	[NT_WRITE_MARK_EVENT] =
 		"UPDATE events SET (suppression, suppressed_until_us) = " SUPPRESSION
 		" WHERE id = ?1",

@@ -245,13 +245,14 @@ struct nt_store_suppression {
 	struct nt_slice group; /* JSON object of texts: of groups that have these; "{}": all */
 	struct nt_slice by, reason;
 	int64_t created_us, until_us; /* CLOCK_REALTIME */
-	uint64_t events; /* open ones that are under it, when it is listed */
+	uint64_t events; /* open ones that are under it: given by the store */
 };
 /* From now on, for open events, too: notices of their opening that are in the outbox are held. An
  * event that opens under it queues none; when it is under none any more and still open it does,
- * once. What was told is told of its end. -EDQUOT: there are NT_STORE_SUPPRESSIONS_MAX. */
-int nt_store_suppress(struct nt_store *s, const struct nt_store_suppression *suppression,
-		      int64_t *ret_id, struct nt_err *err) NT_MUSTCHECK;
+ * once. What was told is told of its end. Gives the suppression its id and events, as a listing has
+ * them. -EDQUOT: there are NT_STORE_SUPPRESSIONS_MAX. */
+int nt_store_suppress(struct nt_store *s, struct nt_store_suppression *suppression,
+		      struct nt_err *err) NT_MUSTCHECK;
 /* Ends one now; -ENOENT. */
 int nt_store_unsuppress(struct nt_store *s, int64_t id, int64_t now_us,
 			struct nt_err *err) NT_MUSTCHECK;

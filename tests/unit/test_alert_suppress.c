@@ -30,14 +30,13 @@ static void kill_and_start_at(int64_t at_s)
 
 static int64_t suppress(const char *rule, const char *group, int64_t until_s)
 {
-	const struct nt_store_suppression s = { .rule = nt_slice_str(rule),
-						.group = nt_slice_str(group),
-						.created_us = T0_US + now_s * S,
-						.until_us = T0_US + until_s * S };
-	int64_t id = 0;
+	struct nt_store_suppression s = { .rule = nt_slice_str(rule),
+					  .group = nt_slice_str(group),
+					  .created_us = T0_US + now_s * S,
+					  .until_us = T0_US + until_s * S };
 
-	ck_assert_msg(nt_store_suppress(store, &s, &id, &err) == 0, "%s", err.msg);
-	return id;
+	ck_assert_msg(nt_store_suppress(store, &s, &err) == 0, "%s", err.msg);
+	return s.id;
 }
 
 static bool describe_notice(void *ctx, const struct nt_store_notice *n)

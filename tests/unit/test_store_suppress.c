@@ -51,16 +51,15 @@ static void use(const char *receiver)
 
 static int64_t suppress_rule(const char *rule, int64_t until_s, const char *group)
 {
-	const struct nt_store_suppression s = { .rule = nt_slice_str(rule),
-						.group = nt_slice_str(group),
-						.by = NT_SLICE_LIT("ann"),
-						.reason = NT_SLICE_LIT("a \"move\""),
-						.created_us = T0_US,
-						.until_us = T0_US + until_s * S };
-	int64_t id = 0;
+	struct nt_store_suppression s = { .rule = nt_slice_str(rule),
+					  .group = nt_slice_str(group),
+					  .by = NT_SLICE_LIT("ann"),
+					  .reason = NT_SLICE_LIT("a \"move\""),
+					  .created_us = T0_US,
+					  .until_us = T0_US + until_s * S };
 
-	ck_assert_msg(nt_store_suppress(store, &s, &id, &err) == 0, "%s", err.msg);
-	return id;
+	ck_assert_msg(nt_store_suppress(store, &s, &err) == 0, "%s", err.msg);
+	return s.id;
 }
 
 static int64_t suppress_until(int64_t until_s, const char *group)
@@ -328,26 +327,49 @@ START_TEST(they_are_listed_until_their_end)
 }
 END_TEST
 
+/* Who made it is told without another look. */
+START_TEST(new_one_is_as_it_is_listed)
+{
+	struct nt_store_suppression s = { .rule = NT_SLICE_LIT("r"),
+					  .group = NT_SLICE_LIT("{\"a\":\"1\"}"),
+					  .created_us = T0_US,
+					  .until_us = T0_US + 100 * S,
+					  .events = 99 };
+	int64_t before = suppress_until(50, "{}");
+
+	(void)open_event("{\"a\":\"1\",\"b\":\"1\"}");
+	(void)open_event("{\"a\":\"1\",\"b\":\"2\"}");
+	(void)open_event("{\"a\":\"2\",\"b\":\"2\"}");
+	(void)put(event("R", "{\"a\":\"1\"}"));
+	ck_assert_int_eq(nt_store_suppress(store, &s, &err), 0);
+	ck_assert_int_gt(s.id, before);
+	ck_assert_uint_eq(s.events, 2);
+	listed("r {} ann a \"move\" 0-50 1;r {\"a\":\"1\"}   0-100 2;");
+	ck_assert_int_eq(nt_store_unsuppress(store, s.id, T0_US, &err), 0);
+}
+END_TEST
+
 START_TEST(they_are_bounded)
 {
-	const struct nt_store_suppression more = { .rule = NT_SLICE_LIT("r"),
-						   .group = NT_SLICE_LIT("{}"),
-						   .until_us = T0_US + 1000 * S };
-	int64_t id = 77, first = 0;
+	struct nt_store_suppression more = { .rule = NT_SLICE_LIT("r"),
+					     .group = NT_SLICE_LIT("{}"),
+					     .until_us = T0_US + 1000 * S,
+					     .id = 77 };
+	int64_t first = 0;
 
 	for (int i = 0; i < NT_STORE_SUPPRESSIONS_MAX; i++) {
 		int64_t new = suppress_until(100 + i, "{}");
 
 		first = first ?: new;
 	}
-	ck_assert_int_eq(nt_store_suppress(store, &more, &id, &err), -EDQUOT);
+	ck_assert_int_eq(nt_store_suppress(store, &more, &err), -EDQUOT);
 	ck_assert_msg(strstr(err.msg, "there are 256 suppressions"), "%s", err.msg);
-	ck_assert_int_eq(id, 77);
+	ck_assert_int_eq(more.id, 77);
 	ck_assert_int_eq(nt_store_unsuppress(store, first, T0_US, &err), 0);
-	ck_assert_int_eq(nt_store_suppress(store, &more, &id, &err), 0);
-	ck_assert_int_eq(nt_store_suppress(store, &more, &id, &err), -EDQUOT);
+	ck_assert_int_eq(nt_store_suppress(store, &more, &err), 0);
+	ck_assert_int_eq(nt_store_suppress(store, &more, &err), -EDQUOT);
 	end_at(101); /* one more has ended */
-	ck_assert_int_eq(nt_store_suppress(store, &more, &id, &err), 0);
+	ck_assert_int_eq(nt_store_suppress(store, &more, &err), 0);
 }
 END_TEST
 
@@ -646,6 +668,7 @@ int main(void)
 	tcase_add_loop_test(tc, group_has_what_the_suppression_says, 0, NT_ARRAY_LEN(fits));
 	tcase_add_test(tc, the_latest_end_counts);
 	tcase_add_test(tc, they_are_listed_until_their_end);
+	tcase_add_test(tc, new_one_is_as_it_is_listed);
 	tcase_add_test(tc, they_are_bounded);
 	tcase_add_test(tc, each_event_is_marked_once_for_all_that_end);
 	tcase_add_test(tc, nobody_is_told_of_what_opens_and_ends_under_it);

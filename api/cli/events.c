@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "api/cli/cells.h"
+#include "api/cli/listing.h"
 #include "api/cli/text.h"
-#include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
@@ -56,41 +56,24 @@ static const struct nt_verb unack_verb = {
 		"Exit code: 0; 1 when it could not be done; 2 for mistakes.\n",
 };
 
-struct events {
-	struct nt_ctl_options o;
-	uint64_t id; /* of the event that is acknowledged */
-	struct nt_connect connect;
-	struct nt_ask_answer answer;
-	struct nt_table table;
-	struct nt_buf out;
-	int64_t now_us;
-};
-
-static void events_done(struct events *all)
-{
-	json_decref(all->answer.json);
-	nt_buf_done(&all->out);
-	nt_table_done(&all->table);
-	nt_connect_close(&all->connect);
-}
-
 /* --- an event --------------------------------------------------------------------------------- */
 
 /* "ann 4m" */
-static void put_acknowledged(const struct events *all, struct nt_table *t, const json_t *ack)
+static void put_acknowledged(struct nt_table *t, const json_t *ack)
 {
 	_cleanup_buf_ struct nt_buf text = { 0 };
+	struct nt_clock clock = nt_clock_system();
 	int64_t at_us;
 
 	nt_buf_slice(&text, nt_text_at(ack, "by"));
 	if (nt_parse_time_us(nt_text_at(ack, "at"), &at_us) == 0) {
 		nt_buf_putc(&text, ' ');
-		nt_text_age(&text, all->now_us - at_us);
+		nt_text_age(&text, nt_clock_real(&clock) / NT_NS_PER_US - at_us);
 	}
 	nt_table_cell(t, nt_slice_mem(text.p, text.len));
 }
 
-static void put_event(struct events *all, const json_t *event)
+static void put_event(struct nt_listing *all, const json_t *event)
 {
 	const json_t *ack = json_object_get(event, "acknowledged");
 	struct nt_table *t = &all->table;
@@ -104,7 +87,7 @@ static void put_event(struct events *all, const json_t *event)
 	nt_cell_figure(t, (struct nt_slice){ 0 }, json_object_get(event, "value"));
 	nt_cell_threshold(t, event);
 	nt_cell_group(t, json_object_get(event, "group"));
-	put_acknowledged(all, t, ack);
+	put_acknowledged(t, ack);
 	nt_cell_second(t, json_object_get(event, "suppressed"), "until");
 	if (all->o.output != NT_OUTPUT_WIDE)
 		return;
@@ -113,38 +96,15 @@ static void put_event(struct events *all, const json_t *event)
 	nt_table_cell(t, nt_text_at(event, "query"));
 }
 
-static void init_table(struct events *all)
+static void print_event(struct nt_listing *all, const json_t *event)
 {
-	static const struct nt_column columns[] = {
-		{ "ID", true },		 { "RULE", false },
-		{ "SEVERITY", true },	 { "FIRST", false },
-		{ "LAST", false },	 { "RESOLVED", false },
-		{ "VALUE", true },	 { "THRESHOLD", true },
-		{ "GROUP", false },	 { "ACKNOWLEDGED", false },
-		{ "SUPPRESSED", false }, { "COMMENT", false },
-		{ "SUMMARY", false },	 { "QUERY", false },
-	};
-	size_t len = NT_ARRAY_LEN(columns) - (all->o.output == NT_OUTPUT_WIDE ? 0 : 3);
-	struct nt_clock clock = nt_clock_system();
-
-	nt_table_init(&all->table, columns, len, all->o.colour);
-	all->table.headless = all->o.no_headers;
-	all->now_us = nt_clock_real(&clock) / NT_NS_PER_US;
-}
-
-static void print_event(struct events *all, const json_t *event)
-{
-	if (all->o.output == NT_OUTPUT_JSON) {
-		nt_text_json(&all->out, event);
-		nt_buf_putc(&all->out, '\n');
-	} else {
+	if (!nt_listing_json(all, event))
 		put_event(all, event);
-	}
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static int list(struct events *all, struct nt_err *err)
+static int list(struct nt_listing *all, struct nt_err *err)
 {
 	const struct nt_ask_param params[] = { { "state", all->o.state ? all->o.state : "open" },
 					       { "rule", all->o.rule },
@@ -165,7 +125,7 @@ static int list(struct events *all, struct nt_err *err)
 
 /* --- ack, unack ------------------------------------------------------------------------------- */
 
-static int ask_about_event(struct events *all, const char *method, struct nt_slice body,
+static int ask_about_event(struct nt_listing *all, const char *method, struct nt_slice body,
 			   struct nt_err *err)
 {
 	char path[128];
@@ -178,7 +138,7 @@ static int ask_about_event(struct events *all, const char *method, struct nt_sli
 	return r;
 }
 
-static int ack(struct events *all, struct nt_err *err)
+static int ack(struct nt_listing *all, struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf body = { 0 };
 	struct nt_json j = NT_JSON(&body);
@@ -192,33 +152,32 @@ static int ack(struct events *all, struct nt_err *err)
 	return ask_about_event(all, "POST", nt_slice_mem(body.p, body.len), err);
 }
 
-static int unack(struct events *all, struct nt_err *err)
+static int unack(struct nt_listing *all, struct nt_err *err)
 {
 	return ask_about_event(all, "DELETE", (struct nt_slice){ 0 }, err);
 }
 
 /* --- verbs ------------------------------------------------------------------------------------ */
 
-static int run(const struct nt_verb *verb, int (*ask)(struct events *all, struct nt_err *err),
-	       struct events *all)
+static int run(const struct nt_verb *verb, nt_listing_fn *ask, struct nt_listing *all)
 {
-	struct nt_err err = { 0 };
-	int r = nt_connect_open(&all->o, &all->connect, &err);
+	static const struct nt_column columns[] = {
+		{ "ID", true },		 { "RULE", false },
+		{ "SEVERITY", true },	 { "FIRST", false },
+		{ "LAST", false },	 { "RESOLVED", false },
+		{ "VALUE", true },	 { "THRESHOLD", true },
+		{ "GROUP", false },	 { "ACKNOWLEDGED", false },
+		{ "SUPPRESSED", false }, { "COMMENT", false },
+		{ "SUMMARY", false },	 { "QUERY", false },
+	};
+	size_t len = NT_ARRAY_LEN(columns) - (all->o.output == NT_OUTPUT_WIDE ? 0 : 3);
 
-	init_table(all);
-	if (r == 0)
-		r = ask(all, &err);
-	if (r == 0) {
-		if (all->o.output != NT_OUTPUT_JSON)
-			nt_table_flush(&all->table, &all->out);
-		r = nt_verb_write(&all->out, &err);
-	}
-	return r < 0 ? nt_verb_failed(verb, r, &all->answer, NULL, &err) : NT_EXIT_OK;
+	return nt_listing_run(verb, columns, len, ask, all);
 }
 
 int nt_events_main(int argc, char **argv)
 {
-	_cleanup_(events_done) struct events all = { 0 };
+	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
 	int code = nt_ctl_options_parse(&list_verb, argc, argv, &all.o);
 
 	if (code >= 0)
@@ -230,7 +189,7 @@ int nt_events_main(int argc, char **argv)
 
 int nt_ack_main(int argc, char **argv)
 {
-	_cleanup_(events_done) struct events all = { 0 };
+	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
 	int code = nt_ctl_options_parse(&ack_verb, argc, argv, &all.o);
 
 	if (code < 0)
@@ -242,7 +201,7 @@ int nt_ack_main(int argc, char **argv)
 
 int nt_unack_main(int argc, char **argv)
 {
-	_cleanup_(events_done) struct events all = { 0 };
+	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
 	int code = nt_ctl_options_parse(&unack_verb, argc, argv, &all.o);
 
 	if (code < 0)

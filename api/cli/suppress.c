@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "api/cli/cells.h"
+#include "api/cli/listing.h"
 #include "api/cli/text.h"
-#include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/json.h"
 
@@ -58,34 +58,14 @@ static const struct nt_verb remove_verb = {
 		"Exit code: 0; 1 when it could not be done; 2 for mistakes.\n",
 };
 
-struct suppressions {
-	struct nt_ctl_options o;
-	uint64_t id; /* of the one that is taken out */
-	struct nt_connect connect;
-	struct nt_ask_answer answer;
-	struct nt_table table;
-	struct nt_buf out;
-};
-
-static void suppressions_done(struct suppressions *all)
-{
-	json_decref(all->answer.json);
-	nt_buf_done(&all->out);
-	nt_table_done(&all->table);
-	nt_connect_close(&all->connect);
-}
-
 /* --- a suppression ---------------------------------------------------------------------------- */
 
-static void print_one(struct suppressions *all, const json_t *one)
+static void print_one(struct nt_listing *all, const json_t *one)
 {
 	struct nt_table *t = &all->table;
 
-	if (all->o.output == NT_OUTPUT_JSON) {
-		nt_text_json(&all->out, one);
-		nt_buf_putc(&all->out, '\n');
+	if (nt_listing_json(all, one))
 		return;
-	}
 	nt_table_cell(t, nt_text_at(one, "id"));
 	nt_table_cell(t, nt_text_at(one, "rule"));
 	nt_cell_group(t, json_object_get(one, "group"));
@@ -95,20 +75,14 @@ static void print_one(struct suppressions *all, const json_t *one)
 	nt_table_cell(t, nt_text_at(one, "reason"));
 }
 
-static void init_table(struct suppressions *all)
-{
-	static const struct nt_column columns[] = {
-		{ "ID", true },	    { "RULE", false }, { "GROUP", false },  { "UNTIL", false },
-		{ "EVENTS", true }, { "BY", false },   { "REASON", false },
-	};
-
-	nt_table_init(&all->table, columns, NT_ARRAY_LEN(columns), all->o.colour);
-	all->table.headless = all->o.no_headers;
-}
+static const struct nt_column columns[] = {
+	{ "ID", true },	    { "RULE", false }, { "GROUP", false },  { "UNTIL", false },
+	{ "EVENTS", true }, { "BY", false },   { "REASON", false },
+};
 
 /* --- questions -------------------------------------------------------------------------------- */
 
-static int list(struct suppressions *all, struct nt_err *err)
+static int list(struct nt_listing *all, struct nt_err *err)
 {
 	const json_t *one;
 	size_t i;
@@ -133,7 +107,7 @@ static void write_group(struct nt_json *j, const struct nt_ctl_options *o)
 	nt_json_close(j, '}');
 }
 
-static int add(struct suppressions *all, struct nt_err *err)
+static int add(struct nt_listing *all, struct nt_err *err)
 {
 	_cleanup_buf_ struct nt_buf body = { 0 };
 	struct nt_json j = NT_JSON(&body);
@@ -158,7 +132,7 @@ static int add(struct suppressions *all, struct nt_err *err)
 	return r;
 }
 
-static int take_out(struct suppressions *all, struct nt_err *err)
+static int take_out(struct nt_listing *all, struct nt_err *err)
 {
 	char path[128];
 	int r;
@@ -172,21 +146,9 @@ static int take_out(struct suppressions *all, struct nt_err *err)
 
 /* --- verbs ------------------------------------------------------------------------------------ */
 
-static int run(const struct nt_verb *verb, int (*ask)(struct suppressions *all, struct nt_err *err),
-	       struct suppressions *all)
+static int run(const struct nt_verb *verb, nt_listing_fn *ask, struct nt_listing *all)
 {
-	struct nt_err err = { 0 };
-	int r = nt_connect_open(&all->o, &all->connect, &err);
-
-	init_table(all);
-	if (r == 0)
-		r = ask(all, &err);
-	if (r == 0) {
-		if (all->o.output != NT_OUTPUT_JSON)
-			nt_table_flush(&all->table, &all->out);
-		r = nt_verb_write(&all->out, &err);
-	}
-	return r < 0 ? nt_verb_failed(verb, r, &all->answer, NULL, &err) : NT_EXIT_OK;
+	return nt_listing_run(verb, columns, NT_ARRAY_LEN(columns), ask, all);
 }
 
 /* -1 to go on, else the exit code. */
@@ -207,7 +169,7 @@ static int check_new(const struct nt_ctl_options *o)
 
 int nt_suppress_main(int argc, char **argv)
 {
-	_cleanup_(suppressions_done) struct suppressions all = { 0 };
+	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
 	int code = nt_ctl_options_parse(&add_verb, argc, argv, &all.o);
 
 	if (code < 0)
@@ -219,7 +181,7 @@ int nt_suppress_main(int argc, char **argv)
 
 int nt_suppressions_main(int argc, char **argv)
 {
-	_cleanup_(suppressions_done) struct suppressions all = { 0 };
+	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
 	int code = nt_ctl_options_parse(&list_verb, argc, argv, &all.o);
 
 	if (code >= 0)
@@ -231,7 +193,7 @@ int nt_suppressions_main(int argc, char **argv)
 
 int nt_unsuppress_main(int argc, char **argv)
 {
-	_cleanup_(suppressions_done) struct suppressions all = { 0 };
+	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
 	int code = nt_ctl_options_parse(&remove_verb, argc, argv, &all.o);
 
 	if (code < 0)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A verb that asks for objects of the API and prints each as a row of a table or a line of JSON. */
+#pragma once
+
+#include "api/cli/table.h"
+#include "api/cli/verbs.h"
+
+struct nt_listing { /* all zero: empty */
+	struct nt_ctl_options o; /* read by the caller */
+	uint64_t id; /* of the object that is meant, where one is */
+	struct nt_connect connect;
+	struct nt_ask_answer answer;
+	struct nt_table table;
+	struct nt_buf out;
+};
+
+/* Asks by l->connect, and has each object printed. -errno with err. */
+typedef int nt_listing_fn(struct nt_listing *l, struct nt_err *err);
+
+/* Connects, asks, writes to standard output; what fails is said. The exit code. */
+int nt_listing_run(const struct nt_verb *verb, const struct nt_column *columns, size_t len,
+		   nt_listing_fn *ask, struct nt_listing *l);
+/* The object's line, where --output is json; else false, and its cells are the caller's. */
+bool nt_listing_json(struct nt_listing *l, const json_t *object);
+void nt_listing_done(struct nt_listing *l);

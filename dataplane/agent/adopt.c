@@ -42,9 +42,13 @@ struct noted {
 /* How much later than DEL the API may first hear that a pod ran at all. */
 #define ENDED_NS (60 * NT_NS_PER_S)
 
-/* A pod that was tapped and is over, while the API may still call it running. */
+/* A pod that was tapped and is over, while the API may still call it running; and its attachment,
+ * while the cache may still tell of that. */
 struct ended {
 	char uid[sizeof(((struct nt_pod *)0)->uid)];
+	char container_id[sizeof(((struct nt_pod *)0)->container_id)];
+	char ifname[sizeof(((struct nt_pod *)0)->ifname)];
+	uint64_t ino, dev;
 	int64_t told_ns; /* CLOCK_BOOTTIME: when a record or an object told of it */
 };
 
@@ -107,23 +111,42 @@ struct nt_adopt_stats nt_adopt_stats(const struct nt_adopt *a)
 static bool is_ended(struct nt_adopt *a, struct nt_slice uid)
 {
 	struct ended *all = (struct ended *)a->ended.p;
+	bool found = false;
 
-	for (size_t i = 0; i < a->ended.len / sizeof(*all); i++) {
+	for (size_t i = 0; uid.len && i < a->ended.len / sizeof(*all); i++) {
 		if (!nt_slice_eq(uid, nt_slice_str(all[i].uid)))
 			continue;
 		all[i].told_ns = a->now_ns;
-		return true;
+		found = true;
 	}
-	return false;
+	return found;
+}
+
+static struct ended *find_ended(struct nt_adopt *a, const struct nt_pod *pod)
+{
+	struct ended *all = (struct ended *)a->ended.p;
+
+	for (size_t i = 0; i < a->ended.len / sizeof(*all); i++)
+		if (all[i].ino == pod->netns_ino && all[i].dev == pod->netns_dev &&
+		    strcmp(all[i].container_id, pod->container_id) == 0 &&
+		    strcmp(all[i].ifname, pod->ifname) == 0)
+			return &all[i];
+	return NULL;
 }
 
 static void note_ended(struct nt_adopt *a, const struct nt_pod *pod)
 {
-	struct ended e = { .told_ns = a->now_ns };
+	struct ended e = { .ino = pod->netns_ino, .dev = pod->netns_dev, .told_ns = a->now_ns };
+	struct ended *known = find_ended(a, pod);
 
+	if (known) {
+		known->told_ns = a->now_ns;
+		return;
+	}
 	memcpy(e.uid, pod->uid, sizeof(e.uid));
-	if (pod->uid[0] && !is_ended(a, nt_slice_str(pod->uid)))
-		nt_buf_add(&a->ended, &e, sizeof(e));
+	memcpy(e.container_id, pod->container_id, sizeof(e.container_id));
+	memcpy(e.ifname, pod->ifname, sizeof(e.ifname));
+	nt_buf_add(&a->ended, &e, sizeof(e));
 }
 
 static void drop_old_ended(struct nt_adopt *a)
@@ -330,14 +353,17 @@ static void on_entry(void *ctx, const struct nt_cnicache_entry *entry)
 	struct nt_adopt *a = ctx;
 	struct nt_pod pod = entry->pod, live;
 	struct nt_err err;
-	__u64 ino, dev;
 
-	if (nt_hostlink_netns(within_reach(entry->netns), &ino, &dev, &err) < 0) {
+	if (nt_hostlink_netns(within_reach(entry->netns), &pod.netns_ino, &pod.netns_dev, &err) <
+	    0) {
 		nt_failure_drop(a->config.state_dir, &pod); /* the sandbox is gone */
 		return;
 	}
 	if (nt_taps_find(a->config.taps, pod.container_id, pod.ifname, &live) == 0 &&
-	    live.netns_ino == ino && live.netns_dev == dev)
+	    live.netns_ino == pod.netns_ino && live.netns_dev == pod.netns_dev)
+		return;
+	/* The chain takes it down, and its record may have been told and removed by now. */
+	if (find_ended(a, &pod))
 		return;
 	/* Adopted or not: the list of pods, which knows less, is not asked about it. */
 	add_tapped(a, &pod);

@@ -33,7 +33,7 @@ static bool note_if_ended(void *ctx, const struct nt_pod *old)
 }
 
 /* DEL runs through the chain from its end: for a moment after ours the interface is still there,
- * and so is the runtime's cache. */
+ * and so are, for a moment longer, its namespace and the runtime's cache. */
 static int was_ended(struct nt_taps *t, const struct nt_pod *pod, struct nt_err *err)
 {
 	struct ended e = { .pod = pod };
@@ -71,10 +71,14 @@ int nt_taps_adopt(struct nt_taps *t, const char *netns, struct nt_pod *pod, stru
 	struct nt_hostlink link;
 	int r = nt_taps_lock(t->state_dir, &lock, err);
 
-	if (r == 0)
-		r = nt_hostlink_find(netns, pod->ifname, &link, err);
 	if (r < 0)
 		return r;
+	r = nt_hostlink_find(netns, pod->ifname, &link, err);
+	if (r < 0) {
+		struct nt_err other;
+
+		return pod->netns_ino && was_ended(t, pod, &other) > 0 ? 0 : r;
+	}
 	if (pod->netns_ino &&
 	    (pod->netns_ino != link.netns_ino || pod->netns_dev != link.netns_dev))
 		return nt_err_set(err, EAGAIN, "%s is another namespace by now", netns);
@@ -163,9 +167,9 @@ static int look(const struct nt_pod *pod, const char *netns, __u8 *ret_end, stru
 	*ret_end = NT_END_LINK_STAYED;
 	if (!netns)
 		return stays_too_long(pod);
-	r = nt_hostlink_belongs(netns, pod->ifindex, err);
+	r = nt_hostlink_belongs(netns, pod->netns_ino, pod->netns_dev, pod->ifindex, err);
 	if (r < 0) /* it went just now; whoever asks next finds it gone */
-		return r == -ENOENT || r == -EINVAL ? 0 : r;
+		return r == -ENOENT || r == -EINVAL || r == -EAGAIN ? 0 : r;
 	*ret_end = NT_END_LINK_REUSED;
 	return r == 0;
 }

@@ -271,13 +271,17 @@ int nt_hostlink_find(const char *netns, const char *ifname, struct nt_hostlink *
 	return r == 0 ? find_in(&e, ifname, ret_link, err) : r;
 }
 
-int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err)
+int nt_hostlink_belongs(const char *netns, __u64 ino, __u64 dev, __u32 ifindex, struct nt_err *err)
 {
 	_cleanup_(socket_freep) struct nl_sock *host = NULL;
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
 	_cleanup_close_ int pod_fd = -1;
-	int r = open_netns(netns, &pod_fd, err), pod_id;
+	__u64 found_ino, found_dev;
+	int r = nt_hostlink_open_netns(netns, &pod_fd, &found_ino, &found_dev, err), pod_id;
 
+	/* The path may be that of a process which was in the namespace for a moment. */
+	if (r == 0 && (found_ino != ino || found_dev != dev))
+		r = nt_err_set(err, EAGAIN, "%s is another namespace by now", netns);
 	if (r == 0)
 		r = open_route(&host, err);
 	if (r < 0)
@@ -286,7 +290,9 @@ int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err)
 	if (r < 0 || !link)
 		return nt_err_set(err, r == -NLE_NODEV || r == -NLE_OBJ_NOTFOUND ? ENOENT : EIO,
 				  "link %u on the host: %s", ifindex, nl_geterror(r));
-	pod_id = netns_id(host, pod_fd);
+	r = ask_nsid(host, NETNSA_FD, (uint32_t)pod_fd, &pod_id);
+	if (r < 0)
+		return nt_err_set(err, EIO, "number of %s: %s", netns, nl_geterror(r));
 	return is_veth(link) && pod_id != NO_NETNSID && link_netns_id(link) == pod_id;
 }
 

@@ -42,9 +42,11 @@ int nt_hostlink_addresses(const char *netns, nt_hostlink_address_fn *fn, void *c
 int nt_hostlink_route(const struct nt_abi_addr *ip, __u32 *ret_ifindex,
 		      struct nt_err *err) NT_MUSTCHECK;
 
-/* Is the peer of the host's link `ifindex` in the namespace at `netns`, whatever it is called
- * there? 1: yes; 0: the link is another one's; -ENOENT: no such link or namespace. */
-int nt_hostlink_belongs(const char *netns, __u32 ifindex, struct nt_err *err) NT_MUSTCHECK;
+/* Is the peer of the host's link `ifindex` in the namespace `ino`, `dev` at `netns`, whatever it is
+ * called there? 1: yes; 0: the link is another one's; -ENOENT: no such link or namespace; -EAGAIN:
+ * another namespace is there by now. */
+int nt_hostlink_belongs(const char *netns, __u64 ino, __u64 dev, __u32 ifindex,
+			struct nt_err *err) NT_MUSTCHECK;
 
 /* Is the host's link `ifindex` gone, or about to go because its peer's namespace has ended? False
  * when it cannot be told. */

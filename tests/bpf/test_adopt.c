@@ -124,6 +124,19 @@ START_TEST(link_that_went)
 }
 END_TEST
 
+/* The path of a process that was in the namespace for a moment leads to another one. */
+START_TEST(path_of_another_namespace)
+{
+	struct nt_pod pod = stranger("c1");
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	ck_assert_int_eq(verify(pod.ep_id, "/proc/self/ns/net"), 0);
+	ck_assert_uint_eq(get(pod.ep_id).state, NT_POD_ATTACHED);
+	lab_pod_end("p1", "h1");
+}
+END_TEST
+
 static void end(const struct nt_pod *pod)
 {
 	struct nt_err err = {};
@@ -162,6 +175,24 @@ START_TEST(ends_with_its_link)
 	ck_assert_uint_eq(get(pod.ep_id).end, NT_END_DEL);
 	ck_assert_uint_gt(get(pod.ep_id).detach_boot_ns, del_ns);
 	ck_assert_int_eq(verify(pod.ep_id, "/run/netns/p1"), 0);
+	lab_run("ip netns del p1");
+}
+END_TEST
+
+/* The chain has taken the link away, and neither the namespace nor the runtime's cache: that is no
+ * pod which cannot be tapped. */
+START_TEST(ended_and_its_namespace_is_there)
+{
+	struct nt_pod pod = stranger("c1"), cached = stranger("c1"), other = stranger("c2");
+
+	(void)lab_pod("p1", "h1", "c1");
+	ck_assert_int_eq(adopt(&pod, "/run/netns/p1"), 1);
+	end(&pod);
+	lab_run("ip link del h1");
+	cached.netns_ino = other.netns_ino = pod.netns_ino;
+	cached.netns_dev = other.netns_dev = pod.netns_dev;
+	ck_assert_int_eq(adopt(&cached, "/run/netns/p1"), 0);
+	ck_assert_int_eq(nt_taps_adopt(taps, "/run/netns/p1", &other, &(struct nt_err){}), -ENOENT);
 	lab_run("ip netns del p1");
 }
 END_TEST
@@ -395,7 +426,9 @@ int main(void)
 	tcase_add_test(t, another_namespace_by_now);
 	tcase_add_test(t, not_after_its_end);
 	tcase_add_test(t, link_that_went);
+	tcase_add_test(t, path_of_another_namespace);
 	tcase_add_test(t, ends_with_its_link);
+	tcase_add_test(t, ended_and_its_namespace_is_there);
 	tcase_add_test(t, ended_unseen);
 	tcase_add_test(t, link_that_stays);
 	tcase_add_test(t, added_again);

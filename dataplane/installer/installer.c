@@ -181,9 +181,14 @@ static int repair_binary(struct nt_installer *i, int dir_fd, int64_t now_ns, int
 	int r = nt_binary_check(&i->binary, dir_fd, i->plugin, err);
 	char path[PATH_MAX];
 
-	if (r <= 0)
+	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "%s/%s", i->bin_path, NT_BINARY_NAME);
+	/* Also when nothing is configured yet: the record of it may be lost. */
+	if (r == 0)
+		return i->config.dry_run
+			       ? 0
+			       : nt_installer_remember(i, NT_INSTALLED_BINARY, path, true, err);
 	if (i->config.show)
 		fprintf(i->config.show, "%s: %s, becomes a copy of %s\n", path,
 			r == NT_BINARY_MISSING ? "not there" : "differs", i->plugin);

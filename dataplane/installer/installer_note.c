@@ -130,16 +130,13 @@ static int remember_list(struct nt_installer *i, const struct nt_chain *chain, s
 	return r < 0 ? r : nt_installer_remember(i, NT_INSTALLED_ENTRY, path, false, err);
 }
 
-/* What is in place without having been changed: the record of it may be lost. */
+/* The configuration that is in place without having been changed: the record of it may be lost. */
 static int remember_all(struct nt_installer *i, const struct nt_chain *chain, struct nt_err *err)
 {
 	char path[PATH_MAX];
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/%s", i->bin_path, NT_BINARY_NAME);
-	if (!i->no_program)
-		r = nt_installer_remember(i, NT_INSTALLED_BINARY, path, true, err);
-	if (r == 0 && nt_installer_wants_dropin(i)) {
+	if (nt_installer_wants_dropin(i)) {
 		nt_installer_dropin_path(i, i->network, path, sizeof(path));
 		r = nt_installer_remember(i, NT_INSTALLED_DROPIN, path, false, err);
 	}

@@ -7,6 +7,7 @@
 #include "dataplane/agent/podeventtext.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/kube/event.h"
 
 /* As many pods and reasons as can fail at all. */
 #define KNOWN_MAX NT_FAILED_MAX
@@ -83,31 +84,21 @@ static void pause_all(struct nt_podevents *p, int64_t asked_ns)
 		nt_clock_boot(p->clock) + (asked_ns > p->pause_ns ? asked_ns : p->pause_ns);
 }
 
-/* A namespace that is going away takes no new objects, and never will. */
-static bool may_work_later(const struct nt_kube_answer *answer)
-{
-	struct nt_kube_status said;
-
-	if (answer->status == 403 && nt_kube_status_parse(answer->body, &said))
-		return !strstr(said.message, "being terminated");
-	return answer->status == 0 || answer->status == 401 || answer->status == 403 ||
-	       answer->status == 408 || answer->status == 429 || answer->status >= 500;
-}
-
 static void on_answer(void *ctx, const struct nt_kube_answer *answer)
 {
+	enum nt_kube_event_fate fate = nt_kube_event_fate(answer);
 	struct nt_podevents *p = ctx;
 
 	p->in_flight = false;
-	if (answer->status == 201 || answer->status == 409) {
-		p->stats.posted += answer->status == 201;
-		p->stats.known += answer->status == 409;
+	if (fate == NT_KUBE_EVENT_TAKEN || fate == NT_KUBE_EVENT_KNOWN) {
+		p->stats.posted += fate == NT_KUBE_EVENT_TAKEN;
+		p->stats.known += fate == NT_KUBE_EVENT_KNOWN;
 		if (p->last_fault)
 			nt_log_info("events: the API takes them");
 		p->last_fault = 0;
 		p->pause_ns = 0;
 		drop_first(p);
-	} else if (may_work_later(answer) && ++p->first->attempts < ATTEMPTS_MAX) {
+	} else if (fate == NT_KUBE_EVENT_LATER && ++p->first->attempts < ATTEMPTS_MAX) {
 		log_fault(p, answer);
 		pause_all(p, answer->retry_after_ns);
 	} else {

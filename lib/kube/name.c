@@ -7,6 +7,31 @@
 
 #define LABEL "abcdefghijklmnopqrstuvwxyz0123456789-"
 
+/* At the ends no hyphen and no dot. */
+static bool is_name(struct nt_slice s, size_t max, bool dots)
+{
+	if (!s.len || s.len > max)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		bool alnum = (s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9');
+		bool inner = i > 0 && i < s.len - 1 && (s.p[i] == '-' || (dots && s.p[i] == '.'));
+
+		if (!alnum && !inner)
+			return false;
+	}
+	return true;
+}
+
+bool nt_kube_is_label(struct nt_slice s)
+{
+	return is_name(s, 63, false);
+}
+
+bool nt_kube_is_subdomain(struct nt_slice s)
+{
+	return is_name(s, 253, true);
+}
+
 int nt_kube_name_parse(const char *text, struct nt_kube_name *ret_name)
 {
 	size_t namespace_len = strcspn(text, "/");

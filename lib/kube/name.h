@@ -4,11 +4,17 @@
 #pragma once
 
 #include "lib/base/err.h"
+#include "lib/base/slice.h"
 
 struct nt_kube_name {
 	char namespace_[64]; /* an RFC 1123 label */
 	char name[254]; /* an RFC 1123 subdomain */
 };
+
+/* As an RFC 1123 label, or subdomain: the names that the API itself gives and takes, both safe in a
+ * path. */
+bool nt_kube_is_label(struct nt_slice s);
+bool nt_kube_is_subdomain(struct nt_slice s);
 
 /* -EINVAL: no such name, *ret_name is untouched. */
 int nt_kube_name_parse(const char *text, struct nt_kube_name *ret_name) NT_MUSTCHECK;

@@ -2,6 +2,8 @@
 /* Opens and closes what a controller is made of below its API. */
 #include "controller/parts.h"
 
+#include <stdio.h>
+
 #include "controller/agents/who.h"
 #include "controller/alerts/alerts.h"
 #include "controller/enrich/enrich.h"
@@ -25,9 +27,39 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 	return r == 0 ? nt_ingest_use_alerts(p->ingest, p->alerts, err) : r;
 }
 
+struct looking {
+	struct nt_slice kind, namespace_, name;
+	char *uid;
+	bool found;
+};
+
+static void look_for(void *ctx, const struct nt_objects *objects)
+{
+	struct looking *l = ctx;
+	const struct nt_object *o =
+		objects ? nt_objects_find(objects, l->kind, l->namespace_, l->name) : NULL;
+
+	l->found = o;
+	snprintf(l->uid, NT_SHAPE_UID_SIZE, "%.*s", o ? (int)o->uid.len : 0, o ? o->uid.p : "");
+}
+
+/* Of the object as it is now, whatever thread asks. */
+static bool find_uid(void *ctx, struct nt_slice kind, struct nt_slice namespace_,
+		     struct nt_slice name, char ret_uid[NT_SHAPE_UID_SIZE])
+{
+	struct looking l = { .kind = kind, .namespace_ = namespace_, .name = name, .uid = ret_uid };
+
+	nt_ingest_objects(ctx, look_for, &l);
+	return l.found;
+}
+
 /* Before the first event: what opens is queued for them in its transaction. */
 static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
 {
+	struct nt_notify_kube kube = { .there = p->kube,
+				       .kubeconfig = o->kubeconfig,
+				       .uid_fn = find_uid,
+				       .uid_ctx = p->ingest };
 	struct nt_receivers receivers = { 0 };
 	int r;
 
@@ -35,7 +67,7 @@ static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt
 		return nt_notify_nobody(p->store, err);
 	r = nt_receivers_read(o->receivers, &receivers, err);
 	if (r == 0)
-		r = nt_notify_new(p->store, &receivers, &p->notify, err);
+		r = nt_notify_new(p->store, &receivers, &kube, &p->notify, err);
 	return r == 0 ? nt_notify_start(p->notify, err) : r;
 }
 
@@ -168,10 +200,10 @@ void nt_parts_tick(struct nt_parts *p)
 
 void nt_parts_close(struct nt_parts *p)
 {
+	nt_notify_free(p->notify); /* its threads ask ingest for objects */
 	nt_ingest_free(p->ingest);
 	nt_alerts_free(p->alerts);
 	nt_store_reader_close(p->alerts_reader);
-	nt_notify_free(p->notify);
 	nt_store_close(p->store);
 	nt_enrich_free(p->enrich);
 	nt_objects_free(p->objects);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "controller/alerts/event.h"
+#include "controller/notify/kubeevents.h"
 #include "controller/notify/letter.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -32,6 +33,7 @@ struct worker {
 	bool cut; /* it is not told again of all open events */
 	bool one_by_one; /* a list was refused: its alerts alone, to find which one */
 	int64_t wait_until_ns, resend_ns; /* CLOCK_BOOTTIME */
+	int64_t paced_ns; /* when Events that were told would be all told at their pace */
 	char url[300]; /* for people */
 	pthread_mutex_t lock; /* covers state and why */
 	struct nt_notify_state state;
@@ -41,6 +43,7 @@ struct worker {
 struct nt_notify {
 	struct nt_store *store;
 	struct nt_receivers receivers;
+	struct nt_notify_kube kube;
 	atomic_bool stopping;
 	pthread_mutex_t sleep_lock;
 	pthread_cond_t wake; /* at the end only */
@@ -59,7 +62,17 @@ static int64_t real_us(void)
 
 static struct nt_letter letter_for(const struct worker *w, bool alone)
 {
-	return nt_letter_for(w->receiver, w->notify->receivers.external_url, real_us(), alone);
+	struct nt_letter l =
+		nt_letter_for(w->receiver, w->notify->receivers.external_url, real_us(), alone);
+
+	l.shape.uid_fn = w->notify->kube.uid_fn;
+	l.shape.uid_ctx = w->notify->kube.uid_ctx;
+	return l;
+}
+
+static bool is_kube(const struct worker *w)
+{
+	return w->receiver->type == NT_RECEIVER_KUBERNETES_EVENTS;
 }
 
 static bool add_notice(void *ctx, const struct nt_store_notice *notice)
@@ -71,7 +84,12 @@ static void post(const struct worker *w, const struct nt_letter *l, struct nt_se
 {
 	*result = (struct nt_send_result){ .outcome = NT_OUTCOME_FAILED,
 					   .why = "no memory for a message" };
-	if (nt_buf_ok(&l->body) && nt_buf_ok(&l->key))
+	if (!nt_buf_ok(&l->body) || !nt_buf_ok(&l->key))
+		return;
+	if (is_kube(w))
+		nt_kubeevents_send(w->notify->kube.kubeconfig, nt_slice_mem(l->body.p, l->body.len),
+				   &w->notify->stopping, result);
+	else
 		nt_send(w->receiver, nt_slice_mem(l->key.p, l->key.len),
 			nt_slice_mem(l->body.p, l->body.len), &w->notify->stopping, result);
 }
@@ -109,6 +127,19 @@ static void wait_after(struct worker *w, const struct nt_send_result *result)
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
 	w->wait_until_ns = nt_clock_boot_now() +
 			   nt_retry_wait_ns(w->state.failures, random, result->retry_after_ns);
+}
+
+/* As many at once, then so far apart: what the agent does, too (podevents.h). */
+#define BURST 25
+#define APART_NS NT_NS_PER_S
+
+static void pace(struct worker *w)
+{
+	int64_t now_ns = nt_clock_boot_now();
+
+	w->paced_ns = (w->paced_ns > now_ns ? w->paced_ns : now_ns) + APART_NS;
+	if (w->paced_ns > now_ns + BURST * APART_NS)
+		w->wait_until_ns = w->paced_ns - BURST * APART_NS;
 }
 
 /* After the store failed. */
@@ -176,6 +207,8 @@ static void settle(struct worker *w, struct nt_letter *l, const struct nt_send_r
 	case NT_OUTCOME_DELIVERED:
 		note(w, result, &w->state.delivered, l->ids_len);
 		forget(w, l);
+		if (is_kube(w))
+			pace(w);
 		break;
 	case NT_OUTCOME_REFUSED:
 		refused(w, l, result);
@@ -382,16 +415,35 @@ static int open_workers(struct nt_notify *n, struct nt_err *err)
 	return 0;
 }
 
-int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
-		  struct nt_notify **ret_notify, struct nt_err *err)
+/* NULL: all may be used. */
+static const char *without_api(const struct nt_receivers *receivers)
 {
-	struct nt_notify *n = calloc(1, sizeof(*n));
+	for (size_t i = 0; i < receivers->len; i++)
+		if (receivers->at[i].type == NT_RECEIVER_KUBERNETES_EVENTS)
+			return receivers->at[i].name;
+	return NULL;
+}
+
+int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
+		  const struct nt_notify_kube *kube, struct nt_notify **ret_notify,
+		  struct nt_err *err)
+{
+	const char *homeless = kube->there ? NULL : without_api(receivers);
+	struct nt_notify *n = homeless ? NULL : calloc(1, sizeof(*n));
 	int r;
 
 	if (!n) {
+		r = homeless
+			    ? nt_err_set(
+				      err, EINVAL,
+				      "receiver %s: kubernetesEvents needs the Kubernetes API: run "
+				      "as a pod with a service account, or give --kubeconfig",
+				      homeless)
+			    : nt_err_set(err, ENOMEM, "no memory for the receivers");
 		nt_receivers_done(receivers);
-		return nt_err_set(err, ENOMEM, "no memory for the receivers");
+		return r;
 	}
+	n->kube = *kube;
 	n->store = store;
 	n->receivers = *receivers;
 	*receivers = (struct nt_receivers){ 0 };

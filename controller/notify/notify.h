@@ -7,16 +7,26 @@
 #pragma once
 
 #include "controller/notify/send.h"
+#include "controller/notify/shape.h"
 
 struct nt_notify;
 
 /* There are no receivers: what the store's outbox has for former ones goes, with a word in the log.
  */
 int nt_notify_nobody(struct nt_store *store, struct nt_err *err) NT_MUSTCHECK;
+/* For receivers of the type kubernetesEvents. Borrowed. */
+struct nt_notify_kube {
+	bool there; /* there is an API */
+	const char *kubeconfig; /* as nt_kube_config_find takes it */
+	nt_shape_uid_fn *uid_fn;
+	void *uid_ctx;
+};
+
 /* Opens the store's outbox for these receivers; nothing is sent before nt_notify_start. store:
- * borrowed; receivers: taken over, also when this fails. */
+ * borrowed; receivers: taken over, also when this fails. -EINVAL: one of them needs an API. */
 int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
-		  struct nt_notify **ret_notify, struct nt_err *err) NT_MUSTCHECK;
+		  const struct nt_notify_kube *kube, struct nt_notify **ret_notify,
+		  struct nt_err *err) NT_MUSTCHECK;
 /* Block signals before: its threads inherit the mask. */
 int nt_notify_start(struct nt_notify *n, struct nt_err *err) NT_MUSTCHECK;
 /* Requests that run end within a second or so, a test call's, too. NULL is fine. */

@@ -19,8 +19,9 @@
 #define GIVE_UP_NS (24 * 3600 * NT_NS_PER_S)
 #define DURATION_MAX_NS (720 * 3600 * NT_NS_PER_S)
 
-static const char *const types[NT_RECEIVER_TYPES + 1] = { "alertmanager", "webhook", "slack",
-							  "jira", NULL };
+static const char *const types[NT_RECEIVER_TYPES + 1] = {
+	"alertmanager", "webhook", "slack", "jira", "kubernetesEvents", NULL
+};
 
 const char *nt_receiver_type_name(enum nt_receiver_type type)
 {
@@ -222,7 +223,7 @@ static void read_type(struct reading *at, const json_t *object, struct nt_receiv
 			r->type = (enum nt_receiver_type)i;
 			return;
 		}
-	refuse(at, "type", "alertmanager, webhook, slack or jira is wanted");
+	refuse(at, "type", "alertmanager, webhook, slack, jira or kubernetesEvents is wanted");
 }
 
 static void read_url(struct reading *at, const json_t *object, struct nt_receiver *r)
@@ -262,6 +263,23 @@ static void read_jira(struct reading *at, const json_t *object, struct nt_receiv
 		r->issue_type = "Task";
 }
 
+/* Where the API is and who we are there is said by the command line alone. */
+static void read_place(struct reading *at, const json_t *object, struct nt_receiver *r)
+{
+	static const char *const others[] = { "url",	"urlFile",	 "secretFile", "tokenFile",
+					      "caFile", "basicAuthFile", "allowLocal", NULL };
+
+	if (r->type != NT_RECEIVER_KUBERNETES_EVENTS) {
+		read_url(at, object, r);
+		read_credentials(at, object, r);
+		return;
+	}
+	for (size_t i = 0; others[i]; i++)
+		if (json_object_get(object, others[i]))
+			refuse(at, others[i],
+			       "kubernetesEvents go to the API of --kubeconfig, or of the pod");
+}
+
 static void read_receiver(struct reading *at, const json_t *object, struct nt_receivers *all)
 {
 	static const char *const known[] = {
@@ -278,8 +296,7 @@ static void read_receiver(struct reading *at, const json_t *object, struct nt_re
 	check_known(at, object, known);
 	read_name(at, object, all, &r);
 	read_type(at, object, &r);
-	read_url(at, object, &r);
-	read_credentials(at, object, &r);
+	read_place(at, object, &r);
 	read_jira(at, object, &r);
 	r.allow_local = flag_of(at, object, "allowLocal");
 	r.resend_ns = duration_of(at, object, "resendInterval", RESEND_NS);

@@ -15,14 +15,15 @@ enum nt_receiver_type {
 	NT_RECEIVER_WEBHOOK = 1,
 	NT_RECEIVER_SLACK = 2,
 	NT_RECEIVER_JIRA = 3,
-	NT_RECEIVER_TYPES = 4,
+	NT_RECEIVER_KUBERNETES_EVENTS = 4,
+	NT_RECEIVER_TYPES = 5,
 };
 
 /* Strings are those of the file, NULL where it says nothing. */
 struct nt_receiver {
 	const char *name; /* as a Kubernetes label's name: [a-z0-9]([-a-z0-9]*[a-z0-9])?, unique */
 	enum nt_receiver_type type;
-	const char *url, *url_file; /* exactly one; url is checked */
+	const char *url, *url_file; /* exactly one, of kubernetesEvents none; url is checked */
 	const char *secret_file; /* key of the signature; webhook only */
 	const char *token_file, *basic_auth_file; /* at most one */
 	const char *ca_file; /* instead of the system's authorities */

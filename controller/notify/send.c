@@ -59,6 +59,7 @@ static int find_url(struct request *q, struct nt_err *err)
 		[NT_RECEIVER_WEBHOOK] = "",
 		[NT_RECEIVER_SLACK] = "",
 		[NT_RECEIVER_JIRA] = "/rest/api/2/issue",
+		[NT_RECEIVER_KUBERNETES_EVENTS] = "", /* not by us: kubeevents.c */
 	};
 	const struct nt_receiver *r = q->receiver;
 	const char *path = paths[r->type], *mistake;

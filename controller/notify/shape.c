@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include "controller/alerts/event.h"
+#include "controller/notify/kubeevents.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/escape.h"
 #include "lib/base/json.h"
@@ -341,6 +342,7 @@ void nt_shape_write(const struct nt_shape *shape, const struct nt_store_notice *
 		[NT_RECEIVER_WEBHOOK] = write_webhook,
 		[NT_RECEIVER_SLACK] = write_slack,
 		[NT_RECEIVER_JIRA] = write_jira,
+		[NT_RECEIVER_KUBERNETES_EVENTS] = nt_kubeevents_write,
 	};
 	struct nt_json j = NT_JSON(out);
 

@@ -8,10 +8,17 @@
 #include "controller/notify/receivers.h"
 #include "lib/base/buf.h"
 
+#define NT_SHAPE_UID_SIZE 129
+/* Is there such a Kubernetes object? Its uid ("" where it has none). Any thread. */
+typedef bool nt_shape_uid_fn(void *ctx, struct nt_slice kind, struct nt_slice namespace_,
+			     struct nt_slice name, char ret_uid[NT_SHAPE_UID_SIZE]);
+
 struct nt_shape {
 	const struct nt_receiver *receiver;
 	const char *external_url; /* NULL: bodies have no link */
 	int64_t ends_us; /* alertmanager: until when an open event is believed without us */
+	nt_shape_uid_fn *uid_fn; /* kubernetesEvents; NULL: nobody knows */
+	void *uid_ctx;
 };
 
 /* Does this type want to be told of the change? Jira gets an issue when an event opens, and no

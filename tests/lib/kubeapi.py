@@ -9,7 +9,8 @@ TokenReviews are answered by the file `tokens` (token: {"aud": [...], "user": {.
 {"uid", "node"}); Secrets and ConfigMaps are kept, with versions and 409, in the file `kept`.
 
 Events that are posted go to the file `events`, one line each, with the status that they got; the file `event-status`
-may ask for another one ("429 2": with Retry-After). All requests go to `requests`.
+may ask for another one ("429 2": with Retry-After; "shop:403": in that namespace; "lost": it is kept, and the answer is lost;
+"page404": there is no events.k8s.io). All requests go to `requests`.
 
 Api is the test's side: it makes certificates and the pod's service account, and runs this program in a namespace; Standin runs it
 on a free port of loopback, with a kubeconfig."""
@@ -53,6 +54,14 @@ ANSWERS = {
 }
 
 
+def lines_of(path):
+    try:
+        with open(path) as f:
+            return [json.loads(l) for l in f if l.endswith("\n")]
+    except FileNotFoundError:
+        return []
+
+
 class Api:
     def __init__(self, lab):
         self.lab, self.folder, self.child = lab, f"{lab.work}/kubeapi", None
@@ -88,11 +97,7 @@ class Api:
         self.lab.end(self.child, 9)
 
     def lines(self, name):
-        try:
-            with open(f"{self.folder}/{name}") as f:
-                return [json.loads(l) for l in f if l.endswith("\n")]
-        except FileNotFoundError:
-            return []
+        return lines_of(f"{self.folder}/{name}")
 
 
 class Standin:
@@ -132,9 +137,11 @@ class Standin:
         except FileNotFoundError:
             return {}
 
+    def lines(self, name):
+        return lines_of(f"{self.folder}/{name}")
+
     def requests(self):
-        with open(f"{self.folder}/requests") as f:
-            return [json.loads(l) for l in f if l.endswith("\n")]
+        return self.lines("requests")
 
 
 # --- the server --------------------------------------------------------------------------------
@@ -260,14 +267,26 @@ def serve(folder, port):
                 else:
                     self.create(body, parts[-1], parts[4])
                 return
-            name, wanted = body["metadata"]["name"], read("event-status").split()
-            code, more = int(wanted[0]) if wanted else 201, {"Retry_After": wanted[1]} if len(wanted) > 1 else {}
+            self.post_event(body, parts)
+
+        def post_event(self, body, parts):
+            wanted = read("event-status").split() or ["201"]
+            namespace, _, code = wanted[0].rpartition(":")
+            if namespace not in ("", parts[-2]) or (code == "page404" and parts[2] != "events.k8s.io"):
+                code = "201"
+            lost, code = code == "lost", "201" if code == "lost" else code
+            name, more = (parts[-2], body["metadata"]["name"]), {"Retry_After": wanted[1]} if len(wanted) > 1 else {}
             with lock:
-                code = 409 if code == 201 and name in names else code
+                code = 409 if code == "201" and name in names else 404 if code == "page404" else int(code)
                 if code == 201:
                     names.add(name)
             note("events", {"t": time.time(), "path": self.path, "status": code, "event": body})
-            self.answer(code, body if code == 201 else {"kind": "Status", "message": f"says {code}", "reason": "x"}, **more)
+            if lost:
+                self.close_connection = True
+            elif wanted[0] == "page404" and code == 404:
+                self.answer(*ANSWERS["page404"])
+            else:
+                self.answer(code, body if code == 201 else {"kind": "Status", "message": f"says {code}", "reason": "x"}, **more)
 
         def log_message(self, *_):
             pass

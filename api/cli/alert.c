@@ -17,6 +17,9 @@ static const struct {
 	  nt_suppress_main },
 	{ "suppressions", "", "print the suppressions that hold", nt_suppressions_main },
 	{ "unsuppress", "SUPPRESSION", "end a suppression now", nt_unsuppress_main },
+	{ "receivers", "", "print who is told of events, and how that goes", nt_receivers_main },
+	{ "test-receiver", "RECEIVER", "send a receiver a notice of no event",
+	  nt_test_receiver_main },
 	{ "backtest", "FILE", "print when the rules of a file would have fired", nt_backtest_main },
 };
 

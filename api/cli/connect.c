@@ -15,7 +15,8 @@
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 /* Longer than a query may take in the store. */
 #define ANSWER_NS (30 * NT_NS_PER_S)
-/* 10 s behind another preview, 20 s of this one, and 20 s of the page that it reads then. */
+/* What is no GET. A preview: 10 s behind another one, 20 s of its own, and 20 s of the page that it
+ * reads then; a receiver has 30 s to answer. */
 #define ABOUT_NS (60 * NT_NS_PER_S)
 /* What a controller says of a path that it does not know (api/http). */
 #define NO_PATH "there is nothing at this path"
@@ -363,10 +364,11 @@ static int call(struct nt_connect *c, struct nt_kube *kube, const struct questio
 		const char *url, struct nt_kube_answer *answer, struct nt_buf *body,
 		struct nt_err *err)
 {
+	bool reads = strcmp(q->method, "GET") == 0;
 	const struct nt_kube_request request = { .method = q->method,
 						 .path = url,
 						 .body = q->about,
-						 .timeout_ns = q->about.len ? ABOUT_NS : ANSWER_NS,
+						 .timeout_ns = reads ? ANSWER_NS : ABOUT_NS,
 						 .max_bytes = ANSWER_BYTES_MAX };
 
 	return nt_kube_call(kube, c->loop, &request, answer, body, err);

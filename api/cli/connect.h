@@ -62,7 +62,8 @@ int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *pa
 int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
 		 struct nt_slice body, struct nt_ask_answer *ret_answer,
 		 struct nt_err *err) NT_MUSTCHECK;
-/* The same by that method, POST or DELETE: something changes. body: a JSON object, or empty. */
+/* The same by that method, POST or DELETE: something changes. body: a JSON object, or empty; the
+ * answer may take a minute. */
 int nt_ask_by(struct nt_connect *c, const char *method, const char *path, struct nt_slice body,
 	      struct nt_ask_answer *ret_answer, struct nt_err *err) NT_MUSTCHECK;
 /* nt_ask from the Kubernetes API, when the way goes through it: path as "/api/v1/nodes".

@@ -45,7 +45,7 @@ static const struct nt_verb ack_verb = {
 };
 
 static const struct nt_verb unack_verb = {
-	.bit = NT_VERB_UNDO,
+	.bit = NT_VERB_PLAIN,
 	.outputs = OUTPUTS,
 	.name = "alert unack",
 	.arguments = "EVENT",

@@ -34,9 +34,8 @@ enum nt_verb_bit {
 	NT_VERB_EVENTS = 32,
 	NT_VERB_ACK = 64,
 	NT_VERB_SUPPRESS = 128,
-	NT_VERB_SUPPRESSIONS = 256,
-	NT_VERB_UNDO = 512, /* unack, unsuppress */
-	NT_VERB_ALL = 1023,
+	NT_VERB_PLAIN = 256, /* those that have no option of their own */
+	NT_VERB_ALL = 511,
 };
 
 struct nt_verb {

@@ -35,7 +35,7 @@ static const struct nt_verb add_verb = {
 };
 
 static const struct nt_verb list_verb = {
-	.bit = NT_VERB_SUPPRESSIONS,
+	.bit = NT_VERB_PLAIN,
 	.outputs = OUTPUTS,
 	.name = "alert suppressions",
 	.arguments = "",
@@ -46,7 +46,7 @@ static const struct nt_verb list_verb = {
 };
 
 static const struct nt_verb remove_verb = {
-	.bit = NT_VERB_UNDO,
+	.bit = NT_VERB_PLAIN,
 	.outputs = OUTPUTS,
 	.name = "alert unsuppress",
 	.arguments = "SUPPRESSION",

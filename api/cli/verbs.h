@@ -16,6 +16,8 @@ int nt_unack_main(int argc, char **argv);
 int nt_suppress_main(int argc, char **argv);
 int nt_suppressions_main(int argc, char **argv);
 int nt_unsuppress_main(int argc, char **argv);
+int nt_receivers_main(int argc, char **argv);
+int nt_test_receiver_main(int argc, char **argv);
 int nt_backtest_main(int argc, char **argv);
 
 /* --- what they share (verbs.c) --- */

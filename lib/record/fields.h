@@ -219,6 +219,14 @@ static inline bool nt_field_missing(const struct nt_field *f, const void *base,
 struct nt_column_value nt_field_scalar(const struct nt_field *f, const void *base,
 				       const struct nt_record *r, char small[NT_FIELD_SMALL]);
 
+/* The way back: gives the field that value, and what it needs to be there (a latency has been
+ * measured, there was an answer). A list gets the value as one more element. NULL: it is missing
+ * then. Text goes into the arena. False: the field cannot have it. */
+bool nt_field_set(const struct nt_field *f, void *base, struct nt_record *r,
+		  struct nt_column_value value, struct nt_arena *arena) NT_MUSTCHECK;
+/* One more element of a list, all zero; NULL: no memory. */
+void *nt_field_add(const struct nt_field *f, void *base, struct nt_arena *arena);
+
 /* How a string reads wherever text is UTF-8: octets that are not become the character of the same
  * number (as nt_escape_json does), NUL becomes U+FFFD, since SQLite ends JSON strings there.
  * Returns s itself when there is nothing to do, else what it put into scratch (emptied first). */

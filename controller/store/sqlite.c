@@ -3,6 +3,7 @@
 #include "controller/store/sqlite.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -220,16 +221,46 @@ static void closep(struct nt_store **s)
 	nt_store_close(*s);
 }
 
-int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *err)
+static struct nt_store *new_store(struct nt_err *err)
 {
-	__attribute__((cleanup(closep))) struct nt_store *s = calloc(1, sizeof(*s));
-	int r;
+	struct nt_store *s = calloc(1, sizeof(*s));
 
-	if (!s)
-		return nt_err_set(err, ENOMEM, "no memory to open the store");
+	if (!s) {
+		(void)nt_err_set(err, ENOMEM, "no memory to open the store");
+		return NULL;
+	}
 	s->lock_fd = -1;
 	pthread_mutex_init(&s->write_lock, NULL);
 	pthread_mutex_init(&s->stats_lock, NULL);
+	return s;
+}
+
+/* The writer's connection to s->path, and what is there. */
+static int begin_store(struct nt_store *s, int flags, uint32_t join_rows, struct nt_err *err)
+{
+	int r;
+
+	if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			    s->vfs) != SQLITE_OK)
+		return nt_sqlite_err(s->db, s->path, "open", err);
+	r = set_up_writer(s, err);
+	if (r == 0)
+		r = read_stats(s, err);
+	if (r == 0)
+		r = nt_sqlite_suppress_restore(s, err);
+	if (r < 0)
+		return r;
+	s->join = nt_join_new(join_rows, err);
+	return s->join ? nt_sqlite_join_restore(s, err) : -ENOMEM;
+}
+
+int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *err)
+{
+	__attribute__((cleanup(closep))) struct nt_store *s = new_store(err);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
 	if (asprintf(&s->path, "%s/%s", path, NT_SQLITE_FILE) == -1) {
 		s->path = NULL;
 		return nt_err_set(err, ENOMEM, "no memory to open the store");
@@ -239,22 +270,35 @@ int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *
 		r = lock_folder(path, &s->lock_fd, err);
 	if (r == 0)
 		r = make_private(s->path, err);
-	if (r < 0)
-		return r;
-	if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK)
-		return nt_sqlite_err(s->db, s->path, "open", err);
-	r = set_up_writer(s, err);
 	if (r == 0)
-		r = read_stats(s, err);
-	if (r == 0)
-		r = nt_sqlite_suppress_restore(s, err);
+		r = begin_store(s, 0, NT_JOIN_ROWS, err);
 	if (r < 0)
 		return r;
-	s->join = nt_join_new(NT_JOIN_ROWS, err);
-	r = s->join ? nt_sqlite_join_restore(s, err) : -ENOMEM;
+	*ret_store = NT_TAKE_PTR(s);
+	return 0;
+}
+
+/* SQLite shares a database of that file system among the connections of a process that open the
+ * same name, which begins with a slash. It ends with the last one. */
+int nt_store_open_memory(uint64_t bytes_max, struct nt_store **ret_store, struct nt_err *err)
+{
+	enum { MEMORY_JOIN_ROWS = 256 };
+	static atomic_uint_fast64_t number;
+	__attribute__((cleanup(closep))) struct nt_store *s = new_store(err);
+	sqlite3_int64 max = (sqlite3_int64)bytes_max;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->vfs = "memdb";
+	if (asprintf(&s->path, "/memory-%" PRIu64, atomic_fetch_add(&number, 1)) == -1) {
+		s->path = NULL;
+		return nt_err_set(err, ENOMEM, "no memory to open the store");
+	}
+	r = begin_store(s, SQLITE_OPEN_CREATE, MEMORY_JOIN_ROWS, err);
 	if (r < 0)
 		return r;
+	(void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_SIZE_LIMIT, &max);
 	*ret_store = NT_TAKE_PTR(s);
 	return 0;
 }
@@ -321,7 +365,7 @@ int nt_store_reader_open(struct nt_store *s, struct nt_store_reader **ret_reader
 	if (!r)
 		return nt_err_set(err, ENOMEM, "no memory for a reader");
 	r->path = s->path;
-	if (sqlite3_open_v2(s->path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
+	if (sqlite3_open_v2(s->path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, s->vfs) !=
 		    SQLITE_OK ||
 	    nt_sqlite_sums_register(r->db) != SQLITE_OK ||
 	    sqlite3_exec(r->db, "PRAGMA trusted_schema = OFF", NULL, NULL, NULL) != SQLITE_OK) {

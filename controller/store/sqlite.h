@@ -84,6 +84,7 @@ enum nt_sqlite_write {
 
 struct nt_store {
 	char *path; /* of the database file */
+	const char *vfs; /* SQLite's name of the file system; NULL: the machine's */
 	int lock_fd; /* flock: one process per store */
 	pthread_mutex_t write_lock; /* covers db, writes, scratch, tickets, join, receivers */
 	sqlite3 *db;

@@ -47,6 +47,10 @@ struct nt_store_stats {
 /* Opens or creates the store in folder `path`. Checks integrity; a damaged file is an error that
  * names it. */
 int nt_store_open(const char *path, struct nt_store **ret_store, struct nt_err *err) NT_MUSTCHECK;
+/* A store of its own in memory, for trying something on a few rows: all as with the other one, but
+ * it ends with nt_store_close. -ENOSPC from bytes_max on. */
+int nt_store_open_memory(uint64_t bytes_max, struct nt_store **ret_store,
+			 struct nt_err *err) NT_MUSTCHECK;
 void nt_store_close(struct nt_store *s);
 
 /* Durable when it returns 0 (synchronous=FULL). -ENOSPC when the disk is full: nothing was written,

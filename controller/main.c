@@ -24,6 +24,7 @@ struct controller {
 	struct nt_report report;
 	int64_t started_ns, reported_ns; /* CLOCK_BOOTTIME */
 	bool report_due; /* objects have changed since */
+	uint64_t standing; /* of alert rules, as reported */
 	struct nt_http *http;
 };
 
@@ -55,6 +56,7 @@ static void report(struct controller *c)
 	if (c->report_due)
 		return;
 	c->reported_ns = now_ns;
+	c->standing = nt_ingest_alerts_standing(c->parts.ingest);
 	nt_report_mistakes(&c->report, c->parts.ingest, c->parts.notify);
 }
 
@@ -109,7 +111,8 @@ static void on_second(void *ctx)
 	struct controller *c = ctx;
 	struct nt_err err = { 0 };
 
-	if (c->report_due)
+	/* Rules are tested by and by. */
+	if (c->report_due || c->standing != nt_ingest_alerts_standing(c->parts.ingest))
 		report(c);
 	nt_http_tick(c->http);
 	nt_parts_tick(&c->parts);

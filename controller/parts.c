@@ -11,6 +11,7 @@
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
 #include "controller/notify/notify.h"
+#include "controller/status/prover.h"
 #include "controller/store/store.h"
 #include "controller/tls/authority.h"
 #include "lib/base/log.h"
@@ -24,7 +25,9 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 
 	if (r == 0)
 		r = nt_alerts_new(&config, p->store, p->alerts_reader, &p->alerts, err);
-	return r == 0 ? nt_ingest_use_alerts(p->ingest, p->alerts, err) : r;
+	if (r == 0)
+		r = nt_ingest_use_alerts(p->ingest, p->alerts, err);
+	return r == 0 ? nt_prover_start(p->ingest, &p->prover, err) : r;
 }
 
 struct looking {
@@ -189,6 +192,8 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 void nt_parts_stop(struct nt_parts *p)
 {
 	nt_who_stop(p->who);
+	nt_prover_stop(p->prover);
+	p->prover = NULL;
 	nt_notify_stop(p->notify);
 }
 

@@ -15,6 +15,7 @@ struct nt_kube;
 struct nt_who;
 struct nt_authority;
 struct nt_notify;
+struct nt_prover;
 struct nt_loop;
 
 struct nt_parts {
@@ -24,6 +25,7 @@ struct nt_parts {
 	struct nt_store *store;
 	struct nt_store_reader *alerts_reader;
 	struct nt_alerts *alerts;
+	struct nt_prover *prover; /* tests rules */
 	struct nt_notify *notify; /* NULL: there are no receivers */
 	struct nt_ingest *ingest;
 	struct nt_clock clock; /* of ingest, enrichment and tokens */

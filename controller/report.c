@@ -54,6 +54,9 @@ static bool say_rule(void *ctx, const struct nt_alert_rule *rule)
 	if (!rule->accepted)
 		say(ctx, "GlobalAlert %.*s is refused: %.*s: %.*s", NT_SLICE_ARG(rule->name),
 		    NT_SLICE_ARG(rule->problem_field), NT_SLICE_ARG(rule->problem_msg));
+	if (rule->accepted && rule->selftest->state == NT_SELFTEST_FAILED)
+		say(ctx, "GlobalAlert %.*s fails its self test: %s", NT_SLICE_ARG(rule->name),
+		    rule->selftest->msg);
 	if (rule->note.len)
 		say(ctx, "GlobalAlert %.*s: %.*s", NT_SLICE_ARG(rule->name),
 		    NT_SLICE_ARG(rule->note));

@@ -10,6 +10,8 @@ static const struct {
 	const char *name, *arguments, *what;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
+	{ "rules", "", "print the rules, refused ones too, and how their self tests went",
+	  nt_rules_main },
 	{ "events", "", "print the events of alerts that are open, or were", nt_events_main },
 	{ "ack", "EVENT", "acknowledge an event: somebody has seen it", nt_ack_main },
 	{ "unack", "EVENT", "take that back", nt_unack_main },

@@ -39,6 +39,31 @@ static void write_beyond(struct nt_json *j, const struct nt_alert_rule *rule)
 	nt_json_key_u64(j, "over", rule->over);
 }
 
+static void write_set(struct nt_json *j, const char *key, const struct nt_selftest_set *set)
+{
+	nt_json_key(j, key);
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "source", nt_slice_str(set->given ? "given" : "generated"));
+	nt_json_key_u64(j, "rows", set->rows);
+	nt_json_key_u64(j, "events", set->events);
+	nt_json_close(j, '}');
+}
+
+static void write_selftest(struct nt_json *j, const struct nt_selftest *t)
+{
+	nt_json_key(j, "self_test");
+	if (t->state == NT_SELFTEST_NONE) {
+		nt_json_null(j);
+		return;
+	}
+	nt_json_open(j, '{');
+	nt_json_key_str(j, "result", nt_slice_str(nt_selftest_word(t->state)));
+	nt_json_key_str(j, "message", nt_slice_str(t->msg));
+	write_set(j, "fires", &t->fires);
+	write_set(j, "silent", &t->silent);
+	nt_json_close(j, '}');
+}
+
 static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 {
 	struct nt_json *j = ctx;
@@ -63,6 +88,7 @@ static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 	write_beyond(j, rule);
 	nt_frame_key_accepted(j, rule->accepted);
 	nt_frame_key_problem(j, rule->accepted, rule->problem_field, rule->problem_msg);
+	write_selftest(j, rule->selftest);
 	nt_json_key_time_or_null(j, "last_evaluated", rule->last_evaluated_us);
 	nt_json_key_u64(j, "open_events", rule->open_events);
 	nt_json_close(j, '}');

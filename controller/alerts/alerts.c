@@ -3,6 +3,7 @@
 #include "controller/alerts/alerts.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -64,6 +65,7 @@ static void free_entry(struct nt_alerts_entry *e)
 	nt_rule_free(e->rule);
 	free(e->name);
 	free(e->spec);
+	free(e->untested);
 	free(e);
 }
 
@@ -136,6 +138,19 @@ void nt_alerts_init_window(struct nt_alerts *a, struct nt_alerts_entry *e)
 	nt_window_init(&e->window, e->rule, &a->hash_key, groups_max, &a->bytes);
 }
 
+/* A test is of the form that is at work, whatever comes behind it. */
+static void await_selftest(struct nt_alerts *a, struct nt_alerts_entry *e)
+{
+	free(e->untested);
+	e->untested = strdup(e->spec);
+	e->ticket = ++a->tickets;
+	e->selftest = (struct nt_selftest){ .state = NT_SELFTEST_PENDING };
+	if (!e->untested) {
+		e->selftest.state = NT_SELFTEST_NOT_GENERATED;
+		snprintf(e->selftest.msg, sizeof(e->selftest.msg), "no memory");
+	}
+}
+
 /* The rule begins anew; its open events go on when their groups are still groups of it. */
 static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_rule *rule)
 {
@@ -182,8 +197,11 @@ int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
 	free(e->spec);
 	e->spec = spec;
 	e->accepted = r == 0;
-	if (e->accepted)
+	a->standing++;
+	if (e->accepted) {
 		set_rule(a, e, rule);
+		await_selftest(a, e);
+	}
 	return 0;
 }
 
@@ -200,6 +218,7 @@ static void drop_unseen(struct nt_alerts *a)
 		else
 			free_entry(e);
 	}
+	a->standing += n < a->entries_len;
 	a->entries_len = n;
 	a->check_orphans = true;
 }
@@ -353,6 +372,43 @@ int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err)
 	return 0;
 }
 
+/* --- self tests ------------------------------------------------------------------------------- */
+
+bool nt_alerts_selftest_next(const struct nt_alerts *a, struct nt_buf *out, uint64_t *ret_ticket)
+{
+	const struct nt_alerts_entry *next = NULL;
+
+	for (size_t i = 0; i < a->entries_len; i++)
+		if (a->entries[i]->untested && (!next || a->entries[i]->ticket < next->ticket))
+			next = a->entries[i];
+	if (!next)
+		return false;
+	*ret_ticket = next->ticket;
+	nt_buf_reset(out);
+	nt_buf_puts(out, next->untested);
+	return nt_buf_ok(out);
+}
+
+void nt_alerts_selftest_done(struct nt_alerts *a, uint64_t ticket, const struct nt_selftest *result)
+{
+	a->stats.selftests++;
+	for (size_t i = 0; i < a->entries_len; i++) {
+		struct nt_alerts_entry *e = a->entries[i];
+
+		if (!e->untested || e->ticket != ticket)
+			continue;
+		free(e->untested);
+		e->untested = NULL;
+		e->selftest = *result;
+		a->standing++;
+	}
+}
+
+uint64_t nt_alerts_standing(const struct nt_alerts *a)
+{
+	return a->standing;
+}
+
 /* --- for people ------------------------------------------------------------------------------- */
 
 void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
@@ -363,6 +419,7 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 		struct nt_alert_rule rule = { .name = nt_slice_str(e->name),
 					      .accepted = e->accepted,
 					      .last_evaluated_us = e->listed_us,
+					      .selftest = &e->selftest,
 					      .open_events = e->open_events,
 					      .over = e->over };
 
@@ -408,6 +465,10 @@ struct nt_alerts_stats nt_alerts_stats(const struct nt_alerts *a)
 	stats.rules = a->entries_len;
 	for (size_t i = 0; i < a->entries_len; i++) {
 		stats.rules_refused += !a->entries[i]->accepted;
+		stats.selftests_pending += a->entries[i]->untested != NULL;
+		stats.selftests_failed += a->entries[i]->selftest.state == NT_SELFTEST_FAILED;
+		stats.selftests_not_generated +=
+			a->entries[i]->selftest.state == NT_SELFTEST_NOT_GENERATED;
 		if (a->entries[i]->rule)
 			stats.groups += a->entries[i]->window.groups_len;
 	}

@@ -25,6 +25,8 @@ struct nt_alerts_stats {
 	uint64_t groups_over; /* times that a row or an event found no room within the bounds */
 	uint64_t evaluations, events_opened, events_resolved;
 	uint64_t rows_unreadable; /* of the store, when figures were made: in none */
+	/* Self tests: all since the start; now those that wait, failed, had no rows. */
+	uint64_t selftests, selftests_pending, selftests_failed, selftests_not_generated;
 	uint64_t late_rows; /* whose window was closed; and those too old, or ahead, to count */
 };
 
@@ -43,6 +45,30 @@ void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, siz
 /* Evaluates what is due at now_us (CLOCK_REALTIME), and ends suppressions whose time has come
  * (after a start not before the first evaluation: what is over by then is not told). */
 int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
+
+/* Of a rule: whether rows that it must fire on open an event, and others do not (selftest.h). */
+enum nt_selftest_state {
+	NT_SELFTEST_NONE = 0, /* the rule never was right */
+	NT_SELFTEST_PENDING = 1,
+	NT_SELFTEST_PASSED = 2,
+	NT_SELFTEST_FAILED = 3,
+	NT_SELFTEST_NOT_GENERATED = 4, /* rows could not be made from the rule */
+};
+
+/* A set of rows, and the events that they opened. */
+struct nt_selftest_set {
+	bool given; /* by spec.test, not generated */
+	uint32_t rows; /* of one lookback */
+	uint32_t events; /* by the live evaluation */
+};
+
+struct nt_selftest {
+	enum nt_selftest_state state;
+	struct nt_selftest_set fires, silent;
+	char msg[512]; /* what differed, or which part of the rule is in the way; else "" */
+};
+/* "pending", "passed", "failed", "notGenerated"; "" for none. */
+const char *nt_selftest_word(enum nt_selftest_state state);
 
 /* What a rule says to who is told of its events. */
 struct nt_rule_label {
@@ -68,12 +94,22 @@ struct nt_alert_rule {
 	struct nt_slice note; /* what it means here and not where it came from; "": nothing */
 	bool accepted; /* else problem_* say why */
 	struct nt_slice problem_field, problem_msg;
+	const struct nt_selftest *selftest; /* of the last form that was right */
 	int64_t last_evaluated_us; /* end of the newest closed window; 0: none yet */
 	uint64_t open_events;
 	uint64_t over; /* times that a row or an event of it found no room within the bounds */
 };
 typedef bool nt_alert_rule_fn(void *ctx, const struct nt_alert_rule *rule);
 void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx);
+/* Rises when a rule is accepted or refused, comes, goes or has been tested. */
+uint64_t nt_alerts_standing(const struct nt_alerts *a);
+
+/* The rule that waits longest for its self test: its object as JSON. False: none waits. The same
+ * one comes again until it is done. */
+bool nt_alerts_selftest_next(const struct nt_alerts *a, struct nt_buf *out, uint64_t *ret_ticket);
+/* Forgotten when the rule has changed meanwhile. */
+void nt_alerts_selftest_done(struct nt_alerts *a, uint64_t ticket,
+			     const struct nt_selftest *result);
 /* How long after its end a window is closed: config's delay. Any thread. */
 int64_t nt_alerts_delay_us(const struct nt_alerts *a);
 struct nt_alerts_stats nt_alerts_stats(const struct nt_alerts *a);

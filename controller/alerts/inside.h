@@ -19,6 +19,9 @@ struct nt_alerts_entry {
 	struct nt_window window; /* of rule */
 	bool accepted;
 	struct nt_object_problem problem;
+	struct nt_selftest selftest; /* of rule */
+	char *untested; /* its object's text until it was tested; owned */
+	uint64_t ticket; /* of that test */
 	bool seen; /* by the round over the objects */
 	bool built; /* the window holds what the store has */
 	bool catch_up; /* evaluate past windows, too: this process was not there */
@@ -45,6 +48,7 @@ struct nt_alerts {
 	int64_t retry_us; /* the store failed: nothing before that */
 	bool check_orphans; /* rules went: look for their events */
 	bool caught_up; /* what happened to events before the start, or start_over, is written */
+	uint64_t tickets, standing;
 	struct nt_alerts_stats stats;
 };
 

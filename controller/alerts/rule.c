@@ -252,7 +252,7 @@ static int check_spec(const struct nt_spec *s)
 		"type",	     "summary",	      "description", "severity",  "dataSet",  "period",
 		"lookback",  "query",	      "aggregateBy", "field",	  "metric",   "condition",
 		"threshold", "substitutions", "detector",    "numerator", "minCount", "for",
-		"cooldown",  "labels",	      "notify",	     "disabled",  NULL,
+		"cooldown",  "labels",	      "notify",	     "disabled",  "test",     NULL,
 	};
 	int r;
 
@@ -279,7 +279,7 @@ static int take_spec(const struct nt_spec *s, struct nt_rule *r)
 {
 	static int (*const parts[])(const struct nt_spec *, struct nt_rule *) = {
 		take_severity, nt_rule_take_figure, take_times,	 nt_rule_take_queries,
-		take_texts,    take_labels,	    take_notify,
+		take_texts,    take_labels,	    take_notify, nt_rule_take_test,
 	};
 	int result = check_spec(s);
 

@@ -47,6 +47,19 @@ struct nt_rule_key {
 	const struct nt_field *field, *member;
 };
 
+/* Of a set of rows in spec.test: `times` rows that differ where their text has ${n}. */
+struct nt_rule_test_row {
+	struct nt_record record; /* texts in the rule's arena */
+	uint32_t times;
+	int64_t offset_us; /* behind the beginning of the lookback */
+};
+
+struct nt_rule_test {
+	bool given;
+	struct nt_rule_test_row *rows;
+	size_t len;
+};
+
 struct nt_rule {
 	struct nt_arena arena; /* all strings */
 	struct nt_slice name, description, summary;
@@ -81,6 +94,7 @@ struct nt_rule {
 	size_t labels_len;
 	struct nt_slice *notify; /* names of receivers */
 	size_t notify_len;
+	struct nt_rule_test fires, silent; /* of spec.test */
 	struct nt_slice note; /* what means something else than where it came from; "" if nothing */
 };
 

@@ -116,10 +116,14 @@ static bool parse_duration(struct nt_slice text, int64_t *ret_us)
 int nt_spec_duration(const struct nt_spec *s, const char *path, int64_t *ret_us)
 {
 	json_t *v = nt_spec_member(s, path);
+
+	return v ? nt_spec_duration_of(s, v, path, ret_us) : 0;
+}
+
+int nt_spec_duration_of(const struct nt_spec *s, const json_t *v, const char *path, int64_t *ret_us)
+{
 	int64_t us;
 
-	if (!v)
-		return 0;
 	if (!json_is_string(v) ||
 	    !parse_duration(nt_slice_mem(json_string_value(v), json_string_length(v)), &us))
 		return nt_spec_refuse(s, path,

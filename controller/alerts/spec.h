@@ -35,6 +35,9 @@ int nt_spec_word(const struct nt_spec *s, const char *path, const char *const *w
 int nt_spec_bool(const struct nt_spec *s, const char *path, bool *ret) NT_MUSTCHECK;
 /* Whole seconds as Go writes them ("1h30m", "1.5h"), from one to 30 days. */
 int nt_spec_duration(const struct nt_spec *s, const char *path, int64_t *ret_us) NT_MUSTCHECK;
+/* The same of a value that is there, at path. */
+int nt_spec_duration_of(const struct nt_spec *s, const struct json_t *v, const char *path,
+			int64_t *ret_us) NT_MUSTCHECK;
 /* list: at path, a list of at most values_max texts, none empty or longer than len_max. */
 int nt_spec_texts(const struct nt_spec *s, const struct json_t *list, const char *path,
 		  size_t values_max, size_t len_max, struct nt_slice **ret_values,

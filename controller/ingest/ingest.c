@@ -500,6 +500,35 @@ void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx)
 	pthread_mutex_unlock(&i->lock);
 }
 
+uint64_t nt_ingest_alerts_standing(struct nt_ingest *i)
+{
+	uint64_t standing = 0;
+
+	pthread_mutex_lock(&i->lock);
+	if (i->alerts)
+		standing = nt_alerts_standing(i->alerts);
+	pthread_mutex_unlock(&i->lock);
+	return standing;
+}
+
+bool nt_ingest_selftest_next(struct nt_ingest *i, struct nt_buf *out, uint64_t *ret_ticket)
+{
+	bool waits;
+
+	pthread_mutex_lock(&i->lock);
+	waits = i->alerts && nt_alerts_selftest_next(i->alerts, out, ret_ticket);
+	pthread_mutex_unlock(&i->lock);
+	return waits;
+}
+
+void nt_ingest_selftest_done(struct nt_ingest *i, uint64_t ticket, const struct nt_selftest *result)
+{
+	pthread_mutex_lock(&i->lock);
+	if (i->alerts)
+		nt_alerts_selftest_done(i->alerts, ticket, result);
+	pthread_mutex_unlock(&i->lock);
+}
+
 int64_t nt_ingest_alert_delay_us(const struct nt_ingest *i)
 {
 	return i->alerts ? nt_alerts_delay_us(i->alerts) : 0;

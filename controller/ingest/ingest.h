@@ -91,6 +91,11 @@ int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts,
 int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
 /* nt_alerts_rules and nt_alerts_stats under the lock; nothing without alerts. */
 void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx);
+/* nt_alerts_standing, nt_alerts_selftest_next and nt_alerts_selftest_done under the lock. */
+uint64_t nt_ingest_alerts_standing(struct nt_ingest *i);
+bool nt_ingest_selftest_next(struct nt_ingest *i, struct nt_buf *out, uint64_t *ret_ticket);
+void nt_ingest_selftest_done(struct nt_ingest *i, uint64_t ticket,
+			     const struct nt_selftest *result);
 /* nt_alerts_delay_us, 0 without alerts; without the lock. */
 int64_t nt_ingest_alert_delay_us(const struct nt_ingest *i);
 struct nt_alerts_stats nt_ingest_alerts_stats(struct nt_ingest *i);

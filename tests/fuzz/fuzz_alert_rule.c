@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "controller/alerts/rule.h"
+#include "controller/alerts/sample.h"
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
 #include "lib/objects/manifest.h"
@@ -47,6 +48,18 @@ static void use(const struct nt_rule *rule, struct nt_slice piece)
 	must((rule->metric == NT_RULE_RATIO) == (rule->numerator != NULL));
 }
 
+/* Rows that are made for the rule are rows of it. */
+static void make_sample(const struct nt_rule *rule, bool fires)
+{
+	struct nt_sample sample;
+	char why[256];
+
+	if (nt_sample_make(rule, fires, &sample, why) == NT_SAMPLE_MADE)
+		for (size_t i = 0; i < sample.len && !sample.given; i++)
+			must(nt_query_eval(rule->query, &sample.rows[i].record));
+	nt_sample_done(&sample);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nt_slice text = nt_slice_mem(data, size);
@@ -61,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			must(problem.msg[0] != '\0');
 		else
 			use(rule, nt_slice_mem(text.p, size < 2000 ? size : 2000));
+		for (int fires = 0; rule && fires < 2; fires++)
+			make_sample(rule, fires);
 		nt_rule_free(rule);
 	}
 	nt_manifest_done(&manifest);

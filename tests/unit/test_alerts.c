@@ -312,6 +312,54 @@ START_TEST(refused_rule_goes_on_in_its_last_good_form)
 }
 END_TEST
 
+static struct nt_slice text_of_next(struct nt_buf *out, uint64_t *ret_ticket)
+{
+	return nt_alerts_selftest_next(alerts, out, ret_ticket) ? nt_slice_mem(out->p, out->len)
+								: (struct nt_slice){ 0 };
+}
+
+/* A result belongs to the form that was tested, and one that came too late to none. */
+START_TEST(each_form_of_a_rule_waits_for_its_test)
+{
+	const struct nt_selftest passed = { .state = NT_SELFTEST_PASSED };
+	const struct nt_selftest failed = { .state = NT_SELFTEST_FAILED };
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	struct nt_alert_rule listed = { 0 };
+	uint64_t first, second, standing;
+
+	begin(RULE);
+	nt_alerts_rules(alerts, copy_rule, &listed);
+	ck_assert_int_eq(listed.selftest->state, NT_SELFTEST_PENDING);
+	ck_assert_uint_eq(nt_alerts_stats(alerts).selftests_pending, 1);
+	ck_assert(text_of_next(&text, &first).len > 0);
+	write_rule(RULE ", cooldown: 60s");
+	poll_rules();
+	ck_assert(text_of_next(&text, &second).len > 0);
+	ck_assert_uint_gt(second, first);
+	ck_assert_ptr_nonnull(strstr(text.p, "cooldown"));
+	nt_alerts_selftest_done(alerts, first, &failed);
+	nt_alerts_rules(alerts, copy_rule, &listed);
+	ck_assert_int_eq(listed.selftest->state, NT_SELFTEST_PENDING);
+	standing = nt_alerts_standing(alerts);
+	/* A mistake: the form from before goes on, and so does its test. */
+	write_rule(RULE ", cooldown: soon");
+	poll_rules();
+	ck_assert_uint_gt(nt_alerts_standing(alerts), standing);
+	standing = nt_alerts_standing(alerts);
+	ck_assert(text_of_next(&text, &second).len > 0);
+	ck_assert_ptr_nonnull(strstr(text.p, "60s"));
+	nt_alerts_selftest_done(alerts, second, &passed);
+	ck_assert_uint_gt(nt_alerts_standing(alerts), standing);
+	nt_alerts_rules(alerts, copy_rule, &listed);
+	ck_assert(!listed.accepted && listed.selftest->state == NT_SELFTEST_PASSED);
+	ck_assert_uint_eq(text_of_next(&text, &second).len, 0);
+	ck_assert_uint_eq(nt_alerts_stats(alerts).selftests, 2);
+	/* What did not change is not tested again. */
+	ck_assert_int_eq(nt_alerts_objects(alerts, objects, &err), 0);
+	ck_assert_uint_eq(text_of_next(&text, &second).len, 0);
+}
+END_TEST
+
 START_TEST(rule_that_never_was_right_is_listed)
 {
 	struct nt_alert_rule listed = { 0 };
@@ -534,6 +582,7 @@ int main(void)
 	tcase_add_test(tc, silence_is_told_of_known_time_only);
 	tcase_add_test(tc, late_replies_are_no_lookups);
 	tcase_add_test(tc, groups_are_bounded_and_room_comes_back);
+	tcase_add_test(tc, each_form_of_a_rule_waits_for_its_test);
 	tcase_add_test(tc, open_events_are_bounded);
 	tcase_add_test(tc, clock_that_jumps);
 	tcase_add_test(tc, store_that_refuses_is_asked_again);

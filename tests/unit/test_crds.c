@@ -239,7 +239,7 @@ START_TEST(schema_names_all_fields_of_a_rule)
 		"type",	     "summary",	      "description", "severity", "dataSet", "period",
 		"lookback",  "query",	      "aggregateBy", "field",	 "metric",  "condition",
 		"threshold", "substitutions", "numerator",   "minCount", "for",	    "cooldown",
-		"labels",    "notify",	      "disabled",
+		"labels",    "notify",	      "disabled",    "test",
 	};
 	_cleanup_(documents_done) struct documents crds = { 0 };
 	json_t *properties;

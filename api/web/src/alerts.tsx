@@ -146,11 +146,20 @@ function fires(r: Rule): string {
   return `${of} ${condition(r.condition)} ${r.threshold === null ? "–" : measured(r.threshold, r.metric, r)}`;
 }
 
+const TESTS = { pending: "self test waits", passed: "self test passed", failed: "self test failed", notGenerated: "no self test" };
+
+/** Whether the rule fires on rows that it must fire on, and on no others. */
+function Tested({ t }: { t: Rule["self_test"] }): JSX.Element | null {
+  if (!t) return null;
+  const bad = t.result === "failed";
+  return <span class={bad ? "mark refused" : "mark"}>{bad && <span aria-hidden="true">! </span>}{TESTS[t.result]}{t.message && `: ${visible(t.message)}`}</span>;
+}
+
 function rule(r: Rule): Item {
   return {
     id: r.name, cls: r.accepted ? "" : "bad", cells: [
       <span title={visible(r.description || r.summary)}><Name value={r.name} /></span>,
-      <Standing accepted={r.accepted} problem={r.problem} />,
+      <><Standing accepted={r.accepted} problem={r.problem} /><Tested t={r.self_test} /></>,
       r.severity || "–",
       fires(r),
       r.aggregate_by.length ? visible(r.aggregate_by.join(", ")) : "–",

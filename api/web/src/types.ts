@@ -105,6 +105,7 @@ export interface Rule {
   name: string; description: string; summary: string; severity: number; period: number;
   lookback: number; query: string; aggregate_by: string[]; field: string; metric: string;
   condition: string; threshold: number | null; type: "LOG" | "UNLOGGED"; accepted: boolean; problem: Refusal | null;
+  self_test: { result: "pending" | "passed" | "failed" | "notGenerated"; message: string } | null;
   last_evaluated: string | null; open_events: number;
 }
 export interface Alerts { rules: Rule[] }

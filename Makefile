@@ -38,7 +38,7 @@ objects_of = $(patsubst %.c,$(call folder_of,$(1))/obj/%.o,$(filter-out %/main.c
 archive_of = $(call folder_of,$(1))/lib/$(subst /,_,$(1)).a
 archives = $(foreach m,$(1),$(call archive_of,$(m)))
 ALL_ARCHIVES := $(call archives,$(MODULES)) $(BUILD)/lib/web_assets.a $(BUILD)/lib/stub.a
-ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -lmnl -ljansson -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lyaml -lpsl -lpcap -lpthread -lm
+ALL_LIBS := -lbpf -lelf -lz -ldeflate -lnl-route-3 -lnl-3 -lmnl -ljansson -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lyaml -lpsl -lidn2 -lpcap -lpthread -lm
 
 BINARIES := $(addprefix $(BUILD)/,nametap nametap-agent nametap-controller nametapctl)
 SKELETONS := $(patsubst dataplane/bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard dataplane/bpf/*.bpf.c))
@@ -113,13 +113,13 @@ $(BUILD)/lib/stub.a: dataplane/installer/stub.S $(BUILD)/nametap-stub
 		rm -f $@ && ar rcs $@ $(BUILD)/lib/stub.o
 
 $(BUILD)/nametap-agent: $(BUILD)/obj/dataplane/agent/main.o $(call archives,dataplane/doctor dataplane/agent dataplane/installer dataplane/taps $(LIB)) $(BUILD)/lib/stub.a
-	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lmnl -lcurl -lmicrohttpd -ljansson -lpsl -lyaml -lz -ldeflate -lpthread -lm
+	$(link) -lbpf -lelf -lz -lnl-route-3 -lnl-3 -lmnl -lcurl -lmicrohttpd -ljansson -lpsl -lidn2 -lyaml -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametap-controller: $(BUILD)/obj/controller/main.o $(call archives,$(CONTROLLER) api/http $(LIB)) $(BUILD)/lib/web_assets.a
-	$(link) -lmicrohttpd -lgnutls -lsqlite3 -lcurl -ljansson -lyaml -lpsl -lz -ldeflate -lpthread -lm
+	$(link) -lmicrohttpd -lgnutls -lsqlite3 -lcurl -ljansson -lyaml -lpsl -lidn2 -lz -ldeflate -lpthread -lm
 
 $(BUILD)/nametapctl: $(BUILD)/obj/api/cli/main.o $(call archives,api/cli $(LIB))
-	$(link) -lpcap -lcurl -ljansson -lpsl -lyaml -lz -lm
+	$(link) -lpcap -lcurl -ljansson -lpsl -lidn2 -lyaml -lz -lm
 
 # --- the page ----------------------------------------------------------------------------------
 WEB_SOURCES := $(shell find api/web -path api/web/node_modules -prune -o -type f -print 2>/dev/null)

@@ -10,11 +10,11 @@
  *        as well without an array, one behind the other (JSON lines). A comma behind the last value
  *        of an array is let pass.
  *
- * An entry is `example.com` or `*.example.com`, either with a final dot, in any case, in ASCII;
- * other spellings are refused with the reason (nt_pattern_parse), and so is a name of one label
- * without `*.`, which would be a whole top-level domain. What is refused is counted by kind, and
- * the first few are kept with line and reason; the rest of the list counts. A list as a whole is
- * refused when it is cut off, when it is not of its format, when it holds nothing but what is
+ * An entry is `example.com` or `*.example.com`, either with a final dot, in any case, in ASCII or
+ * UTF-8; other spellings are refused with the reason (nt_pattern_parse), and so is a name of one
+ * label without `*.`, which would be a whole top-level domain. What is refused is counted by kind,
+ * and the first few are kept with line and reason; the rest of the list counts. A list as a whole
+ * is refused when it is cut off, when it is not of its format, when it holds nothing but what is
  * refused, and past the builder's limits.
  *
  * Memory: one line, field or JSON value at a time, 64 KiB, which are taken at the start; longer

@@ -2,9 +2,11 @@
 /* Entries of lists of names: what has one reading is taken, the rest gets its reason. */
 #include "lib/policy/pattern.h"
 
+#include <idn2.h>
 #include <stdio.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/escape.h"
 
@@ -12,6 +14,8 @@ enum {
 	LABEL_MAX = 63,
 	/* `*.` needs room for one octet and its length below the name. */
 	WILDCARD_WIRE_MAX = NT_NAME_WIRE_MAX - 2,
+	/* In UTF-8 an octet of a name is four at the most. */
+	U_TEXT_MAX = 4 * NT_NAME_WIRE_MAX,
 };
 
 static bool is_digit(char c)
@@ -102,10 +106,6 @@ static int check_octets(struct nt_slice text, char *msg)
 			continue;
 		if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
 			return refuse(msg, text, "holds a blank: take it out");
-		if (c >= 0x80)
-			return refuse(msg, text,
-				      "is not ASCII: write the A-label form (xn--...), as "
-				      "`idn2 NAME` prints it");
 		if (c < ' ' || c == 0x7f)
 			return refuse(msg, text, "holds a control character: take it out");
 		if (c != '\\')
@@ -213,19 +213,97 @@ static int check(struct nt_slice text, struct nt_slice *ret_rest, bool *ret_wild
 	return r < 0 ? r : check_labels(text, rest, *ret_wildcard, msg);
 }
 
-int nt_pattern_parse(struct nt_slice text, struct nt_pattern *ret_pattern,
-		     char ret_msg[NT_PATTERN_MSG_MAX])
+static int parse_ascii(struct nt_slice text, struct nt_pattern *ret_pattern,
+		       char msg[NT_PATTERN_MSG_MAX])
 {
 	struct nt_pattern p = { 0 };
 	struct nt_slice rest;
-	int r = check(text, &rest, &p.wildcard, ret_msg);
+	int r = check(text, &rest, &p.wildcard, msg);
 
 	if (r < 0)
 		return r;
 	if (nt_name_parse(rest, &p.name) < 0)
-		return refuse(ret_msg, text, "is no domain name");
+		return refuse(msg, text, "is no domain name");
 	*ret_pattern = p;
 	return 0;
+}
+
+/* --- U-labels --- */
+
+static bool is_ascii(struct nt_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* An A-label, or the label as it was written. Whatever is mapped to a dot or a star is none. */
+static bool is_one_label(const char *label)
+{
+	for (; *label; label++)
+		if (!is_plain(*label))
+			return false;
+	return true;
+}
+
+/* One label to its A-label (IDNA2008 with the mapping of UTS 46, as browsers have it), behind what
+ * is in out. */
+static int add_a_label(struct nt_slice text, struct nt_slice label, struct nt_buf *out, char *msg)
+{
+	_cleanup_buf_ struct nt_buf u = { 0 };
+	char *a = NULL;
+	int r;
+
+	nt_buf_add(&u, label.p, label.len);
+	if (!nt_buf_str(&u))
+		return refuse(msg, text, "found no memory");
+	r = idn2_to_ascii_8z(nt_buf_str(&u), &a, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (r == IDN2_OK && is_one_label(a))
+		nt_buf_add(out, a, strlen(a));
+	else
+		r = refuse(msg, text, "has a label without an A-label form (%s): correct it",
+			   r == IDN2_OK ? "it holds what stands for a dot or a sign"
+					: idn2_strerror(r));
+	idn2_free(a);
+	return r;
+}
+
+/* Label by label: dots, stars and escapes are those of ASCII. */
+static int to_a_labels(struct nt_slice text, struct nt_buf *out, char *msg)
+{
+	size_t from = 0;
+	int r = 0;
+
+	for (size_t i = 0; i <= text.len && r == 0; i++) {
+		struct nt_slice label;
+
+		if (i < text.len && text.p[i] != '.')
+			continue;
+		label = nt_slice_mem(text.p + from, i - from);
+		if (is_ascii(label))
+			nt_buf_add(out, label.p, label.len);
+		else
+			r = add_a_label(text, label, out, msg);
+		if (i < text.len)
+			nt_buf_add(out, ".", 1);
+		from = i + 1;
+	}
+	return r == 0 && !nt_buf_ok(out) ? refuse(msg, text, "found no memory") : r;
+}
+
+int nt_pattern_parse(struct nt_slice text, struct nt_pattern *ret_pattern,
+		     char ret_msg[NT_PATTERN_MSG_MAX])
+{
+	_cleanup_buf_ struct nt_buf ascii = { 0 };
+	int r;
+
+	if (is_ascii(text))
+		return parse_ascii(text, ret_pattern, ret_msg);
+	if (text.len > U_TEXT_MAX)
+		return refuse(ret_msg, text, "is longer than any name");
+	r = to_a_labels(text, &ascii, ret_msg);
+	return r < 0 ? r : parse_ascii(nt_slice_mem(ascii.p, ascii.len), ret_pattern, ret_msg);
 }
 
 size_t nt_pattern_text(const struct nt_pattern *p, char out[NT_NAME_TEXT_MAX + 2])

@@ -16,8 +16,8 @@ struct nt_pattern {
 /* The length of msg, with its NUL. */
 #define NT_PATTERN_MSG_MAX 256
 
-/* Reads `example.com`, `*.example.com` or either with one final dot. -EINVAL with a sentence for
- * the author in ret_msg, in ASCII. */
+/* Reads `example.com`, `*.example.com` or either with one final dot; labels in UTF-8 become
+ * A-labels (RFC 5890, IDNA2008). -EINVAL with a sentence for the author in ret_msg, in ASCII. */
 int nt_pattern_parse(struct nt_slice text, struct nt_pattern *ret_pattern,
 		     char ret_msg[NT_PATTERN_MSG_MAX]) NT_MUSTCHECK;
 /* Lower case, no final dot, into a caller's array, NUL-terminated; parses to the same pattern.

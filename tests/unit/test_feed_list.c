@@ -68,8 +68,8 @@ static const struct {
 	  "3 name; 4 name; 5 name; 6 name; ", 0, 0 },
 	{ LINES, "",
 	  "good.example\nhttp://a.example/x\n.b.example\n||c.example^\n1.2.3.4\nd e\n"
-	  "m\xc3\xbc.de\n",
-	  "good.example ", "2 name; 3 name; 4 name; 5 name; 6 name; 7 name; ", 0, 0 },
+	  "m\xfc.de\nm\xc3\xbc.de\n",
+	  "xn--m-eha.de good.example ", "2 name; 3 name; 4 name; 5 name; 6 name; 7 name; ", 0, 0 },
 	{ LINES, "", "xn--mnchen-3ya.de\n_x._tcp.example.com\n",
 	  "xn--mnchen-3ya.de _x._tcp.example.com ", "", 0, 0 },
 	{ LINES, "", "a\\046b.example\n", "a\\046b.example ", "", 0, 0 },

@@ -30,6 +30,17 @@ static const struct {
 	{ "_ldap._tcp.example.com", "_ldap._tcp.example.com" },
 	{ "-a-.b--c.example", "-a-.b--c.example" },
 	{ "xn--mnchen-3ya.de", "xn--mnchen-3ya.de" },
+	/* IDNA2008; what browsers map is mapped, and the rest of the entry is as ever. */
+	{ "m\xc3\xbcnchen.de", "xn--mnchen-3ya.de" },
+	{ "*.M\xc3\x9cNCHEN.de.", "*.xn--mnchen-3ya.de" },
+	{ "mu\xcc\x88nchen.de", "xn--mnchen-3ya.de" }, /* a combining mark */
+	{ "stra\xc3\x9f"
+	  "e.example",
+	  "xn--strae-oqa.example" },
+	{ "_x.\xe4\xbe\x8b\xe3\x81\x88.\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88",
+	  "_x.xn--r8jz45g.xn--zckzah" },
+	{ "\xef\xbd\x81.example", "a.example" }, /* a full-width a */
+	{ "a\\046b.m\xc3\xbcnchen.de", "a\\046b.xn--mnchen-3ya.de" },
 	{ "1.0.0.10.in-addr.arpa", "1.0.0.10.in-addr.arpa" },
 	{ "1password.com", "1password.com" },
 	{ "a.5g", "a.5g" },
@@ -87,10 +98,16 @@ static const struct {
 	{ "*.a*.example.com", "part of a label" },
 	{ "**.example.com", "any number of labels" },
 	{ "***.example.com", "part of a label" },
-	{ "m\xc3\xbcnchen.de", "A-label" },
 	{ "example\xe3\x80\x82"
 	  "com",
-	  "A-label" }, /* an ideographic full stop */
+	  "A-label form (it holds what stands for a dot" }, /* an ideographic full stop */
+	{ "\xef\xbc\x8a.example.com", "A-label form" }, /* a full-width star */
+	{ "m\xc3\xbcn chen.de", "A-label form" },
+	{ "m\xfcnchen.de", "A-label form (string encoding error" }, /* Latin-1 */
+	{ "m\xc3\xbcnchen..de", "two dots in a row" },
+	{ "*m\xc3\xbcnchen.de", "A-label form" },
+	{ "*.*.m\xc3\xbcnchen.de", "behind its first label" },
+	{ "xn--\xc3\xbc.de", "A-label form" },
 	{ " example.com", "blank" },
 	{ "example.com\n", "blank" },
 	{ "example .com", "blank" },

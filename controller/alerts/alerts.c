@@ -161,7 +161,7 @@ static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_r
 	nt_alerts_init_window(a, e);
 	e->built = false;
 	/* Rules that are there from the start were there before it. */
-	e->catch_up = a->now_us == 0;
+	e->catch_up = a->now_us == 0 || a->rests;
 	e->evaluated_us = e->listed_us = 0;
 	e->over = 0;
 	if (rule->disabled) {
@@ -354,17 +354,36 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	return 0;
 }
 
+static void drop_pending(struct nt_alerts *a)
+{
+	a->pending.len = 0;
+	nt_arena_reset(&a->pending.arena);
+}
+
+void nt_alerts_rest(struct nt_alerts *a)
+{
+	if (a->rests)
+		return;
+	a->rests = true;
+	start_over(a, true);
+	for (size_t i = 0; i < a->entries_len; i++)
+		if (a->entries[i]->rule) {
+			nt_window_done(&a->entries[i]->window);
+			nt_alerts_init_window(a, a->entries[i]);
+		}
+}
+
 int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err)
 {
 	int r;
 
+	a->rests = false;
 	set_now(a, now_us);
 	if (now_us < a->retry_us)
 		return 0;
 	r = run(a, err);
 	if (r < 0) {
-		a->pending.len = 0;
-		nt_arena_reset(&a->pending.arena);
+		drop_pending(a);
 		start_over(a, true);
 		a->retry_us = now_us + RETRY_US;
 		return nt_err_wrap(err, "alerts");

@@ -46,6 +46,10 @@ void nt_alerts_records(struct nt_alerts *a, const struct nt_record *records, siz
  * (after a start not before the first evaluation: what is over by then is not told). */
 int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
 
+/* Another controller evaluates: figures are not kept. The next tick begins as after a start, with
+ * the windows of meanwhile, from what the store has then. May be called again and again. */
+void nt_alerts_rest(struct nt_alerts *a);
+
 /* Of a rule: whether rows that it must fire on open an event, and others do not (selftest.h). */
 enum nt_selftest_state {
 	NT_SELFTEST_NONE = 0, /* the rule never was right */

@@ -47,6 +47,7 @@ struct nt_alerts {
 	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
 	int64_t retry_us; /* the store failed: nothing before that */
 	bool check_orphans; /* rules went: look for their events */
+	bool rests; /* another controller evaluates */
 	bool caught_up; /* what happened to events before the start, or start_over, is written */
 	uint64_t tickets, standing;
 	struct nt_alerts_stats stats;

@@ -260,6 +260,39 @@ START_TEST(restart_keeps_two_events_apart)
 }
 END_TEST
 
+/* Another controller evaluated meanwhile, or nobody did. */
+START_TEST(rest_ends_as_a_restart_does)
+{
+	begin(RULE);
+	asks("a", 41, 5);
+	tick_to(56);
+	nt_alerts_rest(alerts);
+	asks("b", 62, 9);
+	nt_alerts_rest(alerts);
+	expect("{\"client_name\":\"a\"} 5/5 50-50 open\n");
+	ck_assert_uint_eq(nt_alerts_stats(alerts).groups, 0);
+	tick(150);
+	expect("{\"client_name\":\"a\"} 5/5 50-70 80\n{\"client_name\":\"b\"} 9/9 70-90 100\n");
+	asks("a", 151, 5);
+	tick_to(166);
+	expect("{\"client_name\":\"a\"} 5/5 50-70 80\n{\"client_name\":\"b\"} 9/9 70-90 100\n"
+	       "{\"client_name\":\"a\"} 5/5 160-160 open\n");
+}
+END_TEST
+
+START_TEST(rule_that_changes_while_it_rests_misses_nothing)
+{
+	begin(RULE ", disabled: true");
+	tick_to(30);
+	nt_alerts_rest(alerts);
+	asks("a", 41, 5);
+	write_rule(RULE);
+	poll_rules();
+	tick(150);
+	expect("{\"client_name\":\"a\"} 5/5 50-70 80\n");
+}
+END_TEST
+
 START_TEST(event_of_a_rule_that_is_gone_is_resolved)
 {
 	begin(RULE);
@@ -573,6 +606,8 @@ int main(void)
 	tcase_add_test(tc, rows_that_agents_kept_meanwhile_count);
 	tcase_add_loop_test(tc, restart_at_any_second_changes_nothing, 0, 9);
 	tcase_add_test(tc, restart_keeps_two_events_apart);
+	tcase_add_test(tc, rest_ends_as_a_restart_does);
+	tcase_add_test(tc, rule_that_changes_while_it_rests_misses_nothing);
 	tcase_add_test(tc, event_of_a_rule_that_is_gone_is_resolved);
 	tcase_add_test(tc, refused_rule_goes_on_in_its_last_good_form);
 	tcase_add_test(tc, rule_that_never_was_right_is_listed);

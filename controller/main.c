@@ -5,6 +5,7 @@
 
 #include "api/http/server.h"
 #include "controller/ingest/ingest.h"
+#include "controller/leader.h"
 #include "controller/parts.h"
 #include "controller/report.h"
 #include "controller/store/store.h"
@@ -116,7 +117,8 @@ static void on_second(void *ctx)
 		report(c);
 	nt_http_tick(c->http);
 	nt_parts_tick(&c->parts);
-	if (nt_ingest_tick(c->parts.ingest, nt_clock_real(&clock) / NT_NS_PER_US, &err) < 0)
+	if (nt_ingest_tick(c->parts.ingest, nt_clock_real(&clock) / NT_NS_PER_US,
+			   nt_leader_leads(c->parts.leader), &err) < 0)
 		nt_log_error("%s", err.msg);
 }
 
@@ -149,6 +151,7 @@ static int start(struct controller *c, struct nt_err *err)
 	config.store = c->parts.store;
 	config.ingest = c->parts.ingest;
 	config.notify = c->parts.notify;
+	config.leader = c->parts.leader;
 	r = nt_http_start(&config, &c->http, err);
 	if (r == 0 && (!nt_loop_timer_new(c->loop, 3600 * NT_NS_PER_S, on_hour, c, err) ||
 		       !nt_loop_timer_new(c->loop, 60 * NT_NS_PER_S, on_minute, c, err) ||

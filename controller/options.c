@@ -29,6 +29,12 @@ static const char usage[] =
 	"                        the Service nametap-controller in our namespace)\n"
 	"  --kubeconfig FILE     the Kubernetes API (the pod's service account, if it has one;\n"
 	"                        none: not used)\n"
+	"  --leader-elect NAMESPACE/NAME  with the API: of several controllers the one that holds "
+	"this\n"
+	"                        Lease evaluates alerts (nametap-controller in our namespace; "
+	"none: "
+	"this\n"
+	"                        one does, whoever else does)\n"
 	"  --agent-account NAMESPACE/NAME  with the API: agents show a token of this service\n"
 	"                        account (nametap-agent in our namespace)\n"
 	"  --agent-audience NAME with this audience (nametap-controller)\n"
@@ -65,6 +71,7 @@ enum option_value {
 	OPT_AGENT_ACCOUNT = 17,
 	OPT_AGENT_AUDIENCE = 18,
 	OPT_RECEIVERS = 19,
+	OPT_LEADER_ELECT = 20,
 };
 
 static const struct option names[] = {
@@ -88,12 +95,15 @@ static const struct option names[] = {
 	{ "agent-account", 1, NULL, OPT_AGENT_ACCOUNT },
 	{ "agent-audience", 1, NULL, OPT_AGENT_AUDIENCE },
 	{ "receivers", 1, NULL, OPT_RECEIVERS },
+	{ "leader-elect", 1, NULL, OPT_LEADER_ELECT },
 	{ 0 },
 };
 
 /* Its value is NAMESPACE/NAME. */
-static bool is_object(int option)
+static bool is_object(int option, const char *value)
 {
+	if (option == OPT_LEADER_ELECT)
+		return strcmp(value, "none") != 0;
 	return option == OPT_TLS_SECRET || option == OPT_TLS_CONFIGMAP ||
 	       option == OPT_AGENT_ACCOUNT;
 }
@@ -116,6 +126,7 @@ static bool set(struct nt_options *o, int option, const char *value)
 		[OPT_AGENT_ACCOUNT] = &o->agent_account,
 		[OPT_AGENT_AUDIENCE] = &o->agent_audience,
 		[OPT_RECEIVERS] = &o->receivers,
+		[OPT_LEADER_ELECT] = &o->leader_elect,
 	};
 	struct nt_kube_name name;
 
@@ -130,7 +141,7 @@ static bool set(struct nt_options *o, int option, const char *value)
 	if (option == OPT_LOG_LEVEL)
 		return nt_log_level_parse(value, &o->log_level) == 0;
 	*texts[option] = value;
-	return is_object(option) ? nt_kube_name_parse(value, &name) == 0 : value[0] != '\0';
+	return is_object(option, value) ? nt_kube_name_parse(value, &name) == 0 : value[0] != '\0';
 }
 
 /* What belongs together; NULL: all is well. */

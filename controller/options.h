@@ -17,6 +17,7 @@ struct nt_options {
 	const char *tls_secret, *tls_configmap; /* namespace/name; NULL: in our namespace */
 	const char *tls_names; /* NULL: those of the Service */
 	const char *kubeconfig; /* NULL: the pod's service account, if it has one; "none" */
+	const char *leader_elect; /* namespace/name of a Lease; NULL: in our namespace; "none" */
 	const char *agent_account; /* namespace/name; NULL: in our namespace */
 	const char *agent_audience;
 	int64_t retention_ns;

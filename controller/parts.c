@@ -10,6 +10,7 @@
 #include "controller/ingest/await.h"
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
+#include "controller/leader.h"
 #include "controller/notify/notify.h"
 #include "controller/status/prover.h"
 #include "controller/store/store.h"
@@ -28,6 +29,32 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 	if (r == 0)
 		r = nt_ingest_use_alerts(p->ingest, p->alerts, err);
 	return r == 0 ? nt_prover_start(p->ingest, &p->prover, err) : r;
+}
+
+/* Wherever there is an API there may be another controller: of a roll-out, on a node that is cut
+ * off, by a scale that nobody meant. */
+static bool elects(const struct nt_options *o, const struct nt_parts *p)
+{
+	return p->kube && !(o->leader_elect && strcmp(o->leader_elect, "none") == 0);
+}
+
+static void turn(void *ctx, bool leads)
+{
+	const struct nt_parts *p = ctx;
+
+	nt_notify_lead(p->notify, leads);
+}
+
+static int open_leader(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
+{
+	struct nt_leader_config config = { .kubeconfig = o->kubeconfig, .fn = turn, .ctx = p };
+
+	if (!elects(o, p))
+		return 0;
+	if (nt_kube_name_or(o->leader_elect, nt_kube_config(p->kube)->namespace_,
+			    "nametap-controller", &config.lease) < 0)
+		return nt_err_set(err, EINVAL, "--leader-elect");
+	return nt_leader_new(&config, &p->leader, err);
 }
 
 struct looking {
@@ -59,10 +86,11 @@ static bool find_uid(void *ctx, struct nt_slice kind, struct nt_slice namespace_
 /* Before the first event: what opens is queued for them in its transaction. */
 static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
 {
-	struct nt_notify_kube kube = { .there = p->kube,
-				       .kubeconfig = o->kubeconfig,
-				       .uid_fn = find_uid,
-				       .uid_ctx = p->ingest };
+	struct nt_notify_config config = { .has_api = p->kube,
+					   .kubeconfig = o->kubeconfig,
+					   .uid_fn = find_uid,
+					   .uid_ctx = p->ingest,
+					   .waits = elects(o, p) };
 	struct nt_receivers receivers = { 0 };
 	int r;
 
@@ -70,7 +98,7 @@ static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt
 		return nt_notify_nobody(p->store, err);
 	r = nt_receivers_read(o->receivers, &receivers, err);
 	if (r == 0)
-		r = nt_notify_new(p->store, &receivers, &kube, &p->notify, err);
+		r = nt_notify_new(p->store, &receivers, &config, &p->notify, err);
 	return r == 0 ? nt_notify_start(p->notify, err) : r;
 }
 
@@ -186,7 +214,9 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 		return r;
 	nt_ingest_limit(p->ingest, (uint32_t)o->node_rows, &p->clock);
 	r = open_notify(o, p, err);
-	return r == 0 ? open_alerts(o, p, err) : r;
+	if (r == 0)
+		r = open_alerts(o, p, err);
+	return r == 0 ? open_leader(o, p, err) : r;
 }
 
 void nt_parts_stop(struct nt_parts *p)
@@ -194,6 +224,7 @@ void nt_parts_stop(struct nt_parts *p)
 	nt_who_stop(p->who);
 	nt_prover_stop(p->prover);
 	p->prover = NULL;
+	nt_leader_stop(p->leader);
 	nt_notify_stop(p->notify);
 }
 
@@ -206,6 +237,7 @@ void nt_parts_tick(struct nt_parts *p)
 void nt_parts_close(struct nt_parts *p)
 {
 	nt_notify_free(p->notify); /* its threads ask ingest for objects */
+	nt_leader_free(p->leader); /* of which nobody makes use any more */
 	nt_ingest_free(p->ingest);
 	nt_alerts_free(p->alerts);
 	nt_store_reader_close(p->alerts_reader);

@@ -16,6 +16,7 @@ struct nt_who;
 struct nt_authority;
 struct nt_notify;
 struct nt_prover;
+struct nt_leader;
 struct nt_loop;
 
 struct nt_parts {
@@ -27,6 +28,7 @@ struct nt_parts {
 	struct nt_alerts *alerts;
 	struct nt_prover *prover; /* tests rules */
 	struct nt_notify *notify; /* NULL: there are no receivers */
+	struct nt_leader *leader; /* NULL: there is nobody else */
 	struct nt_ingest *ingest;
 	struct nt_clock clock; /* of ingest, enrichment and tokens */
 	struct nt_buf token; /* the agents', where there is no API */
@@ -39,7 +41,7 @@ struct nt_parts {
 /* Zero-initialise; loop: borrowed; what was opened before a failure is for nt_parts_close, too. */
 int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
 		  struct nt_err *err) NT_MUSTCHECK;
-/* Before the HTTP server stops: nobody waits for an answer of the API any more. */
+/* Before the HTTP server stops: nobody waits for an answer of the API any more, nobody is told. */
 void nt_parts_stop(struct nt_parts *p);
 /* Once a second. */
 void nt_parts_tick(struct nt_parts *p);

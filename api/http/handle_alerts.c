@@ -4,6 +4,7 @@
 
 #include "controller/alerts/event.h"
 #include "controller/ingest/ingest.h"
+#include "controller/leader.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 
@@ -95,6 +96,21 @@ static bool add_rule(void *ctx, const struct nt_alert_rule *rule)
 	return true;
 }
 
+static void write_evaluator(struct nt_api *api, struct nt_json *j)
+{
+	struct nt_leader_state s;
+
+	nt_leader_state(api->leader, &s);
+	nt_json_key(j, "evaluator");
+	nt_json_open(j, '{');
+	nt_json_key(j, "here");
+	nt_json_bool(j, s.leads);
+	nt_json_key_str(j, "lease", nt_slice_str(s.lease));
+	nt_json_key_str(j, "holder", nt_slice_str(s.holder));
+	nt_json_key_str(j, "error", nt_slice_str(s.why));
+	nt_json_close(j, '}');
+}
+
 void nt_handle_alerts(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	struct nt_json j;
@@ -103,7 +119,9 @@ void nt_handle_alerts(struct nt_api *api, const struct nt_params *p, struct nt_r
 		return;
 	j = nt_frame_list_open(reply, "rules");
 	nt_ingest_alert_rules(api->ingest, add_rule, &j);
-	nt_frame_list_close(&j);
+	nt_json_close(&j, ']');
+	write_evaluator(api, &j);
+	nt_json_close(&j, '}');
 }
 
 struct events {

@@ -4,6 +4,7 @@
 
 #include "controller/agents/who.h"
 #include "controller/ingest/ingest.h"
+#include "controller/leader.h"
 #include "controller/servers/servers.h"
 #include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
@@ -166,6 +167,26 @@ static void write_alert_metrics(struct nt_api *api, struct nt_buf *out)
 	};
 
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
+static void write_leader_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_leader_state s;
+
+	nt_leader_state(api->leader, &s);
+	write_metrics(out,
+		      (const struct metric[]){
+			      { "nametap_controller_leader",
+				"1: alerts are evaluated, and receivers told, by this controller.",
+				NT_METRIC_GAUGE, s.leads },
+			      { "nametap_controller_leader_transitions_total",
+				"Times that it began to, or ceased to.", NT_METRIC_COUNTER,
+				s.transitions },
+			      { "nametap_controller_leader_failures_total",
+				"Requests about its Lease that failed.", NT_METRIC_COUNTER,
+				s.failures },
+		      },
+		      3);
 }
 
 static void write_enrich_metrics(struct nt_api *api, struct nt_buf *out)
@@ -356,6 +377,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_ingest_metrics(api, &reply->body);
 	write_store_metrics(api, &reply->body);
 	write_alert_metrics(api, &reply->body);
+	write_leader_metrics(api, &reply->body);
 	nt_receivers_metrics(api, &reply->body);
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);
 	write_enrich_metrics(api, &reply->body);

@@ -34,6 +34,7 @@ struct nt_api {
 	struct nt_store *store;
 	struct nt_ingest *ingest;
 	struct nt_notify *notify; /* NULL: no receivers */
+	struct nt_leader *leader; /* NULL: no other controller evaluates alerts */
 	struct nt_who *who; /* NULL: no Kubernetes API */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;

@@ -581,6 +581,7 @@ int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http
 	h->api.store = config->store;
 	h->api.ingest = config->ingest;
 	h->api.notify = config->notify;
+	h->api.leader = config->leader;
 	h->api.who = config->who;
 	h->api.tls = config->tls;
 	h->api.started_us = nt_now_us();

@@ -12,6 +12,7 @@
 
 struct nt_http;
 struct nt_ingest;
+struct nt_leader;
 struct nt_notify;
 struct nt_store;
 struct nt_tls;
@@ -29,6 +30,8 @@ struct nt_http_config {
 	struct nt_store *store; /* outlives the server */
 	struct nt_ingest *ingest; /* outlives the server */
 	struct nt_notify *notify; /* NULL: no receivers; outlives the server */
+	struct nt_leader
+		*leader; /* NULL: no other controller evaluates alerts; outlives the server */
 	unsigned header_seconds; /* a request's header must be there by then; 0: 30 */
 };
 

@@ -479,15 +479,17 @@ int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts, struct n
 	return i->objects ? nt_alerts_objects(alerts, i->objects, err) : 0;
 }
 
-int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err)
+int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, bool evaluates, struct nt_err *err)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&i->lock);
 	if (i->enrich)
 		nt_enrich_tick(i->enrich);
-	if (i->alerts)
+	if (i->alerts && evaluates)
 		r = nt_alerts_tick(i->alerts, now_us, err);
+	else if (i->alerts)
+		nt_alerts_rest(i->alerts);
 	pthread_mutex_unlock(&i->lock);
 	return r;
 }

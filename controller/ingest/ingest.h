@@ -87,8 +87,10 @@ void nt_ingest_problems(struct nt_ingest *i, nt_ingest_problem_fn *fn, void *ctx
  * first batch. */
 int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts,
 			 struct nt_err *err) NT_MUSTCHECK;
-/* Once a second, in the objects' thread: nt_enrich_tick and nt_alerts_tick under the lock. */
-int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, struct nt_err *err) NT_MUSTCHECK;
+/* Once a second, in the objects' thread: nt_enrich_tick and nt_alerts_tick under the lock, or
+ * nt_alerts_rest where another controller evaluates. */
+int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, bool evaluates,
+		   struct nt_err *err) NT_MUSTCHECK;
 /* nt_alerts_rules and nt_alerts_stats under the lock; nothing without alerts. */
 void nt_ingest_alert_rules(struct nt_ingest *i, nt_alert_rule_fn *fn, void *ctx);
 /* nt_alerts_standing, nt_alerts_selftest_next and nt_alerts_selftest_done under the lock. */

@@ -43,8 +43,9 @@ struct worker {
 struct nt_notify {
 	struct nt_store *store;
 	struct nt_receivers receivers;
-	struct nt_notify_kube kube;
+	struct nt_notify_config config;
 	atomic_bool stopping;
+	atomic_bool halted; /* that, or another controller tells */
 	pthread_mutex_t sleep_lock;
 	pthread_cond_t wake; /* at the end only */
 	pthread_mutex_t test_lock;
@@ -65,8 +66,8 @@ static struct nt_letter letter_for(const struct worker *w, bool alone)
 	struct nt_letter l =
 		nt_letter_for(w->receiver, w->notify->receivers.external_url, real_us(), alone);
 
-	l.shape.uid_fn = w->notify->kube.uid_fn;
-	l.shape.uid_ctx = w->notify->kube.uid_ctx;
+	l.shape.uid_fn = w->notify->config.uid_fn;
+	l.shape.uid_ctx = w->notify->config.uid_ctx;
 	return l;
 }
 
@@ -80,18 +81,19 @@ static bool add_notice(void *ctx, const struct nt_store_notice *notice)
 	return nt_letter_add(ctx, notice);
 }
 
-static void post(const struct worker *w, const struct nt_letter *l, struct nt_send_result *result)
+static void post(const struct worker *w, const struct nt_letter *l, const atomic_bool *stop,
+		 struct nt_send_result *result)
 {
 	*result = (struct nt_send_result){ .outcome = NT_OUTCOME_FAILED,
 					   .why = "no memory for a message" };
 	if (!nt_buf_ok(&l->body) || !nt_buf_ok(&l->key))
 		return;
 	if (is_kube(w))
-		nt_kubeevents_send(w->notify->kube.kubeconfig, nt_slice_mem(l->body.p, l->body.len),
-				   &w->notify->stopping, result);
+		nt_kubeevents_send(w->notify->config.kubeconfig,
+				   nt_slice_mem(l->body.p, l->body.len), stop, result);
 	else
 		nt_send(w->receiver, nt_slice_mem(l->key.p, l->key.len),
-			nt_slice_mem(l->body.p, l->body.len), &w->notify->stopping, result);
+			nt_slice_mem(l->body.p, l->body.len), stop, result);
 }
 
 /* --- what came of it -------------------------------------------------------------------------- */
@@ -214,7 +216,7 @@ static void settle(struct worker *w, struct nt_letter *l, const struct nt_send_r
 		refused(w, l, result);
 		break;
 	case NT_OUTCOME_FAILED:
-		if (atomic_load(&w->notify->stopping))
+		if (atomic_load(&w->notify->halted))
 			break;
 		note(w, result, NULL, 0);
 		wait_after(w, result);
@@ -252,7 +254,7 @@ static bool send_notices(struct worker *w)
 		forget(w, &l);
 		return true;
 	}
-	post(w, &l, &result);
+	post(w, &l, &w->notify->halted, &result);
 	settle(w, &l, &result);
 	return true;
 }
@@ -299,8 +301,8 @@ static void resend_lists(struct worker *w, const struct resending *r)
 	struct nt_send_result result = { .outcome = NT_OUTCOME_DELIVERED };
 
 	for (size_t i = 0; i < r->len && result.outcome != NT_OUTCOME_FAILED; i++)
-		post(w, &r->lists[i], &result);
-	if (!r->len || atomic_load(&w->notify->stopping))
+		post(w, &r->lists[i], &w->notify->halted, &result);
+	if (!r->len || atomic_load(&w->notify->halted))
 		return;
 	note(w, &result, NULL, 0);
 	if (result.outcome != NT_OUTCOME_FAILED)
@@ -352,6 +354,10 @@ static void *run(void *ctx)
 	struct worker *w = ctx;
 
 	while (!atomic_load(&w->notify->stopping)) {
+		if (atomic_load(&w->notify->halted)) {
+			pause_briefly(w->notify);
+			continue;
+		}
 		if (nt_clock_boot_now() >= w->wait_until_ns && send_notices(w))
 			continue;
 		if (resends(w) && nt_clock_boot_now() >= w->resend_ns &&
@@ -425,10 +431,10 @@ static const char *without_api(const struct nt_receivers *receivers)
 }
 
 int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
-		  const struct nt_notify_kube *kube, struct nt_notify **ret_notify,
+		  const struct nt_notify_config *config, struct nt_notify **ret_notify,
 		  struct nt_err *err)
 {
-	const char *homeless = kube->there ? NULL : without_api(receivers);
+	const char *homeless = config->has_api ? NULL : without_api(receivers);
 	struct nt_notify *n = homeless ? NULL : calloc(1, sizeof(*n));
 	int r;
 
@@ -443,7 +449,8 @@ int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
 		nt_receivers_done(receivers);
 		return r;
 	}
-	n->kube = *kube;
+	n->config = *config;
+	atomic_init(&n->halted, config->waits);
 	n->store = store;
 	n->receivers = *receivers;
 	*receivers = (struct nt_receivers){ 0 };
@@ -487,7 +494,17 @@ void nt_notify_stop(struct nt_notify *n)
 		return;
 	pthread_mutex_lock(&n->sleep_lock);
 	atomic_store(&n->stopping, true);
+	atomic_store(&n->halted, true);
 	pthread_cond_broadcast(&n->wake);
+	pthread_mutex_unlock(&n->sleep_lock);
+}
+
+void nt_notify_lead(struct nt_notify *n, bool leads)
+{
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->sleep_lock);
+	atomic_store(&n->halted, !leads || atomic_load(&n->stopping));
 	pthread_mutex_unlock(&n->sleep_lock);
 }
 
@@ -569,7 +586,7 @@ int nt_notify_test(struct nt_notify *n, struct nt_slice name, struct nt_send_res
 		_cleanup_(nt_letter_done) struct nt_letter l = letter_for(w, true);
 
 		(void)nt_letter_add(&l, &notice);
-		post(w, &l, ret_result);
+		post(w, &l, &n->stopping, ret_result);
 	}
 	pthread_mutex_unlock(&n->test_lock);
 	return 0;

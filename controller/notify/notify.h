@@ -14,21 +14,25 @@ struct nt_notify;
 /* There are no receivers: what the store's outbox has for former ones goes, with a word in the log.
  */
 int nt_notify_nobody(struct nt_store *store, struct nt_err *err) NT_MUSTCHECK;
-/* For receivers of the type kubernetesEvents. Borrowed. */
-struct nt_notify_kube {
-	bool there; /* there is an API */
+/* What it borrows. The first four are for receivers of the type kubernetesEvents. */
+struct nt_notify_config {
+	bool has_api; /* of Kubernetes */
 	const char *kubeconfig; /* as nt_kube_config_find takes it */
 	nt_shape_uid_fn *uid_fn;
 	void *uid_ctx;
+	bool waits; /* nobody is told before nt_notify_lead says so */
 };
 
 /* Opens the store's outbox for these receivers; nothing is sent before nt_notify_start. store:
  * borrowed; receivers: taken over, also when this fails. -EINVAL: one of them needs an API. */
 int nt_notify_new(struct nt_store *store, struct nt_receivers *receivers,
-		  const struct nt_notify_kube *kube, struct nt_notify **ret_notify,
+		  const struct nt_notify_config *config, struct nt_notify **ret_notify,
 		  struct nt_err *err) NT_MUSTCHECK;
 /* Block signals before: its threads inherit the mask. */
 int nt_notify_start(struct nt_notify *n, struct nt_err *err) NT_MUSTCHECK;
+/* Whether receivers are told by us; requests that run end within a second or so when they are not.
+ * Test calls go on. Any thread; NULL is fine. */
+void nt_notify_lead(struct nt_notify *n, bool leads);
 /* Requests that run end within a second or so, a test call's, too. NULL is fine. */
 void nt_notify_stop(struct nt_notify *n);
 /* Waits for the threads. NULL is fine. */

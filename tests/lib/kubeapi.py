@@ -6,7 +6,7 @@ per request the answer that the file `mode` in its folder names:
     page404    "404 page not found" in plain text       hang   no answer
 
 TokenReviews are answered by the file `tokens` (token: {"aud": [...], "user": {...}}), pods by `pods` ("NAMESPACE/NAME":
-{"uid", "node"}); Secrets and ConfigMaps are kept, with versions and 409, in the file `kept`.
+{"uid", "node"}); Secrets, ConfigMaps and Leases are kept, with versions and 409, in the file `kept`.
 
 Events that are posted go to the file `events`, one line each, with the status that they got; the file `event-status`
 may ask for another one ("429 2": with Retry-After; "shop:403": in that namespace; "lost": it is kept, and the answer is lost;
@@ -29,6 +29,7 @@ from certs import self_signed
 ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount"
 NAME = "nametap-agent"
 PORT = 6443
+KEPT = ("secrets", "configmaps", "leases")
 
 
 def status(code, reason, message, kind="daemonsets"):
@@ -114,6 +115,13 @@ class Standin:
 
     def mode(self, text):
         self.write("mode", text)
+
+    def add_agent(self, token, node):
+        """Uploads with that token are those of the node's agent."""
+        extra = {f"authentication.kubernetes.io/{k}": [v] for k, v in
+                 {"pod-name": "agent", "pod-uid": "uid-agent", "node-name": node}.items()}
+        user = {"username": "system:serviceaccount:nametap:nametap-agent", "extra": extra}
+        self.write("tokens", {token: {"aud": ["nametap-controller"], "user": user}})
 
     def start(self):
         self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), self.folder, str(self.port)], stdout=subprocess.PIPE, text=True)
@@ -220,17 +228,21 @@ def serve(folder, port):
                 self.answer(*ANSWERS[mode])
             return mode in ("hang", "401", "403", "503")
 
+        def note_write(self, method, obj, mode):
+            holder = {"holder": obj["spec"]["holderIdentity"]} if obj["kind"] == "Lease" else {}
+            note("requests", {"t": time.time(), "method": method, "path": self.path, "mode": mode, **holder})
+
         def do_PUT(self):
             obj, parts, mode = self.body(), self.path.split("/"), read("mode")
-            note("requests", {"t": time.time(), "method": "PUT", "path": self.path, "mode": mode})
+            self.note_write("PUT", obj, mode)
             if self.faulty(mode):
                 return
-            key = "/".join((parts[5], parts[4], parts[6]))
+            key = "/".join((parts[-2], parts[-3], parts[-1]))
             with lock:
                 good = key in kept and kept[key]["metadata"]["resourceVersion"] == obj["metadata"].get("resourceVersion")
                 if good:
                     self.keep(key, obj)
-            self.answer(*((200, obj) if good else (409, status(409, "Conflict", "the object has been modified", parts[5]))))
+            self.answer(*((200, obj) if good else (409, status(409, "Conflict", "the object has been modified", parts[-2]))))
 
         def create(self, obj, kind, namespace):
             key = f"{kind}/{namespace}/{obj['metadata']['name']}"
@@ -248,8 +260,8 @@ def serve(folder, port):
             if mode == "hang":
                 time.sleep(60)
                 return
-            if mode == "there" and len(parts) == 7 and parts[5] in ("pods", "secrets", "configmaps"):
-                self.get_object(parts[5], parts[4], parts[6])
+            if mode == "there" and len(parts) > 6 and parts[-2] in ("pods", *KEPT):
+                self.get_object(parts[-2], parts[-3], parts[-1])
                 return
             if mode in ("there", "deleting") and self.path != f"/apis/apps/v1/namespaces/nametap/daemonsets/{NAME}":
                 self.answer(*ANSWERS["page404"])
@@ -258,14 +270,14 @@ def serve(folder, port):
 
         def do_POST(self):
             body, parts, mode = self.body(), self.path.split("/"), read("mode")
-            if parts[-1] in ("tokenreviews", "secrets", "configmaps"):
-                note("requests", {"t": time.time(), "method": "POST", "path": self.path, "mode": mode})
+            if parts[-1] in ("tokenreviews", *KEPT):
+                self.note_write("POST", body, mode)
                 if self.faulty(mode):
                     return
                 if parts[-1] == "tokenreviews":
                     self.review(body)
                 else:
-                    self.create(body, parts[-1], parts[4])
+                    self.create(body, parts[-1], parts[-2])
                 return
             self.post_event(body, parts)
 

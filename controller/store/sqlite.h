@@ -15,7 +15,7 @@
 /* In the file's header, so that somebody else's database is not taken for ours: "ntap". */
 #define NT_SQLITE_APPLICATION_ID 0x6e746170
 /* PRAGMA user_version; raised with each entry in the list of migrations. */
-#define NT_SQLITE_LAYOUT 12
+#define NT_SQLITE_LAYOUT 13
 /* A query that runs longer is given up: a person waits at the other end, and an open snapshot keeps
  * the write-ahead log from being taken back. */
 #define NT_SQLITE_DEADLINE_S 20
@@ -70,7 +70,11 @@ enum nt_sqlite_write {
 	NT_WRITE_RELEASE = 42, /* events of a rule that are untold and under none */
 	NT_WRITE_OUTBOX_HUSH = 43,
 	NT_WRITE_SUPPRESSION_EVENTS = 44, /* open ones under it */
-	NT_WRITE_MAX = 45,
+	NT_WRITE_MEMORY_NEW = 45,
+	NT_WRITE_MEMORY_GONE = 46,
+	NT_WRITE_SIGHTING = 47,
+	NT_WRITE_SIGHTINGS_BEFORE = 48, /* those of a rule that are older */
+	NT_WRITE_MAX = 49,
 };
 
 /* nt_type of a row of a server's side whose client is tapped: no row of the log, so no query sees
@@ -166,6 +170,10 @@ int nt_sqlite_write(struct nt_store *s, enum nt_sqlite_write which, sqlite3_stmt
 /* Runs a statement that gives no row, and makes it ready for the next time. */
 int nt_sqlite_run(struct nt_store *s, sqlite3_stmt *stmt, const char *what,
 		  struct nt_err *err) NT_MUSTCHECK;
+
+/* What becomes of a rule's memory (sqlite_memory.c); within a transaction. */
+int nt_sqlite_memory_change(struct nt_store *s, const struct nt_store_memory_change *change,
+			    struct nt_err *err) NT_MUSTCHECK;
 
 /* The ledger of tapped addresses (sqlite_ends.c); all within the append's transaction. They decide
  * again about the rows that a change concerns: of an endpoint, a further address of one, a gap of

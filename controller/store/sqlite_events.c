@@ -63,14 +63,16 @@ static int queue(struct nt_store *s, const struct nt_store_event *e, int64_t id,
 	return r;
 }
 
-static int put_locked(struct nt_store *s, const struct nt_store_event *events, size_t len,
-		      int64_t *ids, struct nt_err *err)
-{
-	uint64_t dropped = 0, suppressed = 0;
-	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
+/* Of the events of one transaction. */
+struct counts {
+	uint64_t dropped, suppressed;
+};
 
-	if (r < 0)
-		return r;
+static int put_events(struct nt_store *s, const struct nt_store_event *events, size_t len,
+		      int64_t *ids, struct counts *c, struct nt_err *err)
+{
+	int r = 0;
+
 	for (size_t i = 0; i < len && r == 0; i++) {
 		bool is_suppressed = false;
 
@@ -79,31 +81,52 @@ static int put_locked(struct nt_store *s, const struct nt_store_event *events, s
 			r = nt_sqlite_suppress_event(s, ids[i], &is_suppressed, err);
 		if (r == 0)
 			r = queue(s, &events[i], ids[i], err);
-		suppressed += is_suppressed;
+		c->suppressed += is_suppressed;
 	}
 	if (r == 0)
-		r = nt_sqlite_outbox_cap(s, &dropped, err);
-	if (r == 0)
-		r = cap(s, err);
+		r = nt_sqlite_outbox_cap(s, &c->dropped, err);
+	return r == 0 ? cap(s, err) : r;
+}
+
+static int put_locked(struct nt_store *s, const struct nt_store_event *events, size_t len,
+		      int64_t *ids, const struct nt_store_memory_change *changes,
+		      size_t changes_len, struct nt_err *err)
+{
+	struct counts c = { 0 };
+	int r = nt_sqlite_exec(s->db, s->path, "BEGIN IMMEDIATE", err);
+
+	if (r < 0)
+		return r;
+	if (len)
+		r = put_events(s, events, len, ids, &c, err);
+	for (size_t i = 0; i < changes_len && r == 0; i++)
+		r = nt_sqlite_memory_change(s, &changes[i], err);
 	r = nt_sqlite_end(s->db, s->path, r, "COMMIT", err);
 	pthread_mutex_lock(&s->stats_lock);
-	s->stats.outbox_dropped += r == 0 ? dropped : 0;
-	s->stats.events_suppressed += r == 0 ? suppressed : 0;
+	s->stats.outbox_dropped += r == 0 ? c.dropped : 0;
+	s->stats.events_suppressed += r == 0 ? c.suppressed : 0;
 	pthread_mutex_unlock(&s->stats_lock);
+	return r;
+}
+
+int nt_store_alerts_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
+			int64_t *ids, const struct nt_store_memory_change *changes,
+			size_t changes_len, struct nt_err *err)
+{
+	int r;
+
+	if (!len && !changes_len)
+		return 0;
+	pthread_mutex_lock(&s->write_lock);
+	r = put_locked(s, events, len, ids, changes, changes_len, err);
+	pthread_mutex_unlock(&s->write_lock);
 	return r;
 }
 
 int nt_store_events_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
 			int64_t *ids, struct nt_err *err)
 {
-	int r;
-
-	if (!len)
-		return 0;
-	pthread_mutex_lock(&s->write_lock);
-	r = put_locked(s, events, len, ids, err);
-	pthread_mutex_unlock(&s->write_lock);
-	return r;
+	return nt_store_alerts_put(s, events, len, ids, NULL, 0, err);
 }
 
 struct nt_store_event nt_sqlite_event_read(sqlite3_stmt *stmt, int at)

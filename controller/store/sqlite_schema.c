@@ -155,11 +155,19 @@ static const char layout_12[] =
 	"CREATE INDEX suppressions_rule ON suppressions (rule);"
 	"CREATE INDEX suppressions_until ON suppressions (until_us);";
 
+/* What rules with a memory look for, and which groups of it they saw. */
+static const char layout_13[] =
+	"CREATE TABLE memories (id INTEGER PRIMARY KEY, rule TEXT NOT NULL UNIQUE,"
+	" what INTEGER NOT NULL, key BLOB NOT NULL, since_us INTEGER NOT NULL);"
+	"CREATE TABLE sightings (memory INTEGER NOT NULL, grp INTEGER NOT NULL,"
+	" first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, PRIMARY KEY (memory, grp))"
+	" WITHOUT ROWID;";
+
 /* What each layout adds to the one before; [0] is made by create(). */
-static const char *const migrations[NT_SQLITE_LAYOUT] = {
-	"",	  layout_2, layout_3, layout_4,	 layout_5,  layout_6,
-	layout_7, layout_8, layout_9, layout_10, layout_11, layout_12
-};
+static const char *const migrations[NT_SQLITE_LAYOUT] = { "",	    layout_2,  layout_3,  layout_4,
+							  layout_5, layout_6,  layout_7,  layout_8,
+							  layout_9, layout_10, layout_11, layout_12,
+							  layout_13 };
 
 static int migrate(sqlite3 *db, const char *path, int64_t layout, struct nt_err *err)
 {

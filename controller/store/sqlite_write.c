@@ -191,6 +191,13 @@ static const char *const write_sql[NT_WRITE_MAX] = {
 				 " AND suppression IS NOT NULL",
 	[NT_WRITE_MARK_RULE] = "UPDATE events SET (suppression, suppressed_until_us) = " SUPPRESSION
 			       " WHERE resolved_us = 0 AND rule = ?1",
+	[NT_WRITE_MEMORY_NEW] =
+		"INSERT INTO memories (rule, what, key, since_us) VALUES (?1, ?2, ?3, ?4)",
+	[NT_WRITE_MEMORY_GONE] = "DELETE FROM memories WHERE rule = ?1",
+	[NT_WRITE_SIGHTING] = "INSERT OR REPLACE INTO sightings (memory, grp, first_us, last_us)"
+			      " SELECT id, ?2, ?3, ?4 FROM memories WHERE rule = ?1",
+	[NT_WRITE_SIGHTINGS_BEFORE] = "DELETE FROM sightings WHERE last_us < ?2 AND memory ="
+				      " (SELECT id FROM memories WHERE rule = ?1)",
 	[NT_WRITE_RELEASE] = "UPDATE events SET untold = 0 WHERE resolved_us = 0 AND rule = ?1"
 			     " AND untold = 1 AND suppression IS NULL RETURNING id",
 };

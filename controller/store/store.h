@@ -227,6 +227,40 @@ int nt_store_events(struct nt_store_reader *r, int open, struct nt_slice rule, u
 int nt_store_event(struct nt_store_reader *r, int64_t id, nt_store_event_fn *fn, void *ctx,
 		   struct nt_err *err) NT_MUSTCHECK;
 
+/* --- what rules remember of groups (controller/alerts) --- */
+
+/* A group of a rule: when it was new, and when it was seen last. */
+struct nt_store_sighting {
+	uint64_t group; /* a hash of its values by the memory's key */
+	int64_t first_us, last_us; /* event time */
+};
+
+/* Of one rule. What it looked for (`what`), under which key groups are hashed, since when. */
+struct nt_store_memory {
+	struct nt_slice rule;
+	uint64_t what, key[2];
+	int64_t since_us;
+};
+/* What becomes of one. In this order: all of it goes; `head` begins; what was seen last before
+ * forget_us goes; the sightings are there, or in the place of those that were. */
+struct nt_store_memory_change {
+	struct nt_store_memory head;
+	bool gone, begins; /* a memory that begins is gone before */
+	int64_t forget_us; /* 0: nothing */
+	const struct nt_store_sighting *sightings;
+	size_t sightings_len;
+};
+/* As nt_store_events_put, and the memories' changes in the same transaction. */
+int nt_store_alerts_put(struct nt_store *s, const struct nt_store_event *events, size_t len,
+			int64_t *ids, const struct nt_store_memory_change *changes,
+			size_t changes_len, struct nt_err *err) NT_MUSTCHECK;
+typedef bool nt_store_memory_fn(void *ctx, const struct nt_store_memory *memory);
+int nt_store_memories(struct nt_store_reader *r, nt_store_memory_fn *fn, void *ctx,
+		      struct nt_err *err) NT_MUSTCHECK;
+typedef bool nt_store_sighting_fn(void *ctx, const struct nt_store_sighting *sighting);
+int nt_store_sightings(struct nt_store_reader *r, struct nt_slice rule, nt_store_sighting_fn *fn,
+		       void *ctx, struct nt_err *err) NT_MUSTCHECK;
+
 /* --- acknowledgement and suppression of events (controller/alerts) --- */
 
 struct nt_store_ack {

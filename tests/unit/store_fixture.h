@@ -3,12 +3,16 @@
 #pragma once
 
 #include <check.h>
+#include <sqlite3.h>
 
 #include "lib/query/query.h"
 #include "tests/unit/store_build.h"
 
-/* For stories of older layouts: what suppressions added to events, and beside them. */
+/* For stories of older layouts: what suppressions added to events, and beside them; and what is
+ * newer. */
+#define STORE_UNDO_MEMORIES "DROP TABLE sightings; DROP TABLE memories;"
 #define STORE_UNDO_SUPPRESSIONS                                  \
+	STORE_UNDO_MEMORIES                                      \
 	"DROP INDEX events_suppressed; DROP TABLE suppressions;" \
 	"ALTER TABLE events DROP COLUMN acked_us;"               \
 	"ALTER TABLE events DROP COLUMN acked_by;"               \
@@ -62,6 +66,26 @@ static inline void append_records(uint64_t seq, const struct nt_record *records,
 	struct nt_batch batch = store_batch("s", seq, records, len);
 
 	append(&batch, NT_STORE_APPENDED);
+}
+
+/* The file itself, beside the store or while none has it open. */
+static inline sqlite3 *open_file(void)
+{
+	_cleanup_buf_ struct nt_buf path = { 0 };
+	sqlite3 *db;
+
+	nt_buf_printf(&path, "%s/records.db", folder);
+	ck_assert_int_eq(sqlite3_open(nt_buf_str(&path), &db), SQLITE_OK);
+	return db;
+}
+
+static inline void run_sql(const char *sql)
+{
+	sqlite3 *db = open_file();
+
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	sqlite3_close(db);
 }
 
 static inline struct nt_store_range everything(void)

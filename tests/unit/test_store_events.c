@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events of alerts in a store, against store.h only: another backend runs the same cases. */
-#include <sqlite3.h>
-
 #include "tests/unit/store_fixture.h"
 
 static struct nt_store_event event(const char *rule, const char *group, int64_t last_us)
@@ -198,35 +196,140 @@ START_TEST(file_without_events_is_migrated)
 {
 	struct nt_record r = store_record(1, T0_US, "a.test");
 	struct nt_store_range range = everything();
-	_cleanup_buf_ struct nt_buf path = { 0 };
-	sqlite3 *db;
 
 	append_records(1, &r, 1);
 	close_store();
-	nt_buf_printf(&path, "%s/records.db", folder);
-	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db,
-				      "DROP TABLE events; DROP TABLE addresses; DROP TABLE silent;"
-				      "DROP TABLE outbox; DROP TABLE suppressions;"
-				      "DROP INDEX rows_server; DROP INDEX rows_folded;"
-				      "DROP INDEX endpoints_name;"
-				      "ALTER TABLE endpoints DROP COLUMN origin;"
-				      "ALTER TABLE endpoints DROP COLUMN dns;"
-				      "ALTER TABLE endpoints DROP COLUMN stream;"
-				      "ALTER TABLE endpoints DROP COLUMN hook; DROP TABLE gaps;"
-				      "ALTER TABLE endpoints DROP COLUMN before_tap;"
-				      "ALTER TABLE endpoints DROP COLUMN link_rx;"
-				      "ALTER TABLE endpoints DROP COLUMN link_tx;"
-				      "PRAGMA user_version = 1",
-				      NULL, NULL, NULL),
-			 SQLITE_OK);
-	sqlite3_close(db);
+	run_sql("DROP TABLE events; DROP TABLE addresses; DROP TABLE silent;"
+		"DROP TABLE outbox; DROP TABLE suppressions;" STORE_UNDO_MEMORIES
+		"DROP INDEX rows_server; DROP INDEX rows_folded;"
+		"DROP INDEX endpoints_name;"
+		"ALTER TABLE endpoints DROP COLUMN origin;"
+		"ALTER TABLE endpoints DROP COLUMN dns;"
+		"ALTER TABLE endpoints DROP COLUMN stream;"
+		"ALTER TABLE endpoints DROP COLUMN hook; DROP TABLE gaps;"
+		"ALTER TABLE endpoints DROP COLUMN before_tap;"
+		"ALTER TABLE endpoints DROP COLUMN link_rx;"
+		"ALTER TABLE endpoints DROP COLUMN link_tx;"
+		"PRAGMA user_version = 1");
 	open_store();
 	(void)put(event("a", "{}", T0_US));
 	close_store();
 	open_store();
 	ck_assert_uint_eq(list(1, "", 10).len, 1);
 	ck_assert_uint_eq(total(&range).rows, 1);
+}
+END_TEST
+
+/* --- what rules remember ---------------------------------------------------------------------- */
+
+static void change(struct nt_store_memory_change c)
+{
+	ck_assert_msg(nt_store_alerts_put(store, NULL, 0, NULL, &c, 1, &err) == 0, "%s", err.msg);
+}
+
+static bool put_memory(void *ctx, const struct nt_store_memory *m)
+{
+	nt_buf_printf(ctx, "%.*s %llx %llx-%llx since %lld:", NT_SLICE_ARG(m->rule),
+		      (unsigned long long)m->what, (unsigned long long)m->key[0],
+		      (unsigned long long)m->key[1], (long long)(m->since_us - T0_US));
+	return true;
+}
+
+static bool put_sighting(void *ctx, const struct nt_store_sighting *s)
+{
+	nt_buf_printf(ctx, " %llx %lld-%lld", (unsigned long long)s->group,
+		      (long long)(s->first_us - T0_US), (long long)(s->last_us - T0_US));
+	return true;
+}
+
+static void remembers(const char *rule, const char *memories, const char *sightings)
+{
+	_cleanup_buf_ struct nt_buf heads = { 0 }, seen = { 0 };
+
+	ck_assert_int_eq(nt_store_memories(reader, put_memory, &heads, &err), 0);
+	ck_assert_int_eq(nt_store_sightings(reader, nt_slice_str(rule), put_sighting, &seen, &err),
+			 0);
+	ck_assert_str_eq(nt_buf_str(&heads), memories);
+	ck_assert_str_eq(nt_buf_str(&seen), sightings);
+}
+
+#define HEAD(name)                                                                          \
+	{                                                                                   \
+		.rule = NT_SLICE_LIT(name), .what = 0xfedcba9876543210, /* signed in SQL */ \
+			.key = { 0xffffffffffffffff, 1 }, .since_us = T0_US                 \
+	}
+static const struct nt_store_sighting some[] = { { 7, T0_US + 1, T0_US + 5 },
+						 { UINT64_MAX, T0_US + 2, T0_US + 9 } };
+
+START_TEST(memory_comes_back_as_it_was_put)
+{
+	static const char head[] = "r fedcba9876543210 ffffffffffffffff-1 since 0:";
+	const struct nt_store_sighting later = { 7, T0_US + 1, T0_US + 20 };
+
+	change((struct nt_store_memory_change){
+		.head = HEAD("r"), .begins = true, .sightings = some, .sightings_len = 2 });
+	close_store();
+	open_store();
+	remembers("r", head, " ffffffffffffffff 2-9 7 1-5");
+	change((struct nt_store_memory_change){ .head = HEAD("r"),
+						.forget_us = T0_US + 9,
+						.sightings = &later,
+						.sightings_len = 1 });
+	remembers("r", head, " ffffffffffffffff 2-9 7 1-20");
+	change((struct nt_store_memory_change){ .head = HEAD("r"), .forget_us = T0_US + 10 });
+	remembers("r", head, " 7 1-20");
+	change((struct nt_store_memory_change){ .head = HEAD("r"), .begins = true });
+	remembers("r", head, "");
+	change((struct nt_store_memory_change){ .head = HEAD("r"), .gone = true });
+	remembers("r", "", "");
+}
+END_TEST
+
+START_TEST(memories_are_of_rules)
+{
+	static const char both[] = "a fedcba9876543210 ffffffffffffffff-1 since 0:"
+				   "b fedcba9876543210 ffffffffffffffff-1 since 0:";
+
+	change((struct nt_store_memory_change){
+		.head = HEAD("b"), .begins = true, .sightings = some, .sightings_len = 2 });
+	change((struct nt_store_memory_change){
+		.head = HEAD("a"), .begins = true, .sightings = some, .sightings_len = 1 });
+	remembers("a", both, " 7 1-5");
+	change((struct nt_store_memory_change){ .head = HEAD("a"), .forget_us = INT64_MAX });
+	remembers("b", both, " ffffffffffffffff 2-9 7 1-5");
+	change((struct nt_store_memory_change){ /* of none */
+						.head = HEAD("c"),
+						.sightings = some,
+						.sightings_len = 2 });
+	remembers("c", both, "");
+}
+END_TEST
+
+START_TEST(memory_and_events_are_written_together_or_not_at_all)
+{
+	const struct nt_store_memory_change c = {
+		.head = HEAD("r"), .begins = true, .sightings = some, .sightings_len = 2
+	};
+	struct nt_store_event two[2] = { event("r", "{}", T0_US), event("r", "{}", T0_US) };
+	int64_t ids[2];
+
+	ck_assert_int_eq(nt_store_alerts_put(store, two, 2, ids, &c, 1, &err), -EEXIST);
+	remembers("r", "", "");
+	ck_assert_int_eq(nt_store_alerts_put(store, two, 1, ids, &c, 1, &err), 0);
+	remembers("r",
+		  "r fedcba9876543210 ffffffffffffffff-1 since 0:", " ffffffffffffffff 2-9 7 1-5");
+	ck_assert_uint_eq(list(1, "", 10).len, 1);
+}
+END_TEST
+
+START_TEST(file_without_memories_is_migrated)
+{
+	close_store();
+	run_sql(STORE_UNDO_MEMORIES "PRAGMA user_version = 12");
+	open_store();
+	remembers("r", "", "");
+	change((struct nt_store_memory_change){ .head = HEAD("r"), .begins = true });
+	remembers("r", "r fedcba9876543210 ffffffffffffffff-1 since 0:", "");
 }
 END_TEST
 
@@ -241,5 +344,9 @@ int main(void)
 	tcase_add_test(tc, events_expire_with_rows_but_open_ones_stay);
 	tcase_add_test(tc, resolved_events_are_bounded);
 	tcase_add_test(tc, file_without_events_is_migrated);
+	tcase_add_test(tc, memory_comes_back_as_it_was_put);
+	tcase_add_test(tc, memories_are_of_rules);
+	tcase_add_test(tc, memory_and_events_are_written_together_or_not_at_all);
+	tcase_add_test(tc, file_without_memories_is_migrated);
 	return store_run("store_events", tc);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The outbox of a store, against store.h only: another backend runs the same cases. */
-#include <sqlite3.h>
-
 #include "tests/unit/store_fixture.h"
 
 static struct nt_store_event event(const char *rule, const char *group)
@@ -256,21 +254,11 @@ END_TEST
 /* A file of the build before the outbox: opening it adds it. */
 START_TEST(file_without_outbox_is_migrated)
 {
-	_cleanup_buf_ struct nt_buf path = { 0 };
-	sqlite3 *db;
-
 	close_store();
-	nt_buf_printf(&path, "%s/records.db", folder);
-	ck_assert_int_eq(sqlite3_open(path.p, &db), SQLITE_OK);
-	ck_assert_int_eq(
-		sqlite3_exec(db,
-			     "DROP TABLE outbox; DROP INDEX endpoints_name;"
-			     "ALTER TABLE events DROP COLUMN labels;"
-			     "ALTER TABLE events DROP COLUMN notify;" STORE_UNDO_SUPPRESSIONS
-			     "PRAGMA user_version = 8",
-			     NULL, NULL, NULL),
-		SQLITE_OK);
-	sqlite3_close(db);
+	run_sql("DROP TABLE outbox; DROP INDEX endpoints_name;"
+		"ALTER TABLE events DROP COLUMN labels;"
+		"ALTER TABLE events DROP COLUMN notify;" STORE_UNDO_SUPPRESSIONS
+		"PRAGMA user_version = 8");
 	open_store();
 	(void)use("one", NULL);
 	(void)put(event("a", "{}"));

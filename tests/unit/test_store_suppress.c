@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Acknowledgements and suppressions in a store, against store.h only: another backend runs the same
  * cases. */
-#include <sqlite3.h>
-
 #include "tests/unit/store_fixture.h"
 
 #define S 1000000LL /* us */
@@ -372,25 +370,6 @@ START_TEST(they_are_bounded)
 	ck_assert_int_eq(nt_store_suppress(store, &more, &err), 0);
 }
 END_TEST
-
-static sqlite3 *open_file(void)
-{
-	_cleanup_buf_ struct nt_buf path = { 0 };
-	sqlite3 *db;
-
-	nt_buf_printf(&path, "%s/records.db", folder);
-	ck_assert_int_eq(sqlite3_open(nt_buf_str(&path), &db), SQLITE_OK);
-	return db;
-}
-
-static void run_sql(const char *sql)
-{
-	sqlite3 *db = open_file();
-
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
-		      sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
 
 /* How often events were marked since the table `marks` is there. */
 static int count_marks(void)

@@ -28,6 +28,11 @@ static void write_beyond(struct nt_json *j, const struct nt_alert_rule *rule)
 	nt_json_key_u64(j, "min_count", rule->min_count);
 	nt_json_key_u64(j, "for", (uint64_t)(rule->for_us * NT_NS_PER_US));
 	nt_json_key_u64(j, "cooldown", (uint64_t)(rule->cooldown_us * NT_NS_PER_US));
+	nt_json_key_u64(j, "unseen_for", (uint64_t)(rule->unseen_for_us * NT_NS_PER_US));
+	nt_json_key_u64(j, "learn_for", (uint64_t)(rule->learn_for_us * NT_NS_PER_US));
+	nt_json_key_time_or_null(j, "known_since", rule->known_since_us);
+	nt_json_key_time_or_null(j, "learning_until", rule->learning_until_us);
+	nt_json_key_u64(j, "remembered", rule->remembered);
 	nt_json_key(j, "labels");
 	nt_json_open(j, '{');
 	for (size_t i = 0; i < rule->labels_len; i++)

@@ -40,6 +40,18 @@ static void add_limit(struct nt_json *j, const char *reason, const char *fmt, ..
 	nt_json_close(j, '}');
 }
 
+static void add_learning(struct nt_json *j, const struct nt_preview *p)
+{
+	_cleanup_buf_ struct nt_buf since = { 0 }, until = { 0 };
+
+	nt_json_time(&NT_JSON(&since), p->known_since_us);
+	nt_json_time(&NT_JSON(&until), p->learning_until_us);
+	add_limit(j, "learning",
+		  "what was seen before is known from %s on, where the rows begin, or time to read "
+		  "them ended: until %s the rule learns and opens nothing",
+		  nt_buf_str(&since), nt_buf_str(&until));
+}
+
 static void write_limits(struct nt_json *j, const struct nt_preview *p)
 {
 	nt_json_key(j, "limits");
@@ -55,6 +67,8 @@ static void write_limits(struct nt_json *j, const struct nt_preview *p)
 			  "nothing is told of the time behind it; a rule that fires less often, or "
 			  "a shorter range, helps",
 			  NT_PREVIEW_EVENTS_MAX);
+	if (p->learning_until_us)
+		add_learning(j, p);
 	if (p->over)
 		add_limit(j, "room",
 			  "%" PRIu64 " times a row or an event found no room (10,000 groups, %u "

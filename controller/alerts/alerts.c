@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "controller/alerts/inside.h"
 #include "lib/base/cleanup.h"
@@ -62,6 +63,7 @@ static void free_entry(struct nt_alerts_entry *e)
 		return;
 	if (e->rule)
 		nt_window_done(&e->window);
+	nt_memory_done(&e->memory);
 	nt_rule_free(e->rule);
 	free(e->name);
 	free(e->spec);
@@ -151,11 +153,27 @@ static void await_selftest(struct nt_alerts *a, struct nt_alerts_entry *e)
 	}
 }
 
+/* What it remembers is of use for as long as it looks for the same. A disabled rule sees nothing:
+ * what the store has of it waits. */
+static void set_memory(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_rule *rule)
+{
+	if (e->memory.loaded && rule->unseen_us && !rule->disabled &&
+	    e->memory.head.what == rule->memory_of) {
+		e->memory.rule = rule;
+		return;
+	}
+	nt_memory_done(&e->memory);
+	nt_memory_init(&e->memory, rule, &a->bytes, &a->remembered);
+}
+
 /* The rule begins anew; its open events go on when their groups are still groups of it. */
 static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_rule *rule)
 {
+	bool remembered = e->rule && e->rule->unseen_us;
+
 	if (e->rule)
 		nt_window_done(&e->window);
+	set_memory(a, e, rule);
 	nt_rule_free(e->rule);
 	e->rule = rule;
 	nt_alerts_init_window(a, e);
@@ -164,10 +182,9 @@ static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_r
 	e->catch_up = a->now_us == 0 || a->rests;
 	e->evaluated_us = e->listed_us = 0;
 	e->over = 0;
-	if (rule->disabled) {
+	if (rule->disabled)
 		e->open_events = 0;
-		a->check_orphans = true;
-	}
+	a->check_orphans |= rule->disabled || remembered;
 }
 
 int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
@@ -240,15 +257,44 @@ int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects, str
 /* --- records ---------------------------------------------------------------------------------- */
 
 struct adding {
+	struct nt_alerts *alerts;
 	struct nt_alerts_entry *entry;
+	const struct nt_record *record;
 	int64_t end_us; /* of the first window that has the row */
-	bool late;
+	bool late; /* that window was evaluated */
+	bool in_time; /* for some window */
 };
+
+static void count_over(struct nt_alerts *a, struct nt_alerts_entry *e, uint64_t n)
+{
+	a->stats.groups_over += n;
+	e->over += n;
+}
+
+/* A late reply is no sighting, as it makes no group. */
+static int64_t remember(const struct adding *adding, struct nt_slice key)
+{
+	struct nt_memory *m = &adding->entry->memory;
+	int64_t new_us;
+
+	if (!nt_memory_see(m, key, adding->record->start_us, adding->in_time, &new_us))
+		count_over(adding->alerts, adding->entry, 1);
+	count_over(adding->alerts, adding->entry, m->forgotten);
+	m->forgotten = 0;
+	return new_us;
+}
+
+static bool is_sighting(const struct nt_rule *rule, const struct nt_record *r)
+{
+	return rule->unseen_us && (!r->late || rule->late);
+}
 
 static void on_group(void *ctx, struct nt_window_group *g)
 {
 	struct adding *adding = ctx;
 
+	if (is_sighting(adding->entry->rule, adding->record))
+		g->new_us = remember(adding, nt_window_key(g));
 	if (!adding->late)
 		return;
 	adding->entry->redo = true;
@@ -256,10 +302,26 @@ static void on_group(void *ctx, struct nt_window_group *g)
 		g->redo_us = adding->end_us;
 }
 
+static bool on_key(void *ctx, struct nt_slice key, const struct nt_server *server)
+{
+	(void)server;
+	(void)remember(ctx, key);
+	return true;
+}
+
+void nt_alerts_add_past(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_record *r,
+			bool in_time)
+{
+	struct adding adding = { .alerts = a, .entry = e, .record = r, .in_time = in_time };
+
+	if (is_sighting(e->rule, r) && !nt_window_keys(&e->window, r, on_key, &adding))
+		count_over(a, e, 1);
+}
+
 void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_record *r)
 {
 	const struct nt_rule *rule = e->rule;
-	struct adding adding = { .entry = e };
+	struct adding adding = { .alerts = a, .entry = e, .record = r, .in_time = true };
 
 	if ((r->type == NT_RECORD_UNLOGGED) != rule->unlogged ||
 	    (rule->side >= 0 && (int)r->side != rule->side) ||
@@ -267,15 +329,15 @@ void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e, const 
 		return;
 	if (r->start_us < nt_alerts_keep_from(a, rule) || r->start_us > a->now_us + AHEAD_US) {
 		a->stats.late_rows++;
+		if (r->start_us < a->now_us)
+			nt_alerts_add_past(a, e, r, false);
 		return;
 	}
 	adding.end_us = (r->start_us / rule->step_us + 1) * rule->step_us;
 	adding.late = e->built && adding.end_us <= e->evaluated_us;
 	a->stats.late_rows += adding.late;
-	if (!nt_window_add(&e->window, r, on_group, &adding)) {
-		a->stats.groups_over++;
-		e->over++;
-	}
+	if (!nt_window_add(&e->window, r, on_group, &adding))
+		count_over(a, e, 1);
 }
 
 /* Rules that are not built yet find the rows in the store. */
@@ -293,7 +355,7 @@ static void start_over(struct nt_alerts *a, bool catch_up)
 {
 	a->caught_up = false;
 	for (size_t i = 0; i < a->entries_len; i++) {
-		a->entries[i]->built = false;
+		a->entries[i]->built = a->entries[i]->memory.loaded = false;
 		a->entries[i]->catch_up |= catch_up;
 	}
 }
@@ -315,9 +377,21 @@ static void set_now(struct nt_alerts *a, int64_t now_us)
 }
 
 static int put_stored(void *ctx, const struct nt_store_event *events, size_t len, int64_t *ids,
+		      const struct nt_store_memory_change *changes, size_t changes_len,
 		      struct nt_err *err)
 {
-	return nt_store_events_put(ctx, events, len, ids, err);
+	return nt_store_alerts_put(ctx, events, len, ids, changes, changes_len, err);
+}
+
+static void note_memories(struct nt_alerts *a)
+{
+	for (size_t i = 0; i < a->entries_len; i++) {
+		struct nt_alerts_entry *e = a->entries[i];
+
+		if (e->memory.loaded && nt_memory_is_due(&e->memory, a->now_us))
+			nt_pending_remember(&a->pending, nt_slice_str(e->name), &e->memory,
+					    e->evaluated_us);
+	}
 }
 
 static int run(struct nt_alerts *a, struct nt_err *err)
@@ -344,6 +418,7 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	}
 	if (r < 0)
 		return r;
+	note_memories(a);
 	r = nt_pending_write(&a->pending, put_stored, a->store, &opened, &resolved, err);
 	if (r < 0)
 		return r;
@@ -354,23 +429,22 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	return 0;
 }
 
-static void drop_pending(struct nt_alerts *a)
-{
-	a->pending.len = 0;
-	nt_arena_reset(&a->pending.arena);
-}
-
 void nt_alerts_rest(struct nt_alerts *a)
 {
 	if (a->rests)
 		return;
 	a->rests = true;
 	start_over(a, true);
-	for (size_t i = 0; i < a->entries_len; i++)
-		if (a->entries[i]->rule) {
-			nt_window_done(&a->entries[i]->window);
-			nt_alerts_init_window(a, a->entries[i]);
-		}
+	for (size_t i = 0; i < a->entries_len; i++) {
+		struct nt_alerts_entry *e = a->entries[i];
+
+		if (!e->rule)
+			continue;
+		nt_window_done(&e->window);
+		nt_alerts_init_window(a, e);
+		nt_memory_done(&e->memory);
+		nt_memory_init(&e->memory, e->rule, &a->bytes, &a->remembered);
+	}
 }
 
 int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err)
@@ -383,7 +457,7 @@ int nt_alerts_tick(struct nt_alerts *a, int64_t now_us, struct nt_err *err)
 		return 0;
 	r = run(a, err);
 	if (r < 0) {
-		drop_pending(a);
+		nt_pending_clear(&a->pending);
 		start_over(a, true);
 		a->retry_us = now_us + RETRY_US;
 		return nt_err_wrap(err, "alerts");
@@ -430,8 +504,38 @@ uint64_t nt_alerts_standing(const struct nt_alerts *a)
 
 /* --- for people ------------------------------------------------------------------------------- */
 
+enum { NOTE_SIZE = 256 };
+
+/* What a person has to know of the rule beside its spec; in note, where it is not the rule's own. */
+static struct nt_slice note_of(const struct nt_rule *r, int64_t learning_until_us,
+			       char note[NOTE_SIZE])
+{
+	time_t until = (time_t)(learning_until_us / 1000000);
+	char text[32] = "";
+	struct tm tm;
+
+	if (!learning_until_us || !gmtime_r(&until, &tm))
+		return r->note;
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(note, NOTE_SIZE, "learning until %s what there is: no event opens before%s%.*s",
+		 text, r->note.len ? "; " : "", NT_SLICE_ARG(r->note));
+	return nt_slice_str(note);
+}
+
+static void list_memory(const struct nt_alerts *a, const struct nt_alerts_entry *e,
+			struct nt_alert_rule *rule)
+{
+	int64_t until_us = nt_memory_learns_until(&e->memory);
+
+	rule->known_since_us = e->memory.head.since_us;
+	rule->learning_until_us = a->now_us < until_us ? until_us : 0;
+	rule->remembered = e->memory.len;
+}
+
 void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 {
+	char note[NOTE_SIZE];
+
 	for (size_t i = 0; i < a->entries_len; i++) {
 		const struct nt_alerts_entry *e = a->entries[i];
 		const struct nt_rule *r = e->rule;
@@ -465,12 +569,16 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 			rule.lookback_us = r->lookback_us;
 			rule.for_us = r->for_us;
 			rule.cooldown_us = r->cooldown_us;
+			rule.unseen_for_us = r->unseen_us;
+			rule.learn_for_us = r->learn_us;
 			rule.disabled = r->disabled;
 			rule.labels = r->labels;
 			rule.labels_len = r->labels_len;
 			rule.notify = r->notify;
 			rule.notify_len = r->notify_len;
-			rule.note = r->note;
+			if (e->memory.loaded)
+				list_memory(a, e, &rule);
+			rule.note = note_of(r, rule.learning_until_us, note);
 		}
 		if (!fn(ctx, &rule))
 			return;
@@ -482,6 +590,7 @@ struct nt_alerts_stats nt_alerts_stats(const struct nt_alerts *a)
 	struct nt_alerts_stats stats = a->stats;
 
 	stats.rules = a->entries_len;
+	stats.remembered = a->remembered;
 	for (size_t i = 0; i < a->entries_len; i++) {
 		stats.rules_refused += !a->entries[i]->accepted;
 		stats.selftests_pending += a->entries[i]->untested != NULL;

@@ -22,6 +22,7 @@ struct nt_alerts_config {
 
 struct nt_alerts_stats {
 	uint64_t rules, rules_refused, groups; /* now */
+	uint64_t remembered; /* groups that rules with unseenFor know of, now */
 	uint64_t groups_over; /* times that a row or an event found no room within the bounds */
 	uint64_t evaluations, events_opened, events_resolved;
 	uint64_t rows_unreadable; /* of the store, when figures were made: in none */
@@ -90,6 +91,11 @@ struct nt_alert_rule {
 	bool unlogged; /* of UNLOGGED rows, whose counts are packets */
 	uint32_t severity;
 	int64_t period_us, lookback_us, for_us, cooldown_us;
+	int64_t unseen_for_us, learn_for_us; /* 0: the rule is of all groups */
+	/* Since when it watches for them; 0: it does not yet, or is disabled. And until when
+	 * nothing is new to it; 0: that is over. */
+	int64_t known_since_us, learning_until_us;
+	uint64_t remembered; /* groups that it knows */
 	bool disabled;
 	const struct nt_rule_label *labels;
 	size_t labels_len;

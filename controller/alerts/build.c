@@ -73,6 +73,53 @@ static int load_events(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 	return r;
 }
 
+/* --- memories ---------------------------------------------------------------------------------- */
+
+static bool find_memory(void *ctx, const struct nt_store_memory *memory)
+{
+	struct nt_alerts_entry *e = ctx;
+
+	if (!nt_slice_eq(memory->rule, nt_slice_str(e->name)))
+		return true;
+	if (memory->what == e->rule->memory_of) {
+		e->memory.head = *memory;
+		e->memory.head.rule = (struct nt_slice){ 0 };
+		e->memory.loaded = true;
+	}
+	return false;
+}
+
+static bool load_sighting(void *ctx, const struct nt_store_sighting *sighting)
+{
+	struct loading *l = ctx;
+
+	if (nt_memory_load(&l->entry->memory, sighting))
+		return true;
+	l->a->stats.groups_over++;
+	l->entry->over++;
+	return true;
+}
+
+/* A rule that the store knows nothing of, or that looks for something else now, learns. */
+static int load_memory(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_err *err)
+{
+	struct loading l = { a, e };
+	int r;
+
+	if (!e->rule->unseen_us || e->memory.loaded)
+		return 0;
+	nt_memory_done(&e->memory);
+	nt_memory_init(&e->memory, e->rule, &a->bytes, &a->remembered);
+	r = nt_store_memories(a->reader, find_memory, e, err);
+	if (r < 0)
+		return r;
+	if (!e->memory.loaded)
+		return nt_memory_begin(&e->memory, a->now_us, err);
+	return nt_store_sightings(a->reader, nt_slice_str(e->name), load_sighting, &l, err);
+}
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
 static bool wants(const struct nt_alerts_entry *e)
 {
 	return nt_alerts_runs(e) && !e->built;
@@ -132,9 +179,13 @@ int nt_alerts_build(struct nt_alerts *a, struct nt_err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < a->entries_len && r == 0; i++)
-		if (wants(a->entries[i]))
+	for (size_t i = 0; i < a->entries_len && r == 0; i++) {
+		if (!wants(a->entries[i]))
+			continue;
+		r = load_memory(a, a->entries[i], err);
+		if (r == 0)
 			r = load_events(a, a->entries[i], err);
+	}
 	if (r == 0)
 		r = load_rows(a, false, err);
 	if (r == 0)
@@ -155,8 +206,20 @@ static bool end_orphan(void *ctx, const struct nt_store_event *event)
 	return true;
 }
 
+static bool forget_orphan(void *ctx, const struct nt_store_memory *memory)
+{
+	struct nt_alerts *a = ctx;
+	const struct nt_alerts_entry *e = nt_alerts_find(a, memory->rule);
+
+	if (!e || !e->rule || !e->rule->unseen_us)
+		nt_pending_forget(&a->pending, memory->rule);
+	return true;
+}
+
 int nt_alerts_end_orphans(struct nt_alerts *a, struct nt_err *err)
 {
-	return nt_store_events(a->reader, 1, (struct nt_slice){ 0 }, UINT32_MAX, end_orphan, a,
-			       err);
+	int r = nt_store_events(a->reader, 1, (struct nt_slice){ 0 }, UINT32_MAX, end_orphan, a,
+				err);
+
+	return r == 0 ? nt_store_memories(a->reader, forget_orphan, a, err) : r;
 }

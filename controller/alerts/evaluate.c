@@ -42,6 +42,8 @@ static void open_event(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 		.peak = peak_since(e, g, end_us, value),
 	};
 	nt_pending_note(&a->pending, &e->window, g, 0);
+	if (e->memory.loaded)
+		nt_memory_tell(&e->memory, nt_window_key(g));
 }
 
 /* May this window be the reason of an event? */

@@ -17,6 +17,7 @@ struct nt_alerts_entry {
 	char *name, *spec; /* owned; spec: the object's text, to know whether it changed */
 	struct nt_rule *rule; /* NULL: it never was right */
 	struct nt_window window; /* of rule */
+	struct nt_memory memory; /* of rule, where that has unseenFor */
 	bool accepted;
 	struct nt_object_problem problem;
 	struct nt_selftest selftest; /* of rule */
@@ -39,7 +40,8 @@ struct nt_alerts {
 	struct nt_alerts_entry **entries; /* in order of name, as objects come */
 	size_t entries_len;
 	struct nt_siphash_key hash_key;
-	uint64_t bytes; /* of all windows */
+	uint64_t bytes; /* of all windows and memories */
+	uint64_t remembered; /* groups in all memories */
 	struct nt_pending pending;
 	int64_t now_us; /* of the last tick; 0 before the first */
 	int64_t start_us; /* the first tick */
@@ -78,9 +80,14 @@ struct nt_alerts_entry *nt_alerts_find(const struct nt_alerts *a, struct nt_slic
 void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e,
 			  const struct nt_record *r);
 
-/* Figures and events of the rules that have none yet. */
+/* The same for a rule's memory alone: a row of a time before its windows. */
+void nt_alerts_add_past(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_record *r,
+			bool in_time);
+
+/* Figures, memories and events of the rules that have none yet. */
 int nt_alerts_build(struct nt_alerts *a, struct nt_err *err) NT_MUSTCHECK;
-/* Ends the events whose rules are gone or disabled. */
+/* Ends the events whose rules are gone or disabled, and forgets what rules remember that are gone
+ * or do not any more. */
 int nt_alerts_end_orphans(struct nt_alerts *a, struct nt_err *err) NT_MUSTCHECK;
 /* All windows of the rule that are due, in order of time for each group. */
 void nt_alerts_evaluate(struct nt_alerts *a, struct nt_alerts_entry *e);

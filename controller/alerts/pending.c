@@ -8,8 +8,20 @@
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
 
+void nt_pending_clear(struct nt_pending *p)
+{
+	for (size_t i = 0; i < p->changes_len; i++)
+		free((void *)(uintptr_t)p->changes[i].sightings);
+	free(p->changes);
+	p->changes = NULL;
+	p->len = p->changes_len = 0;
+	p->failed = false;
+	nt_arena_reset(&p->arena);
+}
+
 void nt_pending_done(struct nt_pending *p)
 {
+	nt_pending_clear(p);
 	nt_arena_done(&p->arena);
 	free(p->items);
 	*p = (struct nt_pending){ 0 };
@@ -73,6 +85,75 @@ void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, in
 	item->event.resolved_us = now_us > event->last_seen_us ? now_us : event->last_seen_us;
 }
 
+/* --- what rules remember ----------------------------------------------------------------------- */
+
+static struct nt_store_memory_change *push_change(struct nt_pending *p, struct nt_slice rule)
+{
+	struct nt_store_memory_change *changes =
+		reallocarray(p->changes, p->changes_len + 1, sizeof(*changes));
+
+	if (!changes) {
+		p->failed = true;
+		return NULL;
+	}
+	p->changes = changes;
+	changes[p->changes_len] = (struct nt_store_memory_change){ .head.rule = keep(p, rule) };
+	return &changes[p->changes_len++];
+}
+
+void nt_pending_forget(struct nt_pending *p, struct nt_slice rule)
+{
+	struct nt_store_memory_change *change = push_change(p, rule);
+
+	if (change)
+		change->gone = true;
+}
+
+static void take_sightings(struct nt_pending *p, struct nt_memory *m, int64_t decided_us,
+			   struct nt_store_memory_change *change)
+{
+	struct nt_store_sighting *all = NULL, next;
+	size_t at = 0, len = 0, cap = 0;
+
+	while (nt_memory_take(m, decided_us, len >= NT_MEMORY_WRITES_MAX, &at, &next)) {
+		if (len == cap) {
+			struct nt_store_sighting *more =
+				reallocarray(all, cap + 256, sizeof(*more));
+
+			if (!more) {
+				p->failed = true;
+				break;
+			}
+			all = more;
+			cap += 256;
+		}
+		all[len++] = next;
+	}
+	change->sightings = all;
+	change->sightings_len = len;
+}
+
+void nt_pending_remember(struct nt_pending *p, struct nt_slice rule, struct nt_memory *m,
+			 int64_t decided_us)
+{
+	struct nt_store_memory_change *change = push_change(p, rule);
+
+	if (!change)
+		return;
+	rule = change->head.rule;
+	change->head = m->head;
+	change->head.rule = rule;
+	change->begins = m->begins;
+	change->forget_us = m->forget_us;
+	take_sightings(p, m, decided_us, change);
+	m->begins = m->urgent = false;
+	m->forget_us = 0;
+	if (!change->begins && !change->forget_us && !change->sightings_len)
+		p->changes_len--;
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
 /* What the event says, by its rule. */
 static void fill(struct nt_pending *p, struct nt_pending_item *item)
 {
@@ -104,7 +185,7 @@ static void fill(struct nt_pending *p, struct nt_pending_item *item)
 static int write_all(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, int64_t *ids,
 		     struct nt_err *err)
 {
-	_cleanup_free_ struct nt_store_event *events = calloc(p->len, sizeof(*events));
+	_cleanup_free_ struct nt_store_event *events = calloc(p->len + 1, sizeof(*events));
 
 	for (size_t i = 0; i < p->len && events && !p->failed; i++) {
 		if (p->items[i].rule)
@@ -113,7 +194,7 @@ static int write_all(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, in
 	}
 	if (!events || p->failed)
 		return nt_err_set(err, ENOMEM, "no memory for the events of alerts");
-	return put(ctx, events, p->len, ids, err);
+	return put(ctx, events, p->len, ids, p->changes, p->changes_len, err);
 }
 
 int nt_pending_write(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, uint64_t *ret_opened,
@@ -125,7 +206,7 @@ int nt_pending_write(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, ui
 
 	if (!ids)
 		r = nt_err_set(err, ENOMEM, "no memory for the events of alerts");
-	else if (p->len || p->failed)
+	else if (p->len || p->changes_len || p->failed)
 		r = write_all(p, put, ctx, ids, err);
 	for (size_t i = 0; i < p->len; i++) {
 		struct nt_pending_item *item = &p->items[i];
@@ -137,9 +218,7 @@ int nt_pending_write(struct nt_pending *p, nt_pending_put_fn *put, void *ctx, ui
 		opened += !item->event.id;
 		resolved += item->event.resolved_us != 0;
 	}
-	p->len = 0;
-	p->failed = false;
-	nt_arena_reset(&p->arena);
+	nt_pending_clear(p);
 	if (r == 0) {
 		*ret_opened = opened;
 		*ret_resolved = resolved;

@@ -67,10 +67,13 @@ static int keep_event(struct run *run, const struct nt_store_event *e, int64_t *
 
 /* In the store's place. */
 static int keep_events(void *ctx, const struct nt_store_event *events, size_t len, int64_t *ids,
+		       const struct nt_store_memory_change *changes, size_t changes_len,
 		       struct nt_err *err)
 {
 	int r = 0;
 
+	(void)changes;
+	(void)changes_len;
 	for (size_t i = 0; i < len && r == 0; i++)
 		r = keep_event(ctx, &events[i], &ids[i], err);
 	return r;
@@ -181,6 +184,87 @@ static int read_rows(struct run *run)
 	return r < 0 ? judge_page(run, r, &why) : run->result;
 }
 
+/* --- what was seen before ---------------------------------------------------------------------- */
+
+struct past {
+	struct run *run;
+	int64_t reached_us; /* all rows from here on were looked at */
+	int64_t deadline_ns;
+	bool over;
+};
+
+static bool take_past(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
+{
+	struct past *past = ctx;
+
+	(void)row_id;
+	(void)why;
+	past->over = nt_clock_monotonic_now() > past->deadline_ns;
+	if (past->over)
+		return false;
+	if (record) {
+		nt_alerts_add_past(past->run->alerts, past->run->entry, record, true);
+		past->reached_us = record->start_us;
+	}
+	return true;
+}
+
+/* Backwards, so that what there is no time for is the oldest; to us is where the windows' rows
+ * begin. */
+static int read_past(struct past *past, int64_t to_us)
+{
+	struct run *run = past->run;
+	const struct nt_rule *rule = run->entry->rule;
+	const struct nt_store_range range = {
+		.from_us = past->reached_us,
+		.to_us = to_us,
+		.filter = rule->query,
+		.side = rule->side,
+		.role = rule->role,
+		.unlogged = rule->unlogged,
+	};
+	int64_t cursor = 0;
+	struct nt_err why;
+	int r;
+
+	past->reached_us = to_us;
+	do {
+		r = nt_store_rows(run->alerts->reader, &range, NT_STORE_NEWEST, PAGE_ROWS, cursor,
+				  take_past, past, &cursor, &why);
+	} while (r == 0 && cursor && !past->over);
+	if (r == 0 && !past->over)
+		past->reached_us = range.from_us;
+	/* The oldest rows expired, or took the store's own time. */
+	if (r == 0 || r == -ENOENT || r == -ETIMEDOUT)
+		return 0;
+	*run->err = why;
+	return r;
+}
+
+/* What the rule would have known at the first window, as far as the store and half of the time go:
+ * from there on it would have learned. */
+static int learn(struct run *run)
+{
+	struct nt_alerts_entry *e = run->entry;
+	int64_t to_us = run->next_end_us - e->rule->lookback_us;
+	int64_t from_us = to_us - e->rule->unseen_us, now_ns = nt_clock_monotonic_now();
+	struct past past = { .run = run };
+	int r;
+
+	if (!e->rule->unseen_us)
+		return 0;
+	past.deadline_ns = now_ns + (run->deadline_ns - now_ns) / 2;
+	past.reached_us = from_us > run->alerts->known_us ? from_us : run->alerts->known_us;
+	r = nt_memory_begin(&e->memory, past.reached_us, run->err);
+	if (r == 0 && past.reached_us < to_us)
+		r = read_past(&past, to_us);
+	e->memory.head.since_us = past.reached_us;
+	run->preview->known_since_us = past.reached_us;
+	if (nt_memory_learns_until(&e->memory) > to_us)
+		run->preview->learning_until_us = nt_memory_learns_until(&e->memory);
+	return r;
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static int begin_run(struct run *run, struct nt_store *store, struct nt_store_reader *reader,
@@ -231,6 +315,8 @@ int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,
 	};
 	int r = begin_run(&run, store, reader, object, ret_problem);
 
+	if (r == 0)
+		r = learn(&run);
 	if (r == 0)
 		r = read_rows(&run);
 	if (r < 0)

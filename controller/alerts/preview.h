@@ -35,13 +35,17 @@ struct nt_preview {
 	uint64_t windows; /* that were evaluated; 0: none */
 	uint64_t rows, rows_unreadable; /* of the rule's query; the latter are in no figure */
 	uint64_t over; /* times that a row or an event found no room within the bounds */
+	/* Of a rule with unseenFor: since when rows were looked at for what was seen before, and
+	 * until when it would have learned in the range; 0: not in it. */
+	int64_t known_since_us, learning_until_us;
 	struct nt_slice note; /* as nt_alert_rule has it; static */
 };
 
 /*
  * Calls fn for each event that the rule would have opened, in order of first_seen and group;
  * borrowed for the call; return false to stop. Ids count from 1. Of what was before from nothing is
- * known: an event begins with the first window behind it. Rows count as if they had all come in
+ * known: an event begins with the first window behind it; but a rule with unseenFor learns from the
+ * rows of before, as far as half of the time goes. Rows count as if they had all come in
  * time. 0; -EINVAL with *ret_problem: the rule has a mistake; -EBUSY: retention took rows away
  * while they were read, the same may be asked again; -ENOMEM, or what the store says, with err.
  */

@@ -10,6 +10,7 @@
 #include "controller/alerts/rule_parts.h"
 #include "controller/alerts/text.h"
 #include "lib/base/cleanup.h"
+#include "lib/dns/siphash.h"
 #include "lib/query/query.h"
 
 enum {
@@ -128,6 +129,74 @@ static int take_times(const struct nt_spec *s, struct nt_rule *r)
 	set_buckets(r);
 	result = take_for(s, r);
 	return result == 0 ? nt_spec_duration(s, "spec.cooldown", &r->cooldown_us) : result;
+}
+
+/* --- what was seen before ---------------------------------------------------------------------- */
+
+/* Long enough for rows that come late, and for windows that are looked at again (memory.h). */
+#define UNSEEN_MIN_US (3600 * 1000000LL)
+#define UNSEEN_LOOKBACKS 4
+#define LEARN_US (86400 * 1000000LL)
+
+/* What a memory of groups is of: with other rows or other groups it would tell nothing. */
+static int set_memory_of(const struct nt_spec *s, struct nt_rule *r)
+{
+	static const struct nt_siphash_key same_in_each_process = { 0 };
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	const json_t *sets = nt_spec_member(s, "spec.substitutions");
+	_cleanup_free_ char *dump = sets ? json_dumps(sets, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+	if (sets && !dump)
+		return nt_spec_no_memory(s);
+	nt_buf_slice(&text, r->query_text);
+	for (size_t i = 0; i < r->keys_len; i++) {
+		nt_buf_putc(&text, '\0');
+		nt_buf_slice(&text, r->keys[i].name);
+	}
+	nt_buf_putc(&text, '\0');
+	nt_buf_puts(&text, dump ? dump : "");
+	if (!nt_buf_ok(&text))
+		return nt_spec_no_memory(s);
+	r->memory_of = nt_siphash(&same_in_each_process, nt_slice_mem(text.p, text.len));
+	return 0;
+}
+
+static int check_unseen(const struct nt_spec *s, const struct nt_rule *r)
+{
+	static const char field[] = "spec.unseenFor";
+
+	if (r->per_row || !r->keys_len)
+		return nt_spec_refuse(s, field,
+				      "needs spec.aggregateBy: what is new are its groups");
+	if (r->unseen_us < UNSEEN_MIN_US || r->unseen_us < UNSEEN_LOOKBACKS * r->lookback_us)
+		return nt_spec_refuse(s, field, "at least 1h, and %d times the lookback",
+				      UNSEEN_LOOKBACKS);
+	if (r->for_us >= r->lookback_us)
+		return nt_spec_refuse(s, "spec.for",
+				      "a group is new for one lookback: with spec.unseenFor a "
+				      "shorter time than that is wanted");
+	if (r->learn_us > r->unseen_us)
+		return nt_spec_refuse(s, "spec.learnFor",
+				      "longer than spec.unseenFor: what was seen at its begin "
+				      "would be forgotten at its end");
+	return 0;
+}
+
+static int take_unseen(const struct nt_spec *s, struct nt_rule *r)
+{
+	int result = nt_spec_duration(s, "spec.unseenFor", &r->unseen_us);
+
+	if (result < 0)
+		return result;
+	if (!r->unseen_us)
+		return nt_spec_member(s, "spec.learnFor")
+			       ? nt_spec_refuse(s, "spec.learnFor", "needs spec.unseenFor")
+			       : 0;
+	r->learn_us = r->unseen_us < LEARN_US ? r->unseen_us : LEARN_US;
+	result = nt_spec_duration(s, "spec.learnFor", &r->learn_us);
+	if (result == 0)
+		result = check_unseen(s, r);
+	return result == 0 ? set_memory_of(s, r) : result;
 }
 
 /* --- for who is told -------------------------------------------------------------------------- */
@@ -249,10 +318,12 @@ static int check_absent(const struct nt_spec *s)
 static int check_spec(const struct nt_spec *s)
 {
 	static const char *const known[] = {
-		"type",	     "summary",	      "description", "severity",  "dataSet",  "period",
-		"lookback",  "query",	      "aggregateBy", "field",	  "metric",   "condition",
-		"threshold", "substitutions", "detector",    "numerator", "minCount", "for",
-		"cooldown",  "labels",	      "notify",	     "disabled",  "test",     NULL,
+		"type",	     "summary",	  "description", "severity",	  "dataSet",
+		"period",    "lookback",  "query",	 "aggregateBy",	  "field",
+		"metric",    "condition", "threshold",	 "substitutions", "detector",
+		"numerator", "minCount",  "for",	 "cooldown",	  "labels",
+		"notify",    "disabled",  "unseenFor",	 "learnFor",	  "test",
+		NULL,
 	};
 	int r;
 
@@ -278,8 +349,9 @@ static int take_severity(const struct nt_spec *s, struct nt_rule *r)
 static int take_spec(const struct nt_spec *s, struct nt_rule *r)
 {
 	static int (*const parts[])(const struct nt_spec *, struct nt_rule *) = {
-		take_severity, nt_rule_take_figure, take_times,	 nt_rule_take_queries,
-		take_texts,    take_labels,	    take_notify, nt_rule_take_test,
+		take_severity,	      nt_rule_take_figure, take_times,
+		nt_rule_take_queries, take_texts,	   take_labels,
+		take_notify,	      nt_rule_take_test,   take_unseen,
 	};
 	int result = check_spec(s);
 

@@ -89,6 +89,10 @@ struct nt_rule {
 	int64_t step_us; /* between two evaluations: the period, or more (NT_RULE_BUCKETS_MAX) */
 	int64_t for_us; /* how long the condition holds before an event opens */
 	int64_t cooldown_us; /* how long after an event its group opens no other */
+	/* Only of groups that are new: so long no row of the group was there. 0: of all. */
+	int64_t unseen_us;
+	int64_t learn_us; /* how long the rule watches before anything is new to it */
+	uint64_t memory_of; /* the same for rules that look for the same groups in the same rows */
 	bool disabled;
 	struct nt_rule_label *labels; /* for who is told */
 	size_t labels_len;

@@ -26,7 +26,7 @@ struct trial {
 	int64_t deadline_ns; /* CLOCK_MONOTONIC */
 	const atomic_bool *stop; /* or NULL */
 	/* The first rows; windows that end in (from, to] are looked at, and each has all rows of
-	 * one lookback in it. */
+	 * one lookback in it, but where it is about what is new. */
 	int64_t begin_us, from_us, to_us;
 	struct nt_store *store;
 	struct nt_store_reader *reader;
@@ -55,10 +55,18 @@ static void set_times(struct trial *t)
 {
 	const struct nt_rule *r = t->rule;
 
+	int64_t whole_us; /* end of the first window that has all rows of a lookback */
+
 	/* Windows and buckets begin at multiples of their width. */
 	t->begin_us = round_up(ORIGIN_US, r->step_us);
-	t->from_us = round_up(t->begin_us + r->lookback_us, r->step_us);
-	t->to_us = t->from_us + round_up(r->for_us, r->step_us) + 2 * r->step_us;
+	whole_us = round_up(t->begin_us + r->lookback_us, r->step_us);
+	t->from_us = whole_us;
+	if (r->unseen_us) {
+		/* A group is new in the first lookback alone, all of which is in one window. */
+		t->begin_us = whole_us - r->lookback_us;
+		t->from_us = whole_us - round_up(r->lookback_us, r->step_us);
+	}
+	t->to_us = whole_us + round_up(r->for_us, r->step_us) + 2 * r->step_us;
 }
 
 static uint64_t rounds_of(const struct trial *t)
@@ -135,14 +143,15 @@ static int tick(struct trial *t, int64_t end_us, struct nt_err *err)
 static int run_live(struct trial *t, struct nt_err *err)
 {
 	struct nt_alerts_entry *entry = t->alerts->entries[0];
+	int64_t step_us = t->rule->step_us, start_us = t->begin_us - t->rule->learn_us;
 	int r;
 
-	put_record(t, 0, &t->sample->bystander, t->begin_us);
+	put_record(t, 0, &t->sample->bystander, start_us);
 	r = store_batch(t, 1, err);
 	if (r == 0)
-		r = nt_alerts_tick(t->alerts, t->begin_us, err);
-	for (int64_t end = t->begin_us + t->rule->step_us; end <= t->to_us && r == 0;
-	     end += t->rule->step_us) {
+		r = nt_alerts_tick(t->alerts, start_us, err);
+	for (int64_t end = t->begin_us / step_us * step_us + step_us; end <= t->to_us && r == 0;
+	     end += step_us) {
 		r = feed(t, end, err);
 		if (end <= t->from_us) /* no such window has all its rows */
 			entry->evaluated_us = end;

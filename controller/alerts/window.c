@@ -92,26 +92,35 @@ static struct nt_window_group *new_group(struct nt_window *w, uint64_t hash, str
 	return g;
 }
 
+static struct nt_window_group *group_of(struct nt_window *w, struct nt_slice key, bool create)
+{
+	uint64_t hash = nt_siphash(w->hash_key, key);
+	struct nt_window_group *g;
+
+	for (g = w->table_len ? w->table[hash & (w->table_len - 1)] : NULL; g; g = g->next)
+		if (g->hash == hash && nt_slice_eq(nt_window_key(g), key))
+			return g;
+	return create ? new_group(w, hash, key) : NULL;
+}
+
+/* The values' key; false: no memory. */
+static bool write_key(const struct nt_window *w, const struct nt_slice *values, struct nt_buf *out)
+{
+	for (size_t i = 0; i < w->rule->keys_len; i++) {
+		nt_buf_slice(out, values[i]);
+		nt_buf_putc(out, '\0');
+	}
+	return nt_buf_ok(out);
+}
+
 struct nt_window_group *nt_window_group(struct nt_window *w, const struct nt_slice *values,
 					bool create)
 {
 	_cleanup_buf_ struct nt_buf key = { 0 };
-	struct nt_window_group *g;
-	struct nt_slice k;
-	uint64_t hash;
 
-	for (size_t i = 0; i < w->rule->keys_len; i++) {
-		nt_buf_slice(&key, values[i]);
-		nt_buf_putc(&key, '\0');
-	}
-	if (!nt_buf_ok(&key))
+	if (!write_key(w, values, &key))
 		return NULL;
-	k = nt_slice_mem(nt_buf_str(&key), key.len);
-	hash = nt_siphash(w->hash_key, k);
-	for (g = w->table_len ? w->table[hash & (w->table_len - 1)] : NULL; g; g = g->next)
-		if (g->hash == hash && nt_slice_eq(nt_slice_mem(g->key, g->key_len), k))
-			return g;
-	return create ? new_group(w, hash, k) : NULL;
+	return group_of(w, nt_slice_mem(nt_buf_str(&key), key.len), create);
 }
 
 void nt_window_values(const struct nt_window *w, const struct nt_window_group *g,
@@ -172,41 +181,66 @@ static struct nt_window_bucket *find_bucket(struct nt_window *w, struct nt_windo
 	return &g->buckets[at];
 }
 
-static bool add_to_group(struct nt_window *w, const struct nt_record *r,
-			 const struct nt_server *server, nt_window_group_fn *fn, void *ctx)
+static bool with_key(const struct nt_window *w, const struct nt_record *r,
+		     const struct nt_server *server, nt_window_key_fn *fn, void *ctx)
 {
 	struct nt_buf scratch[NT_STORE_GROUP_KEYS] = { 0 };
+	_cleanup_buf_ struct nt_buf key = { 0 };
 	struct nt_slice values[NT_STORE_GROUP_KEYS];
-	struct nt_window_bucket *bucket = NULL;
-	struct nt_window_group *g;
-	bool whole = false;
+	bool whole;
 
 	for (size_t i = 0; i < w->rule->keys_len; i++)
 		values[i] = nt_key_text(&w->rule->keys[i], r, server, &scratch[i]);
-	g = nt_window_group(w, values, true);
-	if (g)
-		bucket = find_bucket(w, g, r->start_us / w->rule->width_us);
-	if (bucket) {
-		whole = nt_figure_add(&bucket->figure, w->rule, r, server, w->hash_key, w->bytes);
-		fn(ctx, g);
-	}
+	whole = write_key(w, values, &key) &&
+		fn(ctx, nt_slice_mem(nt_buf_str(&key), key.len), server);
 	for (size_t i = 0; i < w->rule->keys_len; i++)
 		nt_buf_done(&scratch[i]);
 	return whole;
 }
 
-bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_group_fn *fn,
-		   void *ctx)
+bool nt_window_keys(const struct nt_window *w, const struct nt_record *r, nt_window_key_fn *fn,
+		    void *ctx)
 {
 	bool per_server = false, whole = true;
 
 	for (size_t i = 0; i < w->rule->keys_len; i++)
 		per_server |= w->rule->keys[i].member != NULL;
 	if (!per_server || !r->servers_len)
-		return add_to_group(w, r, NULL, fn, ctx);
+		return with_key(w, r, NULL, fn, ctx);
 	for (size_t i = 0; i < r->servers_len; i++)
-		whole &= add_to_group(w, r, &r->servers[i], fn, ctx);
+		whole &= with_key(w, r, &r->servers[i], fn, ctx);
 	return whole;
+}
+
+struct adding {
+	struct nt_window *window;
+	const struct nt_record *record;
+	nt_window_group_fn *fn;
+	void *ctx;
+};
+
+static bool add_to_group(void *ctx, struct nt_slice key, const struct nt_server *server)
+{
+	const struct adding *a = ctx;
+	struct nt_window *w = a->window;
+	struct nt_window_group *g = group_of(w, key, true);
+	struct nt_window_bucket *bucket =
+		g ? find_bucket(w, g, a->record->start_us / w->rule->width_us) : NULL;
+	bool whole;
+
+	if (!bucket)
+		return false;
+	whole = nt_figure_add(&bucket->figure, w->rule, a->record, server, w->hash_key, w->bytes);
+	a->fn(a->ctx, g);
+	return whole;
+}
+
+bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_group_fn *fn,
+		   void *ctx)
+{
+	struct adding adding = { .window = w, .record = r, .fn = fn, .ctx = ctx };
+
+	return nt_window_keys(w, r, add_to_group, &adding);
 }
 
 /* --- evaluating ------------------------------------------------------------------------------- */
@@ -227,6 +261,9 @@ bool nt_window_fires(const struct nt_window *w, const struct nt_window_group *g,
 {
 	struct nt_figure_sum sum = { 0 };
 
+	if (w->rule->unseen_us &&
+	    (g->new_us < end_us - w->rule->lookback_us || g->new_us >= end_us))
+		return false;
 	total(w, g, end_us, &sum);
 	return nt_figure_value(&sum, w->rule, ret_value) &&
 	       (w->rule->metric == NT_RULE_ANY || nt_rule_holds(w->rule, *ret_value));

@@ -30,6 +30,7 @@ struct nt_window_group {
 	int64_t settled_us; /* ends up to here are decided, or in the cooldown: nothing opens */
 	int64_t since_us; /* first end from which on the condition held, without an event; 0: not */
 	int64_t redo_us; /* first end that a late row changed; 0: none */
+	int64_t new_us; /* of a rule with unseenFor: when it was new (memory.h); 0: not */
 	size_t pending; /* index + 1 in the list of events to be stored; 0: none */
 	size_t key_len;
 	char key[]; /* values, each with a NUL behind it */
@@ -55,16 +56,25 @@ struct nt_window_group *nt_window_group(struct nt_window *w, const struct nt_sli
 					bool create);
 void nt_window_values(const struct nt_window *w, const struct nt_window_group *g,
 		      struct nt_slice *ret_values);
+static inline struct nt_slice nt_window_key(const struct nt_window_group *g)
+{
+	return nt_slice_mem(g->key, g->key_len);
+}
+/* The keys of the groups that a record belongs to (several where they are of servers); server: of
+ * whose members they are, NULL when of none. False: there is no memory for one of them. */
+typedef bool nt_window_key_fn(void *ctx, struct nt_slice key, const struct nt_server *server);
+bool nt_window_keys(const struct nt_window *w, const struct nt_record *r, nt_window_key_fn *fn,
+		    void *ctx);
 /* All groups in no order: NULL first, then what came last; NULL at the end. */
 struct nt_window_group *nt_window_next(const struct nt_window *w, const struct nt_window_group *g);
 
-/* Called per group that a record belongs to (several where keys are of servers). */
+/* Called per group that a record belongs to. */
 typedef void nt_window_group_fn(void *ctx, struct nt_window_group *g);
 /* Adds the record, which matches the rule. Returns false when a bound kept it out somewhere. */
 bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_group_fn *fn,
 		   void *ctx);
-/* The metric over [end - lookback, end); false when the condition does not hold, or there is
- * nothing to tell the value from. */
+/* The metric over [end - lookback, end); false when the condition does not hold, there is nothing
+ * to tell the value from, or the rule is of groups that are new and this one was not so then. */
 bool nt_window_fires(const struct nt_window *w, const struct nt_window_group *g, int64_t end_us,
 		     double *ret_value);
 /* Drops buckets that end before before_us, and groups without buckets whose event is none, or ended

@@ -106,6 +106,9 @@ static const char *const specs[] = {
 	"[{name: set, values: ['*.test', b.example]}]",
 	"query: rcode = NXDOMAIN AND count > 3, aggregateBy: [client_name]",
 	"query: count = 5",
+	"query: rcode = NXDOMAIN, aggregateBy: [client_name, qname], unseenFor: 1h, learnFor: 100s",
+	"metric: count, condition: gt, threshold: 4, aggregateBy: [client_name, qname, rcode], "
+	"unseenFor: 1h, learnFor: 1s",
 	"query: side = server OR rcode = NXDOMAIN, metric: count, condition: not_eq, threshold: 0",
 	"query: type = UNLOGGED, metric: count, condition: gt, threshold: 3, aggregateBy: [reason]",
 	"query: reason = ring_full, metric: count, condition: lt, threshold: 1",

@@ -236,10 +236,10 @@ END_TEST
 START_TEST(schema_names_all_fields_of_a_rule)
 {
 	static const char *const fields[] = {
-		"type",	     "summary",	      "description", "severity", "dataSet", "period",
-		"lookback",  "query",	      "aggregateBy", "field",	 "metric",  "condition",
-		"threshold", "substitutions", "numerator",   "minCount", "for",	    "cooldown",
-		"labels",    "notify",	      "disabled",    "test",
+		"type",	     "summary",	      "description", "severity",  "dataSet",  "period",
+		"lookback",  "query",	      "aggregateBy", "field",	  "metric",   "condition",
+		"threshold", "substitutions", "numerator",   "minCount",  "for",      "cooldown",
+		"labels",    "notify",	      "disabled",    "unseenFor", "learnFor", "test",
 	};
 	_cleanup_(documents_done) struct documents crds = { 0 };
 	json_t *properties;

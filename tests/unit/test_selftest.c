@@ -151,6 +151,11 @@ static const char *const good[] = {
 	"aggregateBy: [client_name, qname]",
 	"period: 50s, lookback: 2m, metric: count, condition: lt, threshold: 3, aggregateBy: "
 	"[client_name]",
+	"query: rcode = NXDOMAIN, aggregateBy: [client_namespace, domain], unseenFor: 7d",
+	"metric: count, condition: gte, threshold: 20, aggregateBy: [domain], unseenFor: 30d, "
+	"learnFor: 30d, for: 5m",
+	"period: 50s, lookback: 2m, metric: distinct, field: qname, condition: gt, threshold: 3, "
+	"aggregateBy: [client_name, servers.ip], unseenFor: 1h, for: 50s",
 };
 
 START_TEST(construct_passes)
@@ -236,6 +241,14 @@ static const struct {
 	  "{fires: [{record: {edns: {do: true}, client_labels: {a: b}, flags: [TC], latency_max: "
 	  "2000000000}}]}",
 	  NT_SELFTEST_PASSED, "" },
+	{ "query: scope = external, aggregateBy: [domain], metric: count, condition: gte, "
+	  "threshold: 2, unseenFor: 7d, test: {fires: [{times: 2, offset: 9m, record: {}}], "
+	  "silent: [{record: {}}]}",
+	  NT_SELFTEST_PASSED, "" },
+	/* Once in a lookback: new is only the first. */
+	{ "query: scope = external, aggregateBy: [domain], unseenFor: 7d, test: {fires: [{times: "
+	  "3, record: {domain: 'd${n}.example'}}], silent: [{record: {}}]}",
+	  NT_SELFTEST_FAILED, "spec.test.silent (1 a lookback) opened 1 event, where none must" },
 };
 
 START_TEST(given_rows_are_tried)

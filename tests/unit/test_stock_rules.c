@@ -234,6 +234,17 @@ static void unlisted_domain(int which)
 	put(names[which], A, 0, 1);
 }
 
+/* Another of its domains was asked for before, while the rule learned. */
+static void first_seen_domain(int which)
+{
+	static const char *const names[] = { "www.example.net", "www.example.net",
+					     "img.example.org", "web.shop.svc.cluster.local" };
+	struct nt_record before = lookups(-60, "www.example.org", A, 0, 1);
+
+	give(&before, 1);
+	put(names[which], A, which == BELOW ? NX : 0, 1);
+}
+
 #define POD "{\"client_namespace\":\"shop\",\"client_name\":\"web-1\""
 #define WORKLOAD                                                                  \
 	"{\"client_namespace\":\"shop\",\"client_workload_kind\":\"Deployment\"," \
@@ -276,18 +287,26 @@ static const struct {
 	{ "dns-unlisted-domain", unlisted_domain, 4, 60,
 	  "{\"client_namespace\":\"shop\",\"client_workload_name\":\"web\",\"domain\":\"example."
 	  "net\"} 1/1 60-60 open\n" },
+	{ "dns-first-seen-domain", first_seen_domain, 4, 60,
+	  "{\"client_namespace\":\"shop\",\"domain\":\"example.net\"} 1/1 60-60 open\n" },
 };
 
 /* --- each rule by itself ---------------------------------------------------------------------- */
 
-/* A rule that ships disabled is there to be enabled. */
+static void change(struct nt_buf *text, const char *from, const char *to)
+{
+	char *at = strstr(nt_buf_str(text), from);
+
+	ck_assert_uint_eq(strlen(from), strlen(to));
+	if (at)
+		memcpy(at, to, strlen(to));
+}
+
+/* A rule that ships disabled is there to be enabled, and one that learns for a day has learned. */
 static void enable(struct nt_buf *text)
 {
-	static const char disabled[] = "disabled: true";
-	char *at = strstr(nt_buf_str(text), disabled);
-
-	if (at)
-		memcpy(at, "disabled: no  ", sizeof(disabled) - 1);
+	change(text, "disabled: true", "disabled: no  ");
+	change(text, "learnFor: 24h", "learnFor: 1s ");
 }
 
 /* The event leads to rows that are there; of silence there are none. */
@@ -384,7 +403,7 @@ static bool check_listed(void *ctx, const struct nt_alert_rule *rule)
 	(*n)++;
 	ck_assert_msg(rule->accepted, "%.*s: %.*s: %.*s", NT_SLICE_ARG(rule->name),
 		      NT_SLICE_ARG(rule->problem_field), NT_SLICE_ARG(rule->problem_msg));
-	ck_assert_uint_eq(rule->note.len, 0);
+	ck_assert_int_eq(rule->note.len != 0, rule->learning_until_us != 0);
 	ck_assert(rule->description.len && rule->summary.len && rule->labels_len == 1);
 	ck_assert_msg(strstr(rule->description.p, "Tune: ") != NULL, "%.*s",
 		      NT_SLICE_ARG(rule->name));

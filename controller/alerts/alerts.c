@@ -506,7 +506,7 @@ uint64_t nt_alerts_standing(const struct nt_alerts *a)
 
 enum { NOTE_SIZE = 256 };
 
-/* What a person has to know of the rule beside its spec; in note, where it is not the rule's own. */
+/* What a person has to know of the rule beside its spec; in note, unless it is the rule's own. */
 static struct nt_slice note_of(const struct nt_rule *r, int64_t learning_until_us,
 			       char note[NOTE_SIZE])
 {

@@ -73,7 +73,7 @@ static int load_events(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 	return r;
 }
 
-/* --- memories ---------------------------------------------------------------------------------- */
+/* --- memories --------------------------------------------------------------------------------- */
 
 static bool find_memory(void *ctx, const struct nt_store_memory *memory)
 {
@@ -118,7 +118,7 @@ static int load_memory(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 	return nt_store_sightings(a->reader, nt_slice_str(e->name), load_sighting, &l, err);
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static bool wants(const struct nt_alerts_entry *e)
 {

@@ -85,7 +85,7 @@ void nt_pending_end(struct nt_pending *p, const struct nt_store_event *event, in
 	item->event.resolved_us = now_us > event->last_seen_us ? now_us : event->last_seen_us;
 }
 
-/* --- what rules remember ----------------------------------------------------------------------- */
+/* --- what rules remember ---------------------------------------------------------------------- */
 
 static struct nt_store_memory_change *push_change(struct nt_pending *p, struct nt_slice rule)
 {
@@ -152,7 +152,7 @@ void nt_pending_remember(struct nt_pending *p, struct nt_slice rule, struct nt_m
 		p->changes_len--;
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* What the event says, by its rule. */
 static void fill(struct nt_pending *p, struct nt_pending_item *item)

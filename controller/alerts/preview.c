@@ -184,7 +184,7 @@ static int read_rows(struct run *run)
 	return r < 0 ? judge_page(run, r, &why) : run->result;
 }
 
-/* --- what was seen before ---------------------------------------------------------------------- */
+/* --- what was seen before --------------------------------------------------------------------- */
 
 struct past {
 	struct run *run;

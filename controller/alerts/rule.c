@@ -131,7 +131,7 @@ static int take_times(const struct nt_spec *s, struct nt_rule *r)
 	return result == 0 ? nt_spec_duration(s, "spec.cooldown", &r->cooldown_us) : result;
 }
 
-/* --- what was seen before ---------------------------------------------------------------------- */
+/* --- what was seen before --------------------------------------------------------------------- */
 
 /* Long enough for rows that come late, and for windows that are looked at again (memory.h). */
 #define UNSEEN_MIN_US (3600 * 1000000LL)

@@ -144,6 +144,7 @@ struct sending {
 	const atomic_bool *stop;
 	struct nt_send_result *result;
 	bool core; /* there is no events.k8s.io */
+	bool old; /* what regards no namespace is taken in kube-system only */
 };
 
 static void look(void *ctx)
@@ -226,6 +227,12 @@ static enum nt_kube_event_fate tell(struct sending *s, json_t *event, struct nt_
 	return fate;
 }
 
+static void move(json_t *event, const char *namespace_)
+{
+	(void)json_object_set_new(json_object_get(event, "metadata"), "namespace",
+				  json_string(namespace_));
+}
+
 /* False: the notice is to be told again. What the pod's namespace does not take is left out, with a
  * word: the alert's Event is there, and others are not to wait for that. */
 static bool tell_one(struct sending *s, json_t *event, bool of_pod)
@@ -235,6 +242,12 @@ static bool tell_one(struct sending *s, json_t *event, bool of_pod)
 
 	if (fate == NT_KUBE_EVENT_ABSENT && !s->core) {
 		s->core = true;
+		fate = tell(s, event, &answer);
+	}
+	/* As 1.20 does, when there is an eventTime. */
+	if (fate == NT_KUBE_EVENT_NEVER && answer.status == 422 && !of_pod && !s->old) {
+		s->old = true;
+		move(event, "kube-system");
 		fate = tell(s, event, &answer);
 	}
 	if (fate == NT_KUBE_EVENT_TAKEN || fate == NT_KUBE_EVENT_KNOWN ||

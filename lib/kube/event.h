@@ -22,8 +22,8 @@ struct nt_kube_ref {
 };
 
 struct nt_kube_event {
-	/* Where it is kept: the namespace of `regarding`, or "default" where that has none (the API
-	 * takes no other). */
+	/* Where it is kept: the namespace of `regarding`, or "default" where that has none
+	 * ("kube-system" for an API server of 1.20; others are 422). */
 	struct nt_slice namespace_;
 	struct nt_slice stem; /* its name begins so; a name as Kubernetes gives them */
 	uint64_t key; /* and ends so, see nt_kube_event_mix */

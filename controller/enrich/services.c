@@ -33,14 +33,6 @@ static bool same_name(const struct nt_object *a, const struct nt_object *b)
 	       nt_slice_eq(a->kind, b->kind);
 }
 
-static int compare(struct nt_slice a, struct nt_slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int r = n ? memcmp(a.p, b.p, n) : 0;
-
-	return r ? r : (a.len > b.len) - (a.len < b.len);
-}
-
 static struct nt_slice put_full_name(char *to, struct nt_slice namespace_, struct nt_slice name)
 {
 	if (namespace_.len)
@@ -92,7 +84,7 @@ static int put_in_namespace(struct nt_enrich_services *s, struct nt_enrich_servi
 	if (!n)
 		return add_namespace(s, service);
 	at = &n->first;
-	while (*at && compare((*at)->object->name, service->object->name) < 0)
+	while (*at && nt_slice_compare((*at)->object->name, service->object->name) < 0)
 		at = &(*at)->next;
 	service->next = *at;
 	*at = service;

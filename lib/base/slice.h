@@ -35,6 +35,15 @@ static inline bool nt_slice_eq(struct nt_slice a, struct nt_slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+/* The order of octets, as memcmp has it; what another one begins with comes before it. */
+static inline int nt_slice_compare(struct nt_slice a, struct nt_slice b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int r = len && a.p != b.p ? memcmp(a.p, b.p, len) : 0;
+
+	return r ? r : (a.len > b.len) - (a.len < b.len);
+}
+
 /* ASCII case is ignored. */
 static inline bool nt_slice_caseeq(struct nt_slice a, struct nt_slice b)
 {

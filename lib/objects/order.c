@@ -12,20 +12,12 @@ struct nt_order_block {
 	struct nt_compact *items[BLOCK_LEN];
 };
 
-static int compare_slices(struct nt_slice a, struct nt_slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int r = n && a.p != b.p ? memcmp(a.p, b.p, n) : 0;
-
-	return r ? r : (a.len > b.len) - (a.len < b.len);
-}
-
 int nt_order_compare(struct nt_slice namespace_a, struct nt_slice name_a,
 		     struct nt_slice namespace_b, struct nt_slice name_b)
 {
-	int r = compare_slices(namespace_a, namespace_b);
+	int r = nt_slice_compare(namespace_a, namespace_b);
 
-	return r ? r : compare_slices(name_a, name_b);
+	return r ? r : nt_slice_compare(name_a, name_b);
 }
 
 static int compare(const struct nt_compact *c, struct nt_slice namespace_, struct nt_slice name)

@@ -16,17 +16,9 @@ struct answer {
 	uint32_t ttl;
 };
 
-static int compare_slices(struct nt_slice a, struct nt_slice b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int r = len && a.p != b.p ? memcmp(a.p, b.p, len) : 0;
-
-	return r ? r : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_sets(const struct answer *a, const struct answer *b)
 {
-	int r = compare_slices(a->name, b->name);
+	int r = nt_slice_compare(a->name, b->name);
 
 	if (r == 0)
 		r = (a->type > b->type) - (a->type < b->type);
@@ -40,12 +32,12 @@ static int compare_answers(const void *x, const void *y)
 	const struct answer *a = x, *b = y;
 	int r = compare_sets(a, b);
 
-	return r ? r : compare_slices(a->rdata, b->rdata);
+	return r ? r : nt_slice_compare(a->rdata, b->rdata);
 }
 
 static int compare_data(const void *x, const void *y)
 {
-	return compare_slices(*(const struct nt_slice *)x, *(const struct nt_slice *)y);
+	return nt_slice_compare(*(const struct nt_slice *)x, *(const struct nt_slice *)y);
 }
 
 static int compare_rrsets(const void *x, const void *y)

@@ -7,11 +7,11 @@
 #include "controller/alerts/budget.h"
 #include "controller/alerts/event.h"
 #include "controller/alerts/inside.h"
+#include "controller/store/pages.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 
 enum {
-	PAGE_ROWS = 20000, /* a snapshot each: a longer one keeps the store's log from shrinking */
 	/* Texts of one event, and of those that one window changes. */
 	EVENT_TEXTS_MAX = 64 << 10,
 	PENDING_TEXTS_MAX = 16 << 20,
@@ -144,24 +144,6 @@ static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	return true;
 }
 
-/* What becomes of the preview when the store could not give a page to its end. */
-static int judge_page(struct run *run, int r, const struct nt_err *why)
-{
-	if (run->result < 0)
-		return run->result; /* the page ended for that, and run->err has it */
-	if (r == -ENOENT)
-		return nt_err_set(run->err, EBUSY,
-				  "rows of the range expired while they were read: ask again");
-	if (r != -ETIMEDOUT) {
-		*run->err = *why;
-		return r;
-	}
-	/* The page took the store's own time: the windows before it are there. */
-	if (run->preview->end == NT_PREVIEW_WHOLE)
-		run->preview->end = NT_PREVIEW_TIME;
-	return 0;
-}
-
 static int read_rows(struct run *run)
 {
 	const struct nt_rule *rule = run->entry->rule;
@@ -173,15 +155,21 @@ static int read_rows(struct run *run)
 		.role = rule->role,
 		.unlogged = rule->unlogged,
 	};
-	int64_t cursor = 0;
 	struct nt_err why;
-	int r;
+	bool late;
+	int r = nt_store_pages(run->alerts->reader, &range, NT_STORE_OLDEST, take_row, run, &late,
+			       &why);
 
-	do {
-		r = nt_store_rows(run->alerts->reader, &range, NT_STORE_OLDEST, PAGE_ROWS, cursor,
-				  take_row, run, &cursor, &why);
-	} while (r == 0 && cursor && !is_over(run));
-	return r < 0 ? judge_page(run, r, &why) : run->result;
+	if (run->result < 0)
+		return run->result; /* the page ended for that, and run->err has it */
+	if (r < 0) {
+		*run->err = why;
+		return r;
+	}
+	/* The windows before what took the store's time are there. */
+	if (late && run->preview->end == NT_PREVIEW_WHOLE)
+		run->preview->end = NT_PREVIEW_TIME;
+	return 0;
 }
 
 /* --- what was seen before --------------------------------------------------------------------- */
@@ -223,19 +211,17 @@ static int read_past(struct past *past, int64_t to_us)
 		.role = rule->role,
 		.unlogged = rule->unlogged,
 	};
-	int64_t cursor = 0;
 	struct nt_err why;
+	bool late;
 	int r;
 
 	past->reached_us = to_us;
-	do {
-		r = nt_store_rows(run->alerts->reader, &range, NT_STORE_NEWEST, PAGE_ROWS, cursor,
-				  take_past, past, &cursor, &why);
-	} while (r == 0 && cursor && !past->over);
-	if (r == 0 && !past->over)
+	r = nt_store_pages(run->alerts->reader, &range, NT_STORE_NEWEST, take_past, past, &late,
+			   &why);
+	if (r == 0 && !late && !past->over)
 		past->reached_us = range.from_us;
 	/* The oldest rows expired, or took the store's own time. */
-	if (r == 0 || r == -ENOENT || r == -ETIMEDOUT)
+	if (r == 0 || r == -EBUSY)
 		return 0;
 	*run->err = why;
 	return r;

@@ -20,6 +20,8 @@ static int rows_then(struct nt_store_reader *r, const struct nt_store_range *ran
 }
 
 #define nt_store_rows rows_then
+#include "controller/store/pages.c"
+
 #include "controller/alerts/preview.c"
 #undef nt_store_rows
 
@@ -357,7 +359,7 @@ static int expire(int result, struct nt_err *why)
 
 	behind_page = NULL;
 	ck_assert_int_eq(nt_store_expire(store, T0_US + 100 * S, &rows, why), 0);
-	ck_assert_uint_ge(rows, PAGE_ROWS);
+	ck_assert_uint_ge(rows, NT_STORE_PAGE_ROWS);
 	return result;
 }
 
@@ -373,7 +375,7 @@ START_TEST(rows_that_expire_meanwhile)
 
 	begin(RULE);
 	for (int i = 0; i < 3; i++)
-		many(PAGE_ROWS / 3 + 1, "c", 41);
+		many(NT_STORE_PAGE_ROWS / 3 + 1, "c", 41);
 	behind_page = expire;
 	ck_assert_int_eq(nt_preview_run(store, reader, rule_object(), &config, put_event, &out, &p,
 					&problem, &err),

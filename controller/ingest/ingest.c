@@ -267,6 +267,9 @@ static int check_node(struct nt_ingest *i, const struct nt_batch *b,
 	if (node)
 		snprintf(node->conntrack, sizeof(node->conntrack), "%.*s",
 			 NT_SLICE_ARG(b->conntrack));
+	if (node && b->cluster_domain.len)
+		snprintf(node->cluster_domain, sizeof(node->cluster_domain), "%.*s",
+			 NT_SLICE_ARG(b->cluster_domain));
 	if (node && i->rows_per_second)
 		may = nt_node_take_rows(node, b->records_len, i->rows_per_second,
 					nt_clock_boot(i->clock));
@@ -297,6 +300,26 @@ void nt_ingest_conntrack(struct nt_ingest *i, struct nt_slice name, char ret_tex
 	pthread_mutex_lock(&i->stats_lock);
 	node = nt_nodes_find(&i->nodes, name);
 	snprintf(ret_text, sizeof(node->conntrack), "%s", node ? node->conntrack : "");
+	pthread_mutex_unlock(&i->stats_lock);
+}
+
+void nt_ingest_cluster_domain(struct nt_ingest *i, char ret_text[256])
+{
+	const char *domain = "";
+
+	pthread_mutex_lock(&i->stats_lock);
+	for (size_t at = 0; at < i->nodes.len; at++) {
+		const char *other = i->nodes.nodes[at].cluster_domain;
+
+		if (!other[0] || strcmp(other, domain) == 0)
+			continue;
+		if (domain[0]) {
+			domain = "";
+			break;
+		}
+		domain = other;
+	}
+	snprintf(ret_text, sizeof(i->nodes.nodes->cluster_domain), "%s", domain);
 	pthread_mutex_unlock(&i->stats_lock);
 }
 

@@ -56,6 +56,9 @@ void nt_ingest_limit(struct nt_ingest *i, uint32_t rows_per_second, struct nt_cl
 bool nt_ingest_clock(struct nt_ingest *i, struct nt_slice node, int64_t *ret_offset_us);
 /* Whether connection tracking of that node tells backends (lib/record/batch.h); "": not known. */
 void nt_ingest_conntrack(struct nt_ingest *i, struct nt_slice node, char ret_text[160]);
+/* The cluster domain that the agents which sent rows since the start go by; "": none has, or they
+ * do not agree. */
+void nt_ingest_cluster_domain(struct nt_ingest *i, char ret_text[256]);
 struct nt_ingest_stats nt_ingest_stats(struct nt_ingest *i);
 
 /* Takes in what changed in the objects; for the loop that watches their descriptor. */

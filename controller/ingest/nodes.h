@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of each node that sends batches: how far its clock is from ours (T39), how many
- * rows it may still send (T10), and whether its kernel tells the pod behind a Service.
+ * rows it may still send (T10), whether its kernel tells the pod behind a Service, and the cluster
+ * domain that its agent goes by.
  *
  * The clock is what its agent said when it sent a batch; for coverage alone: times of records stay
  * as the agents wrote them. The way of the request counts as a part of the difference, so it is
@@ -27,6 +28,7 @@ struct nt_node {
 	bool has_clock, has_rows;
 	bool said_foreign; /* in the log: it sends what is of another node (foreign.h) */
 	char conntrack[160]; /* of its latest batch (lib/record/batch.h); "": not known */
+	char cluster_domain[256]; /* of its latest batch with rows; "": not known */
 	int64_t clock_offset_us; /* the node's less ours */
 	int64_t rows; /* it may send; below 0 after a large batch */
 	int64_t rows_boot_ns; /* when that was so */

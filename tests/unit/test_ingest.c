@@ -8,6 +8,8 @@
 #include "controller/ingest/token.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/record/codec.h"
+#include "lib/record/expand.h"
 #include "tests/unit/ingest_fixture.h"
 
 static struct nt_ingest *new_ingest(void)
@@ -196,6 +198,51 @@ START_TEST(conntrack_is_noted_by_node)
 		nt_ingest_conntrack(i, batch.node, text);
 		ck_assert_uint_eq(strlen(text), strlen(said[k]) < 159 ? strlen(said[k]) : 159);
 		ck_assert(strncmp(text, said[k], strlen(text)) == 0);
+	}
+	nt_ingest_free(i);
+}
+END_TEST
+
+static int give_domain(struct nt_ingest *i, const char *node, uint64_t seq, const char *domain)
+{
+	_cleanup_buf_ struct nt_buf wire = { 0 }, record = { 0 }, base = { 0 };
+	struct nt_batch batch = store_batch(node, seq, NULL, 0);
+	struct nt_record r = store_record(1, T0_US, "a.test");
+	enum nt_store_outcome outcome;
+	struct nt_slice bases;
+
+	nt_record_wire(&r, &record);
+	nt_base_wire(nt_slice_mem(record.p, record.len), (struct nt_slice){ 0 }, &base);
+	bases = nt_slice_mem(base.p, base.len);
+	batch.node = nt_slice_str(node);
+	batch.bases = &bases;
+	batch.bases_len = domain[0] != '\0';
+	batch.cluster_domain = nt_slice_str(domain);
+	ck_assert_int_eq(nt_batch_encode(&batch, &wire, &err), 0);
+	return nt_ingest_batch(i, nt_slice_mem(wire.p, wire.len), &outcome, &err);
+}
+
+/* What the agents that have told one agree on. */
+START_TEST(cluster_domain_is_the_agents)
+{
+	static const struct {
+		const char *node, *domain, *wanted;
+	} said[] = {
+		{ "n1", "", "" },
+		{ "n1", "cluster.local", "cluster.local" },
+		{ "n2", "cluster.local", "cluster.local" },
+		{ "n1", "", "cluster.local" }, /* a batch without rows */
+		{ "n3", "other.local", "" },
+		{ "n3", "cluster.local", "cluster.local" },
+	};
+	struct nt_ingest *i = new_ingest();
+	char text[256];
+
+	for (size_t k = 0; k < NT_ARRAY_LEN(said); k++) {
+		ck_assert_msg(give_domain(i, said[k].node, k + 1, said[k].domain) == 0, "%s",
+			      err.msg);
+		nt_ingest_cluster_domain(i, text);
+		ck_assert_str_eq(text, said[k].wanted);
 	}
 	nt_ingest_free(i);
 }
@@ -452,6 +499,7 @@ int main(void)
 	tcase_add_loop_test(tc, bad_content_is_refused, 0, 9);
 	tcase_add_test(tc, clocks_are_noted_by_node);
 	tcase_add_test(tc, conntrack_is_noted_by_node);
+	tcase_add_test(tc, cluster_domain_is_the_agents);
 	tcase_add_test(tc, batch_of_another_node_is_refused);
 	tcase_add_test(tc, whose_it_is_comes_before_what_it_is);
 	tcase_add_test(tc, nodes_are_bounded);

@@ -26,7 +26,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror $(OTHER_ABI:%=-I
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap lib/policy lib/feed lib/http lib/kube
 DATAPLANE := dataplane/taps dataplane/agent dataplane/installer dataplane/doctor
-CONTROLLER := controller controller/store controller/alerts controller/notify controller/ingest controller/enrich controller/servers controller/tls controller/agents controller/status
+CONTROLLER := controller controller/store controller/alerts controller/notify controller/ingest controller/enrich controller/servers controller/policies controller/tls controller/agents controller/status
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
 # OTHER: another build, whose archives this one links instead of making its own (other-binaries), but for those of OWN: the folder

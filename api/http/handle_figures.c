@@ -57,8 +57,8 @@ static bool add_reason(void *ctx, const struct nt_store_group *group)
 	return true;
 }
 
-static int write_loss(struct nt_store_reader *reader, const struct nt_store_range *lost,
-		      struct nt_json *j, struct nt_err *err)
+int nt_figures_loss(struct nt_store_reader *reader, const struct nt_store_range *lost,
+		    struct nt_json *j, struct nt_err *err)
 {
 	/* Reasons are a handful of words; the limit is against an agent gone mad. */
 	const struct nt_store_grouping by_reason = { .keys = { "reason" },
@@ -134,7 +134,7 @@ static int write_summary(struct nt_api *api, struct nt_store_reader *reader, voi
 	nt_json_bool(&j, true);
 	nt_json_sums(&j, &sums);
 	if (r == 0)
-		r = write_loss(reader, &figures->lost, &j, err);
+		r = nt_figures_loss(reader, &figures->lost, &j, err);
 	if (r == 0)
 		r = write_covered(reader, &j, err);
 	nt_json_key(&j, "newest");

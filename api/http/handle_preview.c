@@ -3,14 +3,13 @@
 #include "api/http/frame.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
+#include "api/http/about.h"
 #include "api/http/figures.h"
 #include "controller/alerts/event.h"
 #include "controller/alerts/preview.h"
 #include "controller/ingest/ingest.h"
 #include "lib/base/cleanup.h"
-#include "lib/objects/manifest.h"
 
 struct asked {
 	const struct nt_object *object;
@@ -25,31 +24,17 @@ static bool add_event(void *ctx, const struct nt_store_event *e)
 
 /* --- what is not whole ------------------------------------------------------------------------ */
 
-static void add_limit(struct nt_json *j, const char *reason, const char *fmt, ...) NT_PRINTF(3, 4);
-static void add_limit(struct nt_json *j, const char *reason, const char *fmt, ...)
-{
-	char message[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
-	nt_json_open(j, '{');
-	nt_json_key_str(j, "reason", nt_slice_str(reason));
-	nt_json_key_str(j, "message", nt_slice_str(message));
-	nt_json_close(j, '}');
-}
-
 static void add_learning(struct nt_json *j, const struct nt_preview *p)
 {
 	_cleanup_buf_ struct nt_buf since = { 0 }, until = { 0 };
 
 	nt_json_time(&NT_JSON(&since), p->known_since_us);
 	nt_json_time(&NT_JSON(&until), p->learning_until_us);
-	add_limit(j, "learning",
-		  "what was seen before is known from %s on, where the rows begin, or time to read "
-		  "them ended: until %s the rule learns and opens nothing",
-		  nt_buf_str(&since), nt_buf_str(&until));
+	nt_about_limit(
+		j, "learning",
+		"what was seen before is known from %s on, where the rows begin, or time to read "
+		"them ended: until %s the rule learns and opens nothing",
+		nt_buf_str(&since), nt_buf_str(&until));
 }
 
 static void write_limits(struct nt_json *j, const struct nt_preview *p)
@@ -57,27 +42,29 @@ static void write_limits(struct nt_json *j, const struct nt_preview *p)
 	nt_json_key(j, "limits");
 	nt_json_open(j, '[');
 	if (p->end == NT_PREVIEW_TIME)
-		add_limit(j, "time",
-			  "ended after %d s: nothing is told of the time behind covered_to; a "
-			  "shorter range or a narrower query helps",
-			  NT_PREVIEW_SECONDS);
+		nt_about_limit(j, "time",
+			       "ended after %d s: nothing is told of the time behind covered_to; a "
+			       "shorter range or a narrower query helps",
+			       NT_PREVIEW_SECONDS);
 	if (p->end == NT_PREVIEW_EVENTS)
-		add_limit(j, "events",
-			  "ended at %d events: the window that ends at covered_to has more, and "
-			  "nothing is told of the time behind it; a rule that fires less often, or "
-			  "a shorter range, helps",
-			  NT_PREVIEW_EVENTS_MAX);
+		nt_about_limit(
+			j, "events",
+			"ended at %d events: the window that ends at covered_to has more, and "
+			"nothing is told of the time behind it; a rule that fires less often, or "
+			"a shorter range, helps",
+			NT_PREVIEW_EVENTS_MAX);
 	if (p->learning_until_us)
 		add_learning(j, p);
 	if (p->over)
-		add_limit(j, "room",
-			  "%" PRIu64 " times a row or an event found no room (10,000 groups, %u "
-			  "MiB, 1,000 open events): groups are missing, or told too low",
-			  p->over, NT_PREVIEW_BYTES_MAX >> 20);
+		nt_about_limit(j, "room",
+			       "%" PRIu64
+			       " times a row or an event found no room (10,000 groups, %u "
+			       "MiB, 1,000 open events): groups are missing, or told too low",
+			       p->over, NT_PREVIEW_BYTES_MAX >> 20);
 	if (p->rows_unreadable)
-		add_limit(j, "unreadable",
-			  "%" PRIu64 " rows of the store cannot be read and are in no figure",
-			  p->rows_unreadable);
+		nt_about_limit(j, "unreadable",
+			       "%" PRIu64 " rows of the store cannot be read and are in no figure",
+			       p->rows_unreadable);
 	nt_json_close(j, ']');
 }
 
@@ -123,45 +110,15 @@ static int write_preview(struct nt_api *api, struct nt_store_reader *reader, voi
 
 /* --- the question ----------------------------------------------------------------------------- */
 
-/* The body as the sources of objects would read it. */
-static int take_body(struct nt_slice body, struct nt_manifest *m, struct nt_err *err)
-{
-	int r = nt_manifest_parse(body, NT_MANIFEST_JSON, m);
-
-	if (r < 0)
-		return nt_err_set(err, -r, "no memory for the object");
-	if (m->problems_len)
-		return nt_err_set(err, EINVAL, "body, line %zu: %s", m->problems[0].line,
-				  m->problems[0].msg);
-	if (m->objects_len == 1 &&
-	    nt_slice_eq(m->objects[0].compact->object.kind, NT_SLICE_LIT("GlobalAlert")))
-		return 0;
-	return nt_err_set(err, EINVAL,
-			  "body: one GlobalAlert of nametap.io/v1alpha1 is wanted, as JSON");
-}
-
-static int take_range(const struct nt_params *p, struct nt_store_range *ret_range,
-		      struct nt_err *err)
-{
-	_cleanup_figures_ struct nt_figures figures = { 0 };
-	struct nt_query_error mistake;
-	int r = nt_params_check(p, "from to", err);
-
-	if (r == 0)
-		r = nt_figures_parse(p, nt_now_us(), &figures, &mistake, err);
-	*ret_range = figures.range;
-	return r;
-}
-
 void nt_handle_alert_preview(struct nt_api *api, const struct nt_params *p, struct nt_reply *reply)
 {
 	_cleanup_(nt_manifest_done) struct nt_manifest manifest = { 0 };
 	struct asked asked = { 0 };
 	struct nt_err err = { 0 };
-	int r = take_range(p, &asked.range, &err);
+	int r = nt_about_range(p, &asked.range, &err);
 
 	if (r == 0)
-		r = take_body(p->body, &manifest, &err);
+		r = nt_about_objects(p->body, "GlobalAlert", 1, &manifest, &err);
 	if (r < 0) {
 		nt_reply_problem(reply, r == -ENOMEM ? 503 : 400, "%s", err.msg);
 		return;

@@ -12,6 +12,7 @@
 #include "api/http/reply.h"
 
 struct nt_ingest;
+struct nt_json;
 struct nt_ingest_sender;
 struct nt_notify;
 struct nt_who;
@@ -38,7 +39,7 @@ struct nt_api {
 	struct nt_who *who; /* NULL: no Kubernetes API */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
-	struct nt_readers slow_reader; /* one: previews of alerts, one at a time */
+	struct nt_readers slow_reader; /* one: previews, one at a time */
 	struct nt_http_counters counters;
 	int64_t started_us;
 };
@@ -49,8 +50,8 @@ nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
 	nt_handle_alert_preview, nt_handle_acknowledge, nt_handle_unacknowledge,
 	nt_handle_suppressions, nt_handle_suppress, nt_handle_unsuppress, nt_handle_receivers,
-	nt_handle_receiver_test, nt_handle_policies, nt_handle_healthz, nt_handle_readyz,
-	nt_handle_metrics;
+	nt_handle_receiver_test, nt_handle_policies, nt_handle_policy_preview, nt_handle_healthz,
+	nt_handle_readyz, nt_handle_metrics;
 
 /* nametap_controller_notify_*. */
 void nt_receivers_metrics(struct nt_api *api, struct nt_buf *out);
@@ -63,5 +64,8 @@ void nt_handle_ingest(struct nt_api *api, struct nt_slice body,
  * nothing but these and `more` (space separated). false: the reply is a problem. */
 bool nt_figures_begin(const struct nt_params *p, const char *more, struct nt_figures *ret_figures,
 		      struct nt_reply *reply);
+/* Key and value: the packets that those UNLOGGED rows stand for, by reason. */
+int nt_figures_loss(struct nt_store_reader *reader, const struct nt_store_range *lost,
+		    struct nt_json *j, struct nt_err *err) NT_MUSTCHECK;
 /* CLOCK_REALTIME. */
 int64_t nt_now_us(void);

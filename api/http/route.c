@@ -18,10 +18,14 @@ enum sort {
 	ASK = 3, /* with an object as its body: the question is too long for a path */
 	NOTE = 4, /* with what somebody says as its body; it is kept */
 	REMOVE = 5, /* such a note goes */
+	ASK_MUCH = 6, /* as ASK, about several objects */
 };
 
 /* A GlobalAlert with all the values that its sets may have is about half as long. */
 #define OBJECT_BYTES_MAX (256u << 10)
+/* A DNSPolicy with all the names that it may have, of 60 octets and with indents; or many smaller
+ * ones. */
+#define OBJECTS_BYTES_MAX (1u << 20)
 /* A reason and the values of a group, each octet of which may take six. */
 #define NOTE_BYTES_MAX (16u << 10)
 
@@ -35,6 +39,7 @@ static const struct {
 	[ACT] = { .method = POST, .token = true },
 	[ASK] = { .method = POST, .body_max = OBJECT_BYTES_MAX },
 	[NOTE] = { .method = POST, .token = true, .body_max = NOTE_BYTES_MAX },
+	[ASK_MUCH] = { .method = POST, .body_max = OBJECTS_BYTES_MAX },
 	[REMOVE] = { .method = DELETE, .token = true },
 };
 
@@ -60,6 +65,7 @@ static const struct {
 	{ "/api/v1/alerts/suppressions", nt_handle_suppress, NOTE },
 	{ "/api/v1/alerts/suppressions/{id}", nt_handle_unsuppress, REMOVE },
 	{ "/api/v1/policies", nt_handle_policies, READ },
+	{ "/api/v1/policies/preview", nt_handle_policy_preview, ASK_MUCH },
 	{ "/healthz", nt_handle_healthz, OPERATE },
 	{ "/readyz", nt_handle_readyz, OPERATE },
 	{ "/metrics", nt_handle_metrics, OPERATE },

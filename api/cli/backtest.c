@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `nametapctl alert backtest`: when the rules of a file would have fired over what is stored. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/cli/cells.h"
+#include "api/cli/manifests.h"
 #include "api/cli/text.h"
 #include "api/cli/verbs.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/file.h"
-#include "lib/objects/manifest.h"
 
-#define FILE_BYTES_MAX (8u << 20) /* as in a folder of manifests */
+#define RULE "GlobalAlert"
 
 static const struct nt_verb verb = {
 	.bit = NT_VERB_BACKTEST,
@@ -146,58 +144,17 @@ static int test_rule(struct backtest *b, const struct nt_object *rule, struct nt
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static bool is_rule(const struct nt_object *o)
-{
-	return nt_slice_eq(o->kind, NT_SLICE_LIT("GlobalAlert"));
-}
-
-static int read_text(const char *path, struct nt_buf *text, struct nt_err *err)
-{
-	int r = strcmp(path, "-") == 0 ? nt_file_read_fd(STDIN_FILENO, FILE_BYTES_MAX, text, err)
-				       : nt_file_read_at(AT_FDCWD, path, FILE_BYTES_MAX, text, err);
-
-	if (r == -EINVAL) /* a file that is none, not a mistake in a rule */
-		err->code = EIO;
-	return r < 0 ? nt_err_wrap(err, "%.200s", path) : 0;
-}
-
-/* 0 when there is a rule and no mistake; -EINVAL when those are said. */
-static int read_rules(struct backtest *b, const char *path, struct nt_err *err)
-{
-	bool json = nt_slice_ends(nt_slice_str(path), NT_SLICE_LIT(".json"));
-	const struct nt_manifest *m = &b->manifest;
-	_cleanup_buf_ struct nt_buf text = { 0 };
-	size_t rules = 0;
-	int r = read_text(path, &text, err);
-
-	if (r < 0)
-		return r;
-	r = nt_manifest_parse(nt_slice_mem(nt_buf_str(&text), text.len),
-			      json ? NT_MANIFEST_JSON : NT_MANIFEST_YAML, &b->manifest);
-	if (r < 0)
-		return nt_err_set(err, ENOMEM, "%.200s: no memory for it", path);
-	for (size_t i = 0; i < m->objects_len; i++)
-		rules += is_rule(&m->objects[i].compact->object);
-	if (m->problems_len)
-		return nt_err_set(err, EINVAL, "%.150s, line %zu: %s", path, m->problems[0].line,
-				  m->problems[0].msg);
-	if (!rules)
-		return nt_err_set(err, EINVAL,
-				  "%.200s: there is no GlobalAlert of nametap.io/v1alpha1 in it",
-				  path);
-	return 0;
-}
-
 static int run(struct backtest *b, struct nt_err *err)
 {
-	int r = read_rules(b, b->o.arguments[0], err);
+	int r = nt_manifests_read(b->o.arguments[0], RULE, &b->manifest, err);
+	const struct nt_object *rule;
+	size_t at = 0;
 
 	if (r == 0)
 		r = nt_connect_open(&b->o, &b->connect, err);
 	init_table(b);
-	for (size_t i = 0; i < b->manifest.objects_len && r == 0; i++)
-		if (is_rule(&b->manifest.objects[i].compact->object))
-			r = test_rule(b, &b->manifest.objects[i].compact->object, err);
+	while (r == 0 && (rule = nt_manifests_next(&b->manifest, RULE, &at)))
+		r = test_rule(b, rule, err);
 	return r;
 }
 

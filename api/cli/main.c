@@ -23,6 +23,7 @@ static const struct verb {
 	  "events, and who has seen them; of what nobody is to be told; when rules would have "
 	  "fired",
 	  nt_alert_main },
+	{ "policy", "VERB", "what DNS policies would newly deny", nt_policy_main },
 	{ "doctor", "", "look at nametap in the cluster, and say what to do", nt_doctor_main },
 	{ "decode", "[--format json|text] FILE.pcap",
 	  "print the DNS transactions in a capture file (- is standard input)", nt_decode_main },

@@ -43,6 +43,9 @@ enum option_code {
 	OPT_HELP = 'h',
 };
 
+/* Those that ask for a range of time. */
+#define NT_VERB_OF_TIME (NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_BACKTEST | NT_VERB_POLICY_PREVIEW)
+
 static const struct {
 	unsigned verbs;
 	const char *name, *value; /* value NULL: takes none */
@@ -52,11 +55,10 @@ static const struct {
 	{ NT_VERB_LOGS, "follow", NULL, OPT_FOLLOW, "go on with rows as they are stored" },
 	{ NT_VERB_LOGS, "tail", "N", OPT_TAIL,
 	  "the newest N rows (default: 100, all with --since; -1: all)" },
-	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_BACKTEST, "since", "TIME", OPT_SINCE,
-	  "rows of the last 90s, 10m, 6h, 2d" },
-	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_BACKTEST, "since-time", "WHEN", OPT_SINCE_TIME,
+	{ NT_VERB_OF_TIME, "since", "TIME", OPT_SINCE, "rows of the last 90s, 10m, 6h, 2d" },
+	{ NT_VERB_OF_TIME, "since-time", "WHEN", OPT_SINCE_TIME,
 	  "rows from that time on, as 2026-11-23T06:12:04Z" },
-	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_BACKTEST, "until-time", "WHEN", OPT_UNTIL_TIME,
+	{ NT_VERB_OF_TIME, "until-time", "WHEN", OPT_UNTIL_TIME,
 	  "rows before that time (default: now)" },
 	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_COVERAGE, "namespace", "NAME", OPT_NAMESPACE,
 	  "pods of that namespace; may come several times" },

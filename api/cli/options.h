@@ -35,7 +35,8 @@ enum nt_verb_bit {
 	NT_VERB_ACK = 64,
 	NT_VERB_SUPPRESS = 128,
 	NT_VERB_PLAIN = 256, /* those that have no option of their own */
-	NT_VERB_ALL = 511,
+	NT_VERB_POLICY_PREVIEW = 512,
+	NT_VERB_ALL = 1023,
 };
 
 struct nt_verb {

@@ -9,6 +9,7 @@ int nt_top_main(int argc, char **argv);
 int nt_coverage_main(int argc, char **argv);
 int nt_doctor_main(int argc, char **argv);
 int nt_alert_main(int argc, char **argv);
+int nt_policy_main(int argc, char **argv);
 /* Behind `alert`. */
 int nt_rules_main(int argc, char **argv);
 int nt_events_main(int argc, char **argv);
@@ -20,6 +21,8 @@ int nt_unsuppress_main(int argc, char **argv);
 int nt_receivers_main(int argc, char **argv);
 int nt_test_receiver_main(int argc, char **argv);
 int nt_backtest_main(int argc, char **argv);
+/* Behind `policy`. */
+int nt_policy_preview_main(int argc, char **argv);
 
 /* --- what they share (verbs.c) --- */
 

@@ -2,7 +2,6 @@
 /* The file of --receivers. */
 #include "controller/notify/receivers.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -11,6 +10,7 @@
 #include "lib/base/file.h"
 #include "lib/base/nearest.h"
 #include "lib/base/parse.h"
+#include "lib/http/fence.h"
 #include "lib/objects/fields.h"
 #include "lib/objects/yaml.h"
 
@@ -159,45 +159,6 @@ static bool is_name(const char *s)
 	       s[len - 1] != '-';
 }
 
-static bool has_part(CURLU *u, CURLUPart part)
-{
-	char *text = NULL;
-	bool has = curl_url_get(u, part, &text, 0) == CURLUE_OK && text && text[0];
-
-	curl_free(text);
-	return has;
-}
-
-static bool is_http(CURLU *u)
-{
-	char *text = NULL;
-	bool http = curl_url_get(u, CURLUPART_SCHEME, &text, 0) == CURLUE_OK &&
-		    (strcmp(text, "http") == 0 || strcmp(text, "https") == 0);
-
-	curl_free(text);
-	return http;
-}
-
-const char *nt_receiver_url_mistake(const char *url)
-{
-	const char *mistake = NULL;
-	CURLU *u;
-
-	for (const char *at = url; *at; at++)
-		if (*at <= ' ' || *at > '~' || strchr("<>|\"\\^`{}", *at))
-			return "a URL has no spaces and no such characters: percent-encode them";
-	u = curl_url();
-	if (!u || curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
-	    !has_part(u, CURLUPART_HOST))
-		mistake = "a URL is wanted, as https://alerts.example.com/hook";
-	else if (!is_http(u))
-		mistake = "only http and https are spoken";
-	else if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD))
-		mistake = "user and password go into a file of their own (basicAuthFile)";
-	curl_url_cleanup(u);
-	return mistake;
-}
-
 /* --- a receiver ------------------------------------------------------------------------------- */
 
 static void read_name(struct reading *at, const json_t *object, const struct nt_receivers *all,
@@ -232,7 +193,7 @@ static void read_url(struct reading *at, const json_t *object, struct nt_receive
 
 	r->url = text_of(at, object, "url");
 	r->url_file = text_of(at, object, "urlFile");
-	mistake = r->url ? nt_receiver_url_mistake(r->url) : NULL;
+	mistake = r->url ? nt_fence_url_mistake(r->url) : NULL;
 	if (mistake)
 		refuse(at, "url", "%s", mistake);
 	if (!r->url == !r->url_file)
@@ -314,7 +275,7 @@ static void read_all(struct reading *at, struct nt_receivers *all)
 
 	check_known(at, all->root, known);
 	all->external_url = text_of(at, all->root, "externalURL");
-	mistake = all->external_url ? nt_receiver_url_mistake(all->external_url) : NULL;
+	mistake = all->external_url ? nt_fence_url_mistake(all->external_url) : NULL;
 	if (!mistake && all->external_url &&
 	    (strpbrk(all->external_url, "?#") ||
 	     all->external_url[strlen(all->external_url) - 1] != '/'))

@@ -46,6 +46,3 @@ int nt_receivers_read(const char *file, struct nt_receivers *ret_receivers,
 void nt_receivers_done(struct nt_receivers *r);
 /* "alertmanager" and so on, as the file has it. */
 const char *nt_receiver_type_name(enum nt_receiver_type type);
-/* NULL, or what is wrong with it: no http(s), no host, a user or password in it, no octets that a
- * URL may have. */
-const char *nt_receiver_url_mistake(const char *url);

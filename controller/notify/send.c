@@ -5,20 +5,16 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <gnutls/crypto.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <time.h>
 
-#include "controller/notify/fence.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
 #include "lib/base/file.h"
 #include "lib/http/bearer.h"
+#include "lib/http/fence.h"
 
-#define CONNECT_MS 5000L
-#define TIMEOUT_MS 30000L
 /* Of an answer; the rest is not read. What was wrong stands at its beginning. */
 #define ANSWER_BYTES_MAX ((size_t)64 << 10)
 #define SECRET_BYTES_MAX ((size_t)64 << 10)
@@ -27,12 +23,10 @@
 
 struct request {
 	const struct nt_receiver *receiver;
-	const atomic_bool *stop;
 	CURL *easy;
 	struct curl_slist *headers;
 	struct nt_buf url, basic, answer;
-	char error[CURL_ERROR_SIZE];
-	const char *fenced; /* why an address was refused; NULL: none was */
+	struct nt_fence fence;
 };
 
 /* --- what is in files ------------------------------------------------------------------------- */
@@ -42,14 +36,7 @@ static int read_line(const char *file, struct nt_buf *out, struct nt_err *err)
 {
 	int r = nt_file_read_at(AT_FDCWD, file, SECRET_BYTES_MAX, out, err);
 
-	if (r < 0)
-		return r;
-	while (out->len && strchr("\r\n \t", out->p[out->len - 1]))
-		out->p[--out->len] = '\0';
-	for (size_t i = 0; i < out->len; i++)
-		if ((unsigned char)out->p[i] < ' ' || out->p[i] == 0x7f)
-			return nt_err_set(err, EINVAL, "%s: not one line", file);
-	return out->len ? 0 : nt_err_set(err, EINVAL, "%s: empty", file);
+	return r < 0 ? r : nt_secret_line(out, file, err);
 }
 
 static int find_url(struct request *q, struct nt_err *err)
@@ -68,7 +55,7 @@ static int find_url(struct request *q, struct nt_err *err)
 		nt_buf_puts(&q->url, r->url);
 	else if (read_line(r->url_file, &q->url, err) < 0)
 		return -err->code;
-	mistake = nt_receiver_url_mistake(nt_buf_str(&q->url));
+	mistake = nt_fence_url_mistake(nt_buf_str(&q->url));
 	if (mistake)
 		return nt_err_set(err, EINVAL, "%s: %s", r->url_file ? r->url_file : "url",
 				  mistake);
@@ -151,27 +138,6 @@ static int add_headers(struct request *q, struct nt_slice key, struct nt_slice b
 
 /* --- the transfer ----------------------------------------------------------------------------- */
 
-static struct nt_addr addr_of(const struct sockaddr *sa)
-{
-	if (sa->sa_family == AF_INET)
-		return nt_addr_from(4, (const void *)&((const struct sockaddr_in *)sa)->sin_addr);
-	if (sa->sa_family == AF_INET6)
-		return nt_addr_from(6, (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr);
-	return (struct nt_addr){ 0 };
-}
-
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
-{
-	struct nt_addr ip = addr_of(&to->addr);
-	struct request *q = ctx;
-
-	(void)purpose;
-	q->fenced = q->receiver->allow_local ? NULL : nt_fence_refuses(&ip);
-	if (q->fenced)
-		return CURL_SOCKET_BAD;
-	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-}
-
 static size_t take_answer(char *data, size_t size, size_t n, void *ctx)
 {
 	struct request *q = ctx;
@@ -179,14 +145,6 @@ static size_t take_answer(char *data, size_t size, size_t n, void *ctx)
 
 	nt_buf_add(&q->answer, data, size * n < room ? size * n : room);
 	return size * n <= room ? size * n : CURL_WRITEFUNC_ERROR;
-}
-
-static int may_go_on(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	const struct request *q = ctx;
-
-	(void)a, (void)b, (void)c, (void)d;
-	return atomic_load(q->stop);
 }
 
 static void set_options(struct request *q, struct nt_slice body)
@@ -206,21 +164,9 @@ static void set_options(struct request *q, struct nt_slice body)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	}
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, q);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	nt_fence_put_up(easy, &q->fence);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, q);
-	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, may_go_on);
-	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, q);
-	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, q->error);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "nametap-controller");
 }
 
 /* --- what came of it -------------------------------------------------------------------------- */
@@ -259,14 +205,14 @@ static void explain(const struct request *q, CURLcode code, struct nt_send_resul
 	if (result->status)
 		snprintf(result->why, sizeof(result->why), "status %d%s%s", result->status, said,
 			 advice(result->status));
-	else if (q->fenced)
+	else if (q->fence.why)
 		snprintf(result->why, sizeof(result->why),
 			 "its address is %s, which a request may not go to unless the receiver "
 			 "says allowLocal: true",
-			 q->fenced);
+			 q->fence.why);
 	else
 		snprintf(result->why, sizeof(result->why), "%.200s",
-			 q->error[0] ? q->error : curl_easy_strerror(code));
+			 q->fence.error[0] ? q->fence.error : curl_easy_strerror(code));
 	nt_escape_ascii(result->why);
 }
 
@@ -299,7 +245,8 @@ static void done(struct request *q)
 void nt_send(const struct nt_receiver *r, struct nt_slice key, struct nt_slice body,
 	     const atomic_bool *stop, struct nt_send_result *ret_result)
 {
-	_cleanup_(done) struct request q = { .receiver = r, .stop = stop };
+	_cleanup_(done) struct request q = { .receiver = r,
+					     .fence = { .open = r->allow_local, .stop = stop } };
 	struct nt_err err = { 0 };
 
 	*ret_result = (struct nt_send_result){ .outcome = NT_OUTCOME_FAILED };

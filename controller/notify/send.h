@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request to a receiver, by libcurl, in the caller's thread: blocks for 30 s at the most.
- * Nothing is followed anywhere (T37): no redirect, no proxy, no address behind the fence (fence.h).
- * Files of secrets are read for each request, and what is in them is in no message.
+ * Nothing is followed anywhere (T37): no redirect, no proxy, no address behind the fence
+ * (lib/http/fence.h). Files of secrets are read for each request, and what is in them is in no
+ * message.
  */
 #pragma once
 

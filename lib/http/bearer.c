@@ -19,6 +19,16 @@ int nt_header_add(struct curl_slist **headers, const char *line, struct nt_err *
 	return 0;
 }
 
+int nt_secret_line(struct nt_buf *secret, const char *what, struct nt_err *err)
+{
+	while (secret->len && strchr("\r\n \t", secret->p[secret->len - 1]))
+		secret->p[--secret->len] = '\0';
+	for (size_t i = 0; i < secret->len; i++)
+		if ((unsigned char)secret->p[i] < ' ' || secret->p[i] == 0x7f)
+			return nt_err_set(err, EINVAL, "%s: not one line", what);
+	return secret->len ? 0 : nt_err_set(err, EINVAL, "%s: empty", what);
+}
+
 int nt_bearer_add(struct curl_slist **headers, const char *token, const char *what,
 		  struct nt_err *err)
 {
@@ -26,13 +36,10 @@ int nt_bearer_add(struct curl_slist **headers, const char *token, const char *wh
 
 	nt_buf_puts(&line, "Authorization: Bearer ");
 	nt_buf_puts(&line, token);
-	while (line.len && strchr("\r\n \t", line.p[line.len - 1]))
-		line.p[--line.len] = '\0';
-	for (size_t i = 0; i < line.len; i++)
-		if ((unsigned char)line.p[i] < 0x20 || line.p[i] == 0x7f)
-			return nt_err_set(err, EINVAL, "%s: not one line", what);
 	if (!nt_buf_ok(&line))
 		return nt_err_set(err, ENOMEM, "no memory for a request");
+	if (nt_secret_line(&line, what, err) < 0)
+		return -err->code;
 	return nt_header_add(headers, line.p, err);
 }
 

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "controller/alerts/event.h"
-#include "controller/notify/fence.h"
 #include "controller/notify/letter.h"
 #include "controller/notify/receivers.h"
 #include "controller/notify/retry.h"
 #include "controller/notify/send.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/http/fence.h"
 #include "tests/unit/suite.h"
 
 #define T0_US 1795413600000000LL /* 2026-11-23T06:00:00Z */

@@ -368,6 +368,7 @@ int nt_store_reader_open(struct nt_store *s, struct nt_store_reader **ret_reader
 	if (sqlite3_open_v2(s->path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, s->vfs) !=
 		    SQLITE_OK ||
 	    nt_sqlite_sums_register(r->db) != SQLITE_OK ||
+	    nt_sqlite_names_register(r->db) != SQLITE_OK ||
 	    sqlite3_exec(r->db, "PRAGMA trusted_schema = OFF", NULL, NULL, NULL) != SQLITE_OK) {
 		result = nt_sqlite_err(r->db, s->path, "open a reader", err);
 		nt_store_reader_close(r);

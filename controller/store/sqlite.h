@@ -159,6 +159,10 @@ void nt_sqlite_insert_sql(struct nt_buf *out);
 
 /* Registers the aggregate nt_sums(...) on a connection: see sqlite_sums.c. */
 int nt_sqlite_sums_register(sqlite3 *db);
+/* The function nt_listed(names, text) on a connection, and its first argument. */
+struct nt_query_names;
+int nt_sqlite_names_register(sqlite3 *db);
+void nt_sqlite_bind_names(sqlite3_stmt *stmt, int at, const struct nt_query_names *names);
 /* The call of nt_sums over the columns of `rows`, for SELECT. */
 extern const char nt_sqlite_sums_call[];
 /* Compact form of a histogram: (bucket, count as LEB128) for each bucket that is not zero. */

@@ -59,6 +59,8 @@ int nt_sqlite_prepare(struct nt_store_reader *r, const struct nt_buf *sql,
 			(void)sqlite3_bind_int64(stmt, (int)i + 1, b->i);
 		else if (b->kind == NT_BIND_DOUBLE)
 			(void)sqlite3_bind_double(stmt, (int)i + 1, b->d);
+		else if (b->kind == NT_BIND_NAMES)
+			nt_sqlite_bind_names(stmt, (int)i + 1, b->names);
 		else
 			nt_sqlite_bind_text(stmt, (int)i + 1, b->text);
 	}

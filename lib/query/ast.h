@@ -49,6 +49,7 @@ enum nt_value_kind {
 	NT_VALUE_DOUBLE = 1,
 	NT_VALUE_TEXT = 2,
 	NT_VALUE_PATTERN = 3, /* with * or ? */
+	NT_VALUE_NAMES = 4,
 };
 
 struct nt_query_value {
@@ -57,6 +58,7 @@ struct nt_query_value {
 	double d;
 	struct nt_slice text;
 	struct nt_slice like; /* of a pattern: for SQL's LIKE, escaped with a backslash */
+	const struct nt_query_names *names;
 };
 
 enum nt_node_kind {

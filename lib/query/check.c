@@ -296,6 +296,20 @@ static bool is_dns_name(const struct nt_query_path *path)
 	       (path->field->kind == NT_FIELD_RRSETS && strcmp(name, "name") == 0);
 }
 
+/* Data of an answer is a name where the type has one, as CNAME and PTR. */
+int nt_query_check_names(const struct nt_query_path *path, const struct nt_token *sign,
+			 struct nt_query_error *e)
+{
+	char name[64];
+
+	if (is_dns_name(path) || (path->member && strcmp(path->member->name, "rdata") == 0))
+		return 0;
+	return nt_query_fail(e, sign, NULL,
+			     "this set has domain names, which %s is none of: it goes with qname, "
+			     "logical_qname, domain, rrsets.name and rrsets.rdata",
+			     path_name(path, name));
+}
+
 static int check_string(const struct nt_query_path *path, enum nt_query_op op,
 			const struct nt_token *t, struct nt_query_value *ret,
 			struct nt_query_error *e)

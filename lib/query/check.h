@@ -22,3 +22,6 @@ int nt_query_check_op(const struct nt_query_path *path, enum nt_query_op op,
 int nt_query_check_value(const struct nt_query_path *path, enum nt_query_op op,
 			 const struct nt_token *t, struct nt_arena *arena,
 			 struct nt_query_value *ret_value, struct nt_query_error *e) NT_MUSTCHECK;
+/* May a set of domain names stand for the values? sign: where it is written. */
+int nt_query_check_names(const struct nt_query_path *path, const struct nt_token *sign,
+			 struct nt_query_error *e) NT_MUSTCHECK;

@@ -107,15 +107,19 @@ static bool match(struct nt_slice pattern, struct nt_slice s)
 	return i == pattern.len;
 }
 
+static bool is_one_of(const struct nt_query_value *value, const struct nt_column_value *v)
+{
+	if (value->kind == NT_VALUE_NAMES)
+		return value->names->has(value->names->ctx, v->text);
+	return value->kind == NT_VALUE_PATTERN ? match(value->text, v->text)
+					       : compare(v, value) == 0;
+}
+
 static bool in_set(const struct nt_query_node *term, const struct nt_column_value *v)
 {
-	for (size_t i = 0; i < term->values_len; i++) {
-		const struct nt_query_value *value = &term->values[i];
-
-		if (value->kind == NT_VALUE_PATTERN ? match(value->text, v->text)
-						    : compare(v, value) == 0)
+	for (size_t i = 0; i < term->values_len; i++)
+		if (is_one_of(&term->values[i], v))
 			return true;
-	}
 	return false;
 }
 

@@ -220,6 +220,7 @@ static bool try_named(const struct place *p, const struct nt_query_node *n, size
 
 		if (v->kind <= NT_VALUE_DOUBLE	  ? try_number(p, v, reach)
 		    : v->kind == NT_VALUE_PATTERN ? try_pattern(p, v->text)
+		    : v->kind == NT_VALUE_NAMES	  ? try_pattern(p, v->names->example)
 						  : try_text(p, v->text))
 			return true;
 		if (is_comparison(n) && v->kind == NT_VALUE_TEXT && try_neighbours(p, v->text))
@@ -329,7 +330,7 @@ static bool is_proved(const struct place *p)
 		bool finite = t && t->holds && (t->node->op == NT_OP_EQ || t->node->op == NT_OP_IN);
 
 		for (size_t k = 0; finite && k < t->node->values_len; k++)
-			finite = t->node->values[k].kind != NT_VALUE_PATTERN;
+			finite = t->node->values[k].kind < NT_VALUE_PATTERN;
 		if (finite || (t && !t->holds && t->node->op == NT_OP_PRESENT))
 			return true;
 	}

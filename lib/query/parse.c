@@ -186,8 +186,10 @@ static int fail_unknown(struct parser *p)
 	char fix[64];
 
 	if (!p->substitutions_len)
-		return fail_here(p, NULL,
-				 "${...} works in rules with substitutions; write the set here");
+		return fail_here(
+			p, NULL,
+			"${...} names one of a rule's substitutions, or a DomainFeed that has "
+			"its list; here is none of these");
 	for (size_t i = 0; i < p->substitutions_len; i++) {
 		struct nt_slice name = nt_arena_copy(p->arena, p->substitutions[i].name);
 
@@ -206,9 +208,27 @@ static int fail_substituted(struct parser *p, size_t index)
 	return nt_query_fail(p->error, &p->now, NULL, "value %zu: %.200s", index + 1, of_value.msg);
 }
 
+static int take_names(struct parser *p, struct nt_query_node *term,
+		      const struct nt_query_names *names)
+{
+	int r = nt_query_check_names(&term->path, &p->now, p->error);
+
+	if (r < 0)
+		return r;
+	term->values = nt_arena_alloc(p->arena, sizeof(*term->values));
+	if (!term->values)
+		return no_memory(p);
+	term->values_len = 1;
+	*term->values = (struct nt_query_value){ .kind = NT_VALUE_NAMES, .names = names };
+	advance(p);
+	return 0;
+}
+
 static int take_substituted(struct parser *p, struct nt_query_node *term,
 			    const struct nt_query_substitution *s)
 {
+	if (s->names)
+		return take_names(p, term, s->names);
 	term->values_len = s->values_len;
 	term->values = nt_arena_alloc(p->arena, s->values_len * sizeof(*term->values));
 	if (!term->values)

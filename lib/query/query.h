@@ -44,11 +44,22 @@ static inline void nt_query_freep(struct nt_query **q)
 	nt_query_free(*q);
 }
 
-/* ${name} behind IN and NOTIN stands for these values, in which * and ? are wildcards. */
+/* A set of domain names that is kept elsewhere, and may change between two rows. */
+struct nt_query_names {
+	/* From any thread that evaluates. name: as records have it, or no name at all: false. */
+	bool (*has)(void *ctx, struct nt_slice name);
+	void *ctx;
+	struct nt_slice example; /* for invent.h: a pattern of which all are in it; "": none */
+};
+
+/* ${name} behind IN and NOTIN stands for these values, in which * and ? are wildcards; or, in
+ * fields that are names, for a set of names. */
 struct nt_query_substitution {
 	struct nt_slice name;
 	const struct nt_slice *values;
-	size_t values_len; /* not 0 */
+	size_t values_len; /* not 0 without names */
+	const struct nt_query_names *names; /* instead of values; outlives the query */
+	struct nt_slice names_name; /* what nt_query_expand writes: ${names_name} */
 };
 /* As nt_query_parse. Substitutions need not outlive the call; values may together be longer than a
  * text may be, but 2,000 are about what fits. What is wrong with one is said at the ${name}. */
@@ -56,7 +67,7 @@ int nt_query_parse_with(struct nt_slice text, const struct nt_query_substitution
 			size_t substitutions_len, struct nt_query **ret_query,
 			struct nt_query_error *ret_error) NT_MUSTCHECK;
 /* Appends the text, which parses with the substitutions, with the sets written out: it reads the
- * same without them. */
+ * same without them. What stands for names goes on standing for them, as names_name. */
 void nt_query_expand(struct nt_slice text, const struct nt_query_substitution *substitutions,
 		     size_t substitutions_len, struct nt_buf *out);
 
@@ -80,6 +91,7 @@ enum nt_bind_kind {
 	NT_BIND_INT = 0,
 	NT_BIND_DOUBLE = 1,
 	NT_BIND_TEXT = 2,
+	NT_BIND_NAMES = 3,
 };
 
 struct nt_bind {
@@ -87,7 +99,13 @@ struct nt_bind {
 	int64_t i;
 	double d;
 	struct nt_slice text; /* owned by the query */
+	const struct nt_query_names *names;
 };
+
+/* Of the SQL function nt_listed(names, text), which whoever runs the SQL provides: whether text is
+ * in names; and the type of its first argument, a pointer (sqlite3_bind_pointer). */
+#define NT_QUERY_LISTED "nt_listed"
+#define NT_QUERY_NAMES_TYPE "nt_query_names"
 
 struct nt_query_sql {
 	struct nt_buf

@@ -64,6 +64,11 @@ static void put_value(struct sql *s, const struct nt_query_value *v)
 		bind_text(s, v->text);
 }
 
+static bool is_exact(const struct nt_query_value *v)
+{
+	return v->kind != NT_VALUE_PATTERN && v->kind != NT_VALUE_NAMES;
+}
+
 /* --- one value: x is the SQL of it, not NULL -------------------------------------------------- */
 
 /* Returns how many there are. */
@@ -74,7 +79,7 @@ static size_t put_exact(struct sql *s, const struct nt_query_node *term, const c
 	for (size_t i = 0; i < term->values_len; i++) {
 		const struct nt_query_value *v = &term->values[i];
 
-		if (v->kind == NT_VALUE_PATTERN)
+		if (!is_exact(v))
 			continue;
 		if (n++ == 0)
 			nt_buf_printf(s->text, "%s%s IN (", x, is_text(v) ? " COLLATE NOCASE" : "");
@@ -87,6 +92,19 @@ static size_t put_exact(struct sql *s, const struct nt_query_node *term, const c
 	return n;
 }
 
+static void put_inexact(struct sql *s, const struct nt_query_value *v, const char *x)
+{
+	if (v->kind == NT_VALUE_NAMES) {
+		put(s, NT_QUERY_LISTED "(");
+		bind(s, (struct nt_bind){ .kind = NT_BIND_NAMES, .names = v->names });
+		nt_buf_printf(s->text, ",%s)", x);
+		return;
+	}
+	nt_buf_printf(s->text, "%s LIKE ", x);
+	bind_text(s, v->like);
+	put(s, " ESCAPE '\\'");
+}
+
 static void put_set(struct sql *s, const struct nt_query_node *term, const char *x)
 {
 	size_t n;
@@ -94,13 +112,11 @@ static void put_set(struct sql *s, const struct nt_query_node *term, const char 
 	put(s, "((");
 	n = put_exact(s, term, x) > 0;
 	for (size_t i = 0; i < term->values_len; i++) {
-		if (term->values[i].kind != NT_VALUE_PATTERN)
+		if (is_exact(&term->values[i]))
 			continue;
 		if (n)
 			put(s, n % CHAIN_MAX == 0 ? ") OR (" : " OR ");
-		nt_buf_printf(s->text, "%s LIKE ", x);
-		bind_text(s, term->values[i].like);
-		put(s, " ESCAPE '\\'");
+		put_inexact(s, &term->values[i], x);
 		n++;
 	}
 	put(s, "))");

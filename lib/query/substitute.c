@@ -16,6 +16,10 @@ nt_query_substitution_find(const struct nt_query_substitution *substitutions, si
 
 static void put_set(const struct nt_query_substitution *s, struct nt_buf *out)
 {
+	if (s->names) {
+		nt_buf_printf(out, "${%.*s}", NT_SLICE_ARG(s->names_name));
+		return;
+	}
 	for (size_t i = 0; i < s->values_len; i++) {
 		nt_buf_puts(out, i ? ", \"" : "{\"");
 		for (size_t n = 0; n < s->values[i].len; n++) {

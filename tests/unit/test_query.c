@@ -334,10 +334,10 @@ static const struct nt_slice types[] = { { "A", 1 }, { "aaaa", 4 }, { "TYPE16", 
 static const struct nt_slice faulty[] = { { "A", 1 }, { "AAA", 3 } };
 static const struct nt_slice control[] = { { "a\nb", 3 }, { "a\x01", 2 } };
 static const struct nt_query_substitution substitutions[] = {
-	{ { "domains", 7 }, domains, 3 },
-	{ { "types", 5 }, types, 3 },
-	{ { "faulty", 6 }, faulty, 2 },
-	{ { "control", 7 }, control, 2 },
+	{ .name = { "domains", 7 }, .values = domains, .values_len = 3 },
+	{ .name = { "types", 5 }, .values = types, .values_len = 3 },
+	{ .name = { "faulty", 6 }, .values = faulty, .values_len = 2 },
+	{ .name = { "control", 7 }, .values = control, .values_len = 2 },
 };
 
 static const struct {
@@ -385,6 +385,84 @@ START_TEST(test_expansion)
 	ck_assert_str_eq(nt_buf_str(&out),
 			 " a IN {\"A\", \"aaaa\", \"TYPE16\"} AND qname IN {'${types}'} or b "
 			 "NOTIN{\"A\", \"aaaa\", \"TYPE16\"}");
+}
+END_TEST
+
+/* A set that is kept elsewhere: here of one name, in ctx. */
+static bool is_that_name(void *ctx, struct nt_slice name)
+{
+	return nt_slice_eq(name, nt_slice_str(ctx));
+}
+
+static const struct nt_query_names bad_names = { .has = is_that_name, .ctx = "bad.test" };
+static const struct nt_query_substitution with_names[] = {
+	{ .name = { "bad", 3 }, .names = &bad_names, .names_name = { "malware", 7 } },
+	{ .name = { "types", 5 }, .values = types, .values_len = 3 },
+};
+
+static const struct {
+	const char *text, *qname, *target;
+	bool want;
+} named[] = {
+	{ "qname IN ${bad}", "bad.test", "", true },
+	{ "qname IN ${bad}", "good.test", "bad.test", false },
+	{ "qname NOTIN ${bad}", "good.test", "", true },
+	{ "qname NOTIN ${bad}", "bad.test", "", false },
+	{ "rrsets.rdata IN ${bad}", "good.test", "bad.test", true },
+	{ "rrsets.name IN ${bad}", "good.test", "bad.test", false },
+	{ "qname IN ${bad} OR rrsets.rdata IN ${bad}", "good.test", "bad.test", true },
+	{ "qname IN ${bad} OR rrsets.rdata IN ${bad}", "good.test", "good.test", false },
+	{ "rrsets.rdata NOT IN ${bad} AND qtype IN ${types}", "good.test", "good.test", true },
+	/* What is missing is in no set. */
+	{ "domain IN ${bad}", "bad.test", "", false },
+};
+
+START_TEST(test_sets_of_names)
+{
+	_cleanup_(nt_query_freep) struct nt_query *q = NULL;
+	struct nt_slice text = nt_slice_str(named[_i].text);
+	struct nt_slice target = nt_slice_str(named[_i].target);
+	struct nt_rrset rrset = { .name = nt_slice_str(named[_i].qname),
+				  .type = 5,
+				  .class_ = 1,
+				  .rdata = &target,
+				  .rdata_len = 1 };
+	struct nt_record r = { .qname = nt_slice_str(named[_i].qname),
+			       .qtype = 1,
+			       .rrsets = &rrset,
+			       .rrsets_len = 1 };
+	struct nt_query_error e;
+
+	ck_assert_msg(nt_query_parse_with(text, with_names, 2, &q, &e) == 0, "%s: %s", text.p,
+		      e.msg);
+	ck_assert_msg(nt_query_eval(q, &r) == named[_i].want, "%s", text.p);
+}
+END_TEST
+
+START_TEST(test_sets_of_names_are_written_by_their_own_name)
+{
+	_cleanup_buf_ struct nt_buf out = { 0 };
+
+	nt_query_expand(NT_SLICE_LIT("qname IN ${bad} AND qtype IN ${types}"), with_names, 2, &out);
+	ck_assert_str_eq(nt_buf_str(&out),
+			 "qname IN ${malware} AND qtype IN {\"A\", \"aaaa\", \"TYPE16\"}");
+}
+END_TEST
+
+static const char *const not_of_names[] = {
+	"qtype IN ${bad}",	 "client_ip NOTIN ${bad}",	  "client_name IN ${bad}",
+	"rrsets.type IN ${bad}", "client_labels.qname IN ${bad}", "count IN ${bad}"
+};
+
+START_TEST(test_sets_of_names_go_with_names)
+{
+	struct nt_slice text = nt_slice_str(not_of_names[_i]);
+	struct nt_query *q = NULL;
+	struct nt_query_error e;
+
+	ck_assert_int_eq(nt_query_parse_with(text, with_names, 2, &q, &e), -EINVAL);
+	ck_assert_msg(strstr(e.msg, "this set has domain names"), "%s: %s", text.p, e.msg);
+	ck_assert_uint_eq(e.at, text.len - strlen("${bad}"));
 }
 END_TEST
 
@@ -554,6 +632,10 @@ int main(void)
 	tcase_add_loop_test(t, test_every_suggestion_leads_on, 0, (int)NT_ARRAY_LEN(faults));
 	tcase_add_loop_test(t, test_substitutions, 0, (int)NT_ARRAY_LEN(substituted));
 	tcase_add_test(t, test_expansion);
+	tcase_add_loop_test(t, test_sets_of_names, 0, (int)NT_ARRAY_LEN(named));
+	tcase_add_test(t, test_sets_of_names_are_written_by_their_own_name);
+	tcase_add_loop_test(t, test_sets_of_names_go_with_names, 0,
+			    (int)NT_ARRAY_LEN(not_of_names));
 	tcase_add_loop_test(t, test_substitutions_that_are_wrong, 0,
 			    (int)NT_ARRAY_LEN(unsubstituted));
 	tcase_add_test(t, test_octets_that_no_query_has);

@@ -26,7 +26,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror $(OTHER_ABI:%=-I
 # Every folder with C is one archive; a binary is its main.c and the archives that it may use.
 LIB := lib/base lib/dns lib/record lib/query lib/names lib/objects lib/pcap lib/policy lib/feed lib/http lib/kube
 DATAPLANE := dataplane/taps dataplane/agent dataplane/installer dataplane/doctor
-CONTROLLER := controller controller/store controller/alerts controller/notify controller/ingest controller/enrich controller/servers controller/policies controller/tls controller/agents controller/status
+CONTROLLER := controller controller/store controller/alerts controller/feeds controller/notify controller/ingest controller/enrich controller/servers controller/policies controller/tls controller/agents controller/status
 MODULES := $(LIB) $(DATAPLANE) cni $(CONTROLLER) api/http api/cli
 
 # OTHER: another build, whose archives this one links instead of making its own (other-binaries), but for those of OWN: the folder
@@ -262,7 +262,7 @@ fuzz: deps ## each fuzzer for FUZZ_SECONDS (default 10) over the stored corpus
 
 FUZZ_OUT ?= $(BUILD)/fuzz
 fuzz-build: $(patsubst tests/fuzz/%.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_LINKED ?= $(call archives,$(LIB) cni $(DATAPLANE) controller/alerts controller/store)
+FUZZ_LINKED ?= $(call archives,$(LIB) cni $(DATAPLANE) controller/alerts controller/feeds controller/store)
 $(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LINKED)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$<) $(CC) $(CFLAGS) $(NT_CFLAGS) -fsanitize=fuzzer $(NT_LDFLAGS) -o $@ $< \

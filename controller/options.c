@@ -47,6 +47,8 @@ static const char usage[] =
 	"(10000)\n"
 	"  --alert-delay TIME    rows may be under way so long before alerts look at them (15s)\n"
 	"  --receivers FILE      who is told when events of alerts open and end, as YAML (nobody)\n"
+	"  --feed-files DIR      what DomainFeeds may name: lists, tokens, authorities (nothing)\n"
+	"  --feed-memory MIB     of all domain feeds together (24)\n"
 	"  --log-level LEVEL     error, warn, info, debug (info)\n"
 	"  --help, --version\n";
 
@@ -72,6 +74,8 @@ enum option_value {
 	OPT_AGENT_AUDIENCE = 18,
 	OPT_RECEIVERS = 19,
 	OPT_LEADER_ELECT = 20,
+	OPT_FEED_FILES = 21,
+	OPT_FEED_MEMORY = 22,
 };
 
 static const struct option names[] = {
@@ -96,6 +100,8 @@ static const struct option names[] = {
 	{ "agent-audience", 1, NULL, OPT_AGENT_AUDIENCE },
 	{ "receivers", 1, NULL, OPT_RECEIVERS },
 	{ "leader-elect", 1, NULL, OPT_LEADER_ELECT },
+	{ "feed-files", 1, NULL, OPT_FEED_FILES },
+	{ "feed-memory", 1, NULL, OPT_FEED_MEMORY },
 	{ 0 },
 };
 
@@ -127,6 +133,7 @@ static bool set(struct nt_options *o, int option, const char *value)
 		[OPT_AGENT_AUDIENCE] = &o->agent_audience,
 		[OPT_RECEIVERS] = &o->receivers,
 		[OPT_LEADER_ELECT] = &o->leader_elect,
+		[OPT_FEED_FILES] = &o->feed_files,
 	};
 	struct nt_kube_name name;
 
@@ -138,6 +145,8 @@ static bool set(struct nt_options *o, int option, const char *value)
 		       o->alert_delay_ns > 0;
 	if (option == OPT_NODE_ROWS)
 		return nt_parse_u64(nt_slice_str(value), 100000000, &o->node_rows) == 0;
+	if (option == OPT_FEED_MEMORY)
+		return nt_parse_u64(nt_slice_str(value), 4096, &o->feed_mib) == 0 && o->feed_mib;
 	if (option == OPT_LOG_LEVEL)
 		return nt_log_level_parse(value, &o->log_level) == 0;
 	*texts[option] = value;
@@ -159,6 +168,7 @@ int nt_options_parse(int argc, char **argv, struct nt_options *ret_options)
 	struct nt_options o = { .listen = "127.0.0.1:8053",
 				.retention_ns = 8 * 86400 * NT_NS_PER_S,
 				.node_rows = 10000,
+				.feed_mib = 24,
 				.agent_audience = "nametap-controller",
 				.alert_delay_ns = 15 * NT_NS_PER_S,
 				.log_level = NT_LOG_INFO };

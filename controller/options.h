@@ -22,6 +22,8 @@ struct nt_options {
 	const char *agent_audience;
 	int64_t retention_ns;
 	int64_t alert_delay_ns;
+	const char *feed_files; /* folder; NULL: feeds may name no files */
+	uint64_t feed_mib; /* of all sets of feeds */
 	uint64_t node_rows; /* a second, of a node; 0: without limit */
 	enum nt_log_level log_level;
 };

@@ -7,6 +7,7 @@
 #include "controller/agents/who.h"
 #include "controller/alerts/alerts.h"
 #include "controller/enrich/enrich.h"
+#include "controller/feeds/feeds.h"
 #include "controller/ingest/await.h"
 #include "controller/ingest/ingest.h"
 #include "controller/ingest/token.h"
@@ -26,6 +27,8 @@ static int open_alerts(const struct nt_options *o, struct nt_parts *p, struct nt
 
 	if (r == 0)
 		r = nt_alerts_new(&config, p->store, p->alerts_reader, &p->alerts, err);
+	if (r == 0)
+		nt_alerts_use_feeds(p->alerts, p->feeds);
 	if (r == 0)
 		r = nt_ingest_use_alerts(p->ingest, p->alerts, err);
 	return r == 0 ? nt_prover_start(p->ingest, &p->prover, err) : r;
@@ -83,6 +86,17 @@ static bool find_uid(void *ctx, struct nt_slice kind, struct nt_slice namespace_
 	return l.found;
 }
 
+static int open_feeds(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
+{
+	struct nt_feeds_config config = { .data = o->data,
+					  .files = o->feed_files,
+					  .kube = p->kube,
+					  .bytes_max = (size_t)o->feed_mib << 20 };
+	int r = nt_feeds_new(&config, &p->feeds, err);
+
+	return r == 0 ? nt_feeds_start(p->feeds, err) : r;
+}
+
 /* Before the first event: what opens is queued for them in its transaction. */
 static int open_notify(const struct nt_options *o, struct nt_parts *p, struct nt_err *err)
 {
@@ -120,10 +134,10 @@ static int open_kube(const struct nt_options *o, struct nt_loop *loop, struct nt
 static int open_objects(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
 			struct nt_err *err)
 {
-	static const char *const kinds[] = { "Pod",	  "Service",   "EndpointSlice",
-					     "Namespace", "Node",      "ReplicaSet",
-					     "Job",	  "DNSPolicy", "GlobalAlert",
-					     NULL };
+	static const char *const kinds[] = { "Pod",	   "Service",	"EndpointSlice",
+					     "Namespace",  "Node",	"ReplicaSet",
+					     "Job",	   "DNSPolicy", "GlobalAlert",
+					     "DomainFeed", NULL };
 	struct nt_objects_kube_config config = { .kinds = kinds };
 
 	if (o->objects)
@@ -215,6 +229,8 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 	nt_ingest_limit(p->ingest, (uint32_t)o->node_rows, &p->clock);
 	r = open_notify(o, p, err);
 	if (r == 0)
+		r = open_feeds(o, p, err);
+	if (r == 0)
 		r = open_alerts(o, p, err);
 	return r == 0 ? open_leader(o, p, err) : r;
 }
@@ -226,10 +242,19 @@ void nt_parts_stop(struct nt_parts *p)
 	p->prover = NULL;
 	nt_leader_stop(p->leader);
 	nt_notify_stop(p->notify);
+	nt_feeds_stop(p->feeds);
+}
+
+static void look_at_feeds(void *ctx, const struct nt_objects *objects)
+{
+	if (objects)
+		nt_feeds_objects(ctx, objects);
 }
 
 void nt_parts_tick(struct nt_parts *p)
 {
+	nt_ingest_objects(p->ingest, look_at_feeds, p->feeds);
+	nt_feeds_tick(p->feeds);
 	if (p->tls_files.tls)
 		nt_tls_files_look(&p->tls_files);
 }
@@ -240,6 +265,7 @@ void nt_parts_close(struct nt_parts *p)
 	nt_leader_free(p->leader); /* of which nobody makes use any more */
 	nt_ingest_free(p->ingest);
 	nt_alerts_free(p->alerts);
+	nt_feeds_free(p->feeds);
 	nt_store_reader_close(p->alerts_reader);
 	nt_store_close(p->store);
 	nt_enrich_free(p->enrich);

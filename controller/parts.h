@@ -27,6 +27,7 @@ struct nt_parts {
 	struct nt_store_reader *alerts_reader;
 	struct nt_alerts *alerts;
 	struct nt_prover *prover; /* tests rules */
+	struct nt_feeds *feeds;
 	struct nt_notify *notify; /* NULL: there are no receivers */
 	struct nt_leader *leader; /* NULL: there is nobody else */
 	struct nt_ingest *ingest;

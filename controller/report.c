@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "controller/feeds/spec.h"
 #include "controller/ingest/ingest.h"
 #include "controller/notify/notify.h"
 #include "lib/base/log.h"
@@ -80,6 +81,22 @@ static void say_policies(void *ctx, const struct nt_objects *objects)
 	}
 }
 
+static void say_feeds(void *ctx, const struct nt_objects *objects)
+{
+	const struct nt_object *object;
+
+	for (size_t i = 0;
+	     objects && (object = nt_objects_at(objects, NT_SLICE_LIT("DomainFeed"), i)); i++) {
+		struct nt_object_problem problem = { 0 };
+		struct nt_feed_spec *spec = NULL;
+
+		if (nt_feed_spec_parse(object, &spec, &problem) < 0)
+			say(ctx, "DomainFeed %.*s is refused: %s: %s", NT_SLICE_ARG(object->name),
+			    problem.field, problem.msg);
+		nt_feed_spec_free(spec);
+	}
+}
+
 void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest, struct nt_notify *notify)
 {
 	struct round round = { .known = &r->known, .notify = notify };
@@ -87,6 +104,7 @@ void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest, struct nt
 	nt_ingest_problems(ingest, say_manifest, &round);
 	nt_ingest_alert_rules(ingest, say_rule, &round);
 	nt_ingest_objects(ingest, say_policies, &round);
+	nt_ingest_objects(ingest, say_feeds, &round);
 	nt_buf_done(&r->known);
 	r->known = round.now;
 }

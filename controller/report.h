@@ -16,5 +16,5 @@ struct nt_report {
 
 void nt_report_done(struct nt_report *r);
 /* Logs at warn what was not known the last time: manifests, alert rules and whom they tell,
- * policies. notify NULL: there are no receivers. */
+ * policies, feeds. notify NULL: there are no receivers. */
 void nt_report_mistakes(struct nt_report *r, struct nt_ingest *ingest, struct nt_notify *notify);

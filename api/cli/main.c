@@ -24,6 +24,8 @@ static const struct verb {
 	  "fired",
 	  nt_alert_main },
 	{ "policy", "VERB", "what DNS policies would newly deny", nt_policy_main },
+	{ "feed", "list", "print the domain feeds, how old they are, and what is wrong with them",
+	  nt_feed_main },
 	{ "doctor", "", "look at nametap in the cluster, and say what to do", nt_doctor_main },
 	{ "decode", "[--format json|text] FILE.pcap",
 	  "print the DNS transactions in a capture file (- is standard input)", nt_decode_main },

@@ -10,6 +10,7 @@ int nt_coverage_main(int argc, char **argv);
 int nt_doctor_main(int argc, char **argv);
 int nt_alert_main(int argc, char **argv);
 int nt_policy_main(int argc, char **argv);
+int nt_feed_main(int argc, char **argv);
 /* Behind `alert`. */
 int nt_rules_main(int argc, char **argv);
 int nt_events_main(int argc, char **argv);

@@ -41,6 +41,8 @@ static void write_beyond(struct nt_json *j, const struct nt_alert_rule *rule)
 	write_texts(j, "notify", rule->notify, rule->notify_len);
 	nt_json_key(j, "disabled");
 	nt_json_bool(j, rule->disabled);
+	nt_json_key(j, "waits");
+	nt_json_bool(j, rule->waits);
 	nt_json_key_str(j, "note", rule->note);
 	nt_json_key_u64(j, "over", rule->over);
 }

@@ -382,6 +382,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_alert_metrics(api, &reply->body);
 	write_leader_metrics(api, &reply->body);
 	nt_receivers_metrics(api, &reply->body);
+	nt_feeds_metrics(api, &reply->body);
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);
 	write_enrich_metrics(api, &reply->body);
 	write_server_metrics(api, &reply->body);

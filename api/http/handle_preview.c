@@ -78,6 +78,7 @@ static int write_preview(struct nt_api *api, struct nt_store_reader *reader, voi
 	struct nt_preview_config config = {
 		.from_us = asked->range.from_us,
 		.to_us = asked->range.to_us < closed_us ? asked->range.to_us : closed_us,
+		.feeds = api->feeds,
 	};
 	struct nt_object_problem problem = { 0 };
 	struct nt_json answer = NT_JSON(&reply->body);

@@ -36,6 +36,7 @@ struct nt_api {
 	struct nt_ingest *ingest;
 	struct nt_notify *notify; /* NULL: no receivers */
 	struct nt_leader *leader; /* NULL: no other controller evaluates alerts */
+	struct nt_feeds *feeds; /* NULL: none */
 	struct nt_who *who; /* NULL: no Kubernetes API */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
@@ -50,9 +51,11 @@ nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
 	nt_handle_alert_preview, nt_handle_acknowledge, nt_handle_unacknowledge,
 	nt_handle_suppressions, nt_handle_suppress, nt_handle_unsuppress, nt_handle_receivers,
-	nt_handle_receiver_test, nt_handle_policies, nt_handle_policy_preview, nt_handle_healthz,
-	nt_handle_readyz, nt_handle_metrics;
+	nt_handle_receiver_test, nt_handle_policies, nt_handle_policy_preview, nt_handle_feeds,
+	nt_handle_healthz, nt_handle_readyz, nt_handle_metrics;
 
+/* nametap_controller_feed_*. */
+void nt_feeds_metrics(struct nt_api *api, struct nt_buf *out);
 /* nametap_controller_notify_*. */
 void nt_receivers_metrics(struct nt_api *api, struct nt_buf *out);
 

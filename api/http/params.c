@@ -128,6 +128,23 @@ static int parse_time(const struct nt_params *p, const char *name, struct nt_sli
 	return 0;
 }
 
+/* The feeds are taken where a ${name} may ask for one. */
+static int take_feeds(const struct nt_params *p, struct nt_slice text, struct nt_figures *f,
+		      struct nt_err *err)
+{
+	if (!p->feeds || !memmem(text.p, text.len, "${", 2))
+		return 0;
+	f->feeds = nt_feeds_take_all(p->feeds);
+	return f->feeds ? 0 : nt_err_set(err, ENOMEM, "no memory for a query");
+}
+
+static int parse_one(struct nt_slice text, const struct nt_figures *f, struct nt_query **ret_query,
+		     struct nt_query_error *query_error)
+{
+	return nt_query_parse_with(text, f->feeds ? f->feeds->subs : NULL,
+				   f->feeds ? f->feeds->len : 0, ret_query, query_error);
+}
+
 static int parse_query(const struct nt_params *p, struct nt_figures *f,
 		       struct nt_query_error *query_error, struct nt_err *err)
 {
@@ -137,8 +154,10 @@ static int parse_query(const struct nt_params *p, struct nt_figures *f,
 		return 0;
 	if (text->len > NT_QUERY_TEXT_MAX)
 		return nt_err_set(err, EINVAL, "q: longer than %d octets", NT_QUERY_TEXT_MAX);
-	if (nt_query_parse(*text, &f->query, query_error) < 0 ||
-	    nt_query_parse(*text, &f->lost_query, query_error) < 0)
+	if (take_feeds(p, *text, f, err) < 0)
+		return -err->code;
+	if (parse_one(*text, f, &f->query, query_error) < 0 ||
+	    parse_one(*text, f, &f->lost_query, query_error) < 0)
 		return nt_err_set(err, EINVAL, "q: %s", query_error->msg);
 	nt_query_weaken_to_unlogged(f->lost_query);
 	return 0;
@@ -185,6 +204,7 @@ int nt_figures_parse(const struct nt_params *p, int64_t now_us, struct nt_figure
 	f.lost.side = -1;
 	*ret_figures = f;
 	f.query = f.lost_query = NULL;
+	f.feeds = NULL;
 	return 0;
 }
 
@@ -193,6 +213,8 @@ void nt_figures_done(struct nt_figures *f)
 	nt_query_free(f->query);
 	nt_query_free(f->lost_query);
 	f->query = f->lost_query = NULL;
+	nt_feeds_taken_free(f->feeds);
+	f->feeds = NULL;
 }
 
 static int add_by(struct nt_slice name, size_t max, struct nt_by *by, struct nt_err *err)

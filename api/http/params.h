@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "controller/feeds/feeds.h"
 #include "controller/store/store.h"
 #include "lib/query/query.h"
 
@@ -20,6 +21,7 @@ struct nt_params {
 	struct nt_param items[NT_PARAMS_MAX];
 	size_t len;
 	struct nt_slice body; /* of an operation that takes one */
+	struct nt_feeds *feeds; /* that q may name; NULL: none; borrowed */
 };
 
 /* NULL when the parameter was not given. */
@@ -44,6 +46,7 @@ int nt_time_param_parse(struct nt_slice text, int64_t now_us, int64_t *ret_us) N
 struct nt_figures {
 	struct nt_query *query; /* owned; NULL without q */
 	struct nt_query *lost_query; /* owned; what of it applies to UNLOGGED rows */
+	struct nt_feeds_taken *feeds; /* owned; what the queries may name; NULL: nothing */
 	struct nt_store_range range; /* filter is query */
 	struct nt_store_range lost; /* the UNLOGGED rows beside it: what was lost may have been of
 				       either side, and has neither name nor code */

@@ -64,6 +64,7 @@ static const struct {
 	{ "/api/v1/alerts/suppressions", nt_handle_suppressions, READ },
 	{ "/api/v1/alerts/suppressions", nt_handle_suppress, NOTE },
 	{ "/api/v1/alerts/suppressions/{id}", nt_handle_unsuppress, REMOVE },
+	{ "/api/v1/feeds", nt_handle_feeds, READ },
 	{ "/api/v1/policies", nt_handle_policies, READ },
 	{ "/api/v1/policies/preview", nt_handle_policy_preview, ASK_MUCH },
 	{ "/healthz", nt_handle_healthz, OPERATE },

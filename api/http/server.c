@@ -317,7 +317,8 @@ static enum MHD_Result take_param(void *ctx, enum MHD_ValueKind kind, const char
 
 static void answer(struct call *c, struct MHD_Connection *connection, struct nt_reply *reply)
 {
-	struct nt_params params = { .body = nt_slice_mem(c->body.p, c->body.len) };
+	struct nt_params params = { .body = nt_slice_mem(c->body.p, c->body.len),
+				    .feeds = c->http->api.feeds };
 	const struct nt_route *route = &c->route;
 
 	if (route->asset) {
@@ -582,6 +583,7 @@ int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http
 	h->api.ingest = config->ingest;
 	h->api.notify = config->notify;
 	h->api.leader = config->leader;
+	h->api.feeds = config->feeds;
 	h->api.who = config->who;
 	h->api.tls = config->tls;
 	h->api.started_us = nt_now_us();

@@ -10,6 +10,7 @@
 
 #include "lib/base/buf.h"
 
+struct nt_feeds;
 struct nt_http;
 struct nt_ingest;
 struct nt_leader;
@@ -32,6 +33,7 @@ struct nt_http_config {
 	struct nt_notify *notify; /* NULL: no receivers; outlives the server */
 	struct nt_leader
 		*leader; /* NULL: no other controller evaluates alerts; outlives the server */
+	struct nt_feeds *feeds; /* NULL: none; outlives the server */
 	unsigned header_seconds; /* a request's header must be there by then; 0: 30 */
 };
 

@@ -222,6 +222,30 @@ int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
 	return 0;
 }
 
+/* A rule whose feed has no list counts nothing and judges nothing, its open events stay as they
+ * are; when the list is there again it goes on with what the store has, as after a restart. */
+static void take_feeds(struct nt_alerts *a, struct nt_alerts_entry *e)
+{
+	char why[NT_FEED_WHY_MAX];
+	bool waits;
+
+	if (!e->rule || !e->rule->feeds_len) {
+		e->waits = false;
+		return;
+	}
+	waits = !nt_rule_take_feeds(e->rule, a->feeds, why);
+	a->standing += waits && (!e->waits || strcmp(why, e->why_waits) != 0);
+	e->waits = waits;
+	snprintf(e->why_waits, sizeof(e->why_waits), "%s", waits ? why : "");
+	e->catch_up |= e->waits && e->built;
+	e->built &= !e->waits;
+}
+
+void nt_alerts_use_feeds(struct nt_alerts *a, struct nt_feeds *feeds)
+{
+	a->feeds = feeds;
+}
+
 /* Their events are ended by the next tick, which has the time. */
 static void drop_unseen(struct nt_alerts *a)
 {
@@ -400,6 +424,9 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	uint64_t opened, resolved;
 	int r = 0;
 
+	for (size_t i = 0; i < a->entries_len; i++)
+		take_feeds(a, a->entries[i]);
+
 	/* Before an event opens: what has ended holds for none of them. But not before it is known
 	 * what became of the open ones while this process was away: those that are over go untold.
 	 */
@@ -412,7 +439,7 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	for (size_t i = 0; i < a->entries_len && r == 0 && ready; i++) {
 		struct nt_alerts_entry *e = a->entries[i];
 
-		if (nt_alerts_runs(e) &&
+		if (nt_alerts_is_ready(e) &&
 		    (e->redo || nt_alerts_newest_end(a, e->rule) > e->evaluated_us))
 			nt_alerts_evaluate(a, e);
 	}
@@ -578,7 +605,9 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 			rule.notify_len = r->notify_len;
 			if (e->memory.loaded)
 				list_memory(a, e, &rule);
-			rule.note = note_of(r, rule.learning_until_us, note);
+			rule.note = e->waits ? nt_slice_str(e->why_waits)
+					     : note_of(r, rule.learning_until_us, note);
+			rule.waits = e->waits;
 		}
 		if (!fn(ctx, &rule))
 			return;

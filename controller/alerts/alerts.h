@@ -36,6 +36,9 @@ int nt_alerts_new(const struct nt_alerts_config *config, struct nt_store *store,
 		  struct nt_store_reader *reader, struct nt_alerts **ret_alerts,
 		  struct nt_err *err) NT_MUSTCHECK;
 void nt_alerts_free(struct nt_alerts *a);
+/* Rules may name feeds (borrowed) from now on; before the first tick. */
+struct nt_feeds;
+void nt_alerts_use_feeds(struct nt_alerts *a, struct nt_feeds *feeds);
 
 /* Takes the GlobalAlert objects as they are now; a rule with a mistake is listed with its reason
  * and its last good form goes on. An event whose rule is gone is resolved. */
@@ -101,6 +104,7 @@ struct nt_alert_rule {
 	size_t labels_len;
 	const struct nt_slice *notify; /* names of receivers */
 	size_t notify_len;
+	bool waits; /* a feed that it names has no list: nothing is judged; the note says which */
 	struct nt_slice note; /* what it means here and not where it came from; "": nothing */
 	bool accepted; /* else problem_* say why */
 	struct nt_slice problem_field, problem_msg;

@@ -122,7 +122,7 @@ static int load_memory(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt
 
 static bool wants(const struct nt_alerts_entry *e)
 {
-	return nt_alerts_runs(e) && !e->built;
+	return nt_alerts_is_ready(e) && !e->built;
 }
 
 static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)

@@ -23,6 +23,8 @@ struct nt_alerts_entry {
 	struct nt_selftest selftest; /* of rule */
 	char *untested; /* its object's text until it was tested; owned */
 	uint64_t ticket; /* of that test */
+	bool waits; /* a feed of the rule has no list: nothing is counted and nothing judged */
+	char why_waits[NT_FEED_WHY_MAX];
 	bool seen; /* by the round over the objects */
 	bool built; /* the window holds what the store has */
 	bool catch_up; /* evaluate past windows, too: this process was not there */
@@ -37,6 +39,7 @@ struct nt_alerts {
 	struct nt_alerts_config config;
 	struct nt_store *store;
 	struct nt_store_reader *reader;
+	struct nt_feeds *feeds; /* NULL: there are none */
 	struct nt_alerts_entry **entries; /* in order of name, as objects come */
 	size_t entries_len;
 	struct nt_siphash_key hash_key;
@@ -58,6 +61,12 @@ struct nt_alerts {
 static inline bool nt_alerts_runs(const struct nt_alerts_entry *e)
 {
 	return e->rule && !e->rule->disabled;
+}
+
+/* Can it be asked about rows? */
+static inline bool nt_alerts_is_ready(const struct nt_alerts_entry *e)
+{
+	return nt_alerts_runs(e) && !e->waits;
 }
 
 /* The newest closed window's end. */

@@ -260,6 +260,7 @@ static int begin_run(struct run *run, struct nt_store *store, struct nt_store_re
 	int64_t oldest_us = nt_store_stats(store).oldest_us ?: run->config->to_us;
 	int64_t from_us, step_us;
 	struct nt_alerts *a;
+	char why[NT_FEED_WHY_MAX];
 	int r = nt_alerts_new(&defaults, NULL, reader, &run->alerts, run->err);
 
 	if (r < 0)
@@ -276,6 +277,10 @@ static int begin_run(struct run *run, struct nt_store *store, struct nt_store_re
 	if (!run->entry->accepted) {
 		*ret_problem = run->entry->problem;
 		return nt_err_set(run->err, EINVAL, "the rule has a mistake");
+	}
+	if (!nt_rule_take_feeds(run->entry->rule, run->config->feeds, why)) {
+		nt_object_refuse(ret_problem, "spec.substitutions", "%s", why);
+		return nt_err_set(run->err, EINVAL, "a feed of the rule has no list");
 	}
 	/* Before the first row of the store no window tells anything. It is never built: no row of
 	 * ours is late, those before the first window are its past. */

@@ -19,6 +19,7 @@
 struct nt_preview_config {
 	int64_t from_us, to_us; /* windows that end in (from, to] */
 	int64_t budget_ns; /* of time; 0: NT_PREVIEW_SECONDS */
+	struct nt_feeds *feeds; /* that the rule may name, as they are now; NULL: none */
 };
 
 enum nt_preview_end {

@@ -387,10 +387,26 @@ int nt_rule_parse(const struct nt_object *object, struct nt_rule **ret_rule,
 	return 0;
 }
 
+bool nt_rule_take_feeds(struct nt_rule *r, struct nt_feeds *feeds, char ret_why[NT_FEED_WHY_MAX])
+{
+	bool all = true;
+
+	for (size_t i = 0; i < r->feeds_len; i++) {
+		struct nt_feed_names *old = r->feeds[i].names;
+
+		r->feeds[i].names = nt_feeds_find(feeds, r->feeds[i].feed, all ? ret_why : NULL);
+		all = all && r->feeds[i].names;
+		nt_feed_names_unref(old);
+	}
+	return all;
+}
+
 void nt_rule_free(struct nt_rule *r)
 {
 	if (!r)
 		return;
+	for (size_t i = 0; i < r->feeds_len; i++)
+		nt_feed_names_unref(r->feeds[i].names);
 	nt_query_free(r->query);
 	nt_query_free(r->numerator);
 	nt_arena_done(&r->arena);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A GlobalAlert after checking: what it looks for, in which groups, over which time, and what it
- * says. Immutable after parsing and without a link to the object; no I/O, no globals. The language
- * in words is in controller/alerts/README.md. For controller/alerts only.
+ * says. Immutable after parsing, but for its feeds, and without a link to the object; no I/O, no
+ * globals. The language in words is in controller/alerts/README.md. For controller/alerts only.
  */
 #pragma once
 
 #include "controller/alerts/alerts.h"
+#include "controller/feeds/feeds.h"
 #include "controller/store/store.h"
 #include "lib/base/arena.h"
 #include "lib/objects/fields.h"
@@ -60,6 +61,13 @@ struct nt_rule_test {
 	size_t len;
 };
 
+/* A DomainFeed that a substitution names. */
+struct nt_rule_feed {
+	struct nt_slice feed; /* the object's name */
+	struct nt_query_names query; /* what the rule's queries ask */
+	struct nt_feed_names *names; /* taken; NULL: there is no list, and the rule waits */
+};
+
 struct nt_rule {
 	struct nt_arena arena; /* all strings */
 	struct nt_slice name, description, summary;
@@ -100,6 +108,8 @@ struct nt_rule {
 	size_t notify_len;
 	struct nt_rule_test fires, silent; /* of spec.test */
 	struct nt_slice note; /* what means something else than where it came from; "" if nothing */
+	struct nt_rule_feed *feeds; /* of substitutions; the one part that changes */
+	size_t feeds_len;
 };
 
 /* 0, or -EINVAL (-ENOMEM) with *ret_problem. */
@@ -110,6 +120,10 @@ static inline void nt_rule_freep(struct nt_rule **r)
 {
 	nt_rule_free(*r);
 }
+
+/* Takes the feeds that the rule names as they are now. False: one has no list, ret_why says which
+ * and why. The rule must not be asked about rows then: a NOTIN would hold for all of them. */
+bool nt_rule_take_feeds(struct nt_rule *r, struct nt_feeds *feeds, char ret_why[NT_FEED_WHY_MAX]);
 
 /* The spec's words; "" for NT_RULE_ANY, and for a condition without a metric. */
 const char *nt_rule_metric_name(const struct nt_rule *r);

@@ -10,11 +10,18 @@
 #include "lib/query/query.h"
 
 /* Every row is compared with each of a set's values. */
-enum { SUBSTITUTIONS_MAX = 16, VALUES_MAX = 1000, VALUE_LEN_MAX = 256, VALUES_LEN_MAX = 64 << 10 };
+enum {
+	SUBSTITUTIONS_MAX = 16,
+	VALUES_MAX = 1000,
+	VALUE_LEN_MAX = 256,
+	VALUES_LEN_MAX = 64 << 10,
+	FEED_LEN_MAX = 253, /* an object's name */
+};
 
 struct substitutions {
 	struct nt_query_substitution all[SUBSTITUTIONS_MAX];
 	size_t len, values_len, bytes;
+	struct nt_rule *rule; /* takes the feeds */
 };
 
 /* --- substitutions ---------------------------------------------------------------------------- */
@@ -64,19 +71,65 @@ static int take_values(const struct nt_spec *s, struct substitutions *subs, cons
 	return 0;
 }
 
+static bool is_listed(void *ctx, struct nt_slice name)
+{
+	const struct nt_rule_feed *feed = ctx;
+	const struct nt_query_names *query;
+
+	if (!feed->names)
+		return false; /* nobody asks a rule that waits */
+	query = nt_feed_names_query(feed->names);
+	return query->has(query->ctx, name);
+}
+
+/* Whether there is such a feed is no matter of the rule: it may come later, or go. */
+static int take_feed(const struct nt_spec *s, struct substitutions *subs, const json_t *name,
+		     const char *path)
+{
+	struct nt_query_substitution *new = &subs->all[subs->len];
+	struct nt_rule *r = subs->rule;
+	struct nt_rule_feed *feed;
+	char whole[64];
+	int result;
+
+	snprintf(whole, sizeof(whole), "%s.feed", path);
+	if (!json_is_string(name) || !json_string_length(name) ||
+	    json_string_length(name) > FEED_LEN_MAX)
+		return nt_spec_refuse(s, whole, "the name of a DomainFeed is wanted");
+	if (!r->feeds)
+		r->feeds = nt_arena_zalloc(s->arena, SUBSTITUTIONS_MAX * sizeof(*r->feeds));
+	if (!r->feeds)
+		return nt_spec_no_memory(s);
+	feed = &r->feeds[r->feeds_len];
+	result = nt_spec_copy(s, nt_slice_mem(json_string_value(name), json_string_length(name)),
+			      &feed->feed);
+	if (result < 0)
+		return result;
+	feed->query = (struct nt_query_names){ .has = is_listed,
+					       .ctx = feed,
+					       .example = NT_SLICE_LIT("*." NT_FEEDS_PRETENDED) };
+	r->feeds_len++;
+	new->names = &feed->query;
+	new->names_name = feed->feed;
+	return 0;
+}
+
 static int take_substitution(const struct nt_spec *s, struct substitutions *subs,
 			     const json_t *item, const char *path)
 {
-	static const char *const known[] = { "name", "values", NULL };
+	static const char *const known[] = { "name", "values", "feed", NULL };
+	const json_t *feed = json_object_get(item, "feed");
 	int r;
 
 	if (!json_is_object(item))
-		return nt_spec_refuse(s, path, "a mapping with name and values is wanted");
+		return nt_spec_refuse(s, path, "a mapping with name and values or feed is wanted");
 	r = nt_spec_known(s, item, path, known);
 	if (r == 0)
 		r = take_name(s, subs, item, path);
+	if (r == 0 && feed && json_object_get(item, "values"))
+		r = nt_spec_refuse(s, path, "values or feed, not both");
 	if (r == 0)
-		r = take_values(s, subs, item, path);
+		r = feed ? take_feed(s, subs, feed, path) : take_values(s, subs, item, path);
 	subs->len += r == 0;
 	return r;
 }
@@ -90,7 +143,8 @@ static int take_substitutions(const struct nt_spec *s, struct substitutions *sub
 	if (!list)
 		return 0;
 	if (!json_is_array(list))
-		return nt_spec_refuse(s, field, "must be a list of mappings with name and values");
+		return nt_spec_refuse(s, field,
+				      "must be a list of mappings with name and values or feed");
 	if (json_array_size(list) > SUBSTITUTIONS_MAX)
 		return nt_spec_refuse(s, field, "at most %d", SUBSTITUTIONS_MAX);
 	for (size_t i = 0; i < json_array_size(list) && r == 0; i++) {
@@ -151,14 +205,18 @@ static int take_numerator(const struct nt_spec *s, struct nt_rule *r,
 /* The filter of an event has one pair of brackets and some conditions more than the rule's. */
 static bool filter_fits(const struct nt_rule *r)
 {
+	struct nt_query_substitution feeds[SUBSTITUTIONS_MAX];
 	_cleanup_(nt_query_freep) struct nt_query *q = NULL;
 	_cleanup_buf_ struct nt_buf text = { 0 };
 	const struct nt_slice values[NT_STORE_GROUP_KEYS] = { 0 };
 	struct nt_query_error mistake;
 
+	for (size_t i = 0; i < r->feeds_len; i++)
+		feeds[i] = (struct nt_query_substitution){ .name = r->feeds[i].feed,
+							   .names = &r->feeds[i].query };
 	nt_text_filter(r, values, &text);
-	return nt_buf_ok(&text) &&
-	       nt_query_parse(nt_slice_mem(text.p, text.len), &q, &mistake) == 0;
+	return nt_buf_ok(&text) && nt_query_parse_with(nt_slice_mem(text.p, text.len), feeds,
+						       r->feeds_len, &q, &mistake) == 0;
 }
 
 static int take_filter(const struct nt_spec *s, struct nt_rule *r, const struct substitutions *subs)
@@ -227,7 +285,7 @@ static void take_kind(struct nt_rule *r)
 
 int nt_rule_take_queries(const struct nt_spec *s, struct nt_rule *r)
 {
-	struct substitutions subs = { 0 };
+	struct substitutions subs = { .rule = r };
 	int result = take_substitutions(s, &subs);
 
 	if (result == 0)

@@ -31,6 +31,7 @@ struct trial {
 	struct nt_store *store;
 	struct nt_store_reader *reader;
 	struct nt_alerts *alerts;
+	struct nt_feeds *feeds; /* pretended; borrowed */
 	size_t round, next; /* which rows come next: of that lookback, by number */
 	uint64_t ids, batches;
 	struct nt_record *batch; /* as many as the sample has, and one */
@@ -174,6 +175,7 @@ static int run_stored(struct trial *t, uint64_t *ret_events, struct nt_err *err)
 {
 	const struct nt_preview_config config = { .from_us = t->from_us,
 						  .to_us = t->to_us,
+						  .feeds = t->feeds,
 						  .budget_ns = t->deadline_ns -
 							       nt_clock_monotonic_now() };
 	struct nt_object_problem problem;
@@ -202,6 +204,8 @@ static int open_trial(struct trial *t, struct nt_err *err)
 		r = nt_store_reader_open(t->store, &t->reader, err);
 	if (r == 0)
 		r = nt_alerts_new(&config, t->store, t->reader, &t->alerts, err);
+	if (r == 0)
+		nt_alerts_use_feeds(t->alerts, t->feeds);
 	if (r == 0 && nt_alerts_take_object(t->alerts, t->object) < 0)
 		r = nt_err_set(err, ENOMEM, "no memory");
 	return r;
@@ -262,14 +266,15 @@ static void judge(struct nt_selftest *result, const struct nt_selftest_set *set,
 }
 
 static void run_set(struct nt_selftest *result, const struct nt_object *object,
-		    const struct nt_rule *rule, bool fires, int64_t deadline_ns,
-		    const atomic_bool *stop)
+		    const struct nt_rule *rule, struct nt_feeds *feeds, bool fires,
+		    int64_t deadline_ns, const atomic_bool *stop)
 {
 	struct nt_selftest_set *set = fires ? &result->fires : &result->silent;
 	_cleanup_(nt_sample_done) struct nt_sample sample = { 0 };
 	_cleanup_(trial_done) struct trial t = {
 		.object = object,
 		.rule = rule,
+		.feeds = feeds,
 		.sample = &sample,
 		.deadline_ns = deadline_ns,
 		.stop = stop,
@@ -327,17 +332,21 @@ void nt_selftest_run(const struct nt_object *object, const struct nt_selftest_co
 {
 	int64_t deadline_ns =
 		nt_clock_monotonic_now() + (config->budget_ns ?: NT_SELFTEST_SECONDS * NT_NS_PER_S);
+	_cleanup_(nt_feeds_freep) struct nt_feeds *feeds = NULL; /* those of the rule go first */
 	_cleanup_(nt_rule_freep) struct nt_rule *rule = NULL;
 	struct nt_object_problem problem;
+	struct nt_err err;
+	char why[NT_FEED_WHY_MAX];
 	struct nt_object enabled = *object;
 	json_auto_t *json = enabled_copy(object);
 
 	*ret_result = (struct nt_selftest){ 0 };
 	enabled.json = json;
-	if (!json || nt_rule_parse(&enabled, &rule, &problem) < 0)
+	if (!json || nt_rule_parse(&enabled, &rule, &problem) < 0 ||
+	    nt_feeds_pretend(&feeds, &err) < 0 || !nt_rule_take_feeds(rule, feeds, why))
 		return;
 	ret_result->state = NT_SELFTEST_PASSED;
-	run_set(ret_result, &enabled, rule, true, deadline_ns, config->stop);
+	run_set(ret_result, &enabled, rule, feeds, true, deadline_ns, config->stop);
 	if (ret_result->state == NT_SELFTEST_PASSED)
-		run_set(ret_result, &enabled, rule, false, deadline_ns, config->stop);
+		run_set(ret_result, &enabled, rule, feeds, false, deadline_ns, config->stop);
 }

@@ -15,9 +15,17 @@
 
 json_t *nt_spec_member(const struct nt_spec *s, const char *path)
 {
-	json_t *v = json_object_get(s->json, path + strlen("spec."));
+	const json_t *v = s->json;
 
-	return json_is_null(v) ? NULL : v;
+	do {
+		size_t len;
+
+		path += strcspn(path, ".") + 1;
+		len = strcspn(path, ".");
+		v = json_object_getn(v, path, len);
+		path += len;
+	} while (*path);
+	return json_is_null(v) ? NULL : (json_t *)(uintptr_t)v;
 }
 
 int nt_spec_known(const struct nt_spec *s, const json_t *mapping, const char *path,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The values of an object's spec, by path ("spec.period"): taken when they are what they must be,
- * refused with the reason otherwise. What is not there (or null) leaves *ret as it is and is no
- * mistake. Strings are copied into the arena. 0, -EINVAL, -ENOMEM. For controller/alerts only.
+ * The values of an object's spec, by path ("spec.period", "spec.source.url"): taken when they are
+ * what they must be, refused with the reason otherwise. What is not there (or null) leaves *ret as
+ * it is and is no mistake. Strings are copied into the arena. 0, -EINVAL, -ENOMEM. For
+ * controller/alerts and controller/feeds.
  */
 #pragma once
 

@@ -86,6 +86,9 @@ static const char *const accepted[] = {
 	"values: ['*cluster.local', '?.mydomain.com']}, {name: t.1, values: [A, aaaa]}]}",
 	"{severity: 5, substitutions: [{name: unused, values: [x]}]}",
 	"{severity: 5, substitutions: []}",
+	"{severity: 5, query: 'qname IN ${d} OR rrsets.rdata NOTIN ${d}', substitutions: [{name: "
+	"d, "
+	"feed: bad}, {name: e, feed: bad}, {name: f, values: [a]}]}",
 	"{severity: 5, for: 10m, cooldown: 1h, aggregateBy: [qname]}",
 	"{severity: 5, unseenFor: 1h, aggregateBy: [qname]}",
 	"{severity: 5, unseenFor: 30d, learnFor: 30d, aggregateBy: [servers.ip], for: 9m59s, "
@@ -169,6 +172,14 @@ static const struct {
 	{ "{severity: 5, substitutions: [{name: d, values: [a]}, {name: d, values: [b]}]}",
 	  "spec.substitutions[1].name", "two of that name" },
 	{ "{severity: 5, substitutions: [{name: d}]}", "spec.substitutions[0].values", "a list" },
+	{ "{severity: 5, substitutions: [{name: d, values: [a], feed: b}]}",
+	  "spec.substitutions[0]", "not both" },
+	{ "{severity: 5, substitutions: [{name: d, feed: ''}]}", "spec.substitutions[0].feed",
+	  "the name of a DomainFeed" },
+	{ "{severity: 5, substitutions: [{name: d, feed: [a]}]}", "spec.substitutions[0].feed",
+	  "the name of a DomainFeed" },
+	{ "{severity: 5, query: 'qtype IN ${d}', substitutions: [{name: d, feed: bad}]}",
+	  "spec.query", "this set has domain names" },
 	{ "{severity: 5, substitutions: [{name: d, values: []}]}", "spec.substitutions[0].values",
 	  "at least one" },
 	{ "{severity: 5, substitutions: [{name: d, values: [a, 3]}]}",

@@ -209,7 +209,9 @@ static json_t *schema_of(const struct documents *crds, const char *kind)
 static const struct {
 	const char *folder;
 	size_t wanted; /* so many of our kinds are there, or more */
-} folders[] = { { "manifests/alerts", 16 }, { "manifests/examples/demo", 4 } };
+} folders[] = { { "manifests/alerts", 16 },
+		{ "manifests/examples/demo", 4 },
+		{ "manifests/examples/feeds", 2 } };
 
 START_TEST(manifests_pass_the_schemas)
 {
@@ -260,7 +262,7 @@ static const struct {
 	{ "{severity: 101}", ".spec.severity: maximum" },
 	{ "{severity: 5, metric: median}", ".spec.metric: enum" },
 	{ "{severity: 5, threshold: '5'}", ".spec.threshold: type" },
-	{ "{severity: 5, substitutions: [{name: a}]}", ".spec.substitutions: required" },
+	{ "{severity: 5, substitutions: [{values: [a]}]}", ".spec.substitutions: required" },
 	{ "{severity: 5, substitutions: [{name: a, values: [1]}]}",
 	  ".spec.substitutions.values: type" },
 	{ "{severity: 5, labels: {a: 1}}", ".spec.labels.a: type" },

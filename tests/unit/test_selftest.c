@@ -100,7 +100,17 @@ END_TEST
 
 /* --- every construct -------------------------------------------------------------------------- */
 
+#define FED \
+	"aggregateBy: [client_name], metric: count, condition: gt, threshold: 0, substitutions: "
 static const char *const good[] = {
+	"query: 'qname IN ${a}', " FED "[{name: a, feed: bad}]",
+	"query: 'qname NOTIN ${a}', " FED "[{name: a, feed: bad}]",
+	"query: 'qname NOTIN ${a} AND rrsets.rdata IN ${b}', " FED
+	"[{name: a, feed: good}, {name: b, feed: bad}]",
+	"query: 'qname IN ${a} OR rrsets.rdata IN ${a}', metric: distinct, field: qname, "
+	"condition: gt, threshold: 9, substitutions: [{name: a, feed: bad}]",
+	"query: 'qname IN ${a}', " FED "[{name: a, feed: bad}], test: {fires: [{record: {qname: "
+	"x.listed.example}}], silent: [{record: {qname: listed.example.org}}]}",
 	"metric: count, condition: lt, threshold: 1",
 	"metric: count, condition: lt, threshold: 1, for: 20m",
 	"metric: count, condition: lte, threshold: 5.5, aggregateBy: [client_name]",

@@ -144,17 +144,23 @@ static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	return true;
 }
 
-static int read_rows(struct run *run)
+static struct nt_store_range rows_of(const struct nt_rule *rule, int64_t from_us, int64_t to_us)
 {
-	const struct nt_rule *rule = run->entry->rule;
-	const struct nt_store_range range = {
-		.from_us = run->next_end_us - rule->lookback_us,
-		.to_us = run->config->to_us,
+	return (struct nt_store_range){
+		.from_us = from_us,
+		.to_us = to_us,
 		.filter = rule->query,
 		.side = rule->side,
 		.role = rule->role,
 		.unlogged = rule->unlogged,
 	};
+}
+
+static int read_rows(struct run *run)
+{
+	const struct nt_rule *rule = run->entry->rule;
+	const struct nt_store_range range =
+		rows_of(rule, run->next_end_us - rule->lookback_us, run->config->to_us);
 	struct nt_err why;
 	bool late;
 	int r = nt_store_pages(run->alerts->reader, &range, NT_STORE_OLDEST, take_row, run, &late,
@@ -202,15 +208,7 @@ static bool take_past(void *ctx, int64_t row_id, const struct nt_record *record,
 static int read_past(struct past *past, int64_t to_us)
 {
 	struct run *run = past->run;
-	const struct nt_rule *rule = run->entry->rule;
-	const struct nt_store_range range = {
-		.from_us = past->reached_us,
-		.to_us = to_us,
-		.filter = rule->query,
-		.side = rule->side,
-		.role = rule->role,
-		.unlogged = rule->unlogged,
-	};
+	const struct nt_store_range range = rows_of(run->entry->rule, past->reached_us, to_us);
 	struct nt_err why;
 	bool late;
 	int r;

@@ -4,7 +4,7 @@
 
 #include "lib/base/cleanup.h"
 
-/* The rule is the statement's first value, where it has one. */
+/* before_us: of the statement that has a second value. */
 static int run_for_rule(struct nt_store *s, enum nt_sqlite_write which, struct nt_slice rule,
 			int64_t before_us, const char *what, struct nt_err *err)
 {

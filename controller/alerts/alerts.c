@@ -275,6 +275,7 @@ int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects, str
 			return nt_err_set(err, ENOMEM, "no memory for the rule %.*s",
 					  NT_SLICE_ARG(object->name));
 	drop_unseen(a);
+	a->rules_whole = nt_objects_have_synced(objects);
 	return 0;
 }
 
@@ -432,7 +433,7 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	 */
 	if (a->caught_up)
 		r = nt_store_suppressions_end(a->store, a->now_us, err);
-	if (r == 0 && a->check_orphans)
+	if (r == 0 && a->check_orphans && a->rules_whole)
 		r = nt_alerts_end_orphans(a, err);
 	if (r == 0)
 		r = nt_alerts_build(a, err);
@@ -449,7 +450,7 @@ static int run(struct nt_alerts *a, struct nt_err *err)
 	r = nt_pending_write(&a->pending, put_stored, a->store, &opened, &resolved, err);
 	if (r < 0)
 		return r;
-	a->check_orphans = false;
+	a->check_orphans &= !a->rules_whole;
 	a->caught_up |= ready;
 	a->stats.events_opened += opened;
 	a->stats.events_resolved += resolved;

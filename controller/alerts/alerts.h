@@ -41,7 +41,8 @@ struct nt_feeds;
 void nt_alerts_use_feeds(struct nt_alerts *a, struct nt_feeds *feeds);
 
 /* Takes the GlobalAlert objects as they are now; a rule with a mistake is listed with its reason
- * and its last good form goes on. An event whose rule is gone is resolved. */
+ * and its last good form goes on. An event whose rule is gone is resolved, and
+ * what the rule remembered goes, once all objects were read: see nt_objects_have_synced. */
 int nt_alerts_objects(struct nt_alerts *a, const struct nt_objects *objects,
 		      struct nt_err *err) NT_MUSTCHECK;
 /* The records of a batch that the store has just taken (never of a duplicate). */

@@ -51,6 +51,7 @@ struct nt_alerts {
 	int64_t known_us; /* since when there is a log */
 	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
 	int64_t retry_us; /* the store failed: nothing before that */
+	bool rules_whole; /* all GlobalAlerts that there are are known: one that is not is gone */
 	bool check_orphans; /* rules went: look for their events */
 	bool rests; /* another controller evaluates */
 	bool caught_up; /* what happened to events before the start, or start_over, is written */

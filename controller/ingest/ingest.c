@@ -34,6 +34,7 @@ struct nt_ingest {
 	 * once more as a batch. */
 	pthread_mutex_t lock;
 	struct nt_alerts *alerts;
+	bool rules_whole; /* it was told of all rules that there were at one time */
 	struct nt_objects *objects;
 	struct nt_await await;
 	struct nt_servers servers;
@@ -502,6 +503,18 @@ int nt_ingest_use_alerts(struct nt_ingest *i, struct nt_alerts *alerts, struct n
 	return i->objects ? nt_alerts_objects(alerts, i->objects, err) : 0;
 }
 
+/* That a rule is gone is known when all were read, which need not change any. */
+static int tell_whole(struct nt_ingest *i, struct nt_err *err)
+{
+	int r;
+
+	if (i->rules_whole || !i->objects || !nt_objects_have_synced(i->objects))
+		return 0;
+	r = nt_alerts_objects(i->alerts, i->objects, err);
+	i->rules_whole = r == 0;
+	return r;
+}
+
 int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, bool evaluates, struct nt_err *err)
 {
 	int r = 0;
@@ -509,10 +522,12 @@ int nt_ingest_tick(struct nt_ingest *i, int64_t now_us, bool evaluates, struct n
 	pthread_mutex_lock(&i->lock);
 	if (i->enrich)
 		nt_enrich_tick(i->enrich);
-	if (i->alerts && evaluates)
-		r = nt_alerts_tick(i->alerts, now_us, err);
-	else if (i->alerts)
+	if (i->alerts)
+		r = tell_whole(i, err);
+	if (i->alerts && !evaluates)
 		nt_alerts_rest(i->alerts);
+	else if (i->alerts && r == 0)
+		r = nt_alerts_tick(i->alerts, now_us, err);
 	pthread_mutex_unlock(&i->lock);
 	return r;
 }

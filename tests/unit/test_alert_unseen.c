@@ -3,6 +3,7 @@
 #include "controller/alerts/budget.h"
 #include "controller/alerts/pending.h"
 #include "controller/alerts/preview.h"
+#include "lib/objects/store.h"
 #include "tests/unit/alerts_stage.h"
 
 /* New is what was not asked for in an hour; it learns until 100. */
@@ -456,6 +457,47 @@ START_TEST(memory_goes_with_its_rule)
 }
 END_TEST
 
+static bool not_synced(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+/* After a start, before the API server has answered, no rule is there: once that ended all events
+ * in the first second, and would have made each rule learn anew. */
+START_TEST(rules_that_are_not_read_yet_are_not_gone)
+{
+	struct nt_objects_source source;
+
+	know_two();
+	sees("dev", "a.example", 201);
+	go(216);
+	expect(DEV_A "1/1 210-210 open\n");
+	stop();
+	write_rules("");
+	start(0);
+	source = *objects->source;
+	source.have_synced = not_synced;
+	objects->source = &source;
+	ck_assert_int_eq(nt_alerts_objects(alerts, objects, &err), 0);
+	go(225);
+	expect_stored(1, 3);
+	expect(DEV_A "1/1 210-210 open\n");
+	change_to(RULE_NEW);
+	go(270);
+	ck_assert_int_eq(listed().known_since_us, T0_US);
+	expect(DEV_A "1/1 210-230 240\n");
+	write_rules("");
+	poll_rules();
+	tick(271);
+	expect_stored(1, 3);
+	stop();
+	start(0); /* it has read all, and there is none */
+	tick(272);
+	expect_stored(0, 0);
+}
+END_TEST
+
 START_TEST(memory_goes_with_unseen_for)
 {
 	know_two();
@@ -701,6 +743,7 @@ int main(void)
 	tcase_add_loop_test(tc, other_rows_or_groups_are_learned_anew, 0,
 			    NT_ARRAY_LEN(other_memories));
 	tcase_add_test(tc, memory_goes_with_its_rule);
+	tcase_add_test(tc, rules_that_are_not_read_yet_are_not_gone);
 	tcase_add_test(tc, memory_goes_with_unseen_for);
 	tcase_add_test(tc, memory_of_a_disabled_rule_waits);
 	tcase_add_test(tc, what_was_seen_too_long_ago_goes);

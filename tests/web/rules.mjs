@@ -130,11 +130,12 @@ export async function navigation(page, range, url) {
 }
 
 async function rules(page, controller) {
+  await page.locator("#rules .tested", { hasText: "self test passed" }).first().waitFor();
   const api = (await controller.get("alerts")).rules, shown = await things(page, "rules");
   same(shown.map((r) => r.Rule), api.map((r) => r.name), "the rules are the API's");
   const [good, bad] = ["dns.nxdomain-txt", "dns.broken"].map((name) => shown.find((r) => r.Rule === name));
   same([good.State, good.Severity, good["Fires when"], good.By, good["Every, over"], good.Query, good.Open],
-    ["✓ accepted", "90", `sum of count > ${LIMIT} transactions`, "client_namespace, client_name", "1 s, 30 min", TXT, "1"], "a rule with its condition, times, query and open events");
+    ["✓ accepted\nself test passed", "90", `sum of count > ${LIMIT} transactions`, "client_namespace, client_name", "1 s, 30 min", TXT, "1"], "a rule with its condition, times, query and open events");
   ok(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d$/.test(good["Evaluated UTC"]), "and when it was last evaluated", good);
   const why = api.find((r) => r.name === "dns.broken").problem;
   ok(!!why && bad.State === `! refused: ${why.field} ${why.message}` && why.message.includes("rtype"), "a refused rule says field and reason", bad, why);

@@ -152,7 +152,7 @@ const TESTS = { pending: "self test waits", passed: "self test passed", failed: 
 function Tested({ t }: { t: Rule["self_test"] }): JSX.Element | null {
   if (!t) return null;
   const bad = t.result === "failed";
-  return <span class={bad ? "mark refused" : "mark"}>{bad && <span aria-hidden="true">! </span>}{TESTS[t.result]}{t.message && `: ${visible(t.message)}`}</span>;
+  return <span class={bad ? "tested refused" : "tested"}>{bad && <span aria-hidden="true">! </span>}{TESTS[t.result]}{t.message && `: ${visible(t.message)}`}</span>;
 }
 
 function rule(r: Rule): Item {

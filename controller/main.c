@@ -153,6 +153,7 @@ static int start(struct controller *c, struct nt_err *err)
 	config.notify = c->parts.notify;
 	config.leader = c->parts.leader;
 	config.feeds = c->parts.feeds;
+	config.rulestatus = c->parts.rulestatus;
 	r = nt_http_start(&config, &c->http, err);
 	if (r == 0 && (!nt_loop_timer_new(c->loop, 3600 * NT_NS_PER_S, on_hour, c, err) ||
 		       !nt_loop_timer_new(c->loop, 60 * NT_NS_PER_S, on_minute, c, err) ||

@@ -14,6 +14,7 @@
 #include "controller/leader.h"
 #include "controller/notify/notify.h"
 #include "controller/status/prover.h"
+#include "controller/status/rulestatus.h"
 #include "controller/store/store.h"
 #include "controller/tls/authority.h"
 #include "lib/base/log.h"
@@ -150,6 +151,15 @@ static bool is_api(const struct nt_parts *p)
 	return p->objects && strcmp(nt_objects_origin(p->objects).type, "api") == 0;
 }
 
+static int open_rulestatus(struct nt_parts *p, struct nt_err *err)
+{
+	const struct nt_rulestatus_config config = { .kube = p->kube,
+						     .clock = &p->clock,
+						     .ingest = p->ingest };
+
+	return is_api(p) ? nt_rulestatus_new(&config, &p->rulestatus, err) : 0;
+}
+
 static int open_who(const struct nt_options *o, struct nt_loop *loop, struct nt_parts *p,
 		    struct nt_err *err)
 {
@@ -232,7 +242,9 @@ int nt_parts_open(const struct nt_options *o, struct nt_loop *loop, struct nt_pa
 		r = open_feeds(o, p, err);
 	if (r == 0)
 		r = open_alerts(o, p, err);
-	return r == 0 ? open_leader(o, p, err) : r;
+	if (r == 0)
+		r = open_leader(o, p, err);
+	return r == 0 ? open_rulestatus(p, err) : r;
 }
 
 void nt_parts_stop(struct nt_parts *p)
@@ -257,6 +269,8 @@ void nt_parts_tick(struct nt_parts *p)
 	nt_feeds_tick(p->feeds);
 	if (p->tls_files.tls)
 		nt_tls_files_look(&p->tls_files);
+	if (nt_leader_leads(p->leader)) /* who evaluates says how rules are */
+		nt_rulestatus_tick(p->rulestatus);
 }
 
 void nt_parts_close(struct nt_parts *p)
@@ -270,9 +284,10 @@ void nt_parts_close(struct nt_parts *p)
 	nt_store_close(p->store);
 	nt_enrich_free(p->enrich);
 	nt_objects_free(p->objects);
-	nt_kube_close(p->kube); /* its calls refer to the two below */
+	nt_kube_close(p->kube); /* its calls refer to the three below */
 	nt_who_free(p->who);
 	nt_authority_free(p->authority);
+	nt_rulestatus_free(p->rulestatus);
 	nt_tls_free(p->tls);
 	nt_buf_done(&p->token);
 }

@@ -17,6 +17,7 @@ struct nt_authority;
 struct nt_notify;
 struct nt_prover;
 struct nt_leader;
+struct nt_rulestatus;
 struct nt_loop;
 
 struct nt_parts {
@@ -28,6 +29,7 @@ struct nt_parts {
 	struct nt_alerts *alerts;
 	struct nt_prover *prover; /* tests rules */
 	struct nt_feeds *feeds;
+	struct nt_rulestatus *rulestatus; /* NULL: rules do not come from an API */
 	struct nt_notify *notify; /* NULL: there are no receivers */
 	struct nt_leader *leader; /* NULL: there is nobody else */
 	struct nt_ingest *ingest;

@@ -6,6 +6,7 @@
 #include "controller/ingest/ingest.h"
 #include "controller/leader.h"
 #include "controller/servers/servers.h"
+#include "controller/status/rulestatus.h"
 #include "controller/tls/tls.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/json.h"
@@ -116,6 +117,23 @@ static void write_ingest_metrics(struct nt_api *api, struct nt_buf *out)
 
 	write_labelled(out, "nametap_controller_batches_total", "Batches by what became of them.",
 		       "outcome", outcomes, NT_ARRAY_LEN(outcomes));
+	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
+}
+
+static void write_status_metrics(struct nt_api *api, struct nt_buf *out)
+{
+	struct nt_rulestatus_figures f = nt_rulestatus_figures(api->rulestatus);
+	const struct metric metrics[] = {
+		{ "nametap_controller_rule_status_written_total",
+		  "Times that a GlobalAlert's status was written.", NT_METRIC_COUNTER, f.written },
+		{ "nametap_controller_rule_status_failed_total",
+		  "Requests about it that the API did not answer as they were meant.",
+		  NT_METRIC_COUNTER, f.failed },
+		{ "nametap_controller_rule_status_waiting",
+		  "GlobalAlerts whose status may not be what it should be.", NT_METRIC_GAUGE,
+		  f.waiting },
+	};
+
 	write_metrics(out, metrics, NT_ARRAY_LEN(metrics));
 }
 
@@ -381,6 +399,7 @@ void nt_handle_metrics(struct nt_api *api, const struct nt_params *p, struct nt_
 	write_store_metrics(api, &reply->body);
 	write_alert_metrics(api, &reply->body);
 	write_leader_metrics(api, &reply->body);
+	write_status_metrics(api, &reply->body);
 	nt_receivers_metrics(api, &reply->body);
 	nt_feeds_metrics(api, &reply->body);
 	nt_ingest_objects(api->ingest, write_object_metrics, &reply->body);

@@ -16,6 +16,7 @@ struct nt_json;
 struct nt_ingest_sender;
 struct nt_notify;
 struct nt_who;
+struct nt_rulestatus;
 struct nt_tls;
 
 /* What the server counted, for /metrics. */
@@ -38,6 +39,7 @@ struct nt_api {
 	struct nt_leader *leader; /* NULL: no other controller evaluates alerts */
 	struct nt_feeds *feeds; /* NULL: none */
 	struct nt_who *who; /* NULL: no Kubernetes API */
+	struct nt_rulestatus *rulestatus; /* NULL: no objects have it */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
 	struct nt_readers slow_reader; /* one: previews, one at a time */

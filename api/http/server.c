@@ -584,6 +584,7 @@ int nt_http_start(const struct nt_http_config *config, struct nt_http **ret_http
 	h->api.notify = config->notify;
 	h->api.leader = config->leader;
 	h->api.feeds = config->feeds;
+	h->api.rulestatus = config->rulestatus;
 	h->api.who = config->who;
 	h->api.tls = config->tls;
 	h->api.started_us = nt_now_us();

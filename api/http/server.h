@@ -18,6 +18,7 @@ struct nt_notify;
 struct nt_store;
 struct nt_tls;
 struct nt_who;
+struct nt_rulestatus;
 
 struct nt_http_config {
 	const char *listen; /* "127.0.0.1:8053", see api/http/listen.h */
@@ -34,6 +35,7 @@ struct nt_http_config {
 	struct nt_leader
 		*leader; /* NULL: no other controller evaluates alerts; outlives the server */
 	struct nt_feeds *feeds; /* NULL: none; outlives the server */
+	struct nt_rulestatus *rulestatus; /* NULL: no objects have it; outlives the server */
 	unsigned header_seconds; /* a request's header must be there by then; 0: 30 */
 };
 

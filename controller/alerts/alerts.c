@@ -68,6 +68,7 @@ static void free_entry(struct nt_alerts_entry *e)
 	free(e->name);
 	free(e->spec);
 	free(e->untested);
+	free(e->uid);
 	free(e);
 }
 
@@ -187,6 +188,20 @@ static void set_rule(struct nt_alerts *a, struct nt_alerts_entry *e, struct nt_r
 	a->check_orphans |= rule->disabled || remembered;
 }
 
+/* Which object it is, and which form of it, as the API counts them. */
+static int take_identity(struct nt_alerts_entry *e, const struct nt_object *object)
+{
+	const json_t *meta = json_object_get(object->json, "metadata");
+	char *uid = strndup(object->uid.p ?: "", object->uid.len);
+
+	if (!uid)
+		return -ENOMEM;
+	free(e->uid);
+	e->uid = uid;
+	e->generation = json_integer_value(json_object_get(meta, "generation"));
+	return 0;
+}
+
 int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
 {
 	struct nt_alerts_entry *e = nt_alerts_find(a, object->name);
@@ -206,7 +221,9 @@ int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
 		free(spec);
 		return 0;
 	}
-	r = nt_rule_parse(object, &rule, &e->problem);
+	r = take_identity(e, object);
+	if (r == 0)
+		r = nt_rule_parse(object, &rule, &e->problem);
 	if (r == -ENOMEM) {
 		free(spec);
 		return r;
@@ -214,7 +231,7 @@ int nt_alerts_take_object(struct nt_alerts *a, const struct nt_object *object)
 	free(e->spec);
 	e->spec = spec;
 	e->accepted = r == 0;
-	a->standing++;
+	e->standing = ++a->standing;
 	if (e->accepted) {
 		set_rule(a, e, rule);
 		await_selftest(a, e);
@@ -521,7 +538,7 @@ void nt_alerts_selftest_done(struct nt_alerts *a, uint64_t ticket, const struct 
 		free(e->untested);
 		e->untested = NULL;
 		e->selftest = *result;
-		a->standing++;
+		e->standing = ++a->standing;
 	}
 }
 
@@ -569,6 +586,9 @@ void nt_alerts_rules(const struct nt_alerts *a, nt_alert_rule_fn *fn, void *ctx)
 		const struct nt_rule *r = e->rule;
 		struct nt_alert_rule rule = { .name = nt_slice_str(e->name),
 					      .accepted = e->accepted,
+					      .uid = nt_slice_str(e->uid ?: ""),
+					      .generation = e->generation,
+					      .standing = e->standing,
 					      .last_evaluated_us = e->listed_us,
 					      .selftest = &e->selftest,
 					      .open_events = e->open_events,

@@ -109,6 +109,9 @@ struct nt_alert_rule {
 	struct nt_slice note; /* what it means here and not where it came from; "": nothing */
 	bool accepted; /* else problem_* say why */
 	struct nt_slice problem_field, problem_msg;
+	struct nt_slice uid; /* of the object; empty: it comes from a folder */
+	int64_t generation; /* its metadata.generation of which accepted is said; 0: the same */
+	uint64_t standing; /* rises when what is said of this rule changes */
 	const struct nt_selftest *selftest; /* of the last form that was right */
 	int64_t last_evaluated_us; /* end of the newest closed window; 0: none yet */
 	uint64_t open_events;

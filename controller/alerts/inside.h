@@ -25,6 +25,9 @@ struct nt_alerts_entry {
 	uint64_t ticket; /* of that test */
 	bool waits; /* a feed of the rule has no list: nothing is counted and nothing judged */
 	char why_waits[NT_FEED_WHY_MAX];
+	char *uid; /* of the object; owned */
+	int64_t generation;
+	uint64_t standing;
 	bool seen; /* by the round over the objects */
 	bool built; /* the window holds what the store has */
 	bool catch_up; /* evaluate past windows, too: this process was not there */

@@ -24,7 +24,7 @@ def asked(path, account):
     for e in entries(path, account):
         o = e.get("objectRef", {})
         if "resource" in o:
-            key = e["verb"], o.get("apiGroup", ""), o["resource"]
+            key = e["verb"], o.get("apiGroup", ""), "/".join(v for v in (o["resource"], o.get("subresource")) if v)
             found.setdefault(key, set()).add(e.get("responseStatus", {}).get("code"))
     return found
 

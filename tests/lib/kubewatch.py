@@ -28,6 +28,8 @@ class Cluster:
         self.change = threading.Condition()  # covers all below
         self.version, self.objects, self.events = 1, {}, []  # events: (version, path, type, object)
         self.missing, self.refused, self.held, self.requests = {BETA_SLICES}, set(), set(), []
+        # What a PATCH gets in place of an answer, or 0; the status objects that were written, with their object's name.
+        self.patch_answer, self.patched = 0, []
         self.ended, self.agent_node = False, "n1"
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
@@ -57,11 +59,11 @@ class Cluster:
             old = self.objects.get(key)
             meta = {"name": name, "namespace": namespace, "resourceVersion": str(self.version), "labels": labels or {},
                     "uid": uid or (old or {}).get("metadata", {}).get("uid") or f"uid-{name}-{self.version}",
-                    "annotations": annotations or {},
+                    "annotations": annotations or {}, "generation": (old or {}).get("metadata", {}).get("generation", 0) + 1,
                     "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
             if owner:
                 meta["ownerReferences"] = [dict(zip(("apiVersion", "kind", "name", "uid"), owner), controller=True)]
-            self.objects[key] = {"kind": kind, "apiVersion": api_version, "metadata": meta, **rest}
+            self.objects[key] = {"kind": kind, "apiVersion": api_version, "metadata": meta, **({"status": old["status"]} if old and "status" in old else {}), **rest}
             self.events.append((self.version, path, "MODIFIED" if old else "ADDED", self.objects[key]))
             self.change.notify_all()
             return meta["uid"]
@@ -80,6 +82,23 @@ class Cluster:
         with self.change:
             setattr(self, name, set(paths))
             self.change.notify_all()
+
+    def write_status(self, path, name, patch):
+        """Merges a status as a JSON merge patch says; (code, object)."""
+        with self.change:
+            key = next((k for k in self.objects if k[0] == path and k[2] == name), None)
+            if self.patch_answer or not key:
+                return self.patch_answer or 404, None
+            old = self.objects[key]
+            if patch["metadata"].get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
+                return 409, None
+            self.version += 1
+            status = {k: v for k, v in {**old.get("status", {}), **patch["status"]}.items() if v is not None}
+            self.objects[key] = {**old, "metadata": {**old["metadata"], "resourceVersion": str(self.version)}, "status": status}
+            self.events.append((self.version, path, "MODIFIED", self.objects[key]))
+            self.patched.append((name, status))
+            self.change.notify_all()
+            return 200, self.objects[key]
 
     def wait_for_request(self, part, seconds=60):
         with self.change:
@@ -144,6 +163,25 @@ class Cluster:
                 user = {"username": "system:serviceaccount:nametap:nametap-agent", "uid": "u", "groups": [], "extra": said}
                 self.answer(201, dict(review, status={"authenticated": True, "user": user, "audiences": review["spec"]["audiences"]}))
 
+            def do_PATCH(self):
+                patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                path, name, subresource = self.path.rsplit("/", 2)
+                with cluster.change:
+                    cluster.requests.append(f"PATCH {self.path}")
+                if subresource != "status" or self.headers["Content-Type"] != "application/merge-patch+json":
+                    self.refuse(415, "UnsupportedMediaType")
+                    return
+                code, o = cluster.write_status(path, name, patch)
+                if code == 200:
+                    self.answer(200, o)
+                else:
+                    self.refuse(code, {403: "Forbidden", 404: "NotFound", 409: "Conflict"}.get(code, "InternalError"))
+
+            def one(self, path):
+                """The object of that path, of a kind without namespaces; None when there is none."""
+                with cluster.change:
+                    return next((o for (p, _, name), o in cluster.objects.items() if f"{p}/{name}" == path), None)
+
             def do_GET(self):
                 url = urllib.parse.urlsplit(self.path)
                 query = dict(urllib.parse.parse_qsl(url.query))
@@ -151,7 +189,9 @@ class Cluster:
                     cluster.requests.append(self.path)
                     cluster.change.notify_all()
                     missing, refused = url.path in cluster.missing, url.path in cluster.refused
-                if missing or url.path not in (*PATHS.values(), BETA_SLICES):
+                if url.path.rpartition("/")[0] in PATHS.values() and self.one(url.path):
+                    self.answer(200, self.one(url.path))
+                elif missing or url.path not in (*PATHS.values(), BETA_SLICES):
                     self.refuse(404, "NotFound")
                 elif refused:
                     self.refuse(403, "Forbidden")

@@ -21,6 +21,9 @@
  * more than so many octets. */
 #define RESEND_LISTS 128
 #define RESEND_BYTES_MAX ((size_t)16 << 20)
+/* Of Kubernetes Events as many at once, then so far apart: what the agent does, too. */
+#define BURST 25
+#define APART_NS NT_NS_PER_S
 #define STACK_BYTES (512u << 10)
 
 /* One receiver and its thread. */
@@ -130,10 +133,6 @@ static void wait_after(struct worker *w, const struct nt_send_result *result)
 	w->wait_until_ns = nt_clock_boot_now() +
 			   nt_retry_wait_ns(w->state.failures, random, result->retry_after_ns);
 }
-
-/* As many at once, then so far apart: what the agent does, too (podevents.h). */
-#define BURST 25
-#define APART_NS NT_NS_PER_S
 
 static void pace(struct worker *w)
 {
@@ -274,9 +273,10 @@ static bool resend_event(void *ctx, const struct nt_store_event *e)
 
 	if (!nt_event_is_for(e, nt_slice_str(r->worker->receiver->name)))
 		return true;
-	if (!r->len || r->lists[r->len - 1].ids_len == NT_LETTER_NOTICES_MAX) {
+	if (!r->len || r->lists[r->len - 1].ids_len == r->lists[r->len - 1].max) {
 		r->bytes += r->len ? r->lists[r->len - 1].body.len : 0;
-		r->cut = r->len == RESEND_LISTS || r->bytes > RESEND_BYTES_MAX;
+		r->cut = r->len == (is_kube(r->worker) ? BURST : RESEND_LISTS) ||
+			 r->bytes > RESEND_BYTES_MAX;
 		if (r->cut)
 			return false;
 		r->lists[r->len++] = letter_for(r->worker, false);
@@ -288,7 +288,7 @@ static bool resend_event(void *ctx, const struct nt_store_event *e)
 /* Once, until it is so no more. */
 static void note_cut(struct worker *w, const struct resending *r)
 {
-	if (r->cut && !w->cut)
+	if (r->cut && !w->cut && !is_kube(w))
 		nt_log_warn(
 			"receiver %s is told of the newest %zu open events only: the others end "
 			"there; some rule fires for too many groups",
@@ -311,7 +311,8 @@ static void resend_lists(struct worker *w, const struct resending *r)
 	w->resend_ns = w->wait_until_ns;
 }
 
-/* An Alertmanager ends what it is not told again. */
+/* An Alertmanager ends what it is not told again; the Kubernetes API forgets it, of which the
+ * newest are enough for people. */
 static void resend(struct worker *w)
 {
 	struct resending *r = calloc(1, sizeof(*r));
@@ -346,7 +347,7 @@ static void pause_briefly(struct nt_notify *n)
 
 static bool resends(const struct worker *w)
 {
-	return w->receiver->type == NT_RECEIVER_ALERTMANAGER;
+	return w->receiver->type == NT_RECEIVER_ALERTMANAGER || is_kube(w);
 }
 
 static void *run(void *ctx)

@@ -16,6 +16,8 @@
 
 #define FILE_BYTES_MAX (256u << 10)
 #define RESEND_NS (60 * NT_NS_PER_S)
+/* The Kubernetes API keeps Events for an hour, unless it is told otherwise. */
+#define REPOST_NS (1200 * NT_NS_PER_S)
 #define GIVE_UP_NS (24 * 3600 * NT_NS_PER_S)
 #define DURATION_MAX_NS (720 * 3600 * NT_NS_PER_S)
 
@@ -260,10 +262,13 @@ static void read_receiver(struct reading *at, const json_t *object, struct nt_re
 	read_place(at, object, &r);
 	read_jira(at, object, &r);
 	r.allow_local = flag_of(at, object, "allowLocal");
-	r.resend_ns = duration_of(at, object, "resendInterval", RESEND_NS);
+	r.resend_ns = duration_of(at, object, "resendInterval",
+				  r.type == NT_RECEIVER_KUBERNETES_EVENTS ? REPOST_NS : RESEND_NS);
 	r.give_up_ns = duration_of(at, object, "giveUpAfter", GIVE_UP_NS);
-	if (r.type != NT_RECEIVER_ALERTMANAGER && json_object_get(object, "resendInterval"))
-		refuse(at, "resendInterval", "only an Alertmanager is told again");
+	if (r.type != NT_RECEIVER_ALERTMANAGER && r.type != NT_RECEIVER_KUBERNETES_EVENTS &&
+	    json_object_get(object, "resendInterval"))
+		refuse(at, "resendInterval",
+		       "only an Alertmanager and the Kubernetes API are told again");
 	all->at[all->len++] = r;
 }
 

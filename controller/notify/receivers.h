@@ -29,7 +29,7 @@ struct nt_receiver {
 	const char *ca_file; /* instead of the system's authorities */
 	const char *project, *issue_type; /* jira */
 	bool allow_local; /* loopback, link-local and the like may be where it is */
-	int64_t resend_ns; /* alertmanager: open events are told again so often */
+	int64_t resend_ns; /* alertmanager, kubernetesEvents: open events are told again so often */
 	int64_t give_up_ns; /* a notice that fails is tried for so long */
 };
 

@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
+#include "lib/kube/name.h"
 
 /* An object of a MiB, each octet of which JSON may write as two. */
 #define OBJECT_BYTES_MAX ((size_t)4 << 20)
@@ -90,14 +91,19 @@ static void ask(struct nt_feeds_entry *e)
 	struct nt_kube *kube = e->feeds->config.kube;
 	struct nt_kube_request request = { .method = "GET", .max_bytes = OBJECT_BYTES_MAX };
 	struct nt_err err = { 0 };
+	struct nt_kube_name name;
 	char path[640];
 
 	if (!kube) {
 		fail(e, "a ConfigMap needs the Kubernetes API; without it there are file and url");
 		return;
 	}
-	snprintf(path, sizeof(path), "/api/v1/namespaces/%s/configmaps/%.*s",
-		 nt_kube_config(kube)->namespace_, NT_SLICE_ARG(e->spec->where));
+	if (nt_kube_name_or(NULL, nt_kube_config(kube)->namespace_, e->spec->where.p, &name) < 0) {
+		fail(e, "its ConfigMap: no name of one in our namespace");
+		return;
+	}
+	snprintf(path, sizeof(path), "/api/v1/namespaces/%s/configmaps/%s", name.namespace_,
+		 name.name);
 	request.path = path;
 	if (nt_kube_send(kube, &request, on_answer, e, &e->call, &err) < 0)
 		fail(e, "its ConfigMap: %.200s", err.msg);

@@ -10,6 +10,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/http/fence.h"
+#include "lib/kube/name.h"
 
 #define INTERVAL_MIN_US (10 * 1000000LL) /* somebody else's server answers it */
 #define INTERVAL_MAX_US (7 * 86400 * 1000000LL)
@@ -52,18 +53,6 @@ const char *nt_feed_match_name(const struct nt_feed_spec *s)
 }
 
 /* --- where it is ------------------------------------------------------------------------------ */
-
-/* As Kubernetes names objects: a part of paths and of URLs of the API. */
-static bool is_object_name(struct nt_slice s)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-
-	for (size_t i = 0; i < s.len; i++)
-		if (!s.p[i] || (!strchr(letters, s.p[i]) &&
-				(i == 0 || i + 1 == s.len || !strchr("-.", s.p[i]))))
-			return false;
-	return s.len && s.len <= NAME_LEN_MAX;
-}
 
 /* A file below the folder that the operator gave; what leads out of it is found when it is opened,
  * too. */
@@ -120,7 +109,7 @@ static int take_configmap(const struct nt_spec *s, struct nt_feed_spec *f)
 		r = nt_spec_text(s, name, NAME_LEN_MAX, &f->where);
 	if (r == 0)
 		r = nt_spec_text(s, key, NAME_LEN_MAX, &f->key);
-	if (r == 0 && !is_object_name(f->where))
+	if (r == 0 && !nt_kube_is_subdomain(f->where))
 		r = nt_spec_refuse(s, name, "the name of a ConfigMap in nametap's namespace");
 	if (r == 0 && !f->key.len)
 		r = nt_spec_refuse(s, key, "missing: which of its data has the list");
@@ -294,7 +283,7 @@ int nt_feed_spec_parse(const struct nt_object *object, struct nt_feed_spec **ret
 	if (!f)
 		return nt_spec_no_memory(&s);
 	f->arena = NT_ARENA(ARENA_MAX);
-	if (!is_object_name(object->name))
+	if (!nt_kube_is_subdomain(object->name))
 		return nt_spec_refuse(&s, "metadata.name",
 				      "lower case letters, digits, - and . are wanted");
 	r = take_spec(&s, f);

@@ -13,7 +13,7 @@ PATHS = {
     "Pod": "/api/v1/pods", "Service": "/api/v1/services", "Endpoints": "/api/v1/endpoints", "Namespace": "/api/v1/namespaces",
     "Node": "/api/v1/nodes", "ReplicaSet": "/apis/apps/v1/replicasets", "Job": "/apis/batch/v1/jobs",
     "EndpointSlice": "/apis/discovery.k8s.io/v1/endpointslices", "DNSPolicy": "/apis/nametap.io/v1alpha1/dnspolicies",
-    "GlobalAlert": "/apis/nametap.io/v1alpha1/globalalerts",
+    "GlobalAlert": "/apis/nametap.io/v1alpha1/globalalerts", "DomainFeed": "/apis/nametap.io/v1alpha1/domainfeeds",
 }
 BETA_SLICES = "/apis/discovery.k8s.io/v1beta1/endpointslices"
 
@@ -30,6 +30,7 @@ class Cluster:
         self.missing, self.refused, self.held, self.requests = {BETA_SLICES}, set(), set(), []
         # What a PATCH gets in place of an answer, or 0; the status objects that were written, with their object's name.
         self.patch_answer, self.patched = 0, []
+        self.single = {}  # objects that are got by their path, and not listed
         self.ended, self.agent_node = False, "n1"
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
@@ -189,7 +190,9 @@ class Cluster:
                     cluster.requests.append(self.path)
                     cluster.change.notify_all()
                     missing, refused = url.path in cluster.missing, url.path in cluster.refused
-                if url.path.rpartition("/")[0] in PATHS.values() and self.one(url.path):
+                if url.path in cluster.single:
+                    self.answer(200, cluster.single[url.path])
+                elif url.path.rpartition("/")[0] in PATHS.values() and self.one(url.path):
                     self.answer(200, self.one(url.path))
                 elif missing or url.path not in (*PATHS.values(), BETA_SLICES):
                     self.refuse(404, "NotFound")

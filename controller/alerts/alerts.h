@@ -28,6 +28,10 @@ struct nt_alerts_stats {
 	uint64_t rows_unreadable; /* of the store, when figures were made: in none */
 	/* Self tests: all since the start; now those that wait, failed, had no rows. */
 	uint64_t selftests, selftests_pending, selftests_failed, selftests_not_generated;
+	/* Windows that were evaluated later than a period after they were due, which is the
+	 * config's delay behind their end; and the longest that one waited. Without the first ones
+	 * of a rule after the start, or a change of it. */
+	uint64_t late_windows, delay_max_us;
 	uint64_t late_rows; /* whose window was closed; and those too old, or ahead, to count */
 };
 

@@ -132,9 +132,8 @@ static bool load_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	(void)row_id;
 	(void)why;
 	a->stats.rows_unreadable += !record;
-	for (size_t i = 0; record && i < a->entries_len; i++)
-		if (wants(a->entries[i]))
-			nt_alerts_add_record(a, a->entries[i], record);
+	if (record)
+		nt_alerts_add_record(a, record, false);
 	return true;
 }
 
@@ -186,6 +185,8 @@ int nt_alerts_build(struct nt_alerts *a, struct nt_err *err)
 		if (r == 0)
 			r = load_events(a, a->entries[i], err);
 	}
+	if (r == 0 && nt_alerts_share(a) < 0)
+		r = nt_err_set(err, ENOMEM, "no memory for the rules");
 	if (r == 0)
 		r = load_rows(a, false, err);
 	if (r == 0)

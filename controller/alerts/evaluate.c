@@ -2,6 +2,8 @@
 /* What a rule's closed windows do to the events of its groups. */
 #include "controller/alerts/inside.h"
 
+#include "lib/base/clock.h"
+
 /* A rule that fires when there is too little. It has to wait for a window that lies in the time of
  * which the log tells, and that was not open while this process was away. */
 static bool knows_too_little(const struct nt_alerts *a, const struct nt_rule *r, int64_t end_us)
@@ -138,6 +140,17 @@ static int64_t since_before(const struct nt_alerts *a, const struct nt_alerts_en
 	return since;
 }
 
+/* The first of these windows waited longest. This tick began at now_us, and works since then. */
+static void note_delay(struct nt_alerts *a, const struct nt_rule *r, int64_t first_us)
+{
+	int64_t worked_us = (nt_clock_boot_now() - a->tick_ns) / NT_NS_PER_US;
+	int64_t delay_us = a->now_us + worked_us - nt_alerts_delay_us(a) - first_us;
+
+	a->stats.late_windows += (uint64_t)(delay_us / r->step_us);
+	if ((uint64_t)delay_us > a->stats.delay_max_us)
+		a->stats.delay_max_us = (uint64_t)delay_us;
+}
+
 /* Windows in order of time for each group: those that late rows changed, then the new ones. */
 void nt_alerts_evaluate(struct nt_alerts *a, struct nt_alerts_entry *e)
 {
@@ -155,6 +168,8 @@ void nt_alerts_evaluate(struct nt_alerts *a, struct nt_alerts_entry *e)
 		g->redo_us = 0;
 	}
 	if (from <= newest) {
+		if (e->listed_us)
+			note_delay(a, e->rule, from);
 		a->stats.evaluations += (uint64_t)((newest - from) / step) + 1;
 		e->evaluated_us = e->listed_us = newest;
 		nt_window_expire(&e->window, nt_alerts_keep_from(a, e->rule));

@@ -46,10 +46,13 @@ static void add_value(struct nt_figure *f, const struct nt_rule *rule, const str
 	f->weight += weight;
 }
 
-static bool add_text(struct nt_figure *f, struct nt_slice text, const struct nt_siphash_key *key,
-		     uint64_t *bytes)
+static bool add_text(struct nt_figure *f, const struct nt_figure_row *row,
+		     const struct nt_server *server, uint64_t *bytes)
 {
-	return !text.len || nt_distinct_add(&f->distinct, nt_siphash(key, text), bytes);
+	if (!nt_keys_take(row->field, row->row, server))
+		return false;
+	/* No value is a NUL alone. */
+	return row->field->text.len == 1 || nt_distinct_add(&f->distinct, row->field->hash, bytes);
 }
 
 static bool is_name(const struct nt_rule_key *field)
@@ -59,20 +62,21 @@ static bool is_name(const struct nt_rule_key *field)
 }
 
 /* A folded row has one name in the place of many (lib/record/fold.h). */
-static bool add_distinct(struct nt_figure *f, const struct nt_rule *rule, const struct nt_record *r,
-			 const struct nt_server *server, const struct nt_siphash_key *key,
-			 uint64_t *bytes)
+static bool add_distinct(struct nt_figure *f, const struct nt_rule *rule,
+			 const struct nt_figure_row *row, uint64_t *bytes)
 {
-	_cleanup_buf_ struct nt_buf scratch = { 0 };
 	const struct nt_rule_key *field = &rule->field;
+	const struct nt_record *r = row->row->r;
 	bool whole = true;
 
 	if (r->distinct > f->folded && is_name(field))
 		f->folded = r->distinct;
-	if (!field->member || server)
-		return add_text(f, nt_key_text(field, r, server, &scratch), key, bytes);
+	if (!field->member)
+		return add_text(f, row, NULL, bytes);
+	if (row->server)
+		return add_text(f, row, row->server, bytes);
 	for (size_t i = 0; i < r->servers_len; i++)
-		whole &= add_text(f, nt_key_text(field, r, &r->servers[i], &scratch), key, bytes);
+		whole &= add_text(f, row, &r->servers[i], bytes);
 	return whole;
 }
 
@@ -95,10 +99,10 @@ static bool add_latencies(struct nt_figure *f, const struct nt_record *r, uint64
 	return true;
 }
 
-bool nt_figure_add(struct nt_figure *f, const struct nt_rule *rule, const struct nt_record *r,
-		   const struct nt_server *server, const struct nt_siphash_key *hash_key,
+bool nt_figure_add(struct nt_figure *f, const struct nt_rule *rule, const struct nt_figure_row *row,
 		   uint64_t *bytes)
 {
+	const struct nt_record *r = row->row->r;
 	/* A late reply is no lookup of its own: it makes no group. */
 	bool seen = !r->late || rule->late;
 
@@ -106,10 +110,11 @@ bool nt_figure_add(struct nt_figure *f, const struct nt_rule *rule, const struct
 	f->count += (double)r->count;
 	if (has_value(rule))
 		add_value(f, rule, r);
-	else if (rule->metric == NT_RULE_RATIO && nt_query_eval(rule->numerator, r))
+	else if (rule->metric == NT_RULE_RATIO &&
+		 nt_query_terms_eval(row->row->terms, rule->numerator, r))
 		f->numerator += (double)r->count;
 	else if (rule->metric == NT_RULE_DISTINCT && seen)
-		return add_distinct(f, rule, r, server, hash_key, bytes);
+		return add_distinct(f, rule, row, bytes);
 	else if (nt_rule_is_percentile(rule))
 		return add_latencies(f, r, bytes);
 	return true;

@@ -6,8 +6,7 @@
 #pragma once
 
 #include "controller/alerts/distinct.h"
-#include "controller/alerts/rule.h"
-#include "lib/dns/siphash.h"
+#include "controller/alerts/key.h"
 
 struct nt_latencies {
 	uint64_t max_ns;
@@ -32,10 +31,14 @@ struct nt_figure {
 	};
 };
 
-/* server: of whose members the keys are, NULL when they are of none. False when a bound or memory
- * kept something out. */
-bool nt_figure_add(struct nt_figure *f, const struct nt_rule *rule, const struct nt_record *r,
-		   const struct nt_server *server, const struct nt_siphash_key *hash_key,
+struct nt_figure_row {
+	const struct nt_row *row;
+	const struct nt_server *server; /* of whose members the keys are, NULL when of none */
+	struct nt_keys *field; /* the rule's */
+};
+
+/* False when a bound or memory kept something out. */
+bool nt_figure_add(struct nt_figure *f, const struct nt_rule *rule, const struct nt_figure_row *row,
 		   uint64_t *bytes);
 void nt_figure_done(struct nt_figure *f, const struct nt_rule *rule, uint64_t *bytes);
 

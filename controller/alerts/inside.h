@@ -8,6 +8,7 @@
 
 #include "controller/alerts/alerts.h"
 #include "controller/alerts/pending.h"
+#include "controller/alerts/shared.h"
 
 /* More open events of one rule than a person can look at say only that the rule is wrong. */
 #define NT_ALERTS_OPEN_MAX 1000
@@ -48,8 +49,12 @@ struct nt_alerts {
 	struct nt_siphash_key hash_key;
 	uint64_t bytes; /* of all windows and memories */
 	uint64_t remembered; /* groups in all memories */
+	struct nt_shared shared; /* of the entries as they are, if shares */
+	bool shares;
+	uint64_t *order; /* of the records of a batch */
 	struct nt_pending pending;
 	int64_t now_us; /* of the last tick; 0 before the first */
+	int64_t tick_ns; /* of the boot clock, when it began */
 	int64_t start_us; /* the first tick */
 	int64_t known_us; /* since when there is a log */
 	int64_t ready_us; /* nothing is evaluated before: agents come back after a restart */
@@ -89,13 +94,14 @@ int nt_alerts_begin_window(struct nt_alerts *a, struct nt_alerts_entry *e,
 			   struct nt_err *err) NT_MUSTCHECK;
 /* NULL when there is no rule of that name. */
 struct nt_alerts_entry *nt_alerts_find(const struct nt_alerts *a, struct nt_slice name);
-/* A record that the store has to the rule's figures, if it is one of its rows. */
-void nt_alerts_add_record(struct nt_alerts *a, struct nt_alerts_entry *e,
-			  const struct nt_record *r);
+/* Before records come, and after a rule did. -ENOMEM. */
+int nt_alerts_share(struct nt_alerts *a) NT_MUSTCHECK;
+/* A record that the store has to the figures of the rules that are built (or are not: they find the
+ * rows in the store) and of which it is one of the rows. */
+void nt_alerts_add_record(struct nt_alerts *a, const struct nt_record *r, bool built);
 
-/* The same for a rule's memory alone: a row of a time before its windows. */
-void nt_alerts_add_past(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_record *r,
-			bool in_time);
+/* To the rule's memory alone: a row of a time before its windows, for which the query holds. */
+void nt_alerts_add_past(struct nt_alerts *a, struct nt_alerts_entry *e, const struct nt_record *r);
 
 /* Figures, memories and events of the rules that have none yet. */
 int nt_alerts_build(struct nt_alerts *a, struct nt_err *err) NT_MUSTCHECK;

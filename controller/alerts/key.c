@@ -33,3 +33,38 @@ struct nt_slice nt_key_text(const struct nt_rule_key *key, const struct nt_recor
 	nt_buf_slice(scratch, clean);
 	return nt_slice_mem(scratch->p, scratch->len);
 }
+
+void nt_keys_done(struct nt_keys *k)
+{
+	nt_buf_done(&k->text);
+	nt_buf_done(&k->before);
+}
+
+static bool make(struct nt_keys *k, const struct nt_row *row, const struct nt_server *server)
+{
+	_cleanup_buf_ struct nt_buf scratch = { 0 };
+	struct nt_buf before = k->text;
+
+	k->text = k->before;
+	k->before = before;
+	k->row = 0;
+	nt_buf_reset(&k->text);
+	for (size_t i = 0; i < k->len; i++) {
+		nt_buf_slice(&k->text, nt_key_text(&k->keys[i], row->r, server, &scratch));
+		nt_buf_putc(&k->text, '\0');
+	}
+	if (!nt_buf_ok(&k->text))
+		return false;
+	if (!k->changes || !nt_slice_eq(nt_keys_slice(k), nt_slice_mem(before.p, before.len))) {
+		k->hash = nt_siphash(row->hash_key, nt_keys_slice(k));
+		k->changes++;
+	}
+	k->row = row->number;
+	k->server = server;
+	return true;
+}
+
+bool nt_keys_take(struct nt_keys *k, const struct nt_row *row, const struct nt_server *server)
+{
+	return (k->row == row->number && k->server == server) || make(k, row, server);
+}

@@ -140,7 +140,7 @@ static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	if (is_over(run))
 		return false;
 	run->alerts->now_us = record->start_us;
-	nt_alerts_add_record(run->alerts, run->entry, record);
+	nt_alerts_add_record(run->alerts, record, false);
 	return true;
 }
 
@@ -197,7 +197,7 @@ static bool take_past(void *ctx, int64_t row_id, const struct nt_record *record,
 	if (past->over)
 		return false;
 	if (record) {
-		nt_alerts_add_past(past->run->alerts, past->run->entry, record, true);
+		nt_alerts_add_past(past->run->alerts, past->run->entry, record);
 		past->reached_us = record->start_us;
 	}
 	return true;
@@ -280,13 +280,17 @@ static int begin_run(struct run *run, struct nt_store *store, struct nt_store_re
 		nt_object_refuse(ret_problem, "spec.substitutions", "%s", why);
 		return nt_err_set(run->err, EINVAL, "a feed of the rule has no list");
 	}
+	run->entry->rule->disabled = false; /* what would come of it is asked */
 	/* Before the first row of the store no window tells anything. It is never built: no row of
 	 * ours is late, those before the first window are its past. */
 	from_us = run->config->from_us > oldest_us ? run->config->from_us : oldest_us;
 	step_us = run->entry->rule->step_us;
 	run->entry->evaluated_us = from_us / step_us * step_us;
 	run->next_end_us = run->entry->evaluated_us + step_us;
-	return nt_alerts_begin_window(a, run->entry, run->err);
+	if (nt_alerts_begin_window(a, run->entry, run->err) < 0)
+		return -ENOMEM;
+	return nt_alerts_share(a) == 0 ? 0
+				       : nt_err_set(run->err, ENOMEM, "no memory for a preview");
 }
 
 int nt_preview_run(struct nt_store *store, struct nt_store_reader *reader,

@@ -21,6 +21,7 @@ static void free_group(struct nt_window *w, struct nt_window_group *g)
 		nt_figure_done(&g->buckets[i].figure, w->rule, w->bytes);
 	*w->bytes -= sizeof(*g) + g->key_len + g->buckets_cap * sizeof(*g->buckets);
 	w->groups_len--;
+	w->last = NULL;
 	free(g->buckets);
 	free(g);
 }
@@ -92,35 +93,31 @@ static struct nt_window_group *new_group(struct nt_window *w, uint64_t hash, str
 	return g;
 }
 
-static struct nt_window_group *group_of(struct nt_window *w, struct nt_slice key, bool create)
+static struct nt_window_group *find_group(struct nt_window *w, struct nt_slice key, uint64_t hash,
+					  bool create)
 {
-	uint64_t hash = nt_siphash(w->hash_key, key);
-	struct nt_window_group *g;
+	struct nt_window_group *g = w->table_len ? w->table[hash & (w->table_len - 1)] : NULL;
 
-	for (g = w->table_len ? w->table[hash & (w->table_len - 1)] : NULL; g; g = g->next)
+	for (; g; g = g->next)
 		if (g->hash == hash && nt_slice_eq(nt_window_key(g), key))
 			return g;
 	return create ? new_group(w, hash, key) : NULL;
-}
-
-/* The values' key; false: no memory. */
-static bool write_key(const struct nt_window *w, const struct nt_slice *values, struct nt_buf *out)
-{
-	for (size_t i = 0; i < w->rule->keys_len; i++) {
-		nt_buf_slice(out, values[i]);
-		nt_buf_putc(out, '\0');
-	}
-	return nt_buf_ok(out);
 }
 
 struct nt_window_group *nt_window_group(struct nt_window *w, const struct nt_slice *values,
 					bool create)
 {
 	_cleanup_buf_ struct nt_buf key = { 0 };
+	struct nt_slice k;
 
-	if (!write_key(w, values, &key))
+	for (size_t i = 0; i < w->rule->keys_len; i++) {
+		nt_buf_slice(&key, values[i]);
+		nt_buf_putc(&key, '\0');
+	}
+	if (!nt_buf_ok(&key))
 		return NULL;
-	return group_of(w, nt_slice_mem(nt_buf_str(&key), key.len), create);
+	k = nt_slice_mem(nt_buf_str(&key), key.len);
+	return find_group(w, k, nt_siphash(w->hash_key, k), create);
 }
 
 void nt_window_values(const struct nt_window *w, const struct nt_window_group *g,
@@ -152,10 +149,15 @@ struct nt_window_group *nt_window_next(const struct nt_window *w, const struct n
 
 /* Rows come nearly in order: the place is at the end or close to it. */
 static struct nt_window_bucket *find_bucket(struct nt_window *w, struct nt_window_group *g,
-					    int64_t index)
+					    int64_t us)
 {
+	int64_t index;
 	size_t at = g->buckets_len;
 
+	/* Nearly always, and a division costs as much as all the rest. */
+	if (at && (uint64_t)(us - g->newest_us) < (uint64_t)w->rule->width_us)
+		return &g->buckets[at - 1];
+	index = us / w->rule->width_us;
 	while (at && g->buckets[at - 1].index > index)
 		at--;
 	if (at && g->buckets[at - 1].index == index)
@@ -178,43 +180,34 @@ static struct nt_window_bucket *find_bucket(struct nt_window *w, struct nt_windo
 	memmove(&g->buckets[at + 1], &g->buckets[at], (g->buckets_len - at) * sizeof(*g->buckets));
 	g->buckets[at] = (struct nt_window_bucket){ .index = index };
 	g->buckets_len++;
+	g->newest_us = g->buckets[g->buckets_len - 1].index * w->rule->width_us;
 	return &g->buckets[at];
 }
 
-static bool with_key(const struct nt_window *w, const struct nt_record *r,
+static bool with_key(const struct nt_window *w, const struct nt_row *row,
 		     const struct nt_server *server, nt_window_key_fn *fn, void *ctx)
 {
-	struct nt_buf scratch[NT_STORE_GROUP_KEYS] = { 0 };
-	_cleanup_buf_ struct nt_buf key = { 0 };
-	struct nt_slice values[NT_STORE_GROUP_KEYS];
-	bool whole;
-
-	for (size_t i = 0; i < w->rule->keys_len; i++)
-		values[i] = nt_key_text(&w->rule->keys[i], r, server, &scratch[i]);
-	whole = write_key(w, values, &key) &&
-		fn(ctx, nt_slice_mem(nt_buf_str(&key), key.len), server);
-	for (size_t i = 0; i < w->rule->keys_len; i++)
-		nt_buf_done(&scratch[i]);
-	return whole;
+	return nt_keys_take(w->keys, row, server) && fn(ctx, nt_keys_slice(w->keys), server);
 }
 
-bool nt_window_keys(const struct nt_window *w, const struct nt_record *r, nt_window_key_fn *fn,
+bool nt_window_keys(const struct nt_window *w, const struct nt_row *row, nt_window_key_fn *fn,
 		    void *ctx)
 {
+	const struct nt_record *r = row->r;
 	bool per_server = false, whole = true;
 
 	for (size_t i = 0; i < w->rule->keys_len; i++)
 		per_server |= w->rule->keys[i].member != NULL;
 	if (!per_server || !r->servers_len)
-		return with_key(w, r, NULL, fn, ctx);
+		return with_key(w, row, NULL, fn, ctx);
 	for (size_t i = 0; i < r->servers_len; i++)
-		whole &= with_key(w, r, &r->servers[i], fn, ctx);
+		whole &= with_key(w, row, &r->servers[i], fn, ctx);
 	return whole;
 }
 
 struct adding {
 	struct nt_window *window;
-	const struct nt_record *record;
+	const struct nt_row *row;
 	nt_window_group_fn *fn;
 	void *ctx;
 };
@@ -223,24 +216,29 @@ static bool add_to_group(void *ctx, struct nt_slice key, const struct nt_server 
 {
 	const struct adding *a = ctx;
 	struct nt_window *w = a->window;
-	struct nt_window_group *g = group_of(w, key, true);
-	struct nt_window_bucket *bucket =
-		g ? find_bucket(w, g, a->record->start_us / w->rule->width_us) : NULL;
+	const struct nt_figure_row figure_row = { a->row, server, w->field };
+	struct nt_window_bucket *bucket;
+	struct nt_window_group *g;
 	bool whole;
 
+	if (!w->last || w->last_keys != w->keys->changes) {
+		w->last = find_group(w, key, w->keys->hash, true);
+		w->last_keys = w->keys->changes;
+	}
+	g = w->last;
+	bucket = g ? find_bucket(w, g, a->row->r->start_us) : NULL;
 	if (!bucket)
 		return false;
-	whole = nt_figure_add(&bucket->figure, w->rule, a->record, server, w->hash_key, w->bytes);
+	whole = nt_figure_add(&bucket->figure, w->rule, &figure_row, w->bytes);
 	a->fn(a->ctx, g);
 	return whole;
 }
 
-bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_group_fn *fn,
-		   void *ctx)
+bool nt_window_add(struct nt_window *w, const struct nt_row *row, nt_window_group_fn *fn, void *ctx)
 {
-	struct adding adding = { .window = w, .record = r, .fn = fn, .ctx = ctx };
+	struct adding adding = { .window = w, .row = row, .fn = fn, .ctx = ctx };
 
-	return nt_window_keys(w, r, add_to_group, &adding);
+	return nt_window_keys(w, row, add_to_group, &adding);
 }
 
 /* --- evaluating ------------------------------------------------------------------------------- */

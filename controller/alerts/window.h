@@ -26,6 +26,7 @@ struct nt_window_group {
 	uint64_t hash;
 	struct nt_window_bucket *buckets; /* in order of index */
 	size_t buckets_len, buckets_cap;
+	int64_t newest_us; /* where the last of them begins */
 	struct nt_window_event event;
 	int64_t settled_us; /* ends up to here are decided, or in the cooldown: nothing opens */
 	int64_t since_us; /* first end from which on the condition held, without an event; 0: not */
@@ -39,11 +40,14 @@ struct nt_window_group {
 struct nt_window {
 	const struct nt_rule *rule; /* borrowed */
 	const struct nt_siphash_key *hash_key;
+	struct nt_keys *keys, *field; /* the rule's, shared with others (shared.h) */
 	uint64_t *bytes; /* shared by all windows: NT_ALERT_BYTES_MAX */
 	uint32_t groups_max;
 	struct nt_window_group **table;
 	size_t table_len; /* a power of two, or 0 */
 	size_t groups_len;
+	struct nt_window_group *last; /* that a row was added to; NULL: look */
+	uint64_t last_keys; /* its `changes` then */
 };
 
 /* rule, hash_key and bytes are borrowed. */
@@ -63,7 +67,7 @@ static inline struct nt_slice nt_window_key(const struct nt_window_group *g)
 /* The keys of the groups that a record belongs to (several where they are of servers); server: of
  * whose members they are, NULL when of none. False: there is no memory for one of them. */
 typedef bool nt_window_key_fn(void *ctx, struct nt_slice key, const struct nt_server *server);
-bool nt_window_keys(const struct nt_window *w, const struct nt_record *r, nt_window_key_fn *fn,
+bool nt_window_keys(const struct nt_window *w, const struct nt_row *row, nt_window_key_fn *fn,
 		    void *ctx);
 /* All groups in no order: NULL first, then what came last; NULL at the end. */
 struct nt_window_group *nt_window_next(const struct nt_window *w, const struct nt_window_group *g);
@@ -71,7 +75,7 @@ struct nt_window_group *nt_window_next(const struct nt_window *w, const struct n
 /* Called per group that a record belongs to. */
 typedef void nt_window_group_fn(void *ctx, struct nt_window_group *g);
 /* Adds the record, which matches the rule. Returns false when a bound kept it out somewhere. */
-bool nt_window_add(struct nt_window *w, const struct nt_record *r, nt_window_group_fn *fn,
+bool nt_window_add(struct nt_window *w, const struct nt_row *row, nt_window_group_fn *fn,
 		   void *ctx);
 /* The metric over [end - lookback, end); false when the condition does not hold, there is nothing
  * to tell the value from, or the rule is of groups that are new and this one was not so then. */

@@ -79,6 +79,16 @@ struct nt_query_node {
 	enum nt_query_op op;
 	struct nt_query_value *values;
 	size_t values_len;
+	uint32_t number; /* among nt_query_terms; 0: in none */
+};
+
+/* Terms of several queries (together.c). */
+struct nt_query_terms {
+	struct nt_query_node **terms; /* by number - 1; one of those that say the same */
+	size_t len, cap;
+	uint64_t *known; /* by number - 1: twice the record's, and one more when the term holds */
+	uint64_t record;
+	struct nt_buf scratch; /* of eval.c */
 };
 
 struct nt_query {

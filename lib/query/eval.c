@@ -7,6 +7,7 @@
 
 struct eval {
 	const struct nt_record *r;
+	struct nt_query_terms *terms; /* what is known of the record; NULL: nothing */
 	struct nt_buf scratch; /* of text that is no UTF-8; stays empty nearly always */
 };
 
@@ -18,7 +19,7 @@ static unsigned char lower(char c)
 }
 
 /* The order of NOCASE: octets, ASCII letters as small ones. */
-static int compare_text(struct nt_slice a, struct nt_slice b)
+int nt_query_compare_text(struct nt_slice a, struct nt_slice b)
 {
 	size_t len = a.len < b.len ? a.len : b.len;
 
@@ -48,7 +49,7 @@ static int compare_int_double(int64_t i, double d)
 static int compare(const struct nt_column_value *v, const struct nt_query_value *with)
 {
 	if (v->kind == NT_COLUMN_TEXT)
-		return compare_text(v->text, with->text);
+		return nt_query_compare_text(v->text, with->text);
 	if (with->kind == NT_VALUE_DOUBLE)
 		return compare_int_double(v->i, with->d);
 	return (v->i > with->i) - (v->i < with->i);
@@ -162,7 +163,7 @@ static bool any_label(struct eval *e, const struct nt_query_node *term, struct n
 	for (size_t i = 0; i < list.len; i++) {
 		struct nt_slice key = nt_text_clean(labels[i].key, &e->scratch);
 
-		if (compare_text(key, term->path.label) == 0 &&
+		if (nt_query_compare_text(key, term->path.label) == 0 &&
 		    holds(e, term, text_value(labels[i].value)))
 			return true;
 	}
@@ -240,11 +241,24 @@ static bool eval_term(struct eval *e, const struct nt_query_node *term)
 	return false;
 }
 
+static bool eval_once(struct eval *e, const struct nt_query_node *term)
+{
+	uint64_t record, *known;
+
+	if (!e->terms)
+		return eval_term(e, term);
+	record = e->terms->record;
+	known = &e->terms->known[term->number - 1];
+	if (*known >> 1 != record)
+		*known = record << 1 | eval_term(e, term);
+	return *known & 1;
+}
+
 /* As deep as the parser went: NT_QUERY_DEPTH_MAX. */
 static bool eval_node(struct eval *e, const struct nt_query_node *node)
 {
 	if (node->kind == NT_NODE_TERM)
-		return eval_term(e, node);
+		return eval_once(e, node);
 	if (node->kind == NT_NODE_NOT)
 		return !eval_node(e, node->first);
 	for (const struct nt_query_node *n = node->first; n; n = n->next)
@@ -259,5 +273,33 @@ bool nt_query_eval(const struct nt_query *q, const struct nt_record *r)
 	bool result = !q->root || eval_node(&e, q->root);
 
 	nt_buf_done(&e.scratch);
+	return result;
+}
+
+/* Is it known by now that the node does not hold? Of a term, or of the NOT of one. */
+static bool known_false(const struct nt_query_terms *t, const struct nt_query_node *node)
+{
+	bool holds = node->kind != NT_NODE_NOT;
+	const struct nt_query_node *term = holds ? node : node->first;
+
+	return term->kind == NT_NODE_TERM &&
+	       t->known[term->number - 1] == (t->record << 1 | !holds);
+}
+
+bool nt_query_terms_eval(struct nt_query_terms *t, const struct nt_query *q,
+			 const struct nt_record *r)
+{
+	struct eval e = { .r = r, .terms = t, .scratch = t->scratch };
+	bool result;
+
+	if (!q->root)
+		return true;
+	/* Most queries are the AND of terms of which others had one that did not hold. */
+	if (q->root->kind == NT_NODE_AND)
+		for (const struct nt_query_node *n = q->root->first; n; n = n->next)
+			if (known_false(t, n))
+				return false;
+	result = eval_node(&e, q->root);
+	t->scratch = e.scratch; /* kept for the next one */
 	return result;
 }

@@ -72,6 +72,25 @@ void nt_query_expand(struct nt_slice text, const struct nt_query_substitution *s
 		     size_t substitutions_len, struct nt_buf *out);
 
 bool nt_query_eval(const struct nt_query *q, const struct nt_record *r);
+
+/* Many queries about the same records: a term that several of them have is looked at once for each
+ * record. */
+struct nt_query_terms;
+struct nt_query_terms *nt_query_terms_new(void);
+void nt_query_terms_free(struct nt_query_terms *t);
+/* The query is one of them from now on, and of no others; it must outlive t. -ENOMEM. */
+int nt_query_terms_add(struct nt_query_terms *t, struct nt_query *q) NT_MUSTCHECK;
+/* What was found is forgotten: another record comes. */
+void nt_query_terms_next(struct nt_query_terms *t);
+/* nt_query_eval of one of them. */
+bool nt_query_terms_eval(struct nt_query_terms *t, const struct nt_query *q,
+			 const struct nt_record *r);
+/* The text that a field of the record (kind STR) must be, without regard to case, for the query to
+ * hold: where it has such a term, not in an OR or under a NOT. */
+bool nt_query_needs(const struct nt_query *q, const struct nt_field **ret_field,
+		    struct nt_slice *ret_value);
+/* As the queries compare text: below 0, 0, above 0. */
+int nt_query_compare_text(struct nt_slice a, struct nt_slice b);
 /* Does any term ask for this field of the record ("side")? For defaults that a query overrides. */
 bool nt_query_mentions(const struct nt_query *q, const char *field);
 

@@ -127,10 +127,25 @@ struct nt_column_value nt_field_scalar(const struct nt_field *f, const void *bas
 	}
 }
 
+/* Length of a run of ASCII without NUL, eight octets at once: nearly all texts are that. */
+static size_t ascii_run(struct nt_slice s)
+{
+	const uint64_t ones = 0x0101010101010101, highs = ones << 7;
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof(word) <= s.len; i += sizeof(word)) {
+		memcpy(&word, s.p + i, sizeof(word));
+		if ((word | (word - ones)) & highs)
+			break;
+	}
+	return i;
+}
+
 /* Length of the run of octets at s that are text as they are. */
 static size_t clean_run(struct nt_slice s)
 {
-	size_t i = 0, n;
+	size_t i = ascii_run(s), n;
 
 	while (i < s.len && s.p[i] && (n = nt_utf8_len(nt_slice_mem(s.p + i, s.len - i))) > 0)
 		i += n;

@@ -15,7 +15,7 @@
 #include "tests/unit/record_random.h"
 #include "tests/unit/suite.h"
 
-enum { RECORDS = 160, QUERIES = 4000, DEPTH = 4 };
+enum { RECORDS = 160, QUERIES = 4000, TOGETHER = 500, DEPTH = 4 };
 
 static struct nt_arena arena = { .max_bytes = 64 << 20 };
 static struct nt_record records[RECORDS];
@@ -476,6 +476,67 @@ START_TEST(test_both_back_ends_agree)
 }
 END_TEST
 
+/* Half of them want a client's name, as rules of one namespace do. */
+static struct nt_query *query_of_many(uint64_t seed)
+{
+	_cleanup_buf_ struct nt_buf text = { 0 };
+	struct random g = { .state = seed };
+
+	if (seed % 2) {
+		nt_buf_puts(&text, "client_name = ");
+		put_quoted(&g, random_writable(&g), &text);
+		nt_buf_puts(&text, " AND (");
+	}
+	put_query(&g, (unsigned)(seed % DEPTH), &text);
+	nt_buf_puts(&text, seed % 2 ? ")" : "");
+	return parse(&text);
+}
+
+static void assert_needed(const struct nt_query *q, const struct nt_record *r, size_t *needs)
+{
+	_cleanup_buf_ struct nt_buf scratch = { 0 };
+	const struct nt_field *field;
+	struct nt_slice value;
+
+	if (!nt_query_needs(q, &field, &value))
+		return;
+	(*needs)++;
+	ck_assert_int_eq(
+		nt_query_compare_text(nt_text_clean(nt_field_str(field, r), &scratch), value), 0);
+}
+
+/* Each query twice, so that all terms have one that says the same. */
+START_TEST(test_queries_together_are_those_alone)
+{
+	static struct nt_query *queries[2 * TOGETHER];
+	struct nt_query_terms *terms = nt_query_terms_new();
+	size_t hits = 0, needs = 0;
+
+	ck_assert_ptr_nonnull(terms);
+	for (size_t i = 0; i < NT_ARRAY_LEN(queries); i++) {
+		queries[i] = query_of_many(i % TOGETHER);
+		ck_assert_int_eq(nt_query_terms_add(terms, queries[i]), 0);
+	}
+	for (size_t k = 0; k < RECORDS; k++) {
+		nt_query_terms_next(terms);
+		for (size_t i = 0; i < NT_ARRAY_LEN(queries); i++) {
+			bool holds = nt_query_eval(queries[i], &records[k]);
+
+			ck_assert_msg(nt_query_terms_eval(terms, queries[i], &records[k]) == holds,
+				      "query %zu, record %zu", i % TOGETHER, k);
+			hits += holds;
+			if (holds)
+				assert_needed(queries[i], &records[k], &needs);
+		}
+	}
+	ck_assert_uint_gt(hits, TOGETHER);
+	ck_assert_uint_gt(needs, 0);
+	nt_query_terms_free(terms);
+	for (size_t i = 0; i < NT_ARRAY_LEN(queries); i++)
+		nt_query_free(queries[i]);
+}
+END_TEST
+
 /* Puts `to` for each `from` of the text; binds stay as many. */
 static bool mutate(const char *text, const char *from, const char *to, struct nt_buf *out)
 {
@@ -654,6 +715,7 @@ int main(void)
 	tcase_set_timeout(t, 240);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_both_back_ends_agree);
+	tcase_add_test(t, test_queries_together_are_those_alone);
 	tcase_add_loop_test(t, test_a_mistake_is_found, 0, (int)NT_ARRAY_LEN(mistakes));
 	tcase_add_loop_test(t, test_the_largest_queries_run, 0, 5);
 	tcase_add_loop_test(t, test_the_largest_sets_run, 0, 8);

@@ -28,14 +28,15 @@ LAST_ANSWER_SECONDS = 7.0
 
 
 class Chain:
-    def __init__(self, stop, flush, agent):
-        self.stop, self.lab, self.flush, self.agent_options = stop, Lab(BUILD, prefix="nttest"), flush, agent
+    def __init__(self, stop, flush, agent, controller):
+        self.stop, self.lab, self.flush = stop, Lab(BUILD, prefix="nttest"), flush
+        self.agent_options, self.controller_options = agent, controller
         self.world = World(self.lab)
 
     def start(self):
         lab = self.lab
         lab.start_node()
-        self.controller = lab.start_controller()
+        self.controller = lab.start_controller(extra=self.controller_options)
         self.recording = lab.start_recording()
         self.outside = self.world.start_outside()
         dns = lab.add_pod("kube-system", "kube-dns-0")
@@ -103,8 +104,8 @@ class Asking:
         return int(out)
 
 
-def tell(story, flush="500ms", agent=(), before=lambda chain: None):
-    """agent: more of its command line. before(chain) is called when nothing of the chain is there yet."""
+def tell(story, flush="500ms", agent=(), controller=(), before=lambda chain: None):
+    """agent, controller: more of their command lines. before(chain) is called when nothing of the chain is there yet."""
     def check():
         problems = sandbox.missing(COMMANDS, PLUGINS + [f"{BUILD}/{n}" for n in OURS] + [CLIENT_RAW])
         for p in problems:
@@ -112,7 +113,7 @@ def tell(story, flush="500ms", agent=(), before=lambda chain: None):
         return not problems
 
     def inside(stop):
-        chain = Chain(stop, flush, agent)
+        chain = Chain(stop, flush, agent, controller)
         try:
             before(chain)
             chain.start()

@@ -338,6 +338,14 @@ kernels-quick: ## three kernels, each kind of packet to its record in the log: w
 kills: binaries $(HELPERS) ## the plugin killed -9 at entry and exit of every system call (root), in ten minutes
 	$(Q)KILLS=all PROGRAM_SECONDS=86400 V=1 $(run_tests) kills tests/netns/test_kills
 
+.PHONY: alert-kills alerts-soak
+alert-kills: binaries $(HELPERS) ## the controller killed -9 50 times while rules are evaluated and told
+	$(Q)KILLS=50 PROGRAM_SECONDS=86400 V=1 $(run_tests) alert-kills tests/netns/test_alert_kills
+
+alerts-soak: deps ## ten minutes of the demo under the rules that ship, then a tunnel (root); SOAK_SECONDS=N
+	$(Q)$(MAKE) --no-print-directory binaries demo-clients
+	$(Q)PROGRAM_SECONDS=864000 V=1 $(run_tests) alerts-soak tests/soak/alerts
+
 lint: deps ## format, includes, banned functions, headers' comments, shellcheck, codespell
 	$(Q)$(run_tests) lint tests/house/lint
 

@@ -11,8 +11,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/query/query.h"
 
-#define DAY_US (86400 * 1000000.0)
-
 struct asked {
 	struct nt_store_range range; /* its times, as they were asked for */
 	struct nt_plans *plans;
@@ -25,21 +23,7 @@ struct asked {
 static void write_log_limits(struct nt_json *j, const struct nt_store_range *range,
 			     const struct nt_replay *r)
 {
-	double asked = (double)(range->to_us - range->from_us) / DAY_US;
-	double days = (double)(r->covered_to_us - r->covered_from_us) / DAY_US;
-
-	if (r->late)
-		nt_about_limit(j, "time",
-			       "ended after %d s: nothing is told of the time before covered_from; "
-			       "a shorter range, or policies of fewer namespaces, help",
-			       NT_REPLAY_SECONDS);
-	else if (r->covered_from_us > range->from_us)
-		nt_about_limit(j, "log", "the log has %.2f of the %.2f days that were asked for",
-			       days, asked);
-	if (r->rows_unreadable)
-		nt_about_limit(j, "unreadable",
-			       "%" PRIu64 " rows of the store cannot be read and are in no figure",
-			       r->rows_unreadable);
+	nt_about_span_limits(j, range, &r->span);
 	if (r->unlabelled)
 		nt_about_limit(j, "labels",
 			       "%" PRIu64 " lookups are not judged: when they were stored nothing "
@@ -158,8 +142,8 @@ static int write_replay(struct nt_reply *reply, const struct asked *asked,
 			const struct nt_replay *r, struct nt_store_reader *reader,
 			struct nt_err *err)
 {
-	const struct nt_store_range lost = { .from_us = r->covered_from_us,
-					     .to_us = r->covered_to_us,
+	const struct nt_store_range lost = { .from_us = r->span.from_us,
+					     .to_us = r->span.to_us,
 					     .filter = filter,
 					     .side = -1,
 					     .role = -1,
@@ -170,12 +154,7 @@ static int write_replay(struct nt_reply *reply, const struct asked *asked,
 	nt_reply_json(reply);
 	nt_json_open(&j, '{');
 	write_policies(&j, asked->plans);
-	nt_json_range(&j, &asked->range);
-	nt_json_key_time(&j, "covered_from", r->covered_from_us);
-	nt_json_key_time(&j, "covered_to", r->covered_to_us);
-	nt_json_key(&j, "days");
-	nt_json_double(&j, (double)(r->covered_to_us - r->covered_from_us) / DAY_US);
-	nt_json_key_u64(&j, "rows", r->rows);
+	nt_about_span(&j, &asked->range, &r->span);
 	nt_json_key_u64(&j, "lookups", r->lookups);
 	write_domains(&j, cluster_domain, r);
 	write_new(&j, r);
@@ -247,7 +226,7 @@ void nt_handle_policy_preview(struct nt_api *api, const struct nt_params *p, str
 	_cleanup_(nt_manifest_done) struct nt_manifest manifest = { 0 };
 	struct asked asked = { 0 };
 	struct nt_err err = { 0 };
-	int r = nt_about_range(p, &asked.range, &err);
+	int r = nt_about_range(p, "", &asked.range, &err);
 
 	if (r == 0)
 		r = nt_about_objects(p->body, "DNSPolicy", NT_PLANS_FILE_MAX, &manifest, &err);

@@ -116,7 +116,7 @@ void nt_handle_alert_preview(struct nt_api *api, const struct nt_params *p, stru
 	_cleanup_(nt_manifest_done) struct nt_manifest manifest = { 0 };
 	struct asked asked = { 0 };
 	struct nt_err err = { 0 };
-	int r = nt_about_range(p, &asked.range, &err);
+	int r = nt_about_range(p, "", &asked.range, &err);
 
 	if (r == 0)
 		r = nt_about_objects(p->body, "GlobalAlert", 1, &manifest, &err);

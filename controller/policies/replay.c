@@ -6,9 +6,7 @@
 #include <stdlib.h>
 
 #include "controller/policies/ledger.h"
-#include "controller/store/pages.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/clock.h"
 
 enum { SEARCHES_BYTES_MAX = 256 << 10 };
 
@@ -19,8 +17,6 @@ struct run {
 	struct nt_policy_scope scope; /* the cluster domain alone */
 	char cluster_text[NT_NAME_TEXT_MAX];
 	struct nt_slice cluster; /* the same; empty: not known */
-	int64_t deadline_ns; /* CLOCK_MONOTONIC */
-	int64_t oldest_us; /* of the rows that were read */
 	struct nt_replay *replay;
 };
 
@@ -100,20 +96,10 @@ static int take_lookups(struct run *run, const struct nt_record *r)
 	return 0;
 }
 
-static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, const char *why)
+static bool take_row(void *ctx, const struct nt_record *record)
 {
 	struct run *run = ctx;
 
-	(void)row_id;
-	(void)why;
-	run->replay->late = nt_clock_monotonic_now() > run->deadline_ns;
-	if (run->replay->late)
-		return false;
-	run->replay->rows++;
-	run->replay->rows_unreadable += !record;
-	if (!record)
-		return true;
-	run->oldest_us = record->start_us;
 	/* A late reply is counted where its query was; what no query was seen of, nobody judges;
 	 * the host's network has no policies. */
 	if (record->queries && record->count && record->client_name.len &&
@@ -122,7 +108,8 @@ static bool take_row(void *ctx, int64_t row_id, const struct nt_record *record, 
 	return true;
 }
 
-static int read_rows(struct run *run, struct nt_store_reader *reader, struct nt_err *err)
+static int read_rows(struct run *run, struct nt_store *store, struct nt_store_reader *reader,
+		     struct nt_err *err)
 {
 	const struct nt_store_range range = {
 		.from_us = run->config->from_us,
@@ -131,11 +118,9 @@ static int read_rows(struct run *run, struct nt_store_reader *reader, struct nt_
 		.side = NT_SIDE_CLIENT,
 		.role = -1, /* policies are for resolvers, too */
 	};
-	bool late;
-	int r = nt_store_pages(reader, &range, NT_STORE_NEWEST, take_row, run, &late, err);
 
-	run->replay->late |= late;
-	return r;
+	return nt_span_read(store, reader, &range, run->config->budget_ns, take_row, run,
+			    &run->replay->span, err);
 }
 
 /* --- what became of a name -------------------------------------------------------------------- */
@@ -342,16 +327,12 @@ static int make_entries(struct run *run, struct nt_err *err)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static int begin_run(struct run *run, struct nt_store *store, struct nt_err *err)
+static int begin_run(struct run *run, struct nt_err *err)
 {
 	const struct nt_replay_config *config = run->config;
 	struct nt_replay *replay = run->replay;
 
 	replay->arena = NT_ARENA(SEARCHES_BYTES_MAX);
-	replay->log_from_us = nt_store_stats(store).oldest_us;
-	run->oldest_us = config->to_us;
-	run->deadline_ns =
-		nt_clock_monotonic_now() + (config->budget_ns ?: NT_REPLAY_SECONDS * NT_NS_PER_S);
 	if (config->cluster_domain.len &&
 	    nt_name_parse(config->cluster_domain, &run->scope.cluster_domain) < 0)
 		return nt_err_set(err, EIO, "the agents' cluster domain is no name");
@@ -360,21 +341,6 @@ static int begin_run(struct run *run, struct nt_store *store, struct nt_err *err
 			nt_slice_mem(run->cluster_text,
 				     nt_name_text(&run->scope.cluster_domain, run->cluster_text));
 	return nt_ledger_init(&run->ledger, NT_REPLAY_BYTES_MAX, NT_REPLAY_NAMES_MAX, err);
-}
-
-/* What is told is whole from there on. */
-static void set_covered(struct run *run)
-{
-	struct nt_replay *replay = run->replay;
-
-	replay->covered_to_us = run->config->to_us;
-	replay->covered_from_us = run->config->from_us;
-	if (!replay->log_from_us || replay->log_from_us > replay->covered_to_us)
-		replay->covered_from_us = replay->covered_to_us;
-	else if (replay->log_from_us > replay->covered_from_us)
-		replay->covered_from_us = replay->log_from_us;
-	if (replay->late)
-		replay->covered_from_us = run->oldest_us;
 }
 
 static void run_done(struct run *run)
@@ -392,14 +358,13 @@ int nt_replay_run(struct nt_store *store, struct nt_store_reader *reader,
 
 	if (!replay)
 		return nt_err_set(err, ENOMEM, "no memory for a preview");
-	r = begin_run(&run, store, err);
+	r = begin_run(&run, err);
 	if (r == 0)
-		r = read_rows(&run, reader, err);
+		r = read_rows(&run, store, reader, err);
 	if (r == 0)
 		r = make_entries(&run, err);
 	if (r < 0)
 		return r;
-	set_covered(&run);
 	replay->entry_texts = run.ledger.arena;
 	run.ledger.arena = (struct nt_arena){ 0 };
 	*ret_replay = NT_TAKE_PTR(replay);

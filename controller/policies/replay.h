@@ -10,9 +10,8 @@
 
 #include "controller/policies/plans.h"
 #include "controller/policies/searches.h"
-#include "controller/store/store.h"
+#include "controller/policies/span.h"
 
-#define NT_REPLAY_SECONDS 20
 #define NT_REPLAY_ENTRIES_MAX 1000
 #define NT_REPLAY_BYTES_MAX (16u << 20) /* of names and workloads */
 /* Names of one workload. Beyond it they are one entry: a workload that makes up names must not
@@ -24,7 +23,7 @@ struct nt_replay_config {
 	int64_t from_us, to_us;
 	const struct nt_query *filter; /* nt_plans_query */
 	struct nt_slice cluster_domain; /* as agents have it; empty: not known */
-	int64_t budget_ns; /* of time; 0: NT_REPLAY_SECONDS */
+	int64_t budget_ns; /* of time; 0: NT_SPAN_SECONDS */
 };
 
 /* Why it is not certain that the lookup would be judged so. */
@@ -52,10 +51,7 @@ struct nt_replay { /* the plans outlive it */
 	struct nt_replay_entry *entries; /* what is denied first, certain first, by lookups */
 	size_t entries_len, entries_more; /* the latter are not told */
 	struct nt_searches_seen searches;
-	bool late; /* the time was used up: nothing is told of what is before covered_from_us */
-	int64_t log_from_us; /* where the log begins; 0: it is empty */
-	int64_t covered_from_us, covered_to_us;
-	uint64_t rows, rows_unreadable;
+	struct nt_span span;
 	uint64_t lookups; /* of pods that the policies would select */
 	/* Of these, over all entries: that are stopped, are marked, may be one or the other. */
 	uint64_t deny, audit, unsure;

@@ -388,9 +388,9 @@ START_TEST(time_is_bounded)
 
 	give(lookup("b.example", 0));
 	replay = replay_by(plans, "", 1);
-	ck_assert(replay->late);
-	ck_assert_uint_eq(replay->rows + replay->entries_len, 0);
-	ck_assert_int_eq(replay->covered_from_us, replay->covered_to_us);
+	ck_assert(replay->span.late);
+	ck_assert_uint_eq(replay->span.rows + replay->entries_len, 0);
+	ck_assert_int_eq(replay->span.from_us, replay->span.to_us);
 	nt_replay_free(replay);
 	nt_plans_free(plans);
 }
@@ -401,13 +401,13 @@ START_TEST(log_may_be_shorter_than_asked)
 	struct nt_plans *plans = plans_of(POLICY("shop", "p", ENFORCE_A));
 	struct nt_replay *replay = replay_by(plans, "", 0);
 
-	ck_assert_int_eq(replay->covered_from_us, replay->covered_to_us); /* it is empty */
+	ck_assert_int_eq(replay->span.from_us, replay->span.to_us); /* it is empty */
 	nt_replay_free(replay);
 	give(lookup("b.example", 7 * S));
 	replay = replay_by(plans, "", 0);
-	ck_assert_int_eq(replay->covered_from_us, T0_US + 7 * S);
-	ck_assert_int_eq(replay->covered_to_us, T0_US + 86400 * S);
-	ck_assert(!replay->late);
+	ck_assert_int_eq(replay->span.from_us, T0_US + 7 * S);
+	ck_assert_int_eq(replay->span.to_us, T0_US + 86400 * S);
+	ck_assert(!replay->span.late);
 	nt_replay_free(replay);
 	nt_plans_free(plans);
 }

@@ -42,7 +42,7 @@ struct nt_api {
 	struct nt_rulestatus *rulestatus; /* NULL: no objects have it */
 	struct nt_tls *tls; /* NULL: no HTTPS */
 	struct nt_readers readers;
-	struct nt_readers slow_reader; /* one: previews, one at a time */
+	struct nt_readers slow_reader; /* one: previews and suggestions, one at a time */
 	struct nt_http_counters counters;
 	int64_t started_us;
 };
@@ -53,8 +53,9 @@ nt_handler_fn nt_handle_summary, nt_handle_timeseries, nt_handle_top, nt_handle_
 	nt_handle_fields, nt_handle_coverage, nt_handle_alerts, nt_handle_alert_events,
 	nt_handle_alert_preview, nt_handle_acknowledge, nt_handle_unacknowledge,
 	nt_handle_suppressions, nt_handle_suppress, nt_handle_unsuppress, nt_handle_receivers,
-	nt_handle_receiver_test, nt_handle_policies, nt_handle_policy_preview, nt_handle_feeds,
-	nt_handle_healthz, nt_handle_readyz, nt_handle_metrics;
+	nt_handle_receiver_test, nt_handle_policies, nt_handle_policy_preview,
+	nt_handle_policy_suggest, nt_handle_feeds, nt_handle_healthz, nt_handle_readyz,
+	nt_handle_metrics;
 
 /* nametap_controller_feed_*. */
 void nt_feeds_metrics(struct nt_api *api, struct nt_buf *out);

@@ -67,6 +67,7 @@ static const struct {
 	{ "/api/v1/feeds", nt_handle_feeds, READ },
 	{ "/api/v1/policies", nt_handle_policies, READ },
 	{ "/api/v1/policies/preview", nt_handle_policy_preview, ASK_MUCH },
+	{ "/api/v1/policies/suggest", nt_handle_policy_suggest, READ },
 	{ "/healthz", nt_handle_healthz, OPERATE },
 	{ "/readyz", nt_handle_readyz, OPERATE },
 	{ "/metrics", nt_handle_metrics, OPERATE },

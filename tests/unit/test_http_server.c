@@ -289,6 +289,7 @@ static const struct {
 	{ "GET", "/api/v1/alerts/preview", "POST", 405 },
 	{ "POST", "/api/v1/policies/preview", NULL, 0 },
 	{ "GET", "/api/v1/policies/preview", "POST", 405 },
+	{ "GET", "/api/v1/policies/suggest", NULL, 0 },
 	{ "GET", "/api/v1/alerts/receivers", NULL, 0 },
 	{ "POST", "/api/v1/alerts/receivers/on-call/test", NULL, 0 },
 	{ "HEAD", "/api/v1/alerts/receivers/on-call/test", "POST", 405 },

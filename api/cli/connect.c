@@ -358,17 +358,18 @@ struct question {
 	const char *method, *path;
 	const struct nt_ask_param *params;
 	struct nt_slice about; /* the body of a POST */
+	bool takes_long; /* a GET that does */
 };
 
 static int call(struct nt_connect *c, struct nt_kube *kube, const struct question *q,
 		const char *url, struct nt_kube_answer *answer, struct nt_buf *body,
 		struct nt_err *err)
 {
-	bool reads = strcmp(q->method, "GET") == 0;
+	bool quick = strcmp(q->method, "GET") == 0 && !q->takes_long;
 	const struct nt_kube_request request = { .method = q->method,
 						 .path = url,
 						 .body = q->about,
-						 .timeout_ns = reads ? ANSWER_NS : ABOUT_NS,
+						 .timeout_ns = quick ? ANSWER_NS : ABOUT_NS,
 						 .max_bytes = ANSWER_BYTES_MAX };
 
 	return nt_kube_call(kube, c->loop, &request, answer, body, err);
@@ -447,6 +448,16 @@ int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *pa
 	   struct nt_ask_answer *ret_answer, struct nt_err *err)
 {
 	const struct question q = { .method = "GET", .path = path, .params = params };
+
+	return ask(c, &q, ret_answer, err);
+}
+
+int nt_ask_long(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		struct nt_ask_answer *ret_answer, struct nt_err *err)
+{
+	const struct question q = {
+		.method = "GET", .path = path, .params = params, .takes_long = true
+	};
 
 	return ask(c, &q, ret_answer, err);
 }

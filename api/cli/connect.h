@@ -58,6 +58,9 @@ struct nt_ask_answer {
  */
 int nt_ask(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
 	   struct nt_ask_answer *ret_answer, struct nt_err *err) NT_MUSTCHECK;
+/* The same, where the answer may take a minute. */
+int nt_ask_long(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
+		struct nt_ask_answer *ret_answer, struct nt_err *err) NT_MUSTCHECK;
 /* The same by POST, about what is in the body, a JSON object; the answer may take a minute. */
 int nt_ask_about(struct nt_connect *c, const char *path, const struct nt_ask_param *params,
 		 struct nt_slice body, struct nt_ask_answer *ret_answer,

@@ -23,7 +23,9 @@ static const struct verb {
 	  "events, and who has seen them; of what nobody is to be told; when rules would have "
 	  "fired",
 	  nt_alert_main },
-	{ "policy", "VERB", "what DNS policies would newly deny", nt_policy_main },
+	{ "policy", "VERB",
+	  "what DNS policies would newly deny; one from what a workload asked for",
+	  nt_policy_main },
 	{ "feed", "list", "print the domain feeds, how old they are, and what is wrong with them",
 	  nt_feed_main },
 	{ "doctor", "", "look at nametap in the cluster, and say what to do", nt_doctor_main },

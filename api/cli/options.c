@@ -31,6 +31,7 @@ enum option_code {
 	OPT_WHO,
 	OPT_COMMENT,
 	OPT_REASON,
+	OPT_WORKLOAD,
 	OPT_FOR,
 	OPT_UNTIL,
 	OPT_UNLOGGED,
@@ -44,7 +45,9 @@ enum option_code {
 };
 
 /* Those that ask for a range of time. */
-#define NT_VERB_OF_TIME (NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_BACKTEST | NT_VERB_POLICY_PREVIEW)
+#define NT_VERB_OF_TIME                                                           \
+	(NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_BACKTEST | NT_VERB_POLICY_PREVIEW | \
+	 NT_VERB_POLICY_SUGGEST)
 
 static const struct {
 	unsigned verbs;
@@ -62,6 +65,10 @@ static const struct {
 	  "rows before that time (default: now)" },
 	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_COVERAGE, "namespace", "NAME", OPT_NAMESPACE,
 	  "pods of that namespace; may come several times" },
+	{ NT_VERB_POLICY_SUGGEST, "namespace", "NAME", OPT_NAMESPACE,
+	  "the namespace of the workload" },
+	{ NT_VERB_POLICY_SUGGEST, "workload", "[KIND/]NAME", OPT_WORKLOAD,
+	  "whose pods it is for, as web or Deployment/web" },
 	{ NT_VERB_LOGS | NT_VERB_TOP | NT_VERB_COVERAGE, "all-namespaces", NULL, OPT_ALL,
 	  "pods of all namespaces that you may read (the default)" },
 	{ NT_VERB_LOGS, "unlogged", NULL, OPT_UNLOGGED,
@@ -85,8 +92,8 @@ static const struct {
 	{ NT_VERB_ACK, "comment", "TEXT", OPT_COMMENT, "what there is to say, on one line" },
 	{ NT_VERB_ACK | NT_VERB_SUPPRESS, "by", "NAME", OPT_WHO, "who says so (default: $USER)" },
 	{ NT_VERB_ALL, "output", "FORM", OPT_OUTPUT, "" },
-	{ NT_VERB_ALL & ~NT_VERB_DOCTOR, "no-headers", NULL, OPT_NO_HEADERS,
-	  "no titles above the columns" },
+	{ NT_VERB_ALL & ~(NT_VERB_DOCTOR | NT_VERB_POLICY_SUGGEST), "no-headers", NULL,
+	  OPT_NO_HEADERS, "no titles above the columns" },
 	{ NT_VERB_ALL, "server", "URL", OPT_SERVER,
 	  "the controller: https, or http on loopback (default: $NAMETAP_SERVER)" },
 	{ NT_VERB_ALL, "ca-file", "FILE", OPT_CA_FILE, "its certificate authority" },
@@ -98,7 +105,7 @@ static const struct {
 	{ NT_VERB_ALL, "help", NULL, OPT_HELP, "this text" },
 };
 
-static const char *const outputs[] = { "table", "wide", "json", "name" };
+static const char *const outputs[] = { "table", "yaml", "wide", "json", "name" };
 
 static void put_outputs(const struct nt_verb *verb, const char *between, struct nt_buf *out)
 {
@@ -243,11 +250,16 @@ static const char *take(const struct nt_verb *verb, int code, const char *value,
 		return take_output(verb, value, &o->output) ? NULL : "another form (see below)";
 	default: {
 		const char **const texts[] = {
-			[OPT_SIDE - OPT_SIDE] = &o->side,     [OPT_ROLE - OPT_SIDE] = &o->role,
-			[OPT_NODE - OPT_SIDE] = &o->node,     [OPT_BY - OPT_SIDE] = &o->by,
-			[OPT_SORT - OPT_SIDE] = &o->sort,     [OPT_STATE - OPT_SIDE] = &o->state,
-			[OPT_RULE - OPT_SIDE] = &o->rule,     [OPT_WHO - OPT_SIDE] = &o->who,
+			[OPT_SIDE - OPT_SIDE] = &o->side,
+			[OPT_ROLE - OPT_SIDE] = &o->role,
+			[OPT_NODE - OPT_SIDE] = &o->node,
+			[OPT_BY - OPT_SIDE] = &o->by,
+			[OPT_SORT - OPT_SIDE] = &o->sort,
+			[OPT_STATE - OPT_SIDE] = &o->state,
+			[OPT_RULE - OPT_SIDE] = &o->rule,
+			[OPT_WHO - OPT_SIDE] = &o->who,
 			[OPT_REASON - OPT_SIDE] = &o->reason,
+			[OPT_WORKLOAD - OPT_SIDE] = &o->workload,
 		};
 
 		*texts[code - OPT_SIDE] = value;
@@ -327,6 +339,7 @@ int nt_ctl_options_parse(const struct nt_verb *verb, int argc, char **argv,
 			 struct nt_ctl_options *ret_options)
 {
 	struct nt_ctl_options o = { .system_namespace = "nametap",
+				    .output = (enum nt_output)__builtin_ctz(verb->outputs),
 				    .tail = NT_COUNT_DEFAULT,
 				    .limit = NT_COUNT_DEFAULT,
 				    .colour = wants_colour() };

@@ -19,9 +19,10 @@ enum nt_exit {
 
 enum nt_output {
 	NT_OUTPUT_TABLE = 0,
-	NT_OUTPUT_WIDE = 1,
-	NT_OUTPUT_JSON = 2,
-	NT_OUTPUT_NAME = 3,
+	NT_OUTPUT_YAML = 1,
+	NT_OUTPUT_WIDE = 2,
+	NT_OUTPUT_JSON = 3,
+	NT_OUTPUT_NAME = 4,
 };
 
 /* Which verb takes an option. */
@@ -36,12 +37,13 @@ enum nt_verb_bit {
 	NT_VERB_SUPPRESS = 128,
 	NT_VERB_PLAIN = 256, /* those that have no option of their own */
 	NT_VERB_POLICY_PREVIEW = 512,
-	NT_VERB_ALL = 1023,
+	NT_VERB_POLICY_SUGGEST = 1024,
+	NT_VERB_ALL = 2047,
 };
 
 struct nt_verb {
 	enum nt_verb_bit bit;
-	unsigned outputs; /* bits of 1 << enum nt_output */
+	unsigned outputs; /* bits of 1 << enum nt_output; the first of them is the default */
 	const char *name, *arguments; /* "logs", "[-f] [FILTER]" */
 	const char *about; /* what --help says before the options */
 	const char *more; /* and behind them: examples, exit codes */
@@ -61,7 +63,7 @@ struct nt_ctl_options {
 	size_t namespaces_len;
 	const char *since, *from, *to; /* since: "10m", checked */
 	const char *side, *role, *node, *by, *sort; /* NULL: not given */
-	const char *state, *rule;
+	const char *state, *rule, *workload;
 	/* what is said: by whom, and until when (lasting: "8h"; end: a time; both checked) */
 	const char *who, *comment, *reason, *lasting, *end;
 	uint64_t tail, limit;

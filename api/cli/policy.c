@@ -7,6 +7,8 @@
 static const struct nt_group_verb verbs[] = {
 	{ "preview", "FILE", "print what the policies of a file would newly deny",
 	  nt_policy_preview_main },
+	{ "suggest", "--namespace NAME --workload NAME",
+	  "write a policy from what a workload asked for", nt_policy_suggest_main },
 };
 
 int nt_policy_main(int argc, char **argv)

@@ -24,6 +24,7 @@ int nt_test_receiver_main(int argc, char **argv);
 int nt_backtest_main(int argc, char **argv);
 /* Behind `policy`. */
 int nt_policy_preview_main(int argc, char **argv);
+int nt_policy_suggest_main(int argc, char **argv);
 
 /* --- what they share (verbs.c) --- */
 

@@ -112,7 +112,7 @@ static void upload(struct client *c, const struct nt_batch *batch)
 static void load(struct client *c, char **argv)
 {
 	static struct nt_record rows[ROWS_MAX];
-	uint64_t first, count, n;
+	uint64_t first, count = 0, n;
 
 	must(nt_parse_u64(nt_slice_str(argv[1]), UINT32_MAX, &first) == 0 &&
 		     nt_parse_u64(nt_slice_str(argv[2]), UINT32_MAX, &count) == 0 &&

@@ -47,9 +47,11 @@ int nt_memory_begin(struct nt_memory *m, int64_t since_us, struct nt_err *err)
 	return 0;
 }
 
+/* A whole second, as the times of groups are: else what comes in that second, but behind it, would
+ * seem to have come before. */
 int64_t nt_memory_learns_until(const struct nt_memory *m)
 {
-	return m->head.since_us + m->rule->learn_us;
+	return (m->head.since_us + m->rule->learn_us) / US_PER_S * US_PER_S;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */

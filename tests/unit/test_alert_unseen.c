@@ -184,6 +184,27 @@ START_TEST(a_restart_does_not_make_it_learn_anew)
 }
 END_TEST
 
+/* A rule comes within a second; what was seen in the one in which it had learned went untold. */
+START_TEST(learns_for_whole_seconds)
+{
+	struct nt_record r;
+
+	store_mkdir(objects_folder);
+	write_rule(RULE_NEW);
+	start(0);
+	ck_assert_int_eq(nt_alerts_tick(alerts, T0_US + 700000, &err), 0);
+	ck_assert_int_eq(listed().known_since_us, T0_US + 700000);
+	ck_assert_int_eq(listed().learning_until_us, T0_US + 100 * S);
+	go(100);
+	ck_assert_int_eq(listed().learning_until_us, 0);
+	r = row_of("shop", "a.example", 100);
+	r.start_us += 100000;
+	give(&r, 1);
+	go(120);
+	expect(SHOP_A "1/1 110-110 open\n");
+}
+END_TEST
+
 /* --- restarts --------------------------------------------------------------------------------- */
 
 /* A kill -9 each few seconds, at other ones in each round. */
@@ -728,6 +749,7 @@ int main(void)
 	tcase_add_test(tc, figure_has_to_be_met_while_it_is_new);
 	tcase_add_test(tc, late_reply_is_no_sighting);
 	tcase_add_test(tc, learns_before_it_tells);
+	tcase_add_test(tc, learns_for_whole_seconds);
 	tcase_add_test(tc, a_restart_does_not_make_it_learn_anew);
 	tcase_add_loop_test(tc, restart_at_any_second_changes_nothing, 0, 13);
 	tcase_add_test(tc, what_was_told_and_what_was_learned_outlasts_a_kill);

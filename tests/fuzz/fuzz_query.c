@@ -90,7 +90,9 @@ static bool in_sqlite(const struct nt_query_sql *sql)
 static void try_expanded(struct nt_slice text)
 {
 	static const struct nt_slice values[] = { { "*\"a", 3 }, { "b?", 2 }, { "1", 1 } };
-	static const struct nt_query_substitution d = { { "d", 1 }, values, 3 };
+	static const struct nt_query_substitution d = { .name = { "d", 1 },
+							.values = values,
+							.values_len = 3 };
 	_cleanup_(nt_query_freep) struct nt_query *q = NULL, *alone = NULL;
 	_cleanup_buf_ struct nt_buf written = { 0 };
 	struct nt_query_error e;

@@ -64,29 +64,19 @@ static void print_feed(struct nt_listing *all, const json_t *feed)
 	add_error(t, feed);
 }
 
-static int list(struct nt_listing *all, struct nt_err *err)
-{
-	const json_t *feed;
-	size_t i;
-	int r = nt_ask(&all->connect, "/api/v1/feeds", NULL, &all->answer, err);
-
-	json_array_foreach(json_object_get(all->answer.json, "feeds"), i, feed)
-		print_feed(all, feed);
-	return r;
-}
-
 int nt_feed_main(int argc, char **argv)
 {
-	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
+	static const struct nt_listing_all all = {
+		.verb = &verb,
+		.columns = columns,
+		.columns_len = NT_ARRAY_LEN(columns),
+		.path = "/api/v1/feeds",
+		.member = "feeds",
+		.print_fn = print_feed,
+	};
 	bool named = argc >= 2 && strcmp(argv[1], "list") == 0;
-	int code;
 
 	if (!named && (argc < 2 || strcmp(argv[1], "--help") != 0))
 		return nt_ctl_usage(&verb, "the verb list is wanted");
-	code = nt_ctl_options_parse(&verb, argc - named, argv + named, &all.o);
-	if (code >= 0)
-		return code;
-	if (all.o.arguments_len)
-		return nt_ctl_usage(&verb, "%s: no argument is taken", all.o.arguments[0]);
-	return nt_listing_run(&verb, columns, NT_ARRAY_LEN(columns), list, &all);
+	return nt_listing_main(&all, argc - named, argv + named);
 }

@@ -3,6 +3,7 @@
 #include "api/cli/listing.h"
 
 #include "api/cli/text.h"
+#include "lib/base/cleanup.h"
 
 void nt_listing_done(struct nt_listing *l)
 {
@@ -37,4 +38,29 @@ int nt_listing_run(const struct nt_verb *verb, const struct nt_column *columns, 
 		r = nt_verb_write(&l->out, &err);
 	}
 	return r < 0 ? nt_verb_failed(verb, r, &l->answer, NULL, &err) : NT_EXIT_OK;
+}
+
+static int ask_for_all(struct nt_listing *l, struct nt_err *err)
+{
+	const json_t *object;
+	size_t i;
+	int r = nt_ask(&l->connect, l->all->path, NULL, &l->answer, err);
+
+	json_array_foreach(json_object_get(l->answer.json, l->all->member), i, object)
+		l->all->print_fn(l, object);
+	return r;
+}
+
+int nt_listing_main(const struct nt_listing_all *all, int argc, char **argv)
+{
+	_cleanup_(nt_listing_done) struct nt_listing l = { .all = all };
+	int code = nt_ctl_options_parse(all->verb, argc, argv, &l.o);
+
+	if (code >= 0)
+		return code;
+	if (l.o.arguments_len)
+		return nt_ctl_usage(all->verb, "%s: no argument is taken", l.o.arguments[0]);
+	return nt_listing_run(all->verb, all->columns,
+			      all->columns_len - (l.o.output == NT_OUTPUT_WIDE ? 0 : all->wide_len),
+			      ask_for_all, &l);
 }

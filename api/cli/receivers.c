@@ -68,29 +68,19 @@ static void print_receiver(struct nt_listing *all, const json_t *one)
 	nt_cell_second(t, one, "oldest_pending");
 }
 
-static int list(struct nt_listing *all, struct nt_err *err)
-{
-	const json_t *one;
-	size_t i;
-	int r = nt_ask(&all->connect, "/api/v1/alerts/receivers", NULL, &all->answer, err);
-
-	json_array_foreach(json_object_get(all->answer.json, "receivers"), i, one)
-		print_receiver(all, one);
-	return r;
-}
-
 int nt_receivers_main(int argc, char **argv)
 {
-	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
-	int code = nt_ctl_options_parse(&list_verb, argc, argv, &all.o);
+	static const struct nt_listing_all all = {
+		.verb = &list_verb,
+		.columns = list_columns,
+		.columns_len = NT_ARRAY_LEN(list_columns),
+		.wide_len = 2,
+		.path = "/api/v1/alerts/receivers",
+		.member = "receivers",
+		.print_fn = print_receiver,
+	};
 
-	if (code >= 0)
-		return code;
-	if (all.o.arguments_len)
-		return nt_ctl_usage(&list_verb, "%s: no argument is taken", all.o.arguments[0]);
-	return nt_listing_run(&list_verb, list_columns,
-			      NT_ARRAY_LEN(list_columns) - (all.o.output == NT_OUTPUT_WIDE ? 0 : 2),
-			      list, &all);
+	return nt_listing_main(&all, argc, argv);
 }
 
 /* --- test-receiver ---------------------------------------------------------------------------- */

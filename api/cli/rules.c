@@ -48,6 +48,8 @@ static void put_rule(struct nt_listing *all, const json_t *rule)
 {
 	struct nt_table *t = &all->table;
 
+	if (nt_listing_json(all, rule))
+		return;
 	nt_table_cell(t, nt_text_at(rule, "name"));
 	nt_table_cell(t, state_of(rule));
 	nt_table_cell(t, nt_text_at(json_object_get(rule, "self_test"), "result"));
@@ -59,17 +61,6 @@ static void put_rule(struct nt_listing *all, const json_t *rule)
 		nt_table_cell(t, nt_text_at(rule, "query"));
 }
 
-static int list(struct nt_listing *all, struct nt_err *err)
-{
-	const json_t *rule;
-	size_t i;
-	int r = nt_ask(&all->connect, "/api/v1/alerts", NULL, &all->answer, err);
-
-	json_array_foreach(json_object_get(all->answer.json, "rules"), i,
-			   rule) if (!nt_listing_json(all, rule)) put_rule(all, rule);
-	return r;
-}
-
 int nt_rules_main(int argc, char **argv)
 {
 	static const struct nt_column columns[] = {
@@ -77,13 +68,15 @@ int nt_rules_main(int argc, char **argv)
 		{ "SEVERITY", true }, { "OPEN", true },	  { "EVALUATED", false },
 		{ "WHY", false },     { "QUERY", false },
 	};
-	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
-	int code = nt_ctl_options_parse(&verb, argc, argv, &all.o);
+	static const struct nt_listing_all all = {
+		.verb = &verb,
+		.columns = columns,
+		.columns_len = NT_ARRAY_LEN(columns),
+		.wide_len = 1,
+		.path = "/api/v1/alerts",
+		.member = "rules",
+		.print_fn = put_rule,
+	};
 
-	if (code >= 0)
-		return code;
-	if (all.o.arguments_len)
-		return nt_ctl_usage(&verb, "%s: no argument is taken", all.o.arguments[0]);
-	return nt_listing_run(&verb, columns,
-			      NT_ARRAY_LEN(columns) - (all.o.output != NT_OUTPUT_WIDE), list, &all);
+	return nt_listing_main(&all, argc, argv);
 }

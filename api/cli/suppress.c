@@ -82,17 +82,6 @@ static const struct nt_column columns[] = {
 
 /* --- questions -------------------------------------------------------------------------------- */
 
-static int list(struct nt_listing *all, struct nt_err *err)
-{
-	const json_t *one;
-	size_t i;
-	int r = nt_ask(&all->connect, "/api/v1/alerts/suppressions", NULL, &all->answer, err);
-
-	json_array_foreach(json_object_get(all->answer.json, "suppressions"), i, one)
-		print_one(all, one);
-	return r;
-}
-
 static void write_group(struct nt_json *j, const struct nt_ctl_options *o)
 {
 	nt_json_key(j, "group");
@@ -181,14 +170,16 @@ int nt_suppress_main(int argc, char **argv)
 
 int nt_suppressions_main(int argc, char **argv)
 {
-	_cleanup_(nt_listing_done) struct nt_listing all = { 0 };
-	int code = nt_ctl_options_parse(&list_verb, argc, argv, &all.o);
+	static const struct nt_listing_all all = {
+		.verb = &list_verb,
+		.columns = columns,
+		.columns_len = NT_ARRAY_LEN(columns),
+		.path = "/api/v1/alerts/suppressions",
+		.member = "suppressions",
+		.print_fn = print_one,
+	};
 
-	if (code >= 0)
-		return code;
-	if (all.o.arguments_len)
-		return nt_ctl_usage(&list_verb, "%s: no argument is taken", all.o.arguments[0]);
-	return run(&list_verb, list, &all);
+	return nt_listing_main(&all, argc, argv);
 }
 
 int nt_unsuppress_main(int argc, char **argv)
